@@ -1,0 +1,56 @@
+"""Everything that is checked, here and in CI: ``nox`` runs all but the slow and the timed sessions."""
+
+import nox
+
+nox.options.sessions = ["lint", "types", "tests", "docs", "examples"]
+nox.options.reuse_existing_virtualenvs = True
+
+QUIET = {"NO_COLOR": "1", "TERM": "dumb", "HF_HUB_OFFLINE": "1", "OMP_NUM_THREADS": "1"}
+
+
+@nox.session
+def tests(session: nox.Session) -> None:
+    """The tests that pass offline from a fresh clone, on every core."""
+    session.install(".[tests,wds]")
+    session.run("pytest", "-m", "not slow", "-n", "auto", "--dist", "worksteal", *session.posargs, env=QUIET)
+
+
+@nox.session
+def slow(session: nox.Session) -> None:
+    """The tests that take minutes: every model family of timm and torchvision."""
+    session.install(".[tests]")
+    session.run("pytest", "-m", "slow", "-n", "2", *session.posargs, env=QUIET)
+
+
+@nox.session
+def lint(session: nox.Session) -> None:
+    session.install(".[lint]")
+    session.run("ruff", "check")
+    session.run("ruff", "format", "--check")
+
+
+@nox.session
+def types(session: nox.Session) -> None:
+    session.install(".[types]")
+    session.run("mypy")
+
+
+@nox.session
+def docs(session: nox.Session) -> None:
+    """The site, with warnings as errors."""
+    session.install(".[docs]")
+    session.run("sphinx-build", "-W", "--keep-going", "-b", "html", "docs", "docs/_build/html")
+
+
+@nox.session
+def examples(session: nox.Session) -> None:
+    session.install(".")
+    for script in ("diagnose_in_python.py",):
+        session.run("python", f"examples/{script}", env=QUIET)
+
+
+@nox.session
+def bench(session: nox.Session) -> None:
+    """Timings, printed and never asserted in a test."""
+    session.install(".")
+    session.run("python", "tests/benchmarks/diagnose.py", *session.posargs)
