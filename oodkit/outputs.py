@@ -1,6 +1,8 @@
 """What a network says of a set of images: the waist between the image side and the tensor side."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from copy import copy
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
@@ -13,11 +15,22 @@ CHUNK_ROWS = 4096  # 4096 × 2048 features in float64 are 64 MiB: large enough f
 Part = Mapping[str, Tensor]
 
 
+@dataclass(frozen=True)
+class Skipped:
+    """An image that could not be read: its position in the set, its name, and why."""
+
+    index: int
+    name: str
+    reason: str
+
+
 class Outputs:
     """Features (N, D), logits (N, C), labels (N,) and the head that made the logits.
 
     A label of −1 means none of the classes. ``indices`` (N,) are the images' positions in their image set; they have gaps where
     an image could not be read. Where no logits are given, ``head`` makes them whenever they are asked for.
+
+    ``skipped`` are the images that could not be read, ``notes`` what else the extraction has to tell; subsets keep both.
 
     The rows may lie in several parts (the shards of a folder, memory-mapped): ``features``, ``logits`` and ``labels`` put them
     together in memory; ``chunks`` goes through them in bounded memory.
@@ -46,26 +59,30 @@ class Outputs:
         for name, tensor in part.items():
             if len(tensor) != rows:
                 raise OutputsError(f"features have {rows} rows, {name} have {len(tensor)}")
-        self._set([part], head, torch.device("cpu"))
+        self._parts: list[Part] = [part]
+        self.head = head
+        self.device = torch.device("cpu")
+        self.skipped: tuple[Skipped, ...] = ()
+        self.notes: tuple[str, ...] = ()
+        self._check_head()
 
-    def _set(self, parts: Sequence[Part], head: Head | None, device: torch.device) -> None:
-        self._parts, self.head, self.device = list(parts), head, device
-        width = self._parts[0]["features"].shape[1]
-        if head is not None and head.num_features != width:
-            raise OutputsError(f"the head takes {head.num_features} features, the outputs have {width}")
+    def _check_head(self) -> None:
+        if self.head is not None and self.head.num_features != self.num_features:
+            raise OutputsError(f"the head takes {self.head.num_features} features, the outputs have {self.num_features}")
 
-    @classmethod
-    def _of(cls, parts: Sequence[Part], head: Head | None, device: torch.device) -> "Outputs":
-        outputs = cls.__new__(cls)
-        outputs._set(parts, head, device)
-        return outputs
+    def _changed(self, parts: Sequence[Part] | None = None, **attributes: object) -> "Outputs":
+        other = copy(self)
+        other._parts = self._parts if parts is None else list(parts)
+        vars(other).update(attributes)
+        other._check_head()
+        return other
 
     @classmethod
     def join(cls, pieces: Sequence["Outputs"]) -> "Outputs":
         """The rows of all pieces, one after the other, without copying any. The first piece's head is kept."""
         if not pieces:
             raise OutputsError("nothing to join: got no outputs")
-        return cls._of([part for piece in pieces for part in piece._parts], pieces[0].head, pieces[0].device)
+        return pieces[0]._changed([part for piece in pieces for part in piece._parts])
 
     def __len__(self) -> int:
         return sum(len(part["features"]) for part in self._parts)
@@ -116,30 +133,30 @@ class Outputs:
             for start in range(0, len(part["features"]), rows):
                 piece = {name: tensor[start : start + rows].to(self.device) for name, tensor in part.items()}
                 piece = {name: tensor.float() if tensor.dtype in _HALF else tensor for name, tensor in piece.items()}
-                yield Outputs._of([piece], self.head, self.device)
+                yield self._changed([piece])
 
     def subset(self, rows: Tensor) -> "Outputs":
         """The given rows: (K,) int64, in any order, or (N,) bool. They are copied to memory."""
         rows = rows.nonzero().flatten() if rows.dtype == torch.bool else rows
-        return Outputs._of([{name: self._gather(name, rows) for name in self._parts[0]}], self.head, self.device)
+        return self._changed([{name: self._gather(name, rows) for name in self._parts[0]}])
 
     def with_head(self, head: Head) -> "Outputs":
         """The same images with the logits of another head; no forward pass."""
         parts = [{name: tensor for name, tensor in part.items() if name != "logits"} for part in self._parts]
-        return Outputs._of(parts, head, self.device)
+        return self._changed(parts, head=head)
 
     def with_labels(self, labels: Tensor) -> "Outputs":
         """The same images with other labels, (N,)."""
         sizes = [len(part["features"]) for part in self._parts]
         if len(labels) != sum(sizes):
             raise OutputsError(f"the outputs have {sum(sizes)} rows, the labels {len(labels)}")
-        pieces = labels.long().split(sizes)
-        return Outputs._of([{**part, "labels": own} for part, own in zip(self._parts, pieces, strict=True)], self.head, self.device)
+        pieces = torch.split(labels.long(), sizes)
+        return self._changed([{**part, "labels": own} for part, own in zip(self._parts, pieces, strict=True)])
 
     def to(self, device: torch.device | str) -> "Outputs":
         """The same outputs, whose chunks arrive on ``device``."""
         head = None if self.head is None else self.head.to(device)
-        return Outputs._of(self._parts, head, torch.device(device))
+        return self._changed(head=head, device=torch.device(device))
 
     def _column(self, name: str) -> Tensor:
         return _joined([part[name] for part in self._parts]).to(self.device)

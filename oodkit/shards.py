@@ -17,19 +17,10 @@ from torch import Tensor
 from oodkit.atomic import write_atomically
 from oodkit.errors import OutputsError
 from oodkit.head import Head
-from oodkit.outputs import Outputs
+from oodkit.outputs import Outputs, Skipped
 
 FORMAT = 1
 HEAD_FILE = "head.safetensors"
-
-
-@dataclass(frozen=True)
-class Skipped:
-    """An image that could not be read: its position in the set, its name, and why."""
-
-    index: int
-    name: str
-    reason: str
 
 
 @dataclass(frozen=True)
@@ -87,8 +78,8 @@ def missing_shards(folder: Path, manifest: Manifest) -> list[int]:
     return [shard for shard in range(manifest.num_shards) if not _is_whole(folder, shard)]
 
 
-def open_outputs(folder: Path) -> tuple[Outputs, list[Skipped]]:
-    """All shards of a complete folder as memory-mapped outputs, and the images that were skipped."""
+def open_outputs(folder: Path) -> Outputs:
+    """All shards of a complete folder as memory-mapped outputs."""
     manifest = read_manifest(folder)
     if manifest is None:
         raise OutputsError(f"no outputs in {folder}: it has no readable manifest.json")
@@ -98,11 +89,22 @@ def open_outputs(folder: Path) -> tuple[Outputs, list[Skipped]]:
         tensors, failures = read_shard(folder, shard)
         skipped += failures
         if len(tensors["features"]):
-            pieces.append(Outputs(tensors.pop("features"), tensors.pop("labels"), head=head, logits=tensors.pop("logits"),
-                                  indices=tensors.pop("indices"), extras=tensors))
+            pieces.append(
+                Outputs(
+                    tensors.pop("features"),
+                    tensors.pop("labels"),
+                    head=head,
+                    logits=tensors.pop("logits"),
+                    indices=tensors.pop("indices"),
+                    extras=tensors,
+                )
+            )
     if not pieces:
-        raise OutputsError(f"no outputs in {folder}: none of {manifest.count} images could be read")
-    return Outputs.join(pieces), skipped
+        first = f"; the first: {skipped[0].name}: {skipped[0].reason}" if skipped else ""
+        raise OutputsError(f"none of {manifest.count} images could be read{first}")
+    outputs = Outputs.join(pieces)
+    outputs.skipped = tuple(skipped)
+    return outputs
 
 
 def _shard_path(folder: Path, shard: int) -> Path:
@@ -115,5 +117,3 @@ def _is_whole(folder: Path, shard: int) -> bool:
     except OutputsError:
         return False
     return True
-
-
