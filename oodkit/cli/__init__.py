@@ -1,0 +1,57 @@
+"""The command line: each command in a file of its own parses, calls the library and prints. The only package that knows typer."""
+
+import os
+import sys
+from typing import Annotated
+
+import typer
+
+from oodkit.cli import cache, data, demo, diagnose, listing
+from oodkit.errors import OodkitError
+
+EPILOG = (
+    "Exit codes: 0 done, 1 runtime error, 2 usage, 3 input or data error, 130 interrupted. "
+    "Results go to stdout, progress and hints to stderr."
+)
+
+app = typer.Typer(
+    name="oodkit",
+    help="Will your pretrained image classifier notice images from outside its classes?",
+    epilog=EPILOG,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+app.command("demo")(demo.demo)
+app.command("diagnose")(diagnose.diagnose)
+app.command("list")(listing.list_)
+app.add_typer(data.app, name="data")
+app.add_typer(cache.app, name="cache")
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        from importlib.metadata import version
+
+        typer.echo(f"oodkit {version('oodkit')}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    _version: Annotated[bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version.")] = False,
+    debug: Annotated[bool, typer.Option("--debug", envvar="OODKIT_DEBUG", help="Show the traceback of an error.")] = False,
+) -> None:
+    if debug:
+        os.environ["OODKIT_DEBUG"] = "1"
+
+
+def main() -> None:
+    """Run the command line; an error of oodkit's own becomes one line on stderr and its exit code."""
+    try:
+        app()
+    except OodkitError as error:
+        if os.environ.get("OODKIT_DEBUG"):
+            raise
+        typer.echo(f"error: {error}", err=True)
+        sys.exit(error.exit_code)

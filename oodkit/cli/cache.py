@@ -1,0 +1,54 @@
+"""``oodkit cache``: the extracted outputs that are kept between runs."""
+
+import json
+from typing import Annotated
+
+import typer
+
+from oodkit.cli.options import CacheOption, JsonOption
+
+app = typer.Typer(help="List or clear the extracted outputs that are kept between runs.", no_args_is_help=True)
+
+
+@app.command("list")
+def list_entries(cache: CacheOption = None, json_: JsonOption = False) -> None:
+    """One line an entry: key, model, image set, precision, images, size, and whether it is complete."""
+    from oodkit.cache import cache_entries, cache_root
+
+    root = cache or cache_root()
+    entries = cache_entries(root)
+    if json_:
+        rows = [
+            {"key": entry.key, "folder": str(entry.folder), "bytes": entry.bytes, "missing_shards": entry.missing}
+            | ({"images": entry.manifest.count, **entry.manifest.about} if entry.manifest else {})
+            for entry in entries
+        ]
+        typer.echo(json.dumps(rows, indent=1))
+        return
+    for entry in entries:
+        state = "complete" if not entry.missing else f"{entry.missing} shards missing"
+        count = entry.manifest.count if entry.manifest else 0
+        size = f"{entry.bytes / 1e6:.1f} MB"
+        typer.echo(
+            f"{entry.key}  {entry.about('model')}  {entry.about('images')}  {entry.about('dtype')}  {count} images  {size}  {state}"
+        )
+    total = sum(entry.bytes for entry in entries) / 1e6
+    typer.echo(f"{len(entries)} entries, {total:.1f} MB in {root}")
+
+
+@app.command("clear")
+def clear(
+    keys: Annotated[
+        list[str] | None, typer.Argument(help="Keys, or how they begin; without any, everything goes.", show_default=False)
+    ] = None,
+    cache: CacheOption = None,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask before clearing everything.")] = False,
+) -> None:
+    """Delete entries; a later run makes them again."""
+    from oodkit.cache import cache_root, clear_cache
+
+    root = cache or cache_root()
+    if not keys and not yes:
+        typer.confirm(f"Delete everything in {root}?", abort=True, err=True)
+    gone = clear_cache(keys or None, root)
+    typer.echo(f"deleted {len(gone)} entries, {sum(entry.bytes for entry in gone) / 1e6:.1f} MB")

@@ -1,0 +1,181 @@
+"""``oodkit diagnose``: how well a classifier notices images from outside its classes, and why it doesn't."""
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from oodkit.cli.options import (
+    BatchSizeOption,
+    CacheOption,
+    DataRootOption,
+    DeviceOption,
+    DtypeName,
+    DtypeOption,
+    JsonOption,
+    Preset,
+    QuietOption,
+    SeedOption,
+    WorkersOption,
+    named_pairs,
+)
+
+ModelArgument = Annotated[
+    list[str],
+    typer.Argument(
+        metavar="MODEL…",
+        help="timm name (resnet50.tv2_in1k), torchvision:ARCH/WEIGHTS, hf-hub:ID, local-dir:PATH, a weight file with --arch, "
+        "py:MODULE:FUNCTION, or demo:NAME. Several give a table that compares them.",
+        show_default=False,
+    ),
+]
+SETS = "Images"
+MODEL = "The model"
+SHOWS = "What it shows"
+
+
+def diagnose(
+    models: ModelArgument,
+    baseline: Annotated[
+        str, typer.Option(help="Model to hold the maximal logit against; auto finds the plain sibling recipe, none leaves it out.")
+    ] = "auto",
+    id_test: Annotated[
+        str | None,
+        typer.Option("--id", metavar="SET", help="In-distribution test images.", show_default=False, rich_help_panel=SETS),
+    ] = None,
+    near: Annotated[
+        list[str] | None,
+        typer.Option(metavar="NAME=SET", help="Near-OOD images; repeatable.", show_default=False, rich_help_panel=SETS),
+    ] = None,
+    far: Annotated[
+        list[str] | None,
+        typer.Option(metavar="NAME=SET", help="Far-OOD images; repeatable.", show_default=False, rich_help_panel=SETS),
+    ] = None,
+    fit: Annotated[
+        str | None,
+        typer.Option(metavar="SET", help="ID training images, for scorers that learn.", show_default=False, rich_help_panel=SETS),
+    ] = None,
+    val: Annotated[
+        str | None,
+        typer.Option(
+            metavar="SET", help="ID validation images; without, a share of --fit.", show_default=False, rich_help_panel=SETS
+        ),
+    ] = None,
+    benchmark: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME",
+            help="All sets of an OpenOOD benchmark at once: cifar10, cifar100, imagenet-200, imagenet-1k.",
+            show_default=False,
+            rich_help_panel=SETS,
+        ),
+    ] = None,
+    data_root: DataRootOption = None,
+    limit: Annotated[
+        int | None,
+        typer.Option(min=1, help="At most so many images of each set, evenly spaced.", show_default=False, rich_help_panel=SETS),
+    ] = None,
+    scorer: Annotated[
+        list[str] | None,
+        typer.Option("--scorer", metavar="NAME[:k=v]", help="Scorers to try, repeatable; by default all.", show_default=False),
+    ] = None,
+    preset: Annotated[Preset, typer.Option(help="Hyper-parameters: OpenOOD v1.5's or the papers' own.")] = Preset.openood,
+    arch: Annotated[
+        str | None,
+        typer.Option(help="Architecture of a weight file (timm or torchvision).", show_default=False, rich_help_panel=MODEL),
+    ] = None,
+    checkpoint: Annotated[
+        Path | None, typer.Option(help="Weights for a py: network.", show_default=False, rich_help_panel=MODEL)
+    ] = None,
+    input_size: Annotated[
+        int | None, typer.Option(min=1, help="Side of the square input, in pixels.", show_default=False, rich_help_panel=MODEL)
+    ] = None,
+    mean: Annotated[
+        str | None, typer.Option(help="Channel means, e.g. 0.485,0.456,0.406.", show_default=False, rich_help_panel=MODEL)
+    ] = None,
+    std: Annotated[str | None, typer.Option(help="Channel standard deviations.", show_default=False, rich_help_panel=MODEL)] = None,
+    model_arg: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="K=V", help="Passed to the model's constructor; repeatable.", show_default=False, rich_help_panel=MODEL
+        ),
+    ] = None,
+    allow_pickle: Annotated[
+        bool,
+        typer.Option(
+            "--allow-pickle", help="Load pickled objects, which can run code. Only for files you trust.", rich_help_panel=MODEL
+        ),
+    ] = False,
+    report: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE.html", help="Write the report, one self-contained file.", show_default=False, rich_help_panel=SHOWS
+        ),
+    ] = None,
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            "--output",
+            "-o",
+            help="Folder for result.json; by default oodkit-runs/diagnose-NNN.",
+            show_default=False,
+            rich_help_panel=SHOWS,
+        ),
+    ] = None,
+    json_: JsonOption = False,
+    quiet: QuietOption = False,
+    device: DeviceOption = "auto",
+    dtype: DtypeOption = DtypeName.auto,
+    batch_size: BatchSizeOption = "auto",
+    workers: WorkersOption = None,
+    cache: CacheOption = None,
+    seed: SeedOption = 0,
+) -> None:
+    """Diagnose pretrained classifiers: maximal-logit shift, AUROC and FPR@95 of every scorer, a verdict and what to do.
+
+    Examples:
+
+    oodkit diagnose demo:digits-v2 --id demo:digits --near unseen=demo:digits-unseen --fit demo:digits:train
+
+    oodkit diagnose resnet50.tv2_in1k --benchmark imagenet-1k --data-root /data/openood --report report.html
+    """
+    from oodkit.cli.diagnosing import Loading, load_models, run, show
+    from oodkit.cli.inputs import Running, SetNames
+
+    loading = Loading(
+        arch, checkpoint, input_size, _floats("--mean", mean), _floats("--std", std), _keyed(model_arg or []), allow_pickle
+    )
+    running = Running(device, dtype.value, None if batch_size == "auto" else int(batch_size), workers, cache, quiet)
+    named = named_pairs("--near", near or []), named_pairs("--far", far or [])
+    names = SetNames(id_test, *named, fit, val, benchmark, data_root, limit)
+    loaded = load_models(models, baseline, loading)
+    document = run(loaded, names, running, scorers=scorer or [], preset=preset.value, seed=seed, loading=loading)
+    show(document, report=report, output=output, as_json=json_, quiet=quiet)
+
+
+def _floats(option: str, text: str | None) -> tuple[float, ...] | None:
+    if text is None:
+        return None
+    try:
+        values = tuple(float(part) for part in text.split(","))
+    except ValueError:
+        values = ()
+    if len(values) not in {1, 3}:
+        raise typer.BadParameter(f"{text!r} is neither one number nor three, separated by commas", param_hint=option)
+    return values if len(values) == 3 else values * 3
+
+
+def _keyed(texts: list[str]) -> dict[str, Any]:
+    """``k=v`` texts, with numbers, booleans and lists read as Python writes them and anything else as text."""
+    import ast
+
+    arguments: dict[str, Any] = {}
+    for text in texts:
+        key, separator, value = text.partition("=")
+        if not (key and separator):
+            raise typer.BadParameter(f"{text!r} is not K=V", param_hint="--model-arg")
+        try:
+            arguments[key] = ast.literal_eval(value)
+        except (ValueError, SyntaxError):
+            arguments[key] = value
+    return arguments

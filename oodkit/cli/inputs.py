@@ -1,0 +1,161 @@
+"""From the words of a command line to models, image sets and their outputs, for every command that needs them."""
+
+import shlex
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from oodkit.benchmarks import BENCHMARKS, benchmark_for, open_benchmark_set
+from oodkit.classifier import Classifier
+from oodkit.cli.progress import progress_bar
+from oodkit.errors import ImageSetError, UsageError
+from oodkit.extract import Dtype, extract
+from oodkit.images import open_images
+from oodkit.images.base import ImageSet
+from oodkit.outputs import Outputs
+
+
+@dataclass(frozen=True)
+class Running:
+    """How the forward passes run."""
+
+    device: str = "auto"
+    dtype: Dtype = "auto"
+    batch_size: int | None = None
+    workers: int | None = None
+    cache: Path | None = None
+    quiet: bool = False
+
+
+@dataclass(frozen=True)
+class Sets:
+    """The image sets of one run. groups: "near" or "far" by OOD set."""
+
+    id_test: ImageSet
+    ood: Mapping[str, ImageSet]
+    groups: Mapping[str, str]
+    fit: ImageSet | None = None
+    val: ImageSet | None = None
+
+    def named(self) -> dict[str, ImageSet]:
+        """Every set by its role or name, ID first."""
+        roles = {"id": self.id_test, "fit": self.fit, "val": self.val}
+        return {role: images for role, images in roles.items() if images is not None} | dict(self.ood)
+
+
+@dataclass(frozen=True)
+class Extracted:
+    """One model's outputs on the sets of a run."""
+
+    id_test: Outputs
+    ood: Mapping[str, Outputs] = field(default_factory=dict)
+    fit: Outputs | None = None
+    val: Outputs | None = None
+
+
+@dataclass(frozen=True)
+class SetNames:
+    """The image sets as a command line names them."""
+
+    id_test: str | None = None
+    near: Mapping[str, str] = field(default_factory=dict)
+    far: Mapping[str, str] = field(default_factory=dict)
+    fit: str | None = None
+    val: str | None = None
+    benchmark: str | None = None
+    data_root: Path | None = None
+    limit: int | None = None
+
+    @property
+    def any_set(self) -> bool:
+        return bool(self.id_test or self.near or self.far)
+
+    def flags(self) -> str:
+        """The same as command-line options."""
+        words: list[tuple[str, object]] = [("--benchmark", self.benchmark), ("--data-root", self.benchmark and self.data_root)]
+        words += [("--id", self.id_test), *(("--near", f"{name}={spec}") for name, spec in self.near.items())]
+        words += [*(("--far", f"{name}={spec}") for name, spec in self.far.items()), ("--fit", self.fit), ("--val", self.val)]
+        return " ".join(f"{option} {shlex.quote(str(value))}" for option, value in [*words, ("--limit", self.limit)] if value)
+
+
+def open_sets(names: SetNames, num_classes: int) -> Sets:
+    """The image sets that were named, or a benchmark's: the named one, else the one with so many classes.
+
+    Raises UsageError where the ID set or every OOD set is missing, or sets and a benchmark are named both.
+    """
+    if names.benchmark and names.any_set:
+        raise UsageError("--benchmark names all image sets already: give it, or --id with --near and --far, not both")
+    if names.benchmark or not names.any_set:
+        return _open_benchmark(names, num_classes)
+    if names.id_test is None:
+        raise UsageError("no in-distribution images: give --id SET, or --benchmark NAME with --data-root DIR")
+    if not names.near and not names.far:
+        raise UsageError("no out-of-distribution images: give --near NAME=SET or --far NAME=SET, or --benchmark NAME")
+    if twice := set(names.near) & set(names.far):
+        raise UsageError(f"{min(twice)!r} is named as near and as far; give each set a name of its own")
+
+    def opened(spec: str) -> ImageSet:
+        return open_images(spec, limit=names.limit)
+
+    return Sets(
+        id_test=opened(names.id_test),
+        ood={name: opened(spec) for name, spec in {**names.near, **names.far}.items()},
+        groups={**dict.fromkeys(names.near, "near"), **dict.fromkeys(names.far, "far")},
+        fit=opened(names.fit) if names.fit else None,
+        val=opened(names.val) if names.val else None,
+    )
+
+
+def _open_benchmark(names: SetNames, num_classes: int) -> Sets:
+    name, root = names.benchmark, names.data_root
+    benchmark = benchmark_for(num_classes) if name is None else BENCHMARKS.get(name)
+    if benchmark is None and name is not None:
+        raise UsageError(f"no benchmark {name!r}; choose from {', '.join(BENCHMARKS)}")
+    if benchmark is None or root is None:
+        ways = "name them with --id SET and --near/--far NAME=SET, or give --benchmark NAME with --data-root DIR (or OODKIT_DATA)"
+        raise UsageError(f"no image sets to diagnose on: {ways}")
+
+    def opened(set_name: str) -> ImageSet:
+        return open_benchmark_set(benchmark, set_name, root, limit=names.limit)
+
+    return Sets(
+        id_test=opened("test"),
+        ood={one: opened(one) for one in (*benchmark.near, *benchmark.far)},
+        groups={**dict.fromkeys(benchmark.near, "near"), **dict.fromkeys(benchmark.far, "far")},
+        fit=opened("train"),
+        val=opened("val"),
+    )
+
+
+def extract_sets(model: Classifier, sets: Sets, running: Running) -> Extracted:
+    """The model's outputs on every set of the run. Raises ImageSetError where the ID labels do not fit the model."""
+
+    def outputs_of(name: str, images: ImageSet) -> Outputs:
+        with progress_bar(f"{model.name} on {name}", quiet=running.quiet) as progress:
+            return extract(
+                model,
+                images,
+                device=running.device,
+                dtype=running.dtype,
+                batch_size=running.batch_size,
+                workers=running.workers,
+                cache=running.cache,
+                progress=progress,
+            )
+
+    return Extracted(
+        id_test=_labelled(outputs_of("id", sets.id_test), model, sets.id_test),
+        ood={name: outputs_of(name, images) for name, images in sets.ood.items()},
+        fit=None if sets.fit is None else _labelled(outputs_of("fit", sets.fit), model, sets.fit),
+        val=None if sets.val is None else _labelled(outputs_of("val", sets.val), model, sets.val),
+    )
+
+
+def _labelled(outputs: Outputs, model: Classifier, images: ImageSet) -> Outputs:
+    unknown = int((outputs.labels < 0).sum())
+    if not unknown:
+        return outputs
+    total, known = len(outputs), model.num_classes
+    what = f"{unknown} of {total} images of {images.spec} belong to none of the {known} classes of {model.name}"
+    names = f" (its classes begin {', '.join((images.class_names or ())[:3])})" if images.class_names else " (it has no labels)"
+    raise ImageSetError(f"{what}{names}; name the class folders as the model names its classes, or by WordNet id for ImageNet")

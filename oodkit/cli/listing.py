@@ -1,0 +1,63 @@
+"""``oodkit list``: what there is."""
+
+import json
+from enum import StrEnum
+from typing import Annotated
+
+import typer
+
+from oodkit.cli.options import JsonOption
+
+
+class Kind(StrEnum):
+    models = "models"
+    scorers = "scorers"
+    benchmarks = "benchmarks"
+
+
+def list_(
+    kind: Annotated[Kind, typer.Argument(help="What to list.", show_default=False)],
+    pattern: Annotated[str, typer.Argument(help="Only names that match, e.g. 'resnet50*'.")] = "*",
+    json_: JsonOption = False,
+) -> None:
+    """List the models, scorers or benchmarks that oodkit knows."""
+    from fnmatch import fnmatch
+
+    rows = {Kind.models: _models, Kind.scorers: _scorers, Kind.benchmarks: _benchmarks}[kind]()
+    rows = [row for row in rows if fnmatch(row["name"], pattern)]
+    if json_:
+        typer.echo(json.dumps(rows, indent=1))
+        return
+    widths = {column: max(len(row[column]) for row in rows) for column in rows[0]} if rows else {}
+    for row in rows:
+        typer.echo("  ".join(text.ljust(widths[column]) for column, text in row.items()).rstrip())
+    if not rows:
+        typer.echo(f"no {kind} match {pattern!r}", err=True)
+
+
+def _models() -> list[dict[str, str]]:
+    from oodkit.classifier import available_models
+
+    return [{"name": name} for name in available_models()]
+
+
+def _scorers() -> list[dict[str, str]]:
+    from oodkit.scorers import SCORERS
+
+    return [
+        {"name": name, "fits on": _fits_on(scorer.fits_on), "method": scorer.title, "paper": scorer.paper}
+        for name, scorer in SCORERS.items()
+    ]
+
+
+def _fits_on(what: str | None) -> str:
+    return "nothing" if what is None else f"ID {what}"
+
+
+def _benchmarks() -> list[dict[str, str]]:
+    from oodkit.benchmarks import BENCHMARKS
+
+    return [
+        {"name": name, "classes": str(one.num_classes), "near": ", ".join(one.near), "far": ", ".join(one.far)}
+        for name, one in BENCHMARKS.items()
+    ]

@@ -1,0 +1,97 @@
+"""Options that several commands share, spelled once."""
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+class DtypeName(StrEnum):
+    auto = "auto"
+    float32 = "float32"
+    bfloat16 = "bfloat16"
+    float16 = "float16"
+
+
+class Preset(StrEnum):
+    openood = "openood"
+    paper = "paper"
+
+
+def batch_size_or_auto(text: str) -> str:
+    if text != "auto" and not (text.isdecimal() and int(text) > 0):
+        raise typer.BadParameter(f"{text!r} is neither auto nor a whole number above 0")
+    return text
+
+
+DeviceOption = Annotated[
+    str, typer.Option(envvar="OODKIT_DEVICE", help="auto, cpu, cuda, cuda:1 or mps.", rich_help_panel="How it runs")
+]
+DtypeOption = Annotated[
+    DtypeName,
+    typer.Option(
+        envvar="OODKIT_DTYPE",
+        help="Precision of the forward pass and of stored features; auto = float32.",
+        rich_help_panel="How it runs",
+    ),
+]
+BatchSizeOption = Annotated[
+    str,
+    typer.Option(
+        "--batch-size",
+        "-b",
+        envvar="OODKIT_BATCH_SIZE",
+        callback=batch_size_or_auto,
+        help="Images a batch, or auto; what does not fit in memory is halved.",
+        rich_help_panel="How it runs",
+    ),
+]
+WorkersOption = Annotated[
+    int | None,
+    typer.Option(
+        "--workers",
+        "-j",
+        envvar="OODKIT_WORKERS",
+        min=0,
+        help="Processes that decode images; by default as many as there are cores, at most 8.",
+        show_default=False,
+        rich_help_panel="How it runs",
+    ),
+]
+CacheOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--cache",
+        envvar="OODKIT_CACHE",
+        help="Where outputs are kept between runs; by default ~/.cache/oodkit.",
+        show_default=False,
+        rich_help_panel="How it runs",
+    ),
+]
+SeedOption = Annotated[int, typer.Option(envvar="OODKIT_SEED", help="Seed of every random choice.", rich_help_panel="How it runs")]
+DataRootOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--data-root", envvar="OODKIT_DATA", help="Folder that holds the benchmarks' images and lists.", show_default=False
+    ),
+]
+JsonOption = Annotated[
+    bool, typer.Option("--json", help="Print the result as JSON instead of tables.", rich_help_panel="What it shows")
+]
+QuietOption = Annotated[
+    bool, typer.Option("--quiet", "-q", help="Print nothing but the paths of written files.", rich_help_panel="What it shows")
+]
+
+
+def named_pairs(option: str, texts: list[str]) -> dict[str, str]:
+    """``NAME=SET`` texts as a mapping. Raises typer.BadParameter where one has no name or a name comes twice."""
+    pairs: dict[str, str] = {}
+    for text in texts:
+        name, separator, spec = text.partition("=")
+        if not (name and separator and spec):
+            raise typer.BadParameter(f"{text!r} is not NAME=SET, e.g. {option} ninco=/data/ninco", param_hint=option)
+        if name in pairs:
+            raise typer.BadParameter(f"the name {name!r} comes twice; give each set a name of its own", param_hint=option)
+        pairs[name] = spec
+    return pairs

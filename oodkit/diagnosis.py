@@ -1,0 +1,142 @@
+"""A classifier's diagnosis: its maximal logit, the shift against a baseline, every scorer, and the verdict on them."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from oodkit.evaluate import Result, Scored, results, score_all
+from oodkit.metrics import Estimate, accuracy, auroc
+from oodkit.outputs import Outputs
+from oodkit.scorers import Scorer
+from oodkit.verdict import Verdict, give_verdict
+
+
+@dataclass(frozen=True)
+class LogitRow:
+    """The maximal logit on one image set. gap: (ID mean − OOD mean) / root mean square of the two standard deviations."""
+
+    image_set: str
+    group: str
+    n: int
+    mean: float
+    std: float
+    gap: float | None
+
+
+@dataclass(frozen=True)
+class ShiftRow:
+    """The maximal logit against a baseline's, for one OOD set (Xiong et al., ICCV 2025, Proposition 4.2).
+
+    r_id, r_ood: (s − s′)/s with s, s′ the mean maximal logits of baseline and model. ratio: (r_id − r_ood)/(1 − r_ood).
+    p_baseline, p_model: P(s_id ≥ s_ood), ties counted half. delta_p: p_baseline − p_model. The r are None where a mean
+    of the baseline is not positive: the proposition supposes that it is.
+    """
+
+    ood_set: str
+    group: str
+    r_id: float | None
+    r_ood: float | None
+    ratio: float | None
+    p_baseline: float
+    p_model: float
+    delta_p: float
+
+
+@dataclass(frozen=True)
+class Diagnosis:
+    """Everything ``diagnose`` found out about one model. accuracy is a fraction with its interval."""
+
+    model: str
+    id_set: str
+    accuracy: Estimate
+    rows: list[Result]
+    max_logits: list[LogitRow]
+    shifts: list[ShiftRow]
+    baseline: str | None
+    verdict: Verdict
+    scored: list[Scored] = field(repr=False)
+
+    def row(self, scorer: str, ood_set: str) -> Result | None:
+        """The result of one scorer on one OOD set, or on ``"near mean"``, ``"far mean"`` or ``"mean"``."""
+        return next((row for row in self.rows if (row.scorer, row.ood_set) == (scorer, ood_set)), None)
+
+
+def diagnose(
+    model: str,
+    id_test: Outputs,
+    ood: Mapping[str, Outputs],
+    *,
+    fit: Outputs | None = None,
+    val: Outputs | None = None,
+    groups: Mapping[str, str] | None = None,
+    scorers: Sequence[str | Scorer] = (),
+    preset: str = "openood",
+    softeners: Sequence[str] | None = None,
+    baseline: "Diagnosis | None" = None,
+    id_set: str = "",
+    seed: int = 0,
+) -> Diagnosis:
+    """Diagnose a model from its outputs alone.
+
+    ood: outputs by set name; groups: "near" or "far" for each, "far" where not given. fit, val: ID training and validation
+    outputs for the scorers that learn. scorers: names or specs; mls and, where ``fit`` is given, knn are added, since the verdict
+    rests on them. softeners: what the training recipe is known to do to the labels ("label smoothing 0.1"), () for
+    nothing, None for unknown. baseline: the diagnosis of the sibling model on the same image sets.
+    """
+    groups = dict.fromkeys(ood, "far") | dict(groups or {})
+    asked = list(scorers) or list(DEFAULT_SCORERS)
+    named = {one.name if isinstance(one, Scorer) else one.partition(":")[0] for one in asked}
+    asked += [name for name in ("mls", "knn") if name not in named and (name == "mls" or fit is not None)]
+    scored = score_all(asked, id_test, ood, fit=fit, val=val, preset=preset, seed=seed)
+    mls = next(one for one in scored if one.name == "mls")
+    rows = results(scored, groups, model=model, id_set=id_set)
+    estimate = accuracy(id_test.predictions(), id_test.labels)
+    shifts = [] if baseline is None else _shifts(mls, _of(baseline.scored, "mls"), groups)
+    verdict = give_verdict(
+        model,
+        estimate,
+        id_test.num_classes,
+        scored,
+        groups,
+        rows=rows,
+        shift_ratios=[shift.ratio for shift in shifts],
+        softeners=softeners,
+        baseline=None if baseline is None else baseline.model,
+    )
+    name = None if baseline is None else baseline.model
+    return Diagnosis(model, id_set, estimate, rows, _max_logits(mls, groups), shifts, name, verdict, scored)
+
+
+DEFAULT_SCORERS = ("msp", "mls", "ebo", "react", "ash-b", "ash-p", "ash-s", "knn", "nnguide", "vim", "mds")
+
+
+def _of(scored: Sequence[Scored], name: str) -> Scored:
+    return next(one for one in scored if one.name == name)
+
+
+def _max_logits(mls: Scored, groups: Mapping[str, str]) -> list[LogitRow]:
+    s_id = mls.id_scores
+    rows = [LogitRow("ID", "id", len(s_id), float(s_id.mean()), float(s_id.std()), None)]
+    for name, s_ood in mls.ood_scores.items():
+        spread = float(np.sqrt((s_id.var() + s_ood.var()) / 2))
+        gap = float(s_id.mean() - s_ood.mean()) / spread if spread else None
+        rows.append(LogitRow(name, groups[name], len(s_ood), float(s_ood.mean()), float(s_ood.std()), gap))
+    return rows
+
+
+def _shifts(model: Scored, baseline: Scored, groups: Mapping[str, str]) -> list[ShiftRow]:
+    rows = []
+    r_id = _relative_decrease(baseline.id_scores, model.id_scores)
+    for name, s_ood in model.ood_scores.items():
+        r_ood = _relative_decrease(baseline.ood_scores[name], s_ood)
+        ratio = None if r_id is None or r_ood is None or r_ood >= 1 else (r_id - r_ood) / (1 - r_ood)
+        p_baseline = auroc(baseline.id_scores, baseline.ood_scores[name])
+        p_model = auroc(model.id_scores, s_ood)
+        rows.append(ShiftRow(name, groups[name], r_id, r_ood, ratio, p_baseline, p_model, p_baseline - p_model))
+    return rows
+
+
+def _relative_decrease(before: np.ndarray, after: np.ndarray) -> float | None:
+    s, s_after = float(before.mean()), float(after.mean())
+    return (s - s_after) / s if s > 0 else None

@@ -1,0 +1,106 @@
+"""The document as one self-contained HTML file."""
+
+from collections.abc import Mapping, Sequence
+from io import StringIO
+from pathlib import Path
+from typing import Any
+
+from oodkit.atomic import write_atomically
+from oodkit.report.document import Document, best_result, summary_name
+
+COLOURS = ("#1b6ca8", "#d1495b", "#edae49", "#66a182", "#7a5195", "#00798c", "#8d6a9f", "#bc5090")
+
+
+def write_html(document: Document, path: Path) -> None:
+    """Write the report. It opens offline: pictures are inline SVG, there is no script and no request."""
+    html = render_html(document)
+    write_atomically(path, lambda temporary: temporary.write_text(html, encoding="utf-8"))
+
+
+def render_html(document: Document) -> str:
+    """The report's text. Everything that comes from the user's files is escaped."""
+    from jinja2 import Environment, PackageLoader
+    from markupsafe import Markup
+
+    environment = Environment(loader=PackageLoader("oodkit.report"), autoescape=True, trim_blocks=True, lstrip_blocks=True)
+    environment.filters["percent"] = _percent
+    environment.filters["interval"] = _interval
+    environment.filters["shade"] = _shade
+    environment.filters["number"] = _number
+    models = [
+        {
+            **model,
+            "best": best_result(model),
+            "summary": summary_name(model),
+            "columns": _columns(model["results"]),
+            "table": _by_scorer(model["results"]),
+            "density": Markup(density_svg(model)),  # noqa: S704 (made by matplotlib from numbers; set names are escaped by it)
+        }
+        for model in document["models"]
+    ]
+    return environment.get_template("report.html.j2").render(document=document, models=models)
+
+
+def density_svg(model: Mapping[str, Any]) -> str:
+    """Densities of the maximal logit, ID against each OOD set, as SVG."""
+    import matplotlib as mpl
+    from matplotlib.backends.backend_svg import FigureCanvasSVG
+    from matplotlib.figure import Figure
+
+    densities = model["densities"]
+    edges = densities["edges"]
+    with mpl.rc_context(
+        {"svg.fonttype": "none", "svg.hashsalt": "oodkit", "font.family": "sans-serif", "font.size": 9, "text.parse_math": False}
+    ):
+        figure = Figure(figsize=(7, 2.6), layout="constrained")
+        FigureCanvasSVG(figure)
+        axes = figure.add_subplot()
+        for (name, values), colour in zip(densities["sets"].items(), _colours(len(densities["sets"])), strict=True):
+            axes.stairs(values, edges, color=colour, fill=True, alpha=0.18)
+            axes.stairs(values, edges, color=colour, label=_label(name), linewidth=1.6)
+        axes.set_xlabel("maximal logit")
+        axes.set_ylabel("density")
+        axes.spines[["top", "right"]].set_visible(False)
+        axes.set_yticks([])
+        axes.legend(frameon=False)
+        text = StringIO()
+        figure.savefig(text, format="svg", transparent=True, metadata={"Date": None})
+    svg = text.getvalue()
+    return svg[svg.index("<svg") :]
+
+
+def _label(name: str) -> str:
+    return name if len(name) <= 32 else f"{name[:31]}…"
+
+
+def _colours(count: int) -> list[str]:
+    return [COLOURS[i % len(COLOURS)] for i in range(count)]
+
+
+def _columns(results: Sequence[Mapping[str, Any]]) -> list[tuple[str, str]]:
+    return list(dict.fromkeys((row["ood_set"], row["group"]) for row in results))
+
+
+def _by_scorer(results: Sequence[Mapping[str, Any]]) -> dict[str, dict[str, Mapping[str, Any]]]:
+    table: dict[str, dict[str, Mapping[str, Any]]] = {}
+    for row in results:
+        table.setdefault(row["scorer"], {})[row["ood_set"]] = row
+    return table
+
+
+def _percent(fraction: float | None, digits: int = 2) -> str:
+    return "–" if fraction is None else f"{100 * fraction:.{digits}f}"
+
+
+def _interval(estimate: Mapping[str, float] | None) -> str:
+    return "" if estimate is None else f"95 % interval {100 * estimate['low']:.2f} to {100 * estimate['high']:.2f}"
+
+
+def _number(value: float | None, digits: int = 3) -> str:
+    return "–" if value is None else f"{value:.{digits}f}"
+
+
+def _shade(estimate: Mapping[str, float] | None) -> str:
+    """How strongly a heat cell is tinted: nothing at AUROC 0.5 and below, fully at 1."""
+    strength = 0.0 if estimate is None else max(0.0, min(1.0, 2 * estimate["value"] - 1))
+    return f"{60 * strength**2:.0f}%"

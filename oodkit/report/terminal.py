@@ -1,0 +1,165 @@
+"""The document as tables for a terminal, or for a plain text file."""
+
+import sys
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from oodkit.report.document import Document, best_result, summary_name
+
+SUMMARIES = ("near mean", "far mean", "mean")
+
+
+def print_document(document: Document) -> None:
+    """Print models, tables, verdicts and advice to stdout; without colours and never cut short where it is no terminal."""
+    console = Console(file=sys.stdout, highlight=False, width=None if sys.stdout.isatty() else 160, soft_wrap=False)
+    _print_sets(console, document["sets"])
+    for model in document["models"]:
+        _print_model(console, model)
+    if len(document["models"]) > 1:
+        console.print(_comparison(document["models"]))
+
+
+def _print_sets(console: Console, sets: Iterable[Mapping[str, Any]]) -> None:
+    for one in sets:
+        skipped = f", {one['skipped']} unreadable and skipped" if one["skipped"] else ""
+        console.print(Text(f"{one['role']:>5}  {one['name']}: {one['read']} images of {one['spec']}{skipped}"))
+        for file in one["skipped_files"][:10]:
+            console.print(Text(f"         skipped {file['name']}: {file['reason']}", style="yellow"))
+        for note in one["notes"]:
+            console.print(Text(f"         note: {note}", style="yellow"))
+
+
+def _print_model(console: Console, model: Mapping[str, Any]) -> None:
+    facts, accuracy = model["facts"], model["accuracy"]
+    console.print()
+    console.print(Text(model["name"], style="bold"))
+    console.print(Text(f"  {_describe(facts)}"))
+    console.print(Text(f"  preprocessing: {_preprocessing(facts['preprocessing'])}"))
+    console.print(Text(f"  recipe: {facts.get('recipe', 'unknown')}"))
+    interval = f"95 % interval {_percent(accuracy['low'])} to {_percent(accuracy['high'])}"
+    console.print(Text(f"  ID accuracy {_percent(accuracy['value'])} ({interval})"))
+    console.print()
+    console.print(_max_logit_table(model))
+    if model["shifts"]:
+        console.print(_shift_table(model))
+    console.print(_scorer_table(model))
+    for line in _remarks(model):
+        console.print(Text(line, style="dim"))
+    _print_verdict(console, model["verdict"])
+
+
+def _print_verdict(console: Console, verdict: Mapping[str, Any]) -> None:
+    console.print()
+    console.print(Text.assemble(("Verdict  ", "bold"), (verdict["sentence"], "bold")))
+    for line in verdict["evidence"]:
+        console.print(Text(f"  · {line}"))
+    console.print(Text("Advice", style="bold"))
+    for number, advice in enumerate(verdict["advice"], 1):
+        console.print(Text(f"  {number}. {advice['text']}"))
+        if advice["command"]:
+            console.print(Text(f"     {advice['command']}", style="cyan"), soft_wrap=True)
+
+
+def _max_logit_table(model: Mapping[str, Any]) -> Table:
+    table = _table("Maximal logit", "set", "group", "images", "mean", "std", "gap to ID")
+    for row in model["max_logits"]:
+        group = "" if row["group"] == "id" else row["group"]
+        table.add_row(row["image_set"], group, str(row["n"]), f"{row['mean']:.3f}", f"{row['std']:.3f}", _number(row["gap"], 2))
+    return table
+
+
+def _shift_table(model: Mapping[str, Any]) -> Table:
+    title = f"Maximal-logit shift against {model['baseline']}"
+    table = _table(title, "set", "r_id", "r_ood", "(r_id−r_ood)/(1−r_ood)", "P baseline", "P model", "δP")
+    for row in model["shifts"]:
+        numbers = [_number(row[name], 3) for name in ("r_id", "r_ood", "ratio", "p_baseline", "p_model", "delta_p")]
+        table.add_row(row["ood_set"], *numbers)
+    return table
+
+
+def _scorer_table(model: Mapping[str, Any]) -> Table:
+    results = model["results"]
+    sets = list(dict.fromkeys(row["ood_set"] for row in results if row["ood_set"] not in SUMMARIES))
+    columns = sets + [name for name in SUMMARIES if any(row["ood_set"] == name for row in results)]
+    best = best_result(model)
+    table = _table("AUROC / FPR@95 in percent (OOD is the positive class)", "scorer", *columns)
+    for scorer in dict.fromkeys(row["scorer"] for row in results):
+        cells = {row["ood_set"]: _cell(row) for row in results if row["scorer"] == scorer}
+        marked = best is not None and best["scorer"] == scorer
+        label = f"{scorer} *" if marked else scorer
+        table.add_row(label, *(cells.get(column, "–") for column in columns), style="bold green" if marked else None)
+    return table
+
+
+def _remarks(model: Mapping[str, Any]) -> list[str]:
+    best = best_result(model)
+    lines = [f"* highest {summary_name(model)} AUROC"] if best else []
+    seen = dict.fromkeys((row["scorer"], row["reason"]) for row in model["results"] if row["reason"])
+    lines += [f"{scorer}: not scored, {reason}" for scorer, reason in seen]
+    noted = dict.fromkeys((row["scorer"], row["note"]) for row in model["results"] if row["note"])
+    return lines + [f"{scorer}: {note}" for scorer, note in noted]
+
+
+def _comparison(models: Iterable[Mapping[str, Any]]) -> Table:
+    table = _table(
+        "Models compared (mean AUROC, percent)",
+        "model",
+        "ID accuracy",
+        "maximal logit",
+        "best scorer",
+        "AUROC",
+        "FPR@95",
+        "verdict",
+    )
+    for model in models:
+        summary = summary_name(model)
+        mls = next((row for row in model["results"] if (row["scorer"], row["ood_set"]) == ("mls", summary)), None)
+        best = best_result(model)
+        table.add_row(
+            model["name"],
+            _percent(model["accuracy"]["value"]),
+            _estimate(mls["auroc"] if mls else None),
+            best["scorer"] if best else "–",
+            _estimate(best["auroc"] if best else None),
+            _estimate(best["fpr95_ood"] if best else None),
+            model["verdict"]["code"],
+        )
+    return table
+
+
+def _table(title: str, first: str, *columns: str) -> Table:
+    table = Table(title=title, title_justify="left", title_style="bold", box=None, pad_edge=False, padding=(0, 2, 0, 0))
+    table.add_column(first, no_wrap=True)
+    for column in columns:
+        table.add_column(column, justify="right", no_wrap=True)
+    return table
+
+
+def _cell(row: Mapping[str, Any]) -> str:
+    return "–" if row["reason"] else f"{_estimate(row['auroc'])} / {_estimate(row['fpr95_ood'])}"
+
+
+def _estimate(estimate: Mapping[str, float] | None) -> str:
+    return "–" if estimate is None else f"{100 * estimate['value']:.2f}"
+
+
+def _percent(fraction: float) -> str:
+    return f"{100 * fraction:.2f} %"
+
+
+def _number(value: float | None, digits: int) -> str:
+    return "–" if value is None else f"{value:+.{digits}f}"
+
+
+def _describe(facts: Mapping[str, Any]) -> str:
+    head = ", ".join(facts["head_layers"])
+    described = f"{facts['num_classes']} classes, {facts['num_features']} features, head {head}"
+    return ", ".join([*(str(facts[name]) for name in ("architecture", "licence") if facts.get(name)), described])
+
+
+def _preprocessing(preprocessing: Mapping[str, Any]) -> str:
+    return ", ".join(f"{name} {value}" for name, value in preprocessing.items())

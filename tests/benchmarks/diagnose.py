@@ -1,0 +1,104 @@
+"""Wall time of ``diagnose`` with all scorers over JPEG files at 224 px, against a bare loop over the same loader and forward pass.
+
+Run by ``nox -s bench``. Weights are random and images are cut from scikit-learn's photographs: the time depends on neither.
+"""
+
+import argparse
+import resource
+import time
+from collections.abc import Callable
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import numpy as np
+import timm
+import torch
+from PIL import Image
+from safetensors.torch import save_file
+from sklearn.datasets import load_sample_image
+
+from oodkit.classifier import load_classifier
+from oodkit.diagnosis import DEFAULT_SCORERS, diagnose
+from oodkit.evaluate import score_all
+from oodkit.extract import extract, make_loader
+from oodkit.images import open_images
+
+SETS = {"id": 512, "fit": 256, "near": 128, "far": 128}
+CLASSES = ("n01440764", "n01443537", "n01484850", "n01491361")
+
+
+def make_jpegs(folder: Path, count: int, seed: int) -> None:
+    """``count`` JPEG files of 500 × 375 pixels, quality 92, in class folders."""
+    rng = np.random.default_rng(seed)
+    photographs = [load_sample_image(name) for name in ("china.jpg", "flower.jpg")]
+    for i in range(count):
+        photograph = photographs[rng.integers(2)]
+        top, left = rng.integers(0, photograph.shape[0] - 200), rng.integers(0, photograph.shape[1] - 260)
+        patch = Image.fromarray(photograph[top : top + 200, left : left + 260]).resize((500, 375))
+        path = folder / CLASSES[i % len(CLASSES)] / f"{i:05}.jpg"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        patch.save(path, quality=92)
+
+
+def timed(work: Callable[[], object]) -> float:
+    start = time.perf_counter()
+    work()
+    return time.perf_counter() - start
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--arch", default="resnet50")
+    parser.add_argument("--scale", type=float, default=1.0, help="factor on the number of images")
+    parser.add_argument("--workers", type=int, default=None)
+    arguments = parser.parse_args()
+    with TemporaryDirectory() as name:
+        folder = Path(name)
+        torch.manual_seed(0)
+        weights = folder / "weights.safetensors"
+        save_file(timm.create_model(arguments.arch).state_dict(), weights)
+        for seed, (role, count) in enumerate(SETS.items()):
+            make_jpegs(folder / role, round(count * arguments.scale), seed)
+        model = load_classifier(str(weights), arch=arguments.arch)
+        sets = {role: open_images(str(folder / role)) for role in SETS}
+        measure(model, sets, folder / "cache", arguments.workers)
+
+
+def measure(model, sets, cache: Path, workers: int | None) -> None:
+    net = model.net.to(memory_format=torch.channels_last)
+
+    @torch.no_grad()
+    def bare_loop() -> None:
+        for images in sets.values():
+            batches = [list(range(start, min(start + 64, len(images)))) for start in range(0, len(images), 64)]
+            for _, pixels, _ in make_loader(images, model.transform, batches, workers=workers):
+                net(pixels.contiguous(memory_format=torch.channels_last))
+
+    def extract_all() -> dict:
+        return {role: extract(model, images, cache=cache, workers=workers) for role, images in sets.items()}
+
+    def diagnose_all() -> None:
+        outputs = extract_all()
+        ood = {"near": outputs["near"], "far": outputs["far"]}
+        diagnose(model.name, outputs["id"], ood, fit=outputs["fit"], groups={"near": "near", "far": "far"})
+
+    images = sum(len(one) for one in sets.values())
+    print(f"{model.name}: {images} JPEG files, {torch.get_num_threads()} threads, torch {torch.__version__}")
+    bare = [timed(bare_loop)]
+    cold = timed(diagnose_all)
+    bare.append(timed(bare_loop))
+    mean_bare = sum(bare) / len(bare)
+    print(f"bare loop, before and after:   {bare[0]:8.2f} s {bare[1]:8.2f} s  ({images / mean_bare:.1f} images/s)")
+    print(f"diagnose, empty cache:         {cold:8.2f} s            ratio {cold / mean_bare:.3f}")
+    warm = timed(diagnose_all)
+    print(f"diagnose, everything cached:   {warm:8.2f} s")
+    outputs = extract_all()
+    ood = {"near": outputs["near"], "far": outputs["far"]}
+    scoring = timed(lambda: score_all(DEFAULT_SCORERS, outputs["id"], ood, fit=outputs["fit"]))
+    print(f"of which all {len(DEFAULT_SCORERS)} scorers:        {scoring:8.2f} s")
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    print(f"peak memory of this process:   {peak:8.0f} MiB")
+
+
+if __name__ == "__main__":
+    main()
