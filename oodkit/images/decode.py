@@ -1,0 +1,110 @@
+"""One image file to one upright RGB image, or one short reason why not."""
+
+import os
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from functools import cache
+from pathlib import Path
+from typing import IO
+
+import numpy as np
+from PIL import Image, ImageOps, UnidentifiedImageError
+
+from oodkit.errors import UnreadableImageError
+
+Source = str | os.PathLike[str] | IO[bytes]
+
+# EPS runs Ghostscript on whatever the file says; the others Pillow only recognises, their pixels it can't read by itself.
+NOT_DECODED = {"EPS", "BUFR", "GRIB", "HDF5", "MPEG", "WMF"}
+FIRST_TRIED = ("JPEG", "PNG", "WEBP")
+LONGEST_REASON = 160
+
+
+def decode(source: Source) -> Image.Image:
+    """The image in RGB, upright by its EXIF orientation; of an animation the first frame.
+
+    Alpha is dropped, not blended, because timm and torchvision train and evaluate with Pillow's ``convert("RGB")``; so results
+    equal theirs. Their loaders ignore EXIF orientation; this one does not. Grey of more than 8 bits is scaled to 8 (see
+    ``to_rgb``) where Pillow would clip it. Raises UnreadableImageError, with a reason of one line, for anything that can't be
+    decoded and for an image of more than ``PIL.Image.MAX_IMAGE_PIXELS`` pixels, whose pixels are not decoded.
+    """
+    try:
+        with _quiet(), Image.open(source, formats=_formats()) as image:
+            image.load()
+            _turn_upright(image)
+            return to_rgb(image)
+    except UnreadableImageError:
+        raise
+    except Exception as error:  # Pillow's plugins raise anything on a hostile file, and one file must not end a run
+        raise UnreadableImageError(_reason(error, source)) from error
+
+
+def to_rgb(image: Image.Image) -> Image.Image:
+    """RGB of an image of any of Pillow's modes.
+
+    16-bit grey is divided by 257. Integer and floating-point grey, whose range no file states, is taken to span the smallest of
+    1 (floating-point only), 255 and 65535 that holds its largest value, or else that value.
+    """
+    if image.mode == "F" or image.mode.startswith("I"):
+        return _grey_to_8_bits(image).convert("RGB")
+    if image.mode == "PA" or (image.mode == "P" and "transparency" in image.info):
+        return image.convert("RGBA").convert("RGB")
+    if image.mode == "La":
+        return image.convert("LA").convert("RGB")
+    return image.convert("RGB")
+
+
+@cache
+def image_extensions() -> frozenset[str]:
+    """The file extensions, in lower case and with the dot, of the images that ``decode`` reads."""
+    Image.init()
+    known = Image.registered_extensions().items()
+    return frozenset(extension for extension, name in known if name in Image.OPEN and name not in NOT_DECODED)
+
+
+@cache
+def _formats() -> tuple[str, ...]:
+    Image.init()
+    rest = sorted(set(Image.OPEN) - NOT_DECODED - set(FIRST_TRIED))
+    return tuple(name for name in (*FIRST_TRIED, *rest) if name in Image.OPEN)
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        warnings.simplefilter("error", Image.DecompressionBombWarning)
+        yield
+
+
+def _turn_upright(image: Image.Image) -> None:
+    with suppress(Exception):  # the pixels are sound; damaged EXIF is no reason to lose them
+        ImageOps.exif_transpose(image, in_place=True)
+
+
+def _grey_to_8_bits(image: Image.Image) -> Image.Image:
+    values = np.asarray(image).astype(np.float32)
+    if not np.isfinite(values).all():
+        raise UnreadableImageError("holds values that are no finite numbers")
+    largest = float(values.max())
+    spans = {"F": (1, 255, 65535), "I": (255, 65535)}.get(image.mode, (65535,))
+    span = next((span for span in spans if largest <= span), largest)
+    return Image.fromarray(np.rint(values.clip(0, span) * (255 / span)).astype(np.uint8))
+
+
+def _reason(error: Exception, source: Source) -> str:
+    if isinstance(error, UnidentifiedImageError):
+        is_empty = isinstance(source, str | os.PathLike) and Path(source).stat().st_size == 0
+        return "an empty file" if is_empty else "not an image of a format that Pillow decodes"
+    text = (isinstance(error, OSError) and error.strerror) or str(error) or type(error).__name__
+    if isinstance(error, Image.DecompressionBombWarning | Image.DecompressionBombError):
+        text = f"refused as a decompression bomb: {text}"
+    return printable(" ".join(text.split()))[:LONGEST_REASON]
+
+
+def printable(text: str) -> str:
+    """The text with line breaks, control characters and bytes that are no UTF-8 written as escapes."""
+    if text.isprintable():
+        return text
+    return "".join(sign if sign.isprintable() else sign.encode("unicode_escape").decode() for sign in text)

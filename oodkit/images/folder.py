@@ -1,0 +1,82 @@
+"""A folder of class folders, or a flat folder of images."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+
+from oodkit.errors import ImageSetError
+from oodkit.images.decode import image_extensions
+from oodkit.images.files import FileSet
+
+
+def open_folder(folder: Path, spec: str) -> FileSet:
+    """Every image below ``folder``: of each class folder in turn, by path.
+
+    The first path component below ``folder`` is the class, whatever lies deeper. Classes stand in the order of their names, as in
+    torchvision; names that are all plain integers stand in the order of their numbers, as in timm (where torchvision would put
+    10 before 2). A folder with images and no class folders is flat: every label is −1. Files are taken by their extension;
+    hidden ones are left out. Links to folders are followed, except back to a folder that they are in.
+
+    Raises ImageSetError where the folder can't be read, or holds images beside class folders.
+    """
+    try:
+        loose, folders = _list(str(folder))
+        found = {name: _images_below(os.path.join(folder, name), (_identity(str(folder)),)) for name in folders}  # noqa: PTH118
+        classes = {name: sorted(f"{name}/{path}" for path in paths) for name, paths in found.items()}
+    except OSError as error:
+        raise ImageSetError(
+            f"can't read the folder {error.filename}: {error.strerror}; make it readable or name another"
+        ) from error
+    if not any(classes.values()):
+        return FileSet(spec, folder, sorted(loose), np.full(len(loose), -1))
+    if loose:
+        raise ImageSetError(
+            f"{folder} holds images beside class folders ({len(loose)}, such as {min(loose)!r}): "
+            "put them into a folder of their own, or name the folder that is meant"
+        )
+    names = _in_order(list(classes))
+    labels = np.repeat(np.arange(len(names)), [len(classes[name]) for name in names])
+    return FileSet(spec, folder, [path for name in names for path in classes[name]], labels, tuple(names))
+
+
+def _in_order(names: list[str]) -> list[str]:
+    if all(name.isascii() and name.isdecimal() for name in names):
+        return sorted(names, key=lambda name: (int(name), name))
+    return sorted(names)
+
+
+def _list(folder: str) -> tuple[list[str], list[str]]:
+    """The names of the images and of the folders directly in ``folder``."""
+    images, folders = [], []
+    with os.scandir(folder) as entries:
+        for entry in entries:
+            if entry.name.startswith("."):
+                continue
+            if entry.is_dir():
+                folders.append(entry.name)
+            elif os.path.splitext(entry.name)[1].lower() in image_extensions() and _is_file(entry):  # noqa: PTH122
+                images.append(entry.name)
+    return images, folders
+
+
+def _is_file(entry: os.DirEntry[str]) -> bool:
+    """A file, or a link to nothing, which is to be counted as unreadable; never a pipe or a device, which would block."""
+    return entry.is_file() or (entry.is_symlink() and not Path(entry.path).exists())
+
+
+def _images_below(folder: str, parents: tuple[tuple[int, int], ...]) -> Iterator[str]:
+    own = _identity(folder)
+    if own in parents:
+        return
+    images, folders = _list(folder)
+    yield from images
+    for name in folders:
+        for path in _images_below(os.path.join(folder, name), (*parents, own)):  # noqa: PTH118
+            yield f"{name}/{path}"
+
+
+def _identity(folder: str) -> tuple[int, int]:
+    facts = os.stat(folder)  # noqa: PTH116
+    return facts.st_dev, facts.st_ino

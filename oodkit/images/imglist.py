@@ -1,0 +1,61 @@
+"""An image list as OpenOOD writes them: ``relative/path label``, one image a line."""
+
+import ast
+from pathlib import Path
+
+import numpy as np
+
+from oodkit.errors import ImageSetError
+from oodkit.images.files import FileSet
+
+
+def open_list(file: Path, spec: str, root: Path | None = None) -> FileSet:
+    """The images that ``file`` lists, with their labels; −1 = none of the classes.
+
+    A line is split at its first space. The paths are relative to ``root``, or else to the list's own folder. A label that is a
+    Python dict literal counts as 0, as in OpenOOD v1.5 (``openood/datasets/imglist_dataset.py``). A listed file that is missing
+    is an unreadable image. Raises ImageSetError where a line is malformed, or where none of the files is there.
+    """
+    paths, labels = read_list(file)
+    images = FileSet(spec, file.parent if root is None else root, paths, np.array(labels, dtype=np.int64))
+    if paths and not any(images.exists(index) for index in range(len(images))):
+        raise ImageSetError(
+            f"none of the {len(images)} images of {file} is below {images.root}, such as {images.image_name(0)}: "
+            "name the folder that the paths are relative to (root=)"
+        )
+    return images
+
+
+def read_list(file: Path) -> tuple[list[str], list[int]]:
+    """Paths and labels of a list. Raises ImageSetError that names the line where one is malformed."""
+    try:
+        text = file.read_text("utf-8-sig", errors="surrogateescape")
+    except OSError as error:
+        raise ImageSetError(f"can't read the image list {file}: {error.strerror}") from error
+    paths, labels = [], []
+    for number, line in enumerate(text.split("\n"), 1):
+        if not line.strip():
+            continue
+        path, _, label = line.strip().partition(" ")
+        value = _label(label)
+        if value is None or path.startswith("/"):
+            wanted = "a path below the images' folder, a space and a label of −1 or more"
+            raise ImageSetError(f"{file}, line {number}: expected {wanted}, got {line.strip()[:80]!r}")
+        paths.append(path)
+        labels.append(value)
+    return paths, labels
+
+
+def _label(text: str) -> int | None:
+    try:
+        label = int(text)
+    except ValueError:
+        return 0 if _is_dict(text) else None
+    return label if label >= -1 else None
+
+
+def _is_dict(text: str) -> bool:
+    try:
+        return isinstance(ast.literal_eval(text.strip()), dict)
+    except (ValueError, SyntaxError, MemoryError, RecursionError):
+        return False

@@ -1,0 +1,38 @@
+"""A part of an image set."""
+
+import hashlib
+
+import numpy as np
+from PIL import Image
+
+from oodkit.errors import UsageError
+from oodkit.images.base import ImageSet
+from oodkit.images.files import FileSet
+
+
+class LimitedSet(ImageSet):
+    """The images of ``whole`` at ``indices``."""
+
+    def __init__(self, whole: ImageSet, indices: np.ndarray) -> None:
+        self.spec, self.class_names, self.labels = whole.spec, whole.class_names, whole.labels[indices]
+        self._whole, self._indices = whole, indices
+
+    def load(self, index: int) -> Image.Image:
+        return self._whole.load(int(self._indices[index]))
+
+    def image_name(self, index: int) -> str:
+        return self._whole.image_name(int(self._indices[index]))
+
+    def fingerprint(self) -> str:
+        return hashlib.blake2b(self._whole.fingerprint().encode() + self._indices.tobytes(), digest_size=16).hexdigest()
+
+
+def limited(images: ImageSet, limit: int) -> ImageSet:
+    """``limit`` images, evenly spaced, so that sorted classes keep their shares; all where there are no more than that."""
+    if limit < 1:
+        raise UsageError(f"limit must be 1 or more, got {limit}")
+    if limit >= len(images):
+        return images
+    indices = np.arange(limit) * len(images) // limit
+    # A part of a file set is a file set: its fingerprint looks at its own files and not at all the others.
+    return images.take(indices) if isinstance(images, FileSet) else LimitedSet(images, indices)
