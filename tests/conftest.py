@@ -1,0 +1,53 @@
+"""What many tests need: a tiny network whose every number is known, and folders of images."""
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from torch import Tensor, nn
+
+from oodkit.classifier import Classifier
+from oodkit.head import Head
+
+
+class TinyNet(nn.Module):
+    """8 × 8 RGB → 6 features (ReLU of a linear map) → 3 classes."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        generator = torch.Generator().manual_seed(0)
+        self.body = nn.Linear(192, 6)
+        self.head = nn.Linear(6, 3)
+        for parameter in self.parameters():
+            nn.init.normal_(parameter, std=0.2, generator=generator)
+
+    def forward(self, pixels: Tensor) -> Tensor:
+        return self.head(self.body(pixels.flatten(1)).relu())
+
+
+def tiny_transform(image: Image.Image) -> Tensor:
+    return torch.from_numpy(np.array(image.resize((8, 8)), dtype=np.float32)).permute(2, 0, 1) / 255 - 0.5
+
+
+@pytest.fixture
+def tiny_model() -> Classifier:
+    net = TinyNet().eval()
+    head = Head(net.head.weight.detach(), net.head.bias.detach(), ("head",))
+    names = ("cat", "dog", "fox")
+    return Classifier("tiny", net, tiny_transform, head, (3, 8, 8), {"input_size": [3, 8, 8]}, class_names=names)
+
+
+@pytest.fixture
+def image_folder(tmp_path):
+    """Make a folder of class folders of random 8 × 8 PNG files; returns its path."""
+
+    def make(name: str = "images", classes: tuple[str, ...] = ("cat", "dog", "fox"), each: int = 4, seed: int = 0):
+        rng = np.random.default_rng(seed)
+        root = tmp_path / name
+        for one in classes:
+            (root / one).mkdir(parents=True)
+            for i in range(each):
+                Image.fromarray(rng.integers(0, 256, (8, 8, 3), dtype=np.uint8)).save(root / one / f"{i}.png")
+        return root
+
+    return make

@@ -1,0 +1,225 @@
+"""One forward pass an image, cached by content, resumable to the same bits."""
+
+import multiprocessing
+import os
+import signal
+
+import pytest
+import torch
+
+from oodkit import extract as extract_module
+from oodkit.cache import cache_entries
+from oodkit.errors import ImageSetError, OodkitError, OutputsError, UsageError
+from oodkit.extract import extract, outputs_key, resolve_device
+from oodkit.images import open_images
+
+
+@pytest.fixture(autouse=True)
+def small_shards(monkeypatch):
+    monkeypatch.setattr(extract_module, "SHARD_SIZE", 5)
+
+
+@pytest.fixture
+def count_images(tiny_model):
+    """How many images went through the network."""
+    seen = []
+    tiny_model.net.register_forward_pre_hook(lambda _net, inputs: seen.append(len(inputs[0])))
+    return seen
+
+
+def test_features_and_logits_are_the_networks_own(tiny_model, image_folder, tmp_path):
+    images = open_images(str(image_folder()))
+    outputs = extract(tiny_model, images, cache=tmp_path / "cache", batch_size=2)
+    pixels = torch.stack([tiny_model.transform(images.load(i)) for i in range(len(images))])
+    with torch.no_grad():
+        torch.testing.assert_close(outputs.logits, tiny_model.net(pixels))
+        torch.testing.assert_close(outputs.features, tiny_model.net.body(pixels.flatten(1)).relu())
+    assert outputs.labels.tolist() == [0] * 4 + [1] * 4 + [2] * 4
+    assert outputs.indices.tolist() == list(range(12))
+
+
+def test_worker_processes_change_nothing(tiny_model, image_folder):
+    images = open_images(str(image_folder()))
+    alone = extract(tiny_model, images, cache=False, workers=0, batch_size=4)
+    shared = extract(tiny_model, images, cache=False, workers=2, batch_size=4)
+    assert torch.equal(alone.logits, shared.logits)
+
+
+def test_a_second_run_makes_no_forward_pass(tiny_model, image_folder, tmp_path, count_images):
+    images = open_images(str(image_folder()))
+    first = extract(tiny_model, images, cache=tmp_path / "cache")
+    assert sum(count_images) == 12
+    second = extract(tiny_model, images, cache=tmp_path / "cache")
+    assert sum(count_images) == 12
+    assert torch.equal(first.features, second.features)
+
+
+def test_a_damaged_shard_alone_is_made_again(tiny_model, image_folder, tmp_path, count_images):
+    images = open_images(str(image_folder()))
+    first = extract(tiny_model, images, cache=tmp_path / "cache").logits.clone()
+    folder = tmp_path / "cache" / outputs_key(tiny_model, images)
+    (folder / "00001.safetensors").write_bytes(b"not a shard")
+    again = extract(tiny_model, images, cache=tmp_path / "cache")
+    assert sum(count_images) == 12 + 5
+    assert torch.equal(first, again.logits)
+
+
+def _extract_and_die(model, images, cache, after):
+    """Extract, but kill this very process once ``after`` images are done: no handler runs, nothing is flushed."""
+
+    def progress(done, _total):
+        if done >= after:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    extract(model, images, cache=cache, workers=0, batch_size=2, progress=progress)
+
+
+@pytest.mark.parametrize("after", [2, 5, 7, 11])
+def test_a_killed_run_loses_at_most_one_shard_and_ends_in_the_same_bits(tiny_model, image_folder, tmp_path, count_images, after):
+    images = open_images(str(image_folder()))
+    whole = extract(tiny_model, images, cache=False, workers=0, batch_size=2)
+    seen = sum(count_images)
+    victim = multiprocessing.get_context("fork").Process(target=_extract_and_die, args=(tiny_model, images, tmp_path / "cache", after))
+    victim.start()
+    victim.join()
+    assert victim.exitcode == -signal.SIGKILL
+    outputs = extract(tiny_model, images, cache=tmp_path / "cache", workers=0)
+    remade = sum(count_images) - seen
+    assert remade <= 12 - after + 5
+    assert torch.equal(outputs.logits, whole.logits)
+    assert torch.equal(outputs.features, whole.features)
+
+
+def test_two_processes_on_one_cache_do_not_harm_each_other(tiny_model, image_folder, tmp_path):
+    images = open_images(str(image_folder()))
+    context = multiprocessing.get_context("fork")
+    both = [context.Process(target=extract, args=(tiny_model, images), kwargs={"cache": tmp_path / "cache", "workers": 0}) for _ in range(2)]
+    for one in both:
+        one.start()
+    for one in both:
+        one.join()
+    assert [one.exitcode for one in both] == [0, 0]
+    assert torch.equal(extract(tiny_model, images, cache=tmp_path / "cache").logits, extract(tiny_model, images, cache=False).logits)
+    assert [path.name for path in tmp_path.glob("cache/*/.*")] == []
+
+
+def test_the_key_follows_weights_transform_dtype_and_images_but_no_name(tiny_model, image_folder):
+    root = image_folder()
+    images = open_images(str(root))
+    key = outputs_key(tiny_model, images)
+    tiny_model.name = "another name"
+    assert outputs_key(tiny_model, images) == key
+    assert outputs_key(tiny_model, images, "float16") != key
+    tiny_model.preprocessing = {"input_size": [3, 16, 16]}
+    assert outputs_key(tiny_model, images) != key
+    tiny_model.preprocessing = {"input_size": [3, 8, 8]}
+    (root / "cat" / "0.png").unlink()
+    assert outputs_key(tiny_model, open_images(str(root))) != key
+    with torch.no_grad():
+        tiny_model.net.body.weight[0, 0] += 1e-6
+    assert outputs_key(tiny_model, images) != key
+
+
+def test_an_unreadable_image_is_skipped_and_named(tiny_model, image_folder, tmp_path):
+    root = image_folder()
+    (root / "cat" / "1.png").write_bytes(b"no image")
+    outputs = extract(tiny_model, open_images(str(root)), cache=tmp_path / "cache")
+    assert outputs.indices.tolist() == [0, *range(2, 12)]
+    assert outputs.labels.tolist() == [0] * 3 + [1] * 4 + [2] * 4
+    assert [(one.index, one.name) for one in outputs.skipped] == [(1, "cat/1.png")]
+    again = extract(tiny_model, open_images(str(root)), cache=tmp_path / "cache")
+    assert again.skipped == outputs.skipped
+
+
+def test_a_whole_shard_of_unreadable_images_leaves_the_others(tiny_model, image_folder, tmp_path):
+    root = image_folder()
+    for path in sorted(root.rglob("*.png"))[:5]:
+        path.write_bytes(b"")
+    outputs = extract(tiny_model, open_images(str(root)), cache=tmp_path / "cache")
+    assert len(outputs) == 7
+    assert len(outputs.skipped) == 5
+
+
+def test_a_set_with_none_readable_is_an_error(tiny_model, image_folder, tmp_path):
+    root = image_folder()
+    for path in root.rglob("*.png"):
+        path.write_bytes(b"")
+    with pytest.raises(OutputsError, match=r"none of 12 images could be read; the first: cat/0\.png"):
+        extract(tiny_model, open_images(str(root)), cache=tmp_path / "cache")
+
+
+def test_classes_that_are_none_of_the_models_get_no_label(tiny_model, image_folder):
+    root = image_folder(classes=("cat", "unicorn"))
+    outputs = extract(tiny_model, open_images(str(root)), cache=False)
+    assert outputs.labels.tolist() == [0] * 4 + [-1] * 4
+    assert "unicorn" in outputs.notes[0]
+
+
+def test_labels_beyond_the_models_classes_are_refused(tiny_model, tmp_path):
+    import numpy as np
+
+    np.savez(tmp_path / "set.npz", images=np.zeros((2, 8, 8, 3), np.uint8), labels=np.array([0, 9]))
+    with pytest.raises(ImageSetError, match="labels up to 9, the model has 3 classes"):
+        extract(tiny_model, open_images(str(tmp_path / "set.npz")), cache=False)
+
+
+@pytest.mark.parametrize("dtype", ["bfloat16", "float16"])
+def test_half_precision_stores_half_the_features_and_full_logits(tiny_model, image_folder, dtype):
+    images = open_images(str(image_folder()))
+    outputs = extract(tiny_model, images, cache=False, dtype=dtype)
+    exact = extract(tiny_model, images, cache=False)
+    assert outputs.features.dtype == getattr(torch, dtype)
+    assert outputs.logits.dtype == torch.float32
+    torch.testing.assert_close(outputs.logits, exact.logits, rtol=0.05, atol=0.05)
+    torch.testing.assert_close(outputs.logits, tiny_model.head(outputs.features.float()))
+
+
+def test_a_batch_that_does_not_fit_is_halved(tiny_model, image_folder, count_images):
+    images = open_images(str(image_folder()))
+    whole = extract(tiny_model, images, cache=False)
+
+    def refuse_large(_net, inputs):
+        if len(inputs[0]) > 2:
+            raise torch.OutOfMemoryError("CUDA out of memory")
+
+    tiny_model.net.register_forward_pre_hook(refuse_large)
+    torch.testing.assert_close(extract(tiny_model, images, cache=False, batch_size=5).logits, whole.logits)
+
+
+def test_one_image_that_does_not_fit_says_what_to_do(tiny_model, image_folder):
+    def refuse(_net, _inputs):
+        raise torch.OutOfMemoryError("CUDA out of memory")
+
+    tiny_model.net.register_forward_pre_hook(refuse)
+    with pytest.raises(OodkitError, match="not even one image fits in the memory of cpu; use"):
+        extract(tiny_model, open_images(str(image_folder())), cache=False)
+
+
+def test_logits_that_are_not_finite_are_an_error(tiny_model, image_folder):
+    with torch.no_grad():
+        tiny_model.net.body.weight.fill_(float("inf"))
+    with pytest.raises(OodkitError, match="not finite in float32; the weights may be damaged"):
+        extract(tiny_model, open_images(str(image_folder())), cache=False)
+
+
+def test_progress_counts_every_image_also_the_unreadable(tiny_model, image_folder, tmp_path):
+    root = image_folder()
+    (root / "dog" / "1.png").write_bytes(b"no image")
+    calls = []
+    extract(tiny_model, open_images(str(root)), cache=tmp_path / "cache", batch_size=4, progress=lambda *call: calls.append(call))
+    assert calls[0] == (0, 12)
+    assert calls[-1] == (12, 12)
+    assert calls == sorted(calls)
+
+
+def test_unknown_devices_and_dtypes_are_usage_errors(tiny_model, image_folder):
+    with pytest.raises(UsageError, match="no device 'tpu9' here"):
+        resolve_device("tpu9")
+    with pytest.raises(UsageError, match="no dtype 'int8'; choose from auto"):
+        extract(tiny_model, open_images(str(image_folder())), cache=False, dtype="int8")
+
+
+def test_the_cache_lists_what_it_holds(tiny_model, image_folder, tmp_path):
+    extract(tiny_model, open_images(str(image_folder())), cache=tmp_path / "cache")
+    (entry,) = cache_entries(tmp_path / "cache")
+    assert (entry.about("model"), entry.missing, entry.manifest.count) == ("tiny", 0, 12)
