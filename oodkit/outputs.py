@@ -145,6 +145,10 @@ class Outputs:
         parts = [{name: tensor for name, tensor in part.items() if name != "logits"} for part in self._parts]
         return self._changed(parts, head=head)
 
+    def with_stored_logits(self) -> "Outputs":
+        """The same rows with the head's logits made once and kept in memory, for whoever asks for them several times."""
+        return self._changed([{**part, "logits": self._logits(part)} for part in self._parts])
+
     def with_labels(self, labels: Tensor) -> "Outputs":
         """The same images with other labels, (N,)."""
         sizes = [len(part["features"]) for part in self._parts]

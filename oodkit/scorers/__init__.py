@@ -1,1 +1,115 @@
-"""The scorers, one file a paper."""
+"""The scorers, one file a paper, and how to get one by its name."""
+
+import json
+from dataclasses import fields
+from difflib import get_close_matches
+from pathlib import Path
+from types import NoneType, UnionType
+from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
+
+from safetensors import SafetensorError, safe_open
+
+from oodkit.errors import OutputsError, UsageError
+from oodkit.scorers.ash import AshB, AshP, AshS
+from oodkit.scorers.base import FORMAT, Scorer
+from oodkit.scorers.ebo import Ebo
+from oodkit.scorers.knn import Knn
+from oodkit.scorers.mds import Mds
+from oodkit.scorers.mls import Mls
+from oodkit.scorers.msp import Msp
+from oodkit.scorers.nnguide import NNGuide
+from oodkit.scorers.react import React
+from oodkit.scorers.vim import Vim
+
+__all__ = ["PRESETS", "SCORERS", "Scorer", "load_scorer", "make_scorer", "parse_scorer"]
+
+PRESETS = ("openood", "paper")
+
+_ALL: tuple[type[Scorer], ...] = (Msp, Mls, Ebo, React, AshB, AshP, AshS, Knn, NNGuide, Vim, Mds)
+SCORERS: dict[str, type[Scorer]] = {scorer.name: scorer for scorer in _ALL}
+
+
+def make_scorer(name: str, preset: str = "openood", **settings: Any) -> Scorer:
+    """An unfitted scorer. ``settings`` go over the preset's, which go over the fields' defaults.
+
+    preset: ``"openood"``, the values of OpenOOD v1.5, or ``"paper"``, those of the publication. Raises UsageError for an unknown
+    scorer, preset or setting, or an impossible value.
+    """
+    if preset not in PRESETS:
+        raise UsageError(f"unknown preset {preset!r}; there are {_words(PRESETS)}")
+    kind = _scorer_class(name)
+    for setting in settings:
+        _require_known(setting, [one.name for one in fields(kind)], f"setting of {name}")  # type: ignore[arg-type]  # a dataclass
+    return kind(**{**kind.presets.get(preset, {}), **settings})
+
+
+def parse_scorer(spec: str, preset: str = "openood") -> Scorer:
+    """The scorer of a spec like ``knn`` or ``knn:k=50,fraction=0.1``; ``none`` is None. Raises UsageError as ``make_scorer``."""
+    name, _, rest = spec.strip().partition(":")
+    types = get_type_hints(_scorer_class(name))
+    settings: dict[str, Any] = {}
+    for item in rest.split(",") if rest else []:
+        setting, equals, text = (part.strip() for part in item.partition("="))
+        if not equals:
+            raise UsageError(f"{spec!r} has {item!r} where a setting=value belongs, as in knn:k=50")
+        _require_known(setting, [one.name for one in fields(SCORERS[name])], f"setting of {name}")  # type: ignore[arg-type]  # as above
+        settings[setting] = _value(text, types[setting], f"{name}:{setting}")
+    return make_scorer(name, preset, **settings)
+
+
+def load_scorer(path: str | Path) -> Scorer:
+    """The scorer that ``Scorer.save`` wrote. Raises OutputsError where the file is missing, damaged or something else."""
+    try:
+        with safe_open(str(path), "pt") as file:
+            facts = file.metadata() or {}
+            if facts.get("format") != FORMAT:
+                raise OutputsError(f"{path} is no oodkit scorer: its metadata has no format {FORMAT}")
+            scorer = make_scorer(facts["scorer"], **json.loads(facts["settings"]))
+            if json.loads(facts["fitted"]):
+                scorer.state = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (safe_open is no mapping)
+            scorer.fitted_on = json.loads(facts["fitted_on"])
+            return scorer
+    except (OSError, SafetensorError, KeyError, TypeError, ValueError) as error:
+        raise OutputsError(f"can't read a scorer from {path}: {error}") from error
+
+
+def _scorer_class(name: str) -> type[Scorer]:
+    _require_known(name, list(SCORERS), "scorer")
+    return SCORERS[name]
+
+
+def _require_known(word: str, known: list[str], what: str) -> None:
+    if word in known:
+        return
+    near = get_close_matches(word, known)
+    raise UsageError(
+        f"unknown {what}: {word!r}; " + (f"did you mean {_words(near)}?" if near else f"there are {_words(known) or 'none'}")
+    )
+
+
+def _words(words: Any) -> str:
+    return ", ".join(words)
+
+
+def _value(text: str, hint: Any, where: str) -> Any:
+    """The text as the first of the hint's types that it can be. Raises UsageError where it is none of them."""
+    options = get_args(hint) if get_origin(hint) in (Union, UnionType) else (hint,)
+    for option in options:
+        if option is NoneType and text == "none":
+            return None
+        if get_origin(option) is Literal and text in get_args(option):
+            return text
+        if option is bool and text in ("true", "false"):
+            return text == "true"
+        if option in (int, float):
+            try:
+                return option(text)
+            except ValueError:
+                continue
+    raise UsageError(f"{where} takes {' or '.join(_describe(option) for option in options)}, got {text!r}")
+
+
+def _describe(option: Any) -> str:
+    if get_origin(option) is Literal:
+        return " or ".join(get_args(option))
+    return {int: "a whole number", float: "a number", bool: "true or false", NoneType: "none"}[option]

@@ -1,4 +1,9 @@
-"""The contract of a scorer: ``fit(outputs)``, ``score(outputs)``; higher means more in-distribution, always."""
+"""The contract of a scorer: ``fit(outputs)``, ``score(outputs)``; higher means more in-distribution, always.
+
+A scorer is a dataclass in a file of its own. It gives the class attributes, its settings as fields (checked in
+``__post_init__``), ``_score(chunk)``, and ``_fit(outputs)`` where it learns; then it joins ``SCORERS`` in ``__init__``. Chunks,
+devices, saving, presets, the command line and the contract tests follow from these.
+"""
 
 import json
 from abc import ABC, abstractmethod
@@ -12,19 +17,26 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from oodkit.atomic import write_atomically
-from oodkit.errors import NotApplicableError, NotFittedError
+from oodkit.errors import NotApplicableError, NotFittedError, UsageError
+from oodkit.head import Head
 from oodkit.outputs import Outputs
 
 FitsOn = Literal["train", "val"] | None
 State = dict[str, Tensor]
+FORMAT = "oodkit-scorer-1"
 
 
 class Scorer(ABC):
     """One OOD score of the field. A subclass is a dataclass; its fields are its hyper-parameters.
 
     name: its word everywhere. title: the method's full name. paper: its source. fits_on: the ID images that it learns from,
-    ``"train"``, ``"val"`` or None. presets: what differs from the fields' defaults (OpenOOD v1.5's) under another preset.
-    uses: whether its score comes from the ``"logits"``, from the ``"features"``, or from ``"both"``.
+    ``"train"``, ``"val"`` or None; a field where the presets differ in it. presets: what differs from the fields' defaults
+    (OpenOOD v1.5's) under another preset. uses: whether its score comes from the ``"logits"``, from the ``"features"``, or from
+    ``"both"``.
+
+    state: what ``fit`` learnt, tensors by name. A setting that only ``fit`` can resolve (a None, a bound by the number of images)
+    is stored there as a 0-dimensional tensor under the field's own name, and ``settings`` reports that. fitted_on: the number of
+    images it learnt from.
     """
 
     name: ClassVar[str]
@@ -35,29 +47,39 @@ class Scorer(ABC):
     fits_on: FitsOn = None
 
     state: State | None = None
+    fitted_on: int = 0
 
     def fit(self, outputs: Outputs) -> Self:
-        """Learn from ID outputs; what was learnt before is forgotten. A scorer that learns nothing accepts the call."""
+        """Learn from ID outputs; what was learnt before is forgotten. A scorer that learns nothing accepts the call.
+
+        Raises NotApplicableError where it can't learn from these outputs.
+        """
         if self.fits_on is not None:
+            self.state = None
             if len(outputs) == 0:
                 raise NotApplicableError(f"{self.name} learns from ID {self.fits_on} images, got none")
-            self.state = None
-            self.state = self._fit(outputs)
+            self.state, self.fitted_on = self._fit(outputs), len(outputs)
         return self
 
     def score(self, outputs: Outputs) -> Tensor:
-        """(N,) float64 on the CPU, higher = more in-distribution. Reads features and logits, never labels.
+        """(N,) float64 on the CPU, finite, higher = more in-distribution. Reads features and logits, never labels.
 
         Raises NotFittedError before ``fit`` where the scorer learns, NotApplicableError where it can't serve these outputs.
         """
         if self.fits_on is not None and self.state is None:
             raise NotFittedError(f"{self.name} has not been fitted: call fit(outputs of ID {self.fits_on} images) first")
-        scores = [self._score(chunk).double().cpu() for chunk in outputs.chunks()]
-        return torch.cat(scores) if scores else torch.empty(0, dtype=torch.float64)
+        pieces = [self._score(chunk).double().cpu() for chunk in outputs.chunks()]
+        scores = torch.cat([torch.empty(0, dtype=torch.float64), *pieces])
+        if not scores.isfinite().all():
+            raise NotApplicableError(
+                f"{self.name} gives NaN or infinite scores; look for such, or for very large, features and logits"
+            )
+        return scores
 
     def settings(self) -> dict[str, Any]:
         """The hyper-parameters as they take effect; after ``fit`` with every automatic value resolved."""
-        return {one.name: getattr(self, one.name) for one in fields(self)}  # type: ignore[arg-type]  # every subclass is a dataclass
+        learnt = self.state or {}
+        return {name: learnt[name].item() if name in learnt else value for name, value in self._given().items()}
 
     def caution(self, outputs: Outputs) -> str | None:
         """One line where the scorer can be used on this model but its assumptions do not hold."""
@@ -66,19 +88,34 @@ class Scorer(ABC):
     def save(self, path: str | Path) -> None:
         """Write settings and what was learnt to one safetensors file; ``load_scorer`` reads it."""
         tensors = {name: tensor.cpu().contiguous() for name, tensor in (self.state or {}).items()}
-        fitted = self.fits_on is None or self.state is not None
-        own = {one.name: getattr(self, one.name) for one in fields(self)}  # type: ignore[arg-type]
-        facts = {"format": "oodkit-scorer-1", "scorer": self.name, "settings": json.dumps(own), "fitted": json.dumps(fitted)}
-        write_atomically(Path(path), lambda temporary: save_file(tensors, temporary, facts))
+        facts = {"settings": self._given(), "fitted": self.state is not None, "fitted_on": self.fitted_on}
+        metadata = {"format": FORMAT, "scorer": self.name, **{name: json.dumps(fact) for name, fact in facts.items()}}
+        write_atomically(Path(path), lambda temporary: save_file(tensors, temporary, metadata))
 
     def learnt(self, name: str, like: Tensor) -> Tensor:
-        """What ``fit`` stored under ``name``, on the device of ``like``."""
+        """What ``fit`` stored under ``name``, on the device of ``like``; it stays there for the next chunk."""
         assert self.state is not None
-        return self.state[name].to(like.device)
+        self.state[name] = self.state[name].to(like.device)
+        return self.state[name]
+
+    def head_of(self, outputs: Outputs) -> Head:
+        """The head that made the logits. Raises NotApplicableError where the outputs came without one."""
+        if outputs.head is None:
+            raise NotApplicableError(f"{self.name} needs the head that made the logits; these outputs hold the logits alone")
+        return outputs.head
+
+    def require(self, condition: bool, expected: str) -> None:
+        """Raise UsageError with what the settings are and what was ``expected``, unless ``condition`` holds."""
+        if not condition:
+            given = ", ".join(f"{name}={value}" for name, value in self._given().items())
+            raise UsageError(f"{self.name} expects {expected}, got {given}")
+
+    def _given(self) -> dict[str, Any]:
+        return {one.name: getattr(self, one.name) for one in fields(self)}  # type: ignore[arg-type]  # every subclass is a dataclass
 
     def _fit(self, outputs: Outputs) -> State:
         return {}
 
     @abstractmethod
     def _score(self, chunk: Outputs) -> Tensor:
-        """(n,) scores of one chunk, whose features (n, D) and logits (n, C) are in memory."""
+        """(n,) scores of one chunk, whose features (n, D) and logits (n, C) are in memory; float64 where that is cheap."""

@@ -1,0 +1,124 @@
+"""Intervals and paired tests of the AUROC, and of weighted means of AUROCs that share their ID scores.
+
+DeLong, DeLong and Clarke-Pearson, Biometrics 1988, 44:837–845. With V10_i the share of OOD images below ID image i and V01_j the
+share of ID images above OOD image j (ties ½), AUROC = mean V10 = mean V01 and Var = Var(V10)/n_id + Var(V01)/n_ood. Both come
+from sorted scores in O(n log n) as in Sun and Xu, IEEE Signal Processing Letters 2014, 21:1389–1393.
+For A = Σ_k w_k AUROC_k over OOD sets k: Var = Var(Σ_k w_k V10_k)/n_id + Σ_k w_k² Var(V01_k)/n_ood_k.
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from oodkit.errors import UsageError
+from oodkit.metrics import NORMAL_975, Estimate, Scores, Vector, share_below, two_sides, wilson
+
+PERFECT = 1e-12  # one pair of images out of order moves the AUROC by more, unless there are 10¹² pairs
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """difference: first minus second, in [−1, 1], with its 95 % interval; p_value: two-sided, of no difference."""
+
+    difference: float
+    low: float
+    high: float
+    p_value: float
+
+
+@dataclass(frozen=True, eq=False)
+class _Placements:
+    """id: (n_id,) Σ_k w_k V10_k. ood: w_k V01_k, (n_ood_k,) each."""
+
+    id: Vector
+    ood: list[Vector]
+
+    @property
+    def mean(self) -> float:
+        return min(max(float(self.id.mean()), 0.0), 1.0)
+
+    def minus(self, other: "_Placements") -> "_Placements":
+        if [len(self.id), *map(len, self.ood)] != [len(other.id), *map(len, other.ood)]:
+            raise UsageError("a paired test needs the scores of the same images in the same order; the numbers of images differ")
+        return _Placements(self.id - other.id, [mine - theirs for mine, theirs in zip(self.ood, other.ood, strict=True)])
+
+
+def auroc_with_interval(id_scores: Scores, ood_scores: Scores) -> Estimate:
+    """The AUROC with its DeLong interval; see ``mean_auroc``."""
+    return mean_auroc(id_scores, [ood_scores])
+
+
+def mean_auroc(id_scores: Scores, ood_sets: Sequence[Scores], weights: Sequence[float] | None = None) -> Estimate:
+    """The weighted mean of the AUROCs of several OOD sets against the same ID scores, with its DeLong interval.
+
+    weights: one a set, adding up to 1; equal where none are given. The interval is symmetric in the logit of the AUROC and so
+    stays within [0, 1]. At an AUROC of 0 or 1, where no variance is left to estimate, it is Wilson's for as many trials as the
+    smallest sample has images. A side of one image gets the largest variance that a share of that mean can have.
+    """
+    placed = _placements(id_scores, ood_sets, weights)
+    value = placed.mean
+    spread = value * (1 - value)
+    if spread < PERFECT:
+        trials = min(len(placed.id), *map(len, placed.ood))
+        return wilson(round(value) * trials, trials)
+    reach = NORMAL_975 * math.sqrt(_variance(placed, spread, _shares(ood_sets, weights))) / spread
+    centre = math.log(value / (1 - value))
+    return Estimate(value, _logistic(centre - reach), _logistic(centre + reach))
+
+
+def compare_aurocs(
+    first_id: Scores,
+    first_ood: Sequence[Scores],
+    second_id: Scores,
+    second_ood: Sequence[Scores],
+    weights: Sequence[float] | None = None,
+) -> Comparison:
+    """The paired DeLong test of two scorers, or of two heads, on the same images.
+
+    first_ood, second_ood: one vector of scores a set, the images in the same order on both sides. weights: as in ``mean_auroc``.
+    Where no image's place differs the p-value is 1; where every image's place differs alike, and no variance is left, it is 0.
+    Raises UsageError where the numbers of images differ.
+    """
+    first, second = _placements(first_id, first_ood, weights), _placements(second_id, second_ood, weights)
+    paired = first.minus(second)
+    difference = float(paired.id.mean())
+    error = math.sqrt(_variance(paired, 1 - difference**2, _shares(first_ood, weights)))
+    reach = NORMAL_975 * error
+    p_value = math.erfc(abs(difference) / error / math.sqrt(2)) if error > 0 else float(difference == 0)
+    return Comparison(difference, max(difference - reach, -1.0), min(difference + reach, 1.0), p_value)
+
+
+def _shares(ood_sets: Sequence[Scores], weights: Sequence[float] | None) -> list[float]:
+    if len(ood_sets) == 0:
+        raise UsageError("a mean AUROC needs at least one OOD set, got none")
+    shares = [1 / len(ood_sets)] * len(ood_sets) if weights is None else list(weights)
+    if len(shares) != len(ood_sets) or min(shares) < 0 or not math.isclose(sum(shares), 1):
+        raise UsageError(f"{len(ood_sets)} OOD sets need as many weights ≥ 0 that add up to 1, got {shares}")
+    return shares
+
+
+def _placements(id_scores: Scores, ood_sets: Sequence[Scores], weights: Sequence[float] | None) -> _Placements:
+    shares = _shares(ood_sets, weights)
+    total, placed = np.zeros(1), []
+    for share, scores in zip(shares, ood_sets, strict=True):
+        inside, outside = two_sides(id_scores, scores)
+        total = total + share * share_below(inside, np.sort(outside))
+        placed.append(share * share_below(-outside, np.sort(-inside)))
+    return _Placements(total, placed)
+
+
+def _variance(placed: _Placements, bound: float, shares: Sequence[float]) -> float:
+    """bound: the largest variance that one placement can have, used where one image is too few to estimate it."""
+    parts = [_mean_variance(placed.id, bound)]
+    parts += [_mean_variance(own, share**2 * bound) for own, share in zip(placed.ood, shares, strict=True)]
+    return sum(parts)
+
+
+def _mean_variance(placements: Vector, bound: float) -> float:
+    return float(placements.var(ddof=1)) / len(placements) if len(placements) > 1 else bound
+
+
+def _logistic(value: float) -> float:
+    return 1 / (1 + math.exp(-value)) if value >= 0 else math.exp(value) / (1 + math.exp(value))

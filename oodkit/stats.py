@@ -1,0 +1,184 @@
+"""Statistics of features that need more images than fit in memory: float64, one bounded chunk at a time."""
+
+import math
+from dataclasses import dataclass
+from weakref import WeakKeyDictionary
+
+import torch
+from torch import Tensor
+
+from oodkit.errors import NotApplicableError, OutputsError, UsageError
+from oodkit.outputs import Outputs
+
+FLOAT64_EPSILON = torch.finfo(torch.float64).eps
+
+
+@dataclass(frozen=True, eq=False)
+class Moments:
+    """First and second moments of N features in float64, on the device of the outputs they were taken of.
+
+    mean: (D,). class_counts: (C,), images per class. class_means: (C, D), zeros for a class without images. within: (D, D), the
+    tied covariance about the class means, where images without a label count as one more class. total: (D, D), the covariance
+    about the mean. Covariances are divided by N (scorers.md's Σ and Σ₀).
+    """
+
+    count: int
+    mean: Tensor
+    class_counts: Tensor
+    class_means: Tensor
+    within: Tensor
+    total: Tensor
+
+    def about(self, centre: Tensor) -> Tensor:
+        """(D, D): the mean of (f − centre)(f − centre)ᵀ."""
+        shift = self.mean - centre.to(self.mean)
+        return self.total + torch.outer(shift, shift)
+
+
+# Several scorers learn from the same images, and the D × D product over all of them is most of what their fit costs.
+_moments_of: WeakKeyDictionary[Outputs, Moments] = WeakKeyDictionary()
+
+
+def moments(outputs: Outputs) -> Moments:
+    """Class means in one pass, scatter about them in a second; the same outputs are never gone through again.
+
+    Two passes because the one-pass difference Σ f fᵀ − Σ n μ μᵀ leaves noise in directions where the classes differ but their
+    images do not, and the pseudo-inverse would blow that noise up. Raises NotApplicableError where there are no images or the
+    features are not finite, OutputsError where a label has no class.
+    """
+    if outputs not in _moments_of:
+        _moments_of[outputs] = _moments(outputs)
+    return _moments_of[outputs]
+
+
+def _moments(outputs: Outputs) -> Moments:
+    count, classes = len(outputs), outputs.num_classes
+    if count == 0:
+        raise NotApplicableError("got no images to take the moments of")
+    if (largest := int(outputs.labels.max())) >= classes:
+        raise OutputsError(f"a label is {largest}, but the head has {classes} classes, numbered from 0; check the class order")
+    counts, sums = _class_sums(outputs)
+    mean = sums.sum(0) / count
+    if not mean.isfinite().all():
+        raise NotApplicableError("the features to learn from hold NaN or infinite values; extract them in float32 or bfloat16")
+    means = sums / counts.clamp(min=1)[:, None]
+    scatter = torch.zeros(len(mean), len(mean)).to(mean)
+    for chunk in outputs.chunks():
+        centred = chunk.features.double() - means[chunk.labels]
+        scatter += centred.mT @ centred
+    between = (means - mean) * counts.sqrt()[:, None]
+    within = scatter / count
+    return Moments(count, mean, counts[:-1].long(), means[:-1], within, within + between.mT @ between / count)
+
+
+def _class_sums(outputs: Outputs) -> tuple[Tensor, Tensor]:
+    """Counts (C + 1,) and feature sums (C + 1, D); the label −1, none of the classes, indexes the last row."""
+    slots = outputs.num_classes + 1
+    counts = torch.zeros(slots, dtype=torch.float64, device=outputs.device)
+    sums = torch.zeros(slots, outputs.num_features, dtype=torch.float64, device=outputs.device)
+    for chunk in outputs.chunks():
+        slot = chunk.labels % slots
+        counts += torch.bincount(slot, minlength=slots)
+        sums.index_add_(0, slot, chunk.features.double())
+    return counts, sums
+
+
+def require_labels(outputs: Outputs) -> None:
+    """Raise NotApplicableError unless every image has a class."""
+    if missing := int((outputs.labels < 0).sum()):
+        raise NotApplicableError(f"learns from labelled images, but {missing} of {len(outputs)} have no label; give class folders")
+
+
+def whitening(covariance: Tensor) -> Tensor:
+    """A (D, r) in float64 with A Aᵀ the pseudo-inverse of a symmetric (D, D) covariance of rank r.
+
+    Eigenvalues up to λ_max · D · 2.2e-16 count as zero.
+    """
+    values, vectors = torch.linalg.eigh(covariance.double())
+    kept = values > values[-1].clamp(min=0) * len(values) * FLOAT64_EPSILON
+    factor: Tensor = vectors[:, kept] / values[kept].sqrt()
+    return factor
+
+
+def unit_rows(features: Tensor) -> Tensor:
+    """(N, D) rows divided by their Euclidean norm; a row of zeros stays zero."""
+    norms: Tensor = torch.linalg.vector_norm(features, dim=1, keepdim=True)
+    return features / norms.clamp(min=torch.finfo(features.dtype).tiny)
+
+
+def percentile(outputs: Outputs, percent: float) -> float:
+    """The ``percent``-th percentile (0–100) of all N · D feature entries jointly, interpolated linearly as numpy does.
+
+    Exact for any N in bounded memory: floats order as their bit patterns do, so two passes of 65,536 counters each (four for
+    float64) find an order statistic digit by digit.
+    """
+    if not 0 <= percent <= 100:
+        raise UsageError(f"a percentile lies between 0 and 100, got {percent}")
+    entries = len(outputs) * outputs.num_features
+    if entries == 0:
+        raise NotApplicableError("got no features to take a percentile of")
+    position = (entries - 1) * (percent / 100)
+    below = math.floor(position)
+    low, high = _order_statistics(outputs, [below, min(below + 1, entries - 1)])
+    return low + (high - low) * (position - below)
+
+
+def _order_statistics(outputs: Outputs, ranks: list[int]) -> list[float]:
+    """The values at ``ranks``, counted from 0, of all feature entries in ascending order."""
+    dtype = next(outputs.chunks(1)).features.dtype
+    bits = torch.finfo(dtype).bits
+    ranks, prefixes = list(ranks), [0] * len(ranks)
+    for shift in range(bits - 16, -1, -16):
+        counts = {prefix: torch.zeros(65536, dtype=torch.int64) for prefix in prefixes}
+        for chunk in outputs.chunks():
+            keys = _ordered_bits(chunk.features.flatten())
+            for prefix in counts:
+                counts[prefix] += torch.bincount(_digits(keys, shift, prefix, bits), minlength=65536).cpu()
+        for which, prefix in enumerate(prefixes):
+            reached = counts[prefix].cumsum(0)
+            digit = int(torch.searchsorted(reached, ranks[which], right=True))
+            ranks[which] -= int(reached[digit] - counts[prefix][digit])
+            prefixes[which] = prefix * 65536 + digit - (32768 if shift == bits - 16 else 0)
+    integers = torch.tensor(prefixes, dtype=_INTEGER[dtype])
+    return [float(value) for value in _ordered_bits(integers.view(dtype)).view(dtype)]
+
+
+_INTEGER = {torch.float32: torch.int32, torch.float64: torch.int64}
+
+
+def _ordered_bits(values: Tensor) -> Tensor:
+    """Signed integers in the order of the floats, whose bits grow downwards below zero; the inverse of itself up to the type."""
+    integers = values.view(_INTEGER[values.dtype])
+    limits = torch.iinfo(integers.dtype)
+    return integers ^ ((integers >> (limits.bits - 1)) & limits.max)
+
+
+def _digits(keys: Tensor, shift: int, prefix: int, bits: int) -> Tensor:
+    """The 16 bits from ``shift`` of the keys that agree with ``prefix`` above them; the topmost digit carries the sign."""
+    if shift == bits - 16:
+        return (keys >> shift) + 32768
+    return (keys[(keys >> (shift + 16)) == prefix] >> shift) & 65535
+
+
+def stratified_rows(labels: Tensor, share: float, seed: int = 0, *, ids: Tensor | None = None, least: int = 1) -> Tensor:
+    """The row numbers, ascending, of a random share of every class.
+
+    labels: (N,). share: in (0, 1]; every class that has images gives at least one. ids: (N,) distinct numbers that name the
+    images (``Outputs.indices``); with them the choice depends on the images alone and not on their order. least: how many rows
+    there are at least, where there are as many. Raises UsageError for an impossible share.
+    """
+    if not 0 < share <= 1:
+        raise UsageError(f"a share lies above 0 and at most at 1, got {share}")
+    rows = len(labels)
+    order = torch.arange(rows) if ids is None else ids.cpu().argsort()
+    draw = torch.empty(rows, dtype=torch.int64)
+    draw[order] = torch.randperm(rows, generator=torch.Generator().manual_seed(seed))
+    classes = labels.cpu() + 1
+    counts = torch.bincount(classes)
+    shuffled = draw.argsort()
+    by_class = shuffled[classes[shuffled].argsort(stable=True)]
+    start = (counts.cumsum(0) - counts).repeat_interleave(counts)
+    place = (torch.arange(rows) - start).double() / counts.repeat_interleave(counts)  # 0 for a class's first, below 1 for its last
+    by_place = by_class[(place + draw[by_class] / (rows**2 + 1)).argsort()]  # equal places are drawn by lot
+    wanted = min(rows, max(round(share * rows), int((counts > 0).sum()), least))
+    return by_place[:wanted].sort().values
