@@ -1,17 +1,21 @@
 """A classifier as oodkit uses it: network, transform, class names, and the head that the network's logits come from."""
 
 import hashlib
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, fields
+from pathlib import Path
 from typing import Any
 
 import torch
 from PIL import Image
 from torch import Tensor, nn
 
+from oodkit.errors import UnsupportedModelError, UsageError
 from oodkit.head import Head
+from oodkit.heads import find_head
 
 Transform = Callable[[Image.Image], Tensor]
+IMAGENET_CLASSES = 1000  # a network with as many logits that names no classes is taken to have ImageNet-1k's, in their usual order
 
 
 @dataclass(eq=False)
@@ -44,3 +48,66 @@ class Classifier:
             digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}".encode())
             digest.update(tensor.detach().cpu().contiguous().flatten().view(torch.uint8).numpy().data)
         return digest.hexdigest()
+
+
+def load_classifier(
+    name: str,
+    *,
+    arch: str | None = None,
+    checkpoint: str | Path | None = None,
+    num_classes: int | None = None,
+    input_size: int | Sequence[int] | None = None,
+    mean: Sequence[float] | None = None,
+    std: Sequence[float] | None = None,
+    model_args: Mapping[str, Any] | None = None,
+    allow_pickle: bool = False,
+    class_names: Sequence[str] | None = None,
+) -> Classifier:
+    """Load a model by name, with its weights, its evaluation transform and its head.
+
+    name: a timm name (``resnet50.tv2_in1k``), ``torchvision:ARCH/WEIGHTS``, ``hf-hub:OWNER/NAME[@REV]``, ``local-dir:PATH``,
+    ``demo:digits-v1``, ``py:MODULE:FUNCTION``, or a .safetensors, .pth, .pt or .th file.
+    arch: for a file, its timm or torchvision architecture. checkpoint: for ``py:``, its weights. num_classes: what the head must
+    have. input_size: a side in pixels, or (channels, height, width). mean, std: one number a channel, of pixels in [0, 1].
+    model_args: keyword arguments of the network's constructor. allow_pickle: let a checkpoint run code. class_names: one per logit.
+
+    Raises ModelNotFoundError where there is no such model or its weights are out of reach, CheckpointError where a file can't be
+    read or does not fit, UnsupportedModelError where no linear head makes the logits, UsageError where options don't go together.
+    """
+    from oodkit.models import load
+    from oodkit.models.base import Options, full_size, imagenet_names
+
+    options = Options(
+        arch=arch,
+        checkpoint=None if checkpoint is None else Path(checkpoint),
+        num_classes=num_classes,
+        input_size=full_size(input_size),
+        mean=None if mean is None else tuple(mean),
+        std=None if std is None else tuple(std),
+        model_args=model_args or {},
+        allow_pickle=allow_pickle,
+    )
+    loaded = load(name, options)
+    loaded.net.float().eval()
+    try:
+        head = find_head(loaded.net, loaded.input_size, num_classes)
+    except UnsupportedModelError as error:
+        raise UnsupportedModelError(f"{loaded.name}: {error}") from error
+    names, ids = (tuple(class_names), None) if class_names is not None else (loaded.class_names, loaded.class_ids)
+    if names is None and head.num_classes == IMAGENET_CLASSES:
+        names, ids = imagenet_names()
+    elif ids is None and class_names is None and head.num_classes == IMAGENET_CLASSES:
+        ids = imagenet_names()[1]
+    if names is not None and len(names) != head.num_classes:
+        raise UsageError(f"{loaded.name} has {head.num_classes} classes, got {len(names)} class names")
+    facts = {field.name: getattr(loaded, field.name) for field in fields(loaded)}
+    return Classifier(**{**facts, "class_names": names, "class_ids": ids}, head=head)
+
+
+def available_models() -> list[str]:
+    """Every name with weights that ``load_classifier`` knows by itself: shipped ones, torchvision's, timm's with their tags."""
+    import timm
+
+    from oodkit.models.names import demo_names, torchvision_weights
+
+    return [*demo_names(), *torchvision_weights(), *timm.list_pretrained()]

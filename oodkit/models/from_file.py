@@ -1,0 +1,142 @@
+"""Models from a file of weights and the name of an architecture."""
+
+import json
+import sys
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from torch import nn
+
+from oodkit.errors import CheckpointError, ModelNotFoundError, UsageError
+from oodkit.models import from_timm, from_torchvision
+from oodkit.models.base import Loaded, Options, Size, Transform, full_size
+from oodkit.models.names import demo_names, torchvision_names, unknown_model
+from oodkit.models.preprocessing import timm_transform, torchvision_transform
+from oodkit.models.state import State, classes_in, count_unfilled, fit_state, misfits, read_state, without_prefixes
+
+BUILT_FOR = 1000  # classes of the network that the state is held against to learn its own number
+
+
+def load_file(name: str, options: Options) -> Loaded:
+    """A checkpoint file. Its architecture is ``options.arch`` or what the metadata of a safetensors file says.
+
+    Safetensors metadata that is read: architecture; as JSON model_args, num_classes, input_size, mean, std, class_names, recipe;
+    interpolation and crop_pct. What the user said goes before what the file says, and that before the architecture's default.
+    """
+    options.refuse(name, "checkpoint")
+    state, metadata = read_state(Path(name), allow_pickle=options.allow_pickle)
+    if metadata.get("format") == "oodkit-head-1":
+        raise CheckpointError(f"{name} is a head, not a network; apply it to a model with --head {name}")
+    facts = _facts(metadata, name)
+    arch = options.arch or facts.get("architecture")
+    if arch is None:
+        raise UsageError(f"{name} does not say which architecture it belongs to; add --arch ARCH (oodkit list models shows names)")
+    options = _completed(options, facts)
+    net, kind = _fitted(arch, state, options)
+    transform, size, preprocessing = _fed(net, kind, options)
+    names = tuple(map(str, facts["class_names"])) if "class_names" in facts else None
+    about = {"source": "file", "architecture": kind} | ({"recipe": facts["recipe"]} if "recipe" in facts else {})
+    return Loaded(name, net, transform, size, preprocessing, names, names, about)
+
+
+def load_demo(name: str, options: Options) -> Loaded:
+    """A checkpoint that oodkit ships."""
+    from importlib.resources import as_file, files
+
+    if name not in demo_names():
+        raise ModelNotFoundError(f"no model {name!r}; there are: {', '.join(demo_names())}")
+    options.refuse(name, "arch", "checkpoint")
+    with as_file(files("oodkit.demo") / f"{name.removeprefix('demo:')}.safetensors") as path:
+        loaded = load_file(str(path), options)
+    loaded.name, loaded.about = name, {**loaded.about, "source": "shipped with oodkit"}
+    return loaded
+
+
+def _facts(metadata: Mapping[str, str], name: str) -> dict[str, Any]:
+    facts: dict[str, Any] = {key: metadata[key] for key in ("architecture", "interpolation") if key in metadata}
+    for key in ("model_args", "num_classes", "input_size", "mean", "std", "crop_pct", "class_names", "recipe"):
+        if key in metadata:
+            try:
+                facts[key] = json.loads(metadata[key])
+            except ValueError as error:
+                raise CheckpointError(f"the metadata of {name} has {key}={metadata[key]!r}, which is no JSON") from error
+    return facts
+
+
+def _completed(options: Options, facts: Mapping[str, Any]) -> Options:
+    """The user's options, and where they say nothing, those of the file."""
+    own = {key: facts[key] for key in ("num_classes", "interpolation", "crop_pct") if key in facts}
+    own |= {key: tuple(facts[key]) for key in ("mean", "std") if key in facts}
+    own |= {"input_size": full_size(facts["input_size"])} if "input_size" in facts else {}
+    missing = {key: value for key, value in own.items() if getattr(options, key) is None}
+    return replace(options, model_args={**facts.get("model_args", {}), **options.model_args}, **missing)
+
+
+def _fitted(arch: str, state: State, options: Options) -> tuple[nn.Module, str]:
+    """The network with the weights in it, and the architecture's full name.
+
+    A bare name that timm and torchvision both have means the one whose parameters fit; where both do, torchvision's, whose
+    default preprocessing is the plain 224 pixels.
+    """
+    attempts = []
+    for kind in _kinds(arch):
+        net = _sized(kind, state, options)
+        own = without_prefixes(state, net.state_dict())
+        own = own if not misfits(net, own) else _converted(net, own)
+        attempts.append((count_unfilled(net, own), net, own, kind))
+    _, net, own, kind = min(attempts, key=lambda attempt: attempt[0])
+    fit_state(net, own, kind)
+    return net, kind
+
+
+def _kinds(arch: str) -> list[str]:
+    """The architectures that a name may mean, each as ``torchvision:ARCH`` or as a timm name."""
+    if arch.startswith("torchvision:"):
+        from_torchvision.weights_of(arch)
+        return [arch]
+    import timm
+
+    kinds = [f"torchvision:{arch}"] if arch in torchvision_names() else []
+    if timm.is_model(arch):
+        from_timm.known_tag(arch)
+        kinds.append(arch)
+    if not kinds:
+        raise unknown_model(arch)
+    return kinds
+
+
+def _sized(kind: str, state: State, options: Options) -> nn.Module:
+    """The untrained network with as many classes as the state's head, unless the user said how many."""
+
+    def build(classes: int) -> nn.Module:
+        if kind.startswith("torchvision:"):
+            return from_torchvision.build(from_torchvision.weights_of(kind)[0], options, num_classes=classes)
+        return from_timm.build(kind, options, num_classes=classes)
+
+    told = options.num_classes or options.model_args.get("num_classes")
+    net = build(told or BUILT_FOR)
+    classes = told or classes_in(net, without_prefixes(state, net.state_dict()), BUILT_FOR)
+    return net if classes == (told or BUILT_FOR) else build(classes)
+
+
+def _converted(net: nn.Module, state: State) -> State:
+    """The state in timm's names, where timm knows how a model's original authors named their parameters."""
+    convert = getattr(sys.modules[type(net).__module__], "checkpoint_filter_fn", None)
+    if convert is None:
+        return state
+    try:
+        converted: State = convert(dict(state), net)
+    except Exception:  # noqa: BLE001 (written for the authors' own files, a filter may trip over anything else)
+        return state
+    return converted
+
+
+def _fed(net: nn.Module, kind: str, options: Options) -> tuple[Transform, Size, dict[str, Any]]:
+    """Transform, input size and description: the architecture's default, or what was said instead."""
+    if kind.startswith("torchvision:"):
+        return torchvision_transform(from_torchvision.weights_of(kind)[1], options)
+    config = from_timm.describe(net, options)
+    transform, preprocessing = timm_transform(config)
+    return transform, config["input_size"], preprocessing

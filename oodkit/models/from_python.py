@@ -1,0 +1,145 @@
+"""Models that a function of the user's own builds: ``py:MODULE:FUNCTION``, with MODULE a dotted name or the path of a .py file."""
+
+import hashlib
+import importlib
+import importlib.util
+import re
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from difflib import get_close_matches
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from PIL import Image
+from torch import Tensor, nn
+
+from oodkit.errors import InputError, ModelNotFoundError, UsageError
+from oodkit.models.base import Loaded, Options, Size, Transform
+from oodkit.models.preprocessing import overrides, timm_transform
+from oodkit.models.state import fit_state, read_state, without_prefixes
+
+
+def load_function(name: str, options: Options) -> Loaded:
+    """A network that a function returns: a module, or a module and its transform. ``options.checkpoint`` holds its weights.
+
+    Without a transform of its own, images are resized to ``options.input_size`` (bilinear, shorter side, centre crop) and
+    normalised by ``mean`` and ``std``, which are ImageNet's where nothing is said.
+    """
+    options.refuse(name, "arch")
+    module, function = _found(name)
+    with _importable(Path.cwd()):
+        made = _called(name, function, options)
+    net, own = made if isinstance(made, tuple) and len(made) == 2 else (made, None)
+    if not isinstance(net, nn.Module) or not (own is None or callable(own)):
+        raise InputError(f"{name} returned {_kind_of(made)}, expected a torch module, or a module and a transform")
+    about = {"source": "python", "architecture": name.removeprefix("py:"), "weights": "as the function returned them"}
+    if options.checkpoint is not None:
+        state, _ = read_state(options.checkpoint, allow_pickle=options.allow_pickle)
+        fit_state(net, without_prefixes(state, net.state_dict()), name)
+        about["weights"] = str(options.checkpoint)
+    if own is not None:
+        mine = OwnTransform(own, _source_hash(module))
+        return Loaded(name, net, mine, mine.size(), {"transform": repr(mine)}, about=about)
+    if options.input_size is None:
+        raise UsageError(f"{name} needs --input-size (such as 32): a network of your own does not say what images it takes")
+    transform, preprocessing = timm_transform(_config(options))
+    if options.mean is None or options.std is None:
+        preprocessing["assumed"] = "ImageNet's mean and std; --mean and --std say otherwise"
+    return Loaded(name, net, transform, options.input_size, preprocessing, about=about)
+
+
+class OwnTransform:
+    """The user's transform, with a stable name: what it is, and a hash of the file that its function stands in."""
+
+    def __init__(self, transform: Transform, source: str) -> None:
+        self.transform, self.source = transform, source
+
+    def __call__(self, image: Image.Image) -> Tensor:
+        return self.transform(image)
+
+    def __repr__(self) -> str:
+        told = getattr(self.transform, "__qualname__", None) or re.sub(r" at 0x[0-9a-f]+", "", repr(self.transform))
+        return f"{' '.join(told.split())} (source {self.source})"
+
+    def size(self) -> Size:
+        """(channels, height, width) of what it makes. Raises InputError where that is no image tensor."""
+        try:
+            made = self(Image.new("RGB", (256, 192)))
+        except Exception as error:  # a stranger's transform may raise anything
+            raise InputError(f"the transform {self!r} raised {type(error).__name__} on an RGB image: {error}") from error
+        if not isinstance(made, Tensor) or made.ndim != 3:
+            raise InputError(f"the transform {self!r} returned {_kind_of(made)}, expected a tensor (channels, height, width)")
+        return made.shape[0], made.shape[1], made.shape[2]
+
+
+def _config(options: Options) -> dict[str, Any]:
+    from timm.data import resolve_data_config
+
+    return {**resolve_data_config(overrides(options)), "interpolation": options.interpolation or "bilinear"}
+
+
+def _found(name: str) -> tuple[ModuleType, Callable[..., Any]]:
+    where, _, function = name.removeprefix("py:").rpartition(":")
+    if not where or not function.isidentifier():
+        raise UsageError(f"can't read {name!r}: expected py:MODULE:FUNCTION, such as py:nets/cifar.py:resnet20")
+    module = _imported(where, name)
+    found = getattr(module, function, None)
+    if not callable(found):
+        near = get_close_matches(function, [one for one in dir(module) if callable(getattr(module, one))], n=3)
+        hint = f"; did you mean {', '.join(near)}?" if near else ""
+        raise ModelNotFoundError(f"{where} has no function {function!r}{hint}")
+    return module, found
+
+
+def _imported(where: str, name: str) -> ModuleType:
+    file = Path(where)
+    if file.suffix == ".py" and not file.is_file():
+        raise ModelNotFoundError(f"no file {file}, which {name} names")
+    try:
+        if file.suffix != ".py":
+            with _importable(Path.cwd()):
+                return importlib.import_module(where)
+        with _importable(file.parent.resolve()):
+            return _executed(file.resolve())
+    except ModuleNotFoundError as error:
+        raise ModelNotFoundError(f"can't import {where}: {error}") from error
+    except Exception as error:  # a stranger's code may raise anything
+        raise InputError(f"can't import {where}: {type(error).__name__}: {error}") from error
+
+
+def _executed(file: Path) -> ModuleType:
+    spec = importlib.util.spec_from_file_location(f"oodkit_user_{file.stem}", file)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module  # where pickle looks for the classes of a transform, for worker processes
+    spec.loader.exec_module(module)
+    return module
+
+
+@contextmanager
+def _importable(folder: Path) -> Iterator[None]:
+    """Let the user's module import its neighbours, as it could if it were run."""
+    sys.path.insert(0, str(folder))
+    try:
+        yield
+    finally:
+        sys.path.remove(str(folder))
+
+
+def _called(name: str, function: Callable[..., Any], options: Options) -> Any:
+    try:
+        return function(**options.model_args)
+    except Exception as error:  # a stranger's function may raise anything
+        raise InputError(f"{name} raised {type(error).__name__}: {error}") from error
+
+
+def _source_hash(module: ModuleType) -> str:
+    file = getattr(module, "__file__", None)
+    return hashlib.blake2b(Path(file).read_bytes(), digest_size=6).hexdigest() if file else "unknown"
+
+
+def _kind_of(value: object) -> str:
+    return f"a {type(value).__name__}"

@@ -1,0 +1,60 @@
+"""Models by torchvision's names: ``torchvision:resnet50/IMAGENET1K_V2``, or ``torchvision:resnet50`` for its default weights."""
+
+import sys
+from typing import Any
+
+from torch import nn
+
+from oodkit.errors import ModelNotFoundError, UnsupportedModelError, UsageError
+from oodkit.models.base import Loaded, Options
+from oodkit.models.names import torchvision_names, unknown_model
+from oodkit.models.preprocessing import torchvision_transform
+from oodkit.models.reach import require_url
+
+AUXILIARY = ("googlenet", "inception_v3")  # they start from random weights slowly, and warn, unless told not to
+
+
+def load_name(name: str, options: Options) -> Loaded:
+    from torchvision.models import get_model
+
+    options.refuse(name, "arch", "checkpoint")
+    arch, weights = weights_of(name)
+    if not weights.meta.get("categories"):
+        raise UnsupportedModelError(f"{name} is no classifier: these weights are features only; choose other weights of {arch}")
+    full = f"torchvision:{arch}/{weights.name}"
+    require_url(full, weights.url, f"torchvision:{arch}")
+    try:
+        net = get_model(arch, weights=weights, progress=sys.stderr.isatty(), **options.model_args)
+    except OSError as error:
+        raise ModelNotFoundError(f"can't download the weights of {full} from {weights.url}: {error}") from error
+    except (TypeError, ValueError) as error:
+        raise UsageError(f"can't build {full} with {dict(options.model_args)}: {error}") from error
+    transform, size, preprocessing = torchvision_transform(weights, options)
+    about = {"source": "torchvision", "architecture": arch, "origin_url": weights.url}
+    return Loaded(full, net, transform, size, preprocessing, tuple(weights.meta["categories"]), None, about)
+
+
+def weights_of(name: str) -> tuple[str, Any]:
+    """Architecture and weights enum of ``torchvision:ARCH[/WEIGHTS]``. Raises ModelNotFoundError, with what there is."""
+    from torchvision.models import get_model_weights
+
+    arch, _, wanted = name.removeprefix("torchvision:").partition("/")
+    if arch not in torchvision_names():
+        raise unknown_model(name)
+    enum = get_model_weights(arch)
+    if wanted and wanted not in enum.__members__:
+        raise ModelNotFoundError(f"torchvision has no weights {wanted!r} for {arch}; it has: {', '.join(one.name for one in enum)}")
+    return arch, enum[wanted or "DEFAULT"]
+
+
+def build(arch: str, options: Options, **arguments: Any) -> nn.Module:
+    """An untrained network of a torchvision architecture."""
+    from torchvision.models import get_model
+
+    given = {**({"init_weights": False} if arch in AUXILIARY else {}), **arguments, **options.model_args}
+    try:
+        net = get_model(arch, weights=None, **given)
+    except (TypeError, ValueError) as error:
+        raise UsageError(f"can't build torchvision:{arch} with {given}: {error}") from error
+    assert isinstance(net, nn.Module)
+    return net

@@ -1,0 +1,96 @@
+"""What lies outside: the hubs that weights come from, the noise of the libraries that fetch them, and a broken installation."""
+
+import logging
+import os
+import sys
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from urllib.parse import urlparse
+
+from oodkit.errors import ModelNotFoundError, OodkitError
+
+TIMEOUT_S = 5
+NOISY = ("timm", "huggingface_hub", "httpx")
+
+
+def require_torchvision() -> None:
+    """Raise OodkitError with the remedy where torch and torchvision don't belong together; timm needs both."""
+    import torch
+
+    try:
+        import torchvision  # noqa: F401
+    except (ImportError, RuntimeError) as error:
+        reason = str(error).splitlines()[0]
+        remedy = "install a pair that belongs together: pip install --force-reinstall 'torch>=2.14' 'torchvision>=0.29.2'"
+        raise OodkitError(f"torchvision does not work with torch {torch.__version__} ({reason}); {remedy}") from error
+
+
+@contextmanager
+def hub_or_cache() -> Iterator[None]:
+    """Let huggingface_hub download; where the hub can't be reached, make it read its cache only instead of retrying for a minute.
+
+    The libraries' log lines stay quiet, and progress bars show on a terminal only.
+    """
+    from huggingface_hub import constants
+    from huggingface_hub.utils import are_progress_bars_disabled, disable_progress_bars, enable_progress_bars
+
+    undecided = constants.HF_HUB_DISABLE_PROGRESS_BARS is None and not are_progress_bars_disabled()
+    hide_bars = undecided and not sys.stderr.isatty()
+    offline, levels = constants.HF_HUB_OFFLINE, {name: logging.getLogger(name).level for name in NOISY}
+    for name in NOISY:
+        logging.getLogger(name).setLevel(logging.ERROR)
+    if hide_bars:
+        disable_progress_bars()
+    constants.HF_HUB_OFFLINE = offline or not is_within_reach(constants.ENDPOINT)
+    try:
+        yield
+    finally:
+        constants.HF_HUB_OFFLINE = offline
+        if hide_bars:
+            enable_progress_bars()
+        for name, level in levels.items():
+            logging.getLogger(name).setLevel(level)
+
+
+def why_no_download(name: str, arch: str | None, error: Exception) -> ModelNotFoundError:
+    """The error for weights that could not be fetched: what is in the way, and the ways round it."""
+    from huggingface_hub import constants
+    from huggingface_hub.errors import GatedRepoError, OfflineModeIsEnabled, RepositoryNotFoundError
+
+    if isinstance(error, RepositoryNotFoundError):
+        reason = "its licence must be accepted first" if isinstance(error, GatedRepoError) else "the hub has no such repository"
+        return ModelNotFoundError(f"can't download {name}: {reason}; look at the name, and log in (hf auth login) if it is private")
+    if constants.HF_HUB_OFFLINE:
+        reason = "HF_HUB_OFFLINE is set and they are not in the cache"
+    elif isinstance(error, OfflineModeIsEnabled) or not is_within_reach(constants.ENDPOINT):
+        reason = f"{constants.ENDPOINT} can't be reached and they are not in the cache"
+    else:
+        reason = (str(error).splitlines() or [type(error).__name__])[0]
+    local = f"give a local file: FILE --arch {arch or 'ARCH'}"
+    return ModelNotFoundError(f"can't download the weights of {name}: {reason}; {local}, or copy a filled cache here (HF_HOME)")
+
+
+def require_url(name: str, url: str, arch: str) -> None:
+    """Raise ModelNotFoundError where torchvision's weights are neither in torch's cache nor within reach."""
+    from torch.hub import get_dir
+
+    file = Path(get_dir()) / "checkpoints" / Path(urlparse(url).path).name
+    if not file.exists() and not is_within_reach(url):
+        local = f"give a local file: FILE --arch {arch}, or put it at {file}"
+        raise ModelNotFoundError(f"can't download the weights of {name}: {url} can't be reached; {local}")
+
+
+def is_within_reach(url: str) -> bool:
+    """Whether a server answers there at all, within seconds. Proxies of the environment are used."""
+    if os.environ.get("HF_HUB_OFFLINE", "").upper() in {"1", "ON", "YES", "TRUE"}:
+        return False
+    try:
+        with urllib.request.urlopen(urllib.request.Request(url, method="HEAD"), timeout=TIMEOUT_S):  # noqa: S310 (https, from the libraries)
+            return True
+    except urllib.error.HTTPError:
+        return True
+    except OSError:
+        return False

@@ -1,0 +1,166 @@
+"""Weights from a file, unwrapped, and fitted into a network."""
+
+import pickle
+import re
+import zipfile
+from argparse import Namespace
+from collections.abc import Iterable, Mapping, Sequence
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+from torch import Tensor, nn
+
+from oodkit.errors import CheckpointError, ModelNotFoundError
+
+SUFFIXES = (".safetensors", ".pth", ".pt", ".th", ".ckpt", ".bin", ".tar")
+WRAPPINGS = (
+    "state_dict_ema",
+    "model_ema",
+    "ema_state_dict",
+    "state_dict",
+    "model_state_dict",
+    "model",
+    "net",
+    "network",
+    "weights",
+    "params",
+)
+PREFIXES = ("module", "_orig_mod", "model", "net", "network", "backbone")
+NO_WEIGHTS = ("num_batches_tracked", "n_averaged", "total_ops", "total_params")  # counters of torch, its averaging, and thop
+
+State = dict[str, Tensor]
+
+
+def read_state(path: Path, *, allow_pickle: bool = False) -> tuple[State, dict[str, str]]:
+    """The tensors by name and, of a safetensors file, its metadata. Wrappings such as ``{"state_dict": …}`` are undone.
+
+    Raises ModelNotFoundError where there is no such file, CheckpointError where it is no checkpoint, or holds more than weights
+    and ``allow_pickle`` is False.
+    """
+    if not path.is_file():
+        raise ModelNotFoundError(f"no file {path}")
+    if path.suffix == ".safetensors":
+        try:
+            with safe_open(str(path), "pt") as file:
+                return {name: file.get_tensor(name) for name in file.keys()}, file.metadata() or {}  # noqa: SIM118 (no mapping)
+        except (SafetensorError, OSError) as error:
+            raise CheckpointError(f"can't read {path}: {error}{_what_it_is(path)}") from error
+    return _unwrapped(_unpickled(path, allow_pickle), path), {}
+
+
+def _unpickled(path: Path, allow_pickle: bool) -> Any:
+    if zipfile.is_zipfile(path) and any(name.endswith("/constants.pkl") for name in zipfile.ZipFile(path).namelist()):
+        raise CheckpointError(f"{path} is a TorchScript program, not a state dict; save torch.jit.load(…).state_dict() instead")
+    try:
+        with torch.serialization.safe_globals(
+            [Namespace]
+        ):  # training arguments, which timm and many others store beside the weights
+            return torch.load(path, map_location="cpu", weights_only=not allow_pickle)
+    except pickle.UnpicklingError as error:
+        needs = _needed_globals(path, str(error))
+        if not needs:
+            raise CheckpointError(f"{path} is no PyTorch checkpoint{_what_it_is(path)}") from error
+        flag = "if you trust its origin, load it with --allow-pickle, which runs code from the file"
+        raise CheckpointError(f"{path} needs more than weights: {', '.join(needs)}; {flag}") from error
+    except (ImportError, AttributeError) as error:
+        raise CheckpointError(f"{path} was pickled with code that is not here ({error}); save its state_dict() instead") from error
+    except (RuntimeError, EOFError, OSError, ValueError, KeyError, TypeError) as error:
+        raise CheckpointError(f"can't read {path}: it is damaged or no PyTorch checkpoint{_what_it_is(path)}") from error
+
+
+def _needed_globals(path: Path, message: str) -> list[str]:
+    try:
+        found = torch.serialization.get_unsafe_globals_in_checkpoint(path)
+    except (RuntimeError, ValueError, EOFError, pickle.UnpicklingError):
+        found = []  # files from before torch 1.6 are no zip archives; the message names the first global
+    return sorted(set(found) - {"argparse.Namespace"}) or re.findall(r"GLOBAL ([\w.]+) was not an allowed global", message)
+
+
+def _what_it_is(path: Path) -> str:
+    with path.open("rb") as file:
+        start = file.read(40)
+    if start.startswith(b"version https://git-lfs"):
+        return ": it is a Git LFS pointer; fetch the weights with git lfs pull"
+    if start.lstrip()[:1] == b"<":
+        return ": it is a web page; download it again"
+    return f": it is {path.stat().st_size} bytes and begins {start[:12]!r}"
+
+
+def _unwrapped(found: Any, path: Path) -> State:
+    if isinstance(found, nn.Module):
+        found = found.state_dict()
+    if isinstance(found, Mapping):
+        tensors = {str(name): value for name, value in found.items() if isinstance(value, Tensor)}
+        inner = next((found[key] for key in WRAPPINGS if isinstance(found.get(key), (Mapping, nn.Module))), None)
+        if inner is not None:
+            return _unwrapped(inner, path)
+        if tensors:
+            return tensors
+    what = f"a dictionary of {', '.join(map(str, list(found)[:5]))}" if isinstance(found, Mapping) else f"a {type(found).__name__}"
+    raise CheckpointError(f"{path} holds {what}, expected a state dict: tensors by parameter name")
+
+
+def without_prefixes(state: Mapping[str, Tensor], expected: Iterable[str]) -> State:
+    """The state with up to three prefixes of wrappers (``module.``, ``_orig_mod.`` …) taken off, where more names fit then."""
+    wanted = set(expected)
+    stripped = [{_stripped(name, times): tensor for name, tensor in state.items()} for times in range(4)]
+    return max(stripped, key=lambda one: len(wanted & one.keys()))
+
+
+def _stripped(name: str, times: int) -> str:
+    return re.sub(rf"^(?:(?:{'|'.join(PREFIXES)})\.){{0,{times}}}", "", name)
+
+
+def fit_state(net: nn.Module, state: Mapping[str, Tensor], what: str) -> None:
+    """Load ``state`` into ``net``. Raises CheckpointError, in one line that calls the network ``what``, where they don't fit."""
+    if problems := misfits(net, state):
+        raise CheckpointError(f"the checkpoint does not fit {what}: {'; '.join(problems)}")
+    try:
+        net.load_state_dict({name: tensor for name, tensor in state.items() if not name.endswith(NO_WEIGHTS)}, strict=False)
+    except RuntimeError as error:
+        raise CheckpointError(f"the checkpoint does not fit {what}: {' '.join(str(error).split())[:200]}") from error
+
+
+def misfits(net: nn.Module, state: Mapping[str, Tensor]) -> list[str]:
+    """What keeps the state out of the network: names missing, unexpected or of another shape, with counts and the first few."""
+    shapes = {name: tuple(tensor.shape) for name, tensor in net.state_dict().items() if not name.endswith(NO_WEIGHTS)}
+    given = {name: tuple(tensor.shape) for name, tensor in state.items() if not name.endswith(NO_WEIGHTS)}
+    missing = [name for name in shapes if name not in given]
+    unexpected = [name for name in given if name not in shapes]
+    other = [f"{name} {given[name]} for {shape}" for name, shape in shapes.items() if name in given and given[name] != shape]
+    problems = [_few(f"{len(missing)} of {len(shapes)} parameters are missing", missing)] if missing else []
+    problems += [_few(f"{len(unexpected)} are unexpected", unexpected)] if unexpected else []
+    problems += [_few(f"{len(other)} have another shape", other)] if other else []
+    if len(missing) == len(shapes):
+        return [*problems, "it belongs to another architecture"]
+    near = [(name, match) for name in missing[:20] for match in get_close_matches(name, unexpected, n=1, cutoff=0.8)]
+    return problems + ([f"{near[0][1]} may be {near[0][0]}"] if near else [])
+
+
+def count_unfilled(net: nn.Module, state: Mapping[str, Tensor]) -> int:
+    """How many of the network's parameters and buffers the state does not fill."""
+    return sum(name not in state or state[name].shape != tensor.shape for name, tensor in net.state_dict().items())
+
+
+def classes_in(net: nn.Module, state: Mapping[str, Tensor], built_for: int) -> int:
+    """The number of classes of the state's head, held against a network built for ``built_for`` classes.
+
+    The head is what differs in its first dimension only, where the network has ``built_for`` rows.
+    """
+    counts = {
+        len(state[name])
+        for name, tensor in net.state_dict().items()
+        if name in state
+        and tensor.ndim
+        and len(tensor) == built_for
+        and state[name].ndim == tensor.ndim
+        and state[name].shape[1:] == tensor.shape[1:]
+    }
+    return max(counts - {built_for}, default=built_for)
+
+
+def _few(what: str, names: Sequence[str]) -> str:
+    return f"{what} ({', '.join(names[:3])}{', …' if len(names) > 3 else ''})"
