@@ -8,29 +8,28 @@ import argparse
 import json
 from pathlib import Path
 
+import numpy as np
 import timm
 import torch
 from safetensors.torch import save_file
 from sklearn.linear_model import LogisticRegression
-from sklearn.metrics import roc_auc_score
 from torch import Tensor, nn
 from torch.nn import functional
 
+import oodkit
 from oodkit import demo
-from oodkit.demo.sets import DemoSet, open_demo_set
-from oodkit.head import Head
-from oodkit.outputs import Outputs
+from oodkit.metrics import accuracy
 
 RECIPES = {"v1": {"label_smoothing": 0.0, "mixup": 0.0}, "v2": {"label_smoothing": 0.1, "mixup": 0.2}}
 ARCHITECTURE = "test_resnet"
 EPOCHS, BATCH, LEARNING_RATE, WEIGHT_DECAY, SHIFT = 60, 64, 3e-3, 0.05, 4
-NEIGHBOURS = 50
-OOD = {"near": "digits-unseen", "far": "photo-patches"}
 
 
-def tensors(images: DemoSet) -> tuple[Tensor, Tensor]:
+def tensors(spec: str) -> tuple[Tensor, Tensor]:
     """Pixels (N, 3, 32, 32) in [−1, 1] and labels (N,)."""
-    return torch.from_numpy(images.pixels).permute(0, 3, 1, 2) / 127.5 - 1, torch.from_numpy(images.labels)
+    images = oodkit.open_images(spec)
+    pixels = np.stack([np.asarray(images.load(index)) for index in range(len(images))])
+    return torch.from_numpy(pixels).permute(0, 3, 1, 2) / 127.5 - 1, torch.from_numpy(images.labels)
 
 
 def shifted(images: Tensor) -> Tensor:
@@ -44,7 +43,7 @@ def shifted(images: Tensor) -> Tensor:
 def train(recipe: str, seed: int) -> nn.Module:
     smoothing, alpha = RECIPES[recipe]["label_smoothing"], RECIPES[recipe]["mixup"]
     torch.manual_seed(seed)
-    images, labels = tensors(open_demo_set("digits:train"))
+    images, labels = tensors("demo:digits:train")
     net = timm.create_model(ARCHITECTURE, num_classes=8)
     batches = len(images) // BATCH
     optimizer = torch.optim.AdamW(net.parameters(), LEARNING_RATE, weight_decay=WEIGHT_DECAY)
@@ -73,7 +72,7 @@ def save(net: nn.Module, recipe: str, seed: int) -> None:
         "std": json.dumps([0.5, 0.5, 0.5]),
         "interpolation": "bilinear",
         "crop_pct": "1.0",
-        "class_names": json.dumps(open_demo_set("digits").class_names),
+        "class_names": json.dumps(oodkit.open_images("demo:digits").class_names),
         "recipe": json.dumps({"loss": "ce", **RECIPES[recipe], "cutmix": 0.0, "seed": seed, "epochs": EPOCHS}),
     }
     path = Path(demo.__path__[0]) / f"digits-{recipe}.safetensors"
@@ -82,52 +81,38 @@ def save(net: nn.Module, recipe: str, seed: int) -> None:
 
 
 @torch.no_grad()
-def outputs(net: nn.Module, name: str) -> Outputs:
-    images, labels = tensors(open_demo_set(name))
+def outputs(net: nn.Module, spec: str) -> oodkit.Outputs:
+    images, labels = tensors(spec)
     features = net.forward_head(net.forward_features(images), pre_logits=True)
-    return Outputs(features, labels, head=Head(net.fc.weight.detach(), net.fc.bias.detach()))
+    return oodkit.Outputs(features, labels, head=oodkit.Head(net.fc.weight.detach(), net.fc.bias.detach()))
 
 
-def refitted_head(train_set: Outputs) -> Head:
+def refitted_head(train_set: oodkit.Outputs) -> oodkit.Head:
     """The head that plain cross-entropy finds on the cached training features (scikit-learn's defaults: L2 penalty, C = 1)."""
     fit = LogisticRegression(max_iter=10_000).fit(train_set.features.numpy(), train_set.labels.numpy())
-    return Head(torch.from_numpy(fit.coef_).float(), torch.from_numpy(fit.intercept_).float())
-
-
-def maximal_logits(some: Outputs) -> Tensor:
-    return some.logits.max(1).values
-
-
-def knn_scores(some: Outputs, bank: Outputs) -> Tensor:
-    distances = torch.cdist(functional.normalize(some.features), functional.normalize(bank.features))
-    return -distances.kthvalue(NEIGHBOURS, dim=1).values
-
-
-def auroc(inside: Tensor, outside: Tensor) -> float:
-    return 100 * float(roc_auc_score([1] * len(inside) + [0] * len(outside), torch.cat([inside, outside])))
+    return oodkit.Head(torch.from_numpy(fit.coef_).float(), torch.from_numpy(fit.intercept_).float())
 
 
 def measure(seed: int) -> dict[str, float]:
     """One seed of both recipes: every figure of the table. Accuracies and AUROC in percent, shifts as fractions."""
     figures: dict[str, float] = {}
-    means: dict[str, dict[str, float]] = {}
+    baseline = None
     for recipe in RECIPES:
         net = train(recipe, seed)
-        bank, val, test = (outputs(net, f"digits:{split}") for split in ("train", "val", "test"))
-        for split, some in {"val": val, "test": test}.items():
-            figures[f"{recipe} accuracy, {split}"] = 100 * (some.predictions() == some.labels).double().mean().item()
-        means[recipe] = {"id": maximal_logits(test).mean().item()}
-        head = refitted_head(bank)
-        for group, name in OOD.items():
-            ood = outputs(net, name)
-            means[recipe][group] = maximal_logits(ood).mean().item()
-            figures[f"{recipe} AUROC {group}, maximal logit"] = auroc(maximal_logits(test), maximal_logits(ood))
-            figures[f"{recipe} AUROC {group}, KNN"] = auroc(knn_scores(test, bank), knn_scores(ood, bank))
-            after = auroc(maximal_logits(test.with_head(head)), maximal_logits(ood.with_head(head)))
-            figures[f"{recipe} AUROC {group}, maximal logit, head refitted"] = after
-    shift = {name: 1 - means["v2"][name] / mean for name, mean in means["v1"].items()}
-    figures |= {f"r_{name}": value for name, value in shift.items()}
-    figures |= {f"(r_id − r_{group}) / (1 − r_{group})": (shift["id"] - shift[group]) / (1 - shift[group]) for group in OOD}
+        bank, val, test = (outputs(net, f"demo:digits:{split}") for split in ("train", "val", "test"))
+        ood = {"near": outputs(net, "demo:digits-unseen"), "far": outputs(net, "demo:photo-patches")}
+        found = oodkit.diagnose(recipe, test, ood, fit=bank, scorers=["mls", "knn:k=50"], baseline=baseline)
+        figures[f"{recipe} accuracy, val"] = 100 * accuracy(val.predictions(), val.labels).value
+        figures[f"{recipe} accuracy, test"] = 100 * found.accuracy.value
+        head, mls = refitted_head(bank), oodkit.make_scorer("mls")
+        for group, some in ood.items():
+            for scorer in ("mls", "knn"):
+                figures[f"{recipe} AUROC {group}, {scorer}"] = 100 * found.row(scorer, group).auroc.value
+            after = oodkit.auroc(mls.score(test.with_head(head)), mls.score(some.with_head(head)))
+            figures[f"{recipe} AUROC {group}, mls, head refitted"] = 100 * after
+        baseline = found
+    for shift in found.shifts:
+        figures |= {"r_id": shift.r_id, f"r_{shift.ood_set}": shift.r_ood, f"shift ratio {shift.ood_set}": shift.ratio}
     return figures
 
 
@@ -137,7 +122,7 @@ def print_table(seeds: list[int]) -> None:
     print("|---|" + "---:|" * (len(seeds) + 1))
     for name in columns[0]:
         values = torch.tensor([column[name] for column in columns])
-        digits = 2 if "v" in name else 3
+        digits = 2 if name.startswith("v") else 3
         spread = f"{values.mean():.{digits}f} ± {values.std():.{digits}f}"
         print(f"| {name} | " + " | ".join(f"{value:.{digits}f}" for value in values) + f" | {spread} |")
 
