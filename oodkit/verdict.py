@@ -9,6 +9,7 @@ from oodkit.evaluate import Result, Scored, mean_weights
 from oodkit.metrics import Estimate
 
 Code = Literal["input-suspect", "impaired-logits", "features-ahead", "sound-logits", "undetermined"]
+MARGIN = 0.01  # with enough images any difference lies beyond its interval; below one point of AUROC nobody would act on it
 WEAK = 0.75  # below this mean AUROC no scorer is worth deploying; a repair of the last layer won't mend the features
 
 
@@ -45,8 +46,8 @@ def give_verdict(
 ) -> Verdict:
     """Judge a model by its scores.
 
-    The logits are impaired where KNN on the features beats the maximal logit beyond the 95 % interval of the paired DeLong test
-    (unless the recipe is known to be plain: then the features are merely ahead), or where the recipe is known to soften the
+    The logits are impaired where KNN on the features beats the maximal logit by MARGIN and beyond the 95 % interval of the paired
+    DeLong test (unless the recipe is known to be plain: then the features are merely ahead), or where the recipe is known to soften the
     labels and the maximal logit fell more on ID than on OOD images against the baseline (Xiong et al., ICCV 2025,
     sections 4 and 5). accuracy is a fraction; shift_ratios are (r_id − r_ood)/(1 − r_ood), one per OOD set.
     """
@@ -71,14 +72,19 @@ SENTENCES: dict[Code, str] = {
 def _code(
     accuracy: Estimate, num_classes: int, comparison: Comparison | None, shift: float | None, softeners: Sequence[str] | None
 ) -> Code:
-    if accuracy.high < 2 / num_classes or accuracy.value <= 1 / num_classes:
+    if _near_chance(accuracy, num_classes):
         return "input-suspect"
-    features_win = comparison is not None and comparison.low > 0
+    features_win = comparison is not None and comparison.low > 0 and comparison.difference >= MARGIN
     if softeners and (features_win or (shift is not None and shift > 0)):
         return "impaired-logits"
     if features_win:
         return "features-ahead" if softeners is not None else "impaired-logits"
     return "undetermined" if comparison is None else "sound-logits"
+
+
+def _near_chance(accuracy: Estimate, num_classes: int) -> bool:
+    """Chance lies within the interval or above it; of ten classes and more, twice chance is near it too."""
+    return accuracy.low <= 1 / num_classes or (num_classes >= 10 and accuracy.value < 2 / num_classes)
 
 
 def _knn_against_mls(scored: Sequence[Scored], groups: Mapping[str, str]) -> Comparison | None:

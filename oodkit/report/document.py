@@ -51,6 +51,12 @@ def best_result(model: Mapping[str, Any]) -> Mapping[str, Any] | None:
     return max(rows, key=lambda row: float(row["auroc"]["value"]), default=None)
 
 
+def summary_result(model: Mapping[str, Any], scorer: str) -> Mapping[str, Any] | None:
+    """One scorer's row for the most general mean."""
+    rows = (row for row in model["results"] if (row["scorer"], row["ood_set"]) == (scorer, summary_name(model)))
+    return next(rows, None)
+
+
 def summary_name(model: Mapping[str, Any]) -> str:
     """The most general mean that the rows hold: ``mean``, ``near mean`` or ``far mean``."""
     names = {row["ood_set"] for row in model["results"]}

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from oodkit.atomic import write_atomically
-from oodkit.report.document import Document, best_result, summary_name
+from oodkit.report.document import Document, best_result, summary_name, summary_result
 
 COLOURS = ("#1b6ca8", "#d1495b", "#edae49", "#66a182", "#7a5195", "#00798c", "#8d6a9f", "#bc5090")
 
@@ -32,6 +32,7 @@ def render_html(document: Document) -> str:
             **model,
             "best": best_result(model),
             "summary": summary_name(model),
+            "mls": summary_result(model, "mls"),
             "columns": _columns(model["results"]),
             "table": _by_scorer(model["results"]),
             "density": Markup(density_svg(model)),  # noqa: S704 (made by matplotlib from numbers; set names are escaped by it)

@@ -8,7 +8,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from oodkit.report.document import Document, best_result, summary_name
+from oodkit.report.document import Document, best_result, summary_name, summary_result
 
 SUMMARIES = ("near mean", "far mean", "mean")
 
@@ -116,9 +116,7 @@ def _comparison(models: Iterable[Mapping[str, Any]]) -> Table:
         "verdict",
     )
     for model in models:
-        summary = summary_name(model)
-        mls = next((row for row in model["results"] if (row["scorer"], row["ood_set"]) == ("mls", summary)), None)
-        best = best_result(model)
+        mls, best = summary_result(model, "mls"), best_result(model)
         table.add_row(
             model["name"],
             _percent(model["accuracy"]["value"]),

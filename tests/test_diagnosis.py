@@ -1,0 +1,71 @@
+"""The maximal-logit tables against arithmetic done by hand, and the diagnosis as a whole."""
+
+import numpy as np
+import pytest
+import torch
+
+from oodkit.diagnosis import diagnose
+from oodkit.head import Head
+from oodkit.outputs import Outputs
+
+
+def outputs_of(max_logits: list[float]) -> Outputs:
+    """Two classes; the first logit is the largest, the second 0; the features are the logits."""
+    logits = torch.tensor([[value, 0.0] for value in max_logits])
+    return Outputs(logits, torch.zeros(len(max_logits)), head=Head(torch.eye(2), torch.zeros(2)))
+
+
+def test_the_shift_is_the_papers():
+    """Baseline means 8 and 4, model means 4 and 3: r_id = 0.5, r_ood = 0.25, ratio = 0.25 / 0.75 = 1/3.
+
+    Baseline: ID {6, 10} against OOD {3, 5}: P = 1. Model: ID {2, 6} against OOD {1, 5}: 3 of 4 pairs, P = 0.75.
+    """
+    baseline = diagnose("plain", outputs_of([6, 10]), {"set": outputs_of([3, 5])}, scorers=["mls"])
+    found = diagnose("net", outputs_of([2, 6]), {"set": outputs_of([1, 5])}, scorers=["mls"], baseline=baseline)
+    (shift,) = found.shifts
+    assert (shift.r_id, shift.r_ood) == (0.5, 0.25)
+    assert shift.ratio == pytest.approx(1 / 3)
+    assert (shift.p_baseline, shift.p_model, shift.delta_p) == (1.0, 0.75, 0.25)
+    assert found.baseline == "plain"
+
+
+def test_the_shift_is_undefined_where_the_baselines_mean_is_not_positive():
+    def negative(values):
+        logits = torch.tensor([[value, value - 1.0] for value in values])
+        return Outputs(logits, torch.zeros(len(values)), head=Head(torch.eye(2), torch.zeros(2)))
+
+    baseline = diagnose("plain", negative([-1, -3]), {"set": negative([-4, -6])}, scorers=["mls"])
+    (shift,) = diagnose("net", negative([-1, -3]), {"set": negative([-4, -6])}, scorers=["mls"], baseline=baseline).shifts
+    assert (shift.r_id, shift.r_ood, shift.ratio) == (None, None, None)
+    assert shift.delta_p == 0
+
+
+def test_the_gap_is_in_pooled_standard_deviations():
+    """ID {6, 10}: mean 8, std 2; OOD {3, 5}: mean 4, std 1; gap = 4 / sqrt((4 + 1) / 2)."""
+    inside, outside = diagnose("net", outputs_of([6, 10]), {"set": outputs_of([3, 5])}, scorers=["mls"]).max_logits
+    assert (inside.mean, inside.std, inside.gap) == (8, 2, None)
+    assert (outside.mean, outside.std) == (4, 1)
+    assert outside.gap == pytest.approx(4 / np.sqrt(2.5))
+
+
+def test_mls_and_knn_are_measured_even_if_others_were_asked_for():
+    found = diagnose("net", outputs_of([6, 10, 7]), {"set": outputs_of([3, 5])}, fit=outputs_of([6, 10, 7, 8]), scorers=["msp"])
+    assert {row.scorer for row in found.rows} == {"msp", "mls", "knn"}
+
+
+def test_what_needs_training_images_is_a_row_with_its_reason():
+    found = diagnose("net", outputs_of([6, 10]), {"set": outputs_of([3, 5])})
+    reasons = {row.scorer: row.reason for row in found.rows}
+    assert reasons["mls"] is None
+    assert "none were given" in reasons["vim"]
+
+
+def test_accuracy_is_of_the_labels():
+    outputs = outputs_of([6, 10, 7, 8]).with_labels(torch.tensor([0, 0, 0, 1]))
+    assert diagnose("net", outputs, {"set": outputs_of([3])}, scorers=["mls"]).accuracy.value == 0.75
+
+
+def test_a_row_can_be_asked_for():
+    found = diagnose("net", outputs_of([6, 10]), {"set": outputs_of([3, 5])}, scorers=["mls"])
+    assert found.row("mls", "far mean").auroc.value == 1
+    assert found.row("mls", "nowhere") is None
