@@ -30,17 +30,25 @@ def unit_bank(outputs: Outputs, *, energy: bool = False) -> Tensor:
 def largest_products(queries: Tensor, bank: Tensor, k: int) -> Tensor:
     """(n, k) the k largest inner products of each query (n, D) with the rows of the bank (N, D), exact, in descending order.
 
-    A query that is not finite gives NaN.
+    Both on one device; a query that is not finite gives NaN.
     """
     queries = queries.float()
-    if queries.device.type == "cpu":
-        import faiss
-
-        found, _ = faiss.knn(queries.contiguous().numpy(), bank.numpy(), k, metric=faiss.METRIC_INNER_PRODUCT)
-        products = torch.from_numpy(found)
-    else:
-        products = queries.new_empty(len(queries), 0)
-        for rows in torch.split(bank, BANK_ROWS):
-            merged = torch.cat([products, queries @ rows.mT], dim=1)
-            products = merged.topk(min(k, merged.shape[1]), dim=1).values
+    products = _by_faiss(queries, bank, k) if queries.device.type == "cpu" else _by_torch(queries, bank, k)
     return products.masked_fill(~queries.isfinite().all(1, keepdim=True), torch.nan)
+
+
+def _by_faiss(queries: Tensor, bank: Tensor, k: int) -> Tensor:
+    """``faiss.knn`` is the search of an IndexFlatIP without the index, which would be a second copy of the bank."""
+    import faiss
+
+    products, _ = faiss.knn(queries.contiguous().numpy(), bank.numpy(), k, metric=faiss.METRIC_INNER_PRODUCT)
+    return torch.from_numpy(products)
+
+
+def _by_torch(queries: Tensor, bank: Tensor, k: int) -> Tensor:
+    """On an accelerator, where faiss may be a build without it."""
+    products = queries.new_empty(len(queries), 0)
+    for rows in torch.split(bank, BANK_ROWS):
+        merged = torch.cat([products, queries @ rows.mT], dim=1)
+        products = merged.topk(min(k, merged.shape[1]), dim=1).values
+    return products

@@ -62,7 +62,10 @@ def _dim(dim: int | Literal["paper"] | None, width: int) -> int:
 
 
 def _lengths(features: Tensor, origin: Tensor, principal: Tensor) -> tuple[Tensor, Tensor]:
-    """(n,) lengths of f − u outside the principal space, and altogether. ‖Rᵀv‖² = ‖v‖² − ‖Qᵀv‖² spares the wide R."""
+    """(n,) lengths of f − u outside the principal space, and altogether.
+
+    ‖Rᵀv‖² = ‖v‖² − ‖Qᵀv‖² spares the wide R; the difference is good to 1e-8 of ‖v‖.
+    """
     shifted = features.double() - origin
     whole = shifted.square().sum(1)
     return (whole - (shifted @ principal).square().sum(1)).clamp(min=0).sqrt(), whole.sqrt()

@@ -1,0 +1,51 @@
+"""A toy classifier's outputs that every scorer should separate: 4 classes, 32 features."""
+
+from dataclasses import dataclass
+
+import pytest
+import torch
+
+from oodkit.head import Head
+from oodkit.outputs import Outputs
+
+CLASSES, WIDTH = 4, 32
+
+
+@dataclass
+class Toy:
+    head: Head
+    train: Outputs
+    val: Outputs
+    test: Outputs
+    ood: Outputs
+
+    def outputs_for(self, fits_on):
+        return {"train": self.train, "val": self.val, None: None}[fits_on]
+
+
+def id_outputs(head, rows, seed):
+    """Each class lights four features of its own at about 4; everything else is small and never negative, as after a ReLU."""
+    generator = torch.Generator().manual_seed(seed)
+    labels = torch.arange(rows) % CLASSES
+    features = 0.1 * torch.randn(rows, WIDTH, generator=generator).abs()
+    own = labels[:, None] * 4 + torch.arange(4)
+    features.scatter_add_(1, own, 4 + 0.3 * torch.randn(rows, 4, generator=generator))
+    return Outputs(features, labels, head=head)
+
+
+def ood_outputs(head, rows, seed):
+    """No class's features are lit; the other half, which no class ever uses, is."""
+    generator = torch.Generator().manual_seed(seed)
+    features = 0.3 * torch.randn(rows, WIDTH, generator=generator).abs()
+    features[:, WIDTH // 2 :] += 1
+    return Outputs(features, head=head)
+
+
+@pytest.fixture
+def toy():
+    weight = torch.zeros(CLASSES, WIDTH)
+    weight[:, : 4 * CLASSES] = -0.2
+    for c in range(CLASSES):
+        weight[c, 4 * c : 4 * c + 4] = 1
+    head = Head(weight, torch.linspace(-0.1, 0.1, CLASSES))
+    return Toy(head, id_outputs(head, 203, 0), id_outputs(head, 60, 1), id_outputs(head, 90, 2), ood_outputs(head, 70, 3))

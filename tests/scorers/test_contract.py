@@ -1,0 +1,250 @@
+"""What every registered scorer promises. A new scorer is covered by registering itself."""
+
+import json
+
+import pytest
+import torch
+
+from oodkit.errors import NotApplicableError, NotFittedError, UsageError
+from oodkit.head import Head
+from oodkit.metrics import auroc
+from oodkit.outputs import Outputs
+from oodkit.scorers import PRESETS, SCORERS, load_scorer, make_scorer, parse_scorer
+from oodkit.stats import moments
+
+LEARNING = [name for name, scorer in SCORERS.items() if scorer.fits_on is not None]
+
+every_scorer = pytest.mark.parametrize("name", SCORERS)
+every_learning_scorer = pytest.mark.parametrize("name", LEARNING)
+
+
+def fitted(name, toy, preset="openood"):
+    scorer = make_scorer(name, preset)
+    return scorer.fit(toy.outputs_for(scorer.fits_on)) if scorer.fits_on else scorer
+
+
+def permuted(outputs, seed=0):
+    order = torch.randperm(len(outputs), generator=torch.Generator().manual_seed(seed))
+    return outputs.subset(order), order
+
+
+def in_pieces(outputs, rows):
+    """The same rows as several parts, so that every pass goes in other chunks."""
+    numbers = torch.arange(len(outputs)).split(rows)
+    return Outputs.join([outputs.subset(own) for own in numbers])
+
+
+@every_scorer
+def test_it_is_described(name):
+    kind = SCORERS[name]
+    assert kind.name == name
+    assert kind.title
+    assert kind.paper
+    assert kind.uses in ("logits", "features", "both")
+    assert kind.fits_on in ("train", "val", None)
+    assert set(kind.presets) <= set(PRESETS)
+    assert len(kind.__doc__.splitlines()) > 3, "the docstring is the scorer's page: formula, paper, settings, where it fails"
+
+
+@every_scorer
+@pytest.mark.parametrize("preset", PRESETS)
+def test_higher_is_in_distribution_under_either_preset(name, preset, toy):
+    scorer = fitted(name, toy, preset)
+    assert auroc(scorer.score(toy.test), scorer.score(toy.ood)) > 0.99
+
+
+@every_scorer
+@pytest.mark.parametrize("rows", [0, 1, 7])
+def test_one_finite_float64_per_row(name, rows, toy):
+    scores = fitted(name, toy).score(toy.test.subset(torch.arange(rows)))
+    assert scores.shape == (rows,)
+    assert scores.dtype == torch.float64
+    assert scores.isfinite().all()
+
+
+@every_scorer
+def test_scores_do_not_depend_on_the_chunks(name, toy):
+    scorer = fitted(name, toy)
+    torch.testing.assert_close(scorer.score(in_pieces(toy.test, 7)), scorer.score(toy.test), rtol=1e-5, atol=1e-6)
+
+
+@every_scorer
+def test_permuted_images_get_permuted_scores(name, toy):
+    scorer = fitted(name, toy)
+    shuffled, order = permuted(toy.test)
+    torch.testing.assert_close(scorer.score(shuffled), scorer.score(toy.test)[order], rtol=1e-5, atol=1e-6)
+
+
+@every_scorer
+def test_scores_never_read_labels(name, toy):
+    scorer = fitted(name, toy)
+    unlabelled = toy.test.with_labels(torch.full((len(toy.test),), -1))
+    assert torch.equal(scorer.score(unlabelled), scorer.score(toy.test))
+
+
+@every_scorer
+def test_inputs_stay_as_they_were(name, toy):
+    tensors = [toy.train.features, toy.val.features, toy.test.features, toy.head.weight, toy.head.bias]
+    before = [tensor.clone() for tensor in tensors]
+    predictions = toy.test.predictions()
+    fitted(name, toy).score(toy.test)
+    assert all(torch.equal(*pair) for pair in zip(tensors, before, strict=True))
+    assert torch.equal(toy.test.predictions(), predictions)
+
+
+@every_scorer
+def test_half_precision_features_give_the_same_scores(name, toy):
+    halves = [Outputs(one.features.half(), one.labels, head=toy.head) for one in (toy.train, toy.val, toy.test)]
+    singles = [Outputs(one.features.float(), one.labels, head=toy.head) for one in halves]
+    scores = []
+    for train, val, test in (halves, singles):
+        scorer = make_scorer(name)
+        scorer.fit({"train": train, "val": val, None: test}[scorer.fits_on])
+        scores.append(scorer.score(test))
+    torch.testing.assert_close(*scores, rtol=1e-6, atol=1e-6)
+
+
+@every_learning_scorer
+def test_scoring_before_fitting_is_a_typed_error(name, toy):
+    with pytest.raises(NotFittedError, match=f"{name} has not been fitted: call fit"):
+        make_scorer(name).score(toy.test)
+
+
+@every_learning_scorer
+def test_nothing_to_learn_from_is_a_reason(name, toy):
+    with pytest.raises(NotApplicableError, match="got none"):
+        make_scorer(name).fit(toy.train.subset(torch.arange(0)))
+
+
+@every_learning_scorer
+def test_what_it_learns_depends_on_the_images_alone(name, toy):
+    """Fitted again, in another order of the images, or in other chunks, it gives the same scores."""
+    scorer = fitted(name, toy)
+    images = toy.outputs_for(scorer.fits_on)
+    before = scorer.score(toy.test)
+    for other in (images, permuted(images)[0], in_pieces(images, 50)):
+        torch.testing.assert_close(scorer.fit(other).score(toy.test), before, rtol=1e-5, atol=1e-6)
+    assert scorer.fitted_on == len(images)
+
+
+@every_scorer
+@pytest.mark.parametrize("preset", PRESETS)
+def test_saved_and_loaded_it_is_the_same(name, preset, toy, tmp_path):
+    scorer = fitted(name, toy, preset)
+    scorer.save(tmp_path / "scorer.safetensors")
+    loaded = load_scorer(tmp_path / "scorer.safetensors")
+    assert torch.equal(loaded.score(toy.test), scorer.score(toy.test))
+    assert loaded.settings() == scorer.settings()
+    assert (loaded.name, loaded.fits_on, loaded.fitted_on) == (scorer.name, scorer.fits_on, scorer.fitted_on)
+
+
+@every_learning_scorer
+def test_saved_before_it_learnt_it_loads_unfitted(name, toy, tmp_path):
+    make_scorer(name).save(tmp_path / "scorer.safetensors")
+    with pytest.raises(NotFittedError):
+        load_scorer(tmp_path / "scorer.safetensors").score(toy.test)
+
+
+@every_scorer
+@pytest.mark.parametrize("preset", PRESETS)
+def test_settings_are_resolved_plain_and_read_back(name, preset, toy):
+    """After fitting no setting is left open, and the settings written as a spec make the same scorer."""
+    settings = fitted(name, toy, preset).settings()
+    assert json.loads(json.dumps(settings)) == settings
+    assert None not in settings.values()
+    spec = ",".join(f"{setting}={value}" for setting, value in settings.items())
+    assert parse_scorer(f"{name}:{spec}" if spec else name).settings() == settings
+
+
+@every_scorer
+def test_an_unknown_setting_is_a_usage_error(name):
+    with pytest.raises(UsageError, match=f"unknown setting of {name}: 'kk'"):
+        make_scorer(name, kk=1)
+
+
+def _zero_rows(toy):
+    features = toy.train.features.clone()
+    features[::5] = 0
+    return toy.head, features, toy.train.labels
+
+
+def _dead_features(toy):
+    features = toy.train.features.clone()
+    features[:, 20:26] = 0
+    features[:, 30:] = 1.5
+    return toy.head, features, toy.train.labels
+
+
+def _dependent_features(toy):
+    features = toy.train.features.clone()
+    features[:, 18:24] = features[:, 24:30]
+    return toy.head, features, toy.train.labels
+
+
+def _few_images(toy):
+    return toy.head, toy.train.features[:22], toy.train.labels[:22]
+
+
+def _a_class_without_images(toy):
+    kept = toy.train.labels != 2
+    return toy.head, toy.train.features[kept], toy.train.labels[kept]
+
+
+def _one_image_a_class(toy):
+    features = torch.cat([toy.train.features[:80], toy.train.features[3:4]])
+    return toy.head, features, torch.cat([toy.train.labels[:80] % 3, torch.tensor([3])])
+
+
+def _huge_logits(toy):
+    return Head(1e4 * toy.head.weight, 1e4 * toy.head.bias), toy.train.features, toy.train.labels
+
+
+def _identical_weight_rows(toy):
+    weight = toy.head.weight.clone()
+    weight[1] = weight[0]
+    return Head(weight, toy.head.bias), toy.train.features, toy.train.labels
+
+
+def _two_classes(toy):
+    return Head(toy.head.weight[:2], toy.head.bias[:2]), toy.train.features, toy.train.labels % 2
+
+
+def _no_bias(toy):
+    return Head(toy.head.weight, torch.zeros(4)), toy.train.features, toy.train.labels
+
+
+HARD = [_zero_rows, _dead_features, _dependent_features, _few_images, _a_class_without_images, _one_image_a_class, _huge_logits,
+        _identical_weight_rows, _two_classes, _no_bias]  # fmt: skip
+
+
+@every_scorer
+@pytest.mark.parametrize("hard", HARD, ids=lambda one: one.__name__.strip("_"))
+def test_hard_inputs_give_finite_scores(name, hard, toy):
+    """Of the images learnt from, and of others with rows of zeros among them; ``score`` itself refuses what is not finite."""
+    head, features, labels = hard(toy)
+    outputs = Outputs(features, labels, head=head)
+    scorer = make_scorer(name).fit(outputs)
+    assert len(scorer.score(outputs)) == len(outputs)
+    assert len(scorer.score(Outputs(torch.cat([toy.ood.features, torch.zeros(2, 32)]), head=head))) == len(toy.ood) + 2
+
+
+@every_scorer
+def test_features_that_are_nan_give_a_reason_and_no_score(name, toy):
+    features = toy.test.features.clone()
+    features[3, 2] = torch.nan
+    with pytest.raises(NotApplicableError, match="NaN or infinite"):
+        fitted(name, toy).score(Outputs(features, head=toy.head))
+
+
+@pytest.mark.parametrize("name", [name for name, scorer in SCORERS.items() if scorer.uses == "both"])
+def test_outputs_without_a_head_give_a_score_or_a_reason(name, toy):
+    bare = Outputs(toy.train.features, toy.train.labels, logits=toy.train.logits)
+    try:
+        assert make_scorer(name).fit(bare).score(bare).isfinite().all()
+    except NotApplicableError as error:
+        assert "needs the head" in str(error)  # noqa: PT017 (either outcome is right, and nothing else)
+
+
+def test_moments_are_shared_between_scorers_and_forgotten_with_the_outputs(toy):
+    assert moments(toy.train) is moments(toy.train)
+    assert moments(toy.train) is not moments(toy.train.with_head(toy.head))

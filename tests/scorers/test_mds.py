@@ -1,0 +1,47 @@
+import numpy as np
+import pytest
+import torch
+
+from oodkit.errors import NotApplicableError
+from oodkit.outputs import Outputs
+from oodkit.scorers import make_scorer
+
+
+def test_by_hand():
+    """Class 0 at ±1 about (0, 0) on each axis, class 1 the same about (10, 0): Σ = ½ I over both axes, so squared distances double.
+
+    (1, 2) is 1 + 4 = 5 away from (0, 0): −10. (9, 0) is 1 away from (10, 0): −2.
+    """
+    cross = torch.tensor([[1.0, 0], [-1, 0], [0, 1], [0, -1]])
+    train = Outputs(torch.cat([cross, cross + torch.tensor([10.0, 0])]), torch.arange(8) // 4, logits=torch.zeros(8, 2))
+    scores = make_scorer("mds").fit(train).score(Outputs(torch.tensor([[1.0, 2], [9, 0]]), logits=torch.zeros(2, 2)))
+    assert scores.tolist() == pytest.approx([-10, -2])
+
+
+def test_against_the_formula_with_a_loop_over_classes(toy):
+    train, labels, test = toy.train.features.double().numpy(), toy.train.labels.numpy(), toy.test.features.double().numpy()
+    means = np.stack([train[labels == c].mean(0) for c in range(4)])
+    centred = train - means[labels]
+    precision = np.linalg.pinv(centred.T @ centred / len(train), hermitian=True)
+    distances = [np.einsum("nd,de,ne->n", test - mean, precision, test - mean) for mean in means]
+    np.testing.assert_allclose(make_scorer("mds").fit(toy.train).score(toy.test), -np.min(distances, axis=0), rtol=1e-8)
+
+
+def test_a_far_offset_of_all_features_changes_nothing(toy):
+    moved = [Outputs(one.features.double() + 1e4, one.labels, head=toy.head) for one in (toy.train, toy.test)]
+    scores = make_scorer("mds").fit(moved[0]).score(moved[1])
+    torch.testing.assert_close(scores, make_scorer("mds").fit(toy.train).score(toy.test), rtol=1e-7, atol=0)
+
+
+def test_images_without_labels_are_a_reason(toy):
+    labels = toy.train.labels.clone()
+    labels[:3] = -1
+    with pytest.raises(NotApplicableError, match="3 of 203 have no label"):
+        make_scorer("mds").fit(toy.train.with_labels(labels))
+
+
+def test_a_class_without_images_draws_no_image_to_itself(toy):
+    """Without class 0 its test images are nobody's; a mean of zeros would have been near them."""
+    scorer = make_scorer("mds").fit(toy.train.subset(toy.train.labels != 0))
+    scores = scorer.score(toy.test)
+    assert scores[toy.test.labels == 0].max() < scores[toy.test.labels != 0].min()
