@@ -92,7 +92,7 @@ def _read(file: Path, which: int) -> np.ndarray | None:
     try:
         if file.suffix == ".npy":
             return np.asarray(np.load(file, mmap_mode="r", allow_pickle=False))
-        with np.load(file, allow_pickle=False) as arrays:
+        with file.open("rb") as stream, np.load(stream, allow_pickle=False) as arrays:
             names = list(arrays)
             pair = next((pair for pair in KEYS if pair[0] in names), None)
             if pair is None:

@@ -72,6 +72,7 @@ def _formats() -> tuple[str, ...]:
 
 @contextmanager
 def _quiet() -> Iterator[None]:
+    # Python's warning filters belong to the process, so decode in worker processes, not in threads
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         warnings.simplefilter("error", Image.DecompressionBombWarning)

@@ -23,19 +23,16 @@ def open_folder(folder: Path, spec: str) -> FileSet:
     """
     try:
         loose, folders = _list(str(folder))
-        found = {name: _images_below(os.path.join(folder, name), (_identity(str(folder)),)) for name in folders}  # noqa: PTH118
-        classes = {name: sorted(f"{name}/{path}" for path in paths) for name, paths in found.items()}
+        own = (_identity(str(folder)),)
+        classes = {name: sorted(f"{name}/{path}" for path in _images_below(f"{folder}/{name}", own)) for name in folders}
     except OSError as error:
-        raise ImageSetError(
-            f"can't read the folder {error.filename}: {error.strerror}; make it readable or name another"
-        ) from error
+        raise ImageSetError(f"can't read the folder {error.filename}: {error.strerror}; make it readable") from error
     if not any(classes.values()):
         return FileSet(spec, folder, sorted(loose), np.full(len(loose), -1))
     if loose:
-        raise ImageSetError(
-            f"{folder} holds images beside class folders ({len(loose)}, such as {min(loose)!r}): "
-            "put them into a folder of their own, or name the folder that is meant"
-        )
+        folders_too = min(name for name, paths in classes.items() if paths)
+        both = f"images ({len(loose)}, such as {min(loose)!r}) beside class folders (such as {folders_too!r})"
+        raise ImageSetError(f"{folder} holds {both}: put them into a folder of their own, or name the folder that is meant")
     names = _in_order(list(classes))
     labels = np.repeat(np.arange(len(names)), [len(classes[name]) for name in names])
     return FileSet(spec, folder, [path for name in names for path in classes[name]], labels, tuple(names))
@@ -54,16 +51,26 @@ def _list(folder: str) -> tuple[list[str], list[str]]:
         for entry in entries:
             if entry.name.startswith("."):
                 continue
-            if entry.is_dir():
+            if _is_folder(entry):
                 folders.append(entry.name)
             elif os.path.splitext(entry.name)[1].lower() in image_extensions() and _is_file(entry):  # noqa: PTH122
                 images.append(entry.name)
     return images, folders
 
 
+def _is_folder(entry: os.DirEntry[str]) -> bool:
+    try:
+        return entry.is_dir()
+    except OSError:  # a link to itself
+        return False
+
+
 def _is_file(entry: os.DirEntry[str]) -> bool:
     """A file, or a link to nothing, which is to be counted as unreadable; never a pipe or a device, which would block."""
-    return entry.is_file() or (entry.is_symlink() and not Path(entry.path).exists())
+    try:
+        return entry.is_file() or (entry.is_symlink() and not Path(entry.path).exists())
+    except OSError:
+        return True
 
 
 def _images_below(folder: str, parents: tuple[tuple[int, int], ...]) -> Iterator[str]:
@@ -73,7 +80,7 @@ def _images_below(folder: str, parents: tuple[tuple[int, int], ...]) -> Iterator
     images, folders = _list(folder)
     yield from images
     for name in folders:
-        for path in _images_below(os.path.join(folder, name), (*parents, own)):  # noqa: PTH118
+        for path in _images_below(f"{folder}/{name}", (*parents, own)):
             yield f"{name}/{path}"
 
 

@@ -88,13 +88,17 @@ def _expanded(pattern: str) -> list[str]:
 
 def _samples(shard: Path) -> Iterator[Sample]:
     try:
-        with tarfile.open(shard, "r:") as tar:
+        with shard.open("rb") as file, tarfile.open(fileobj=file, mode="r:") as tar:
             members = (member for member in tar if member.isfile() and not Path(member.name).name.startswith("."))
             for key, group in groupby(members, lambda member: _key_and_field(member.name)[0]):
                 fields = {_key_and_field(member.name)[1]: member for member in group}
                 image = next((fields[field] for field in fields if f".{field}" in image_extensions()), None)
                 if image is not None:
                     yield Sample(image.name, _label(tar, fields.get("cls"), key), image.offset_data, image.size)
+            # tarfile takes a damaged header, and the end of a file cut short, for the end of the archive, which is a block of zeros
+            file.seek(tar.offset)
+            if file.read(tarfile.BLOCKSIZE) != bytes(tarfile.BLOCKSIZE):
+                raise tarfile.ReadError(f"no sound header and no end of the archive at byte {tar.offset}")
     except (tarfile.TarError, OSError, EOFError) as error:
         reason = " ".join(str(error).split())
         raise ImageSetError(
@@ -114,9 +118,9 @@ def _label(tar: tarfile.TarFile, member: tarfile.TarInfo | None, key: str) -> in
         return -1
     content = tar.extractfile(member)
     assert isinstance(content, io.BufferedReader)
-    text = content.read(32).strip()
-    if not re.fullmatch(rb"-1|\d{1,9}", text):
-        raise ImageSetError(f"{tar.name!r}, {key}.cls: expected a class index of −1 or more, got {text!r}")
+    text = content.read(32).decode(errors="replace").strip()
+    if not re.fullmatch(r"-1|[0-9]{1,9}", text):
+        raise ImageSetError(f"{tar.name}, {key}.cls: expected a class index of −1 or more, got {text!r}")
     return int(text)
 
 

@@ -1,0 +1,239 @@
+"""Folders of class folders and flat folders."""
+
+import os
+import pickle
+import struct
+import zlib
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from oodkit.errors import ImageSetError, UnreadableImageError
+from oodkit.images import open_images
+from oodkit.images.files import FileSet
+
+
+def image(path: Path, size=(4, 4), mode="RGB", **options) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.new(mode, size).save(path, **options)
+    return path
+
+
+def names(images) -> list[str]:
+    return [images.image_name(index) for index in range(len(images))]
+
+
+def test_class_folders_are_the_classes_in_torchvision_s_order_and_deeper_folders_are_not(tmp_path):
+    for path in ("b/2.png", "b/10.png", "a/deep/er/1.png", "a/0.png", "B/x.png", "10x/y.png"):
+        image(tmp_path / path)
+    images = open_images(tmp_path)
+    assert images.class_names == ("10x", "B", "a", "b")
+    assert names(images) == ["10x/y.png", "B/x.png", "a/0.png", "a/deep/er/1.png", "b/10.png", "b/2.png"]
+    assert images.labels.tolist() == [0, 1, 2, 2, 3, 3]
+    assert images.labels.dtype == np.int64
+
+
+def test_the_order_of_classes_is_torchvision_s_own(tmp_path):
+    from torchvision.datasets import ImageFolder
+
+    for name in ("zebra", "Ant", "10x", "9x", "ä", "a b", "_", "n01440764"):
+        image(tmp_path / name / "x.png")
+    assert list(open_images(tmp_path).class_names) == ImageFolder(tmp_path).classes
+
+
+def test_classes_that_are_all_numbers_stand_in_the_order_of_numbers(tmp_path):
+    """torchvision would put 10 before 2."""
+    for name in ("10", "2", "1"):
+        image(tmp_path / name / "x.png")
+    assert open_images(tmp_path).class_names == ("1", "2", "10")
+
+
+def test_a_class_folder_without_images_still_counts_as_a_class(tmp_path):
+    image(tmp_path / "a" / "x.png")
+    (tmp_path / "b").mkdir()
+    image(tmp_path / "c" / "x.png")
+    images = open_images(tmp_path)
+    assert images.class_names == ("a", "b", "c")
+    assert images.labels.tolist() == [0, 2]
+
+
+def test_a_flat_folder_has_no_classes(tmp_path):
+    image(tmp_path / "b.png")
+    image(tmp_path / "a.JPEG")
+    (tmp_path / "empty").mkdir()
+    images = open_images(tmp_path)
+    assert names(images) == ["a.JPEG", "b.png"]
+    assert images.labels.tolist() == [-1, -1]
+    assert images.class_names is None
+    assert images.spec == str(tmp_path)
+
+
+def test_hidden_files_and_other_files_are_left_out(tmp_path):
+    image(tmp_path / "a" / "x.PnG")
+    image(tmp_path / "a" / ".hidden.png")
+    image(tmp_path / ".thumbs" / "x.png")
+    for other in ("a/notes.txt", "a/film.mpg", "a/png", "credits.csv"):
+        (tmp_path / other).write_bytes(b"?")
+    assert names(open_images(tmp_path)) == ["a/x.PnG"]
+
+
+def test_images_beside_class_folders_are_ambiguous(tmp_path):
+    image(tmp_path / "a" / "x.png")
+    image(tmp_path / "stray.png")
+    with pytest.raises(ImageSetError, match=r"holds images \(1, such as 'stray.png'\) beside class folders \(such as 'a'\)"):
+        open_images(tmp_path)
+
+
+def test_a_folder_without_images_is_an_error(tmp_path):
+    (tmp_path / "a").mkdir()
+    with pytest.raises(ImageSetError, match="holds no image"):
+        open_images(tmp_path)
+
+
+def test_links_to_folders_are_followed_but_not_in_circles(tmp_path):
+    image(tmp_path / "set" / "a" / "x.png")
+    image(tmp_path / "elsewhere" / "y.png")
+    (tmp_path / "set" / "b").symlink_to(tmp_path / "elsewhere")
+    (tmp_path / "set" / "a" / "up").symlink_to(tmp_path / "set")
+    (tmp_path / "set" / "a" / "self").symlink_to(tmp_path / "set" / "a")
+    (tmp_path / "set" / "c").symlink_to(tmp_path / "set")
+    (tmp_path / "set" / "d").symlink_to("d")
+    assert names(open_images(tmp_path / "set")) == ["a/x.png", "b/y.png"]
+
+
+def test_a_link_to_nothing_is_an_unreadable_image_and_a_pipe_is_none(tmp_path):
+    image(tmp_path / "ok.png")
+    (tmp_path / "gone.png").symlink_to(tmp_path / "nothing")
+    os.mkfifo(tmp_path / "pipe.png")
+    images = open_images(tmp_path)
+    assert names(images) == ["gone.png", "ok.png"]
+    with pytest.raises(UnreadableImageError, match="No such file"):
+        images.load(0)
+
+
+def test_a_folder_that_may_not_be_read_is_named(tmp_path, monkeypatch):
+    image(tmp_path / "a" / "x.png")
+    image(tmp_path / "b" / "x.png")
+    scan = os.scandir
+
+    def refuse(folder):
+        if str(folder).endswith("b"):
+            raise PermissionError(13, "Permission denied", str(folder))
+        return scan(folder)
+
+    monkeypatch.setattr(os, "scandir", refuse)
+    with pytest.raises(ImageSetError, match=r"can't read the folder .*b: Permission denied"):
+        open_images(tmp_path)
+
+
+@pytest.fixture
+def hostile(tmp_path) -> Path:
+    """What a folder from the internet may hold; the names of the readable ones begin with "ok"."""
+    folder = tmp_path / "hostile"
+    image(folder / "ok-cmyk.jpg", mode="CMYK")
+    image(folder / "ok-16.png", mode="I;16")
+    image(folder / "ok-float.tiff", mode="F")
+    image(folder / "ok-palette.png", mode="P", transparency=0)
+    image(folder / "ok-alpha.webp", mode="RGBA")
+    image(folder / "ok-grey.bmp", mode="L")
+    image(folder / "ok-animated.gif", save_all=True, append_images=[Image.new("RGB", (4, 4), "red")])
+    image(folder / "ok-[red]markup.png")
+    image(folder / "ok-two\nlines.png")
+    image(folder / "ok-\x1b[31mescape.png")
+    (folder / "ok-wrong-extension.png").write_bytes(image(tmp_path / "x.jpg").read_bytes())
+    Path(os.fsdecode(os.fsencode(folder) + b"/ok-\xff\xfe.png")).write_bytes(image(tmp_path / "x.png").read_bytes())
+    exif = Image.Exif()
+    exif[0x0112] = 8
+    image(folder / "ok-rotated.jpg", size=(8, 4), exif=exif)
+    Image.effect_noise((64, 64), 50).save(folder / "truncated.jpg")
+    (folder / "truncated.jpg").write_bytes((folder / "truncated.jpg").read_bytes()[:500])
+    (folder / "empty.png").touch()
+    (folder / "text.jpg").write_text("no image")
+    bomb = bytearray(image(tmp_path / "x.png").read_bytes())
+    bomb[16:24] = struct.pack(">II", 60_000, 60_000)
+    bomb[29:33] = struct.pack(">I", zlib.crc32(bomb[12:29]))
+    (folder / "bomb.png").write_bytes(bomb)
+    (folder / "circle.png").symlink_to("circle.png")
+    return folder
+
+
+def test_of_a_hostile_folder_every_good_image_is_read_and_every_other_has_its_reason(hostile):
+    images = open_images(hostile)
+    reasons = {}
+    for index in range(len(images)):
+        try:
+            loaded = images.load(index)
+            assert loaded.mode == "RGB"
+            assert loaded.size == (4, 8 if "rotated" in images.image_name(index) else 4)
+        except UnreadableImageError as error:
+            reasons[images.image_name(index)] = str(error)
+    assert set(reasons) == {"truncated.jpg", "empty.png", "text.jpg", "bomb.png", "circle.png"}
+    assert reasons["empty.png"] == "an empty file"
+    assert "truncated" in reasons["truncated.jpg"]
+    assert "bomb" in reasons["bomb.png"]
+    assert len(images) == 13 + 5
+
+
+def test_names_of_a_hostile_folder_can_be_printed_and_written_as_utf_8(hostile):
+    for name in names(open_images(hostile)):
+        assert name.isprintable()
+        name.encode()
+
+
+def test_the_fingerprint_is_stable_and_sees_every_change(hostile):
+    def fingerprint():
+        return open_images(hostile).fingerprint()
+
+    seen = [fingerprint()]
+    assert fingerprint() == seen[0]
+    changes = (
+        lambda: os.utime(hostile / "ok-grey.bmp", ns=(1, 1)),
+        lambda: (hostile / "text.jpg").write_text("longer than it was"),
+        lambda: image(hostile / "one-more.png"),
+        lambda: (hostile / "ok-grey.bmp").rename(hostile / "ok-renamed.bmp"),
+        (hostile / "one-more.png").unlink,
+    )
+    for change in changes:
+        change()
+        assert fingerprint() not in seen[-1:]
+        seen.append(fingerprint())
+    assert len(set(seen)) == len(seen)
+
+
+def test_the_fingerprint_sees_a_moved_folder_and_a_changed_label(tmp_path):
+    image(tmp_path / "a" / "x.png")
+    one = FileSet("s", tmp_path, ["a/x.png"], [0])
+    assert one.fingerprint() == FileSet("other spelling", tmp_path, ["a/x.png"], [0]).fingerprint()
+    assert one.fingerprint() != FileSet("s", tmp_path, ["a/x.png"], [1]).fingerprint()
+    assert one.fingerprint() != FileSet("s", tmp_path / "a", ["x.png"], [0]).fingerprint()
+
+
+def test_a_set_survives_pickling(hostile):
+    images = open_images(hostile)
+    again = pickle.loads(pickle.dumps(images))
+    assert names(again) == names(images)
+    assert again.fingerprint() == images.fingerprint()
+    assert again.load(names(again).index("ok-grey.bmp")).size == (4, 4)
+
+
+@pytest.mark.parametrize("start", ["fork", "spawn"])
+def test_worker_processes_read_it(tmp_path, start):
+    from torch.utils.data import DataLoader
+
+    for width in (3, 5, 7):
+        image(tmp_path / f"{width}.png", size=(width, 1))
+    loader = DataLoader(Widths(open_images(tmp_path)), batch_size=None, num_workers=1, multiprocessing_context=start)
+    assert list(loader) == [3, 5, 7]
+
+
+class Widths:
+    def __init__(self, images):
+        self.images = images
+
+    def __len__(self):
+        return len(self.images)
+
+    def __getitem__(self, index):
+        return self.images.load(index).width
