@@ -7,6 +7,7 @@ import re
 import tarfile
 from collections.abc import Iterator
 from itertools import groupby
+from operator import itemgetter
 from pathlib import Path
 from typing import IO, NamedTuple
 
@@ -89,12 +90,12 @@ def _expanded(pattern: str) -> list[str]:
 def _samples(shard: Path) -> Iterator[Sample]:
     try:
         with shard.open("rb") as file, tarfile.open(fileobj=file, mode="r:") as tar:
-            members = (member for member in tar if member.isfile() and not Path(member.name).name.startswith("."))
-            for key, group in groupby(members, lambda member: _key_and_field(member.name)[0]):
-                fields = {_key_and_field(member.name)[1]: member for member in group}
+            members = ((*_key_and_field(member.name), member) for member in tar if member.isfile())
+            for _, group in groupby(members, itemgetter(0)):
+                fields = {field: member for _, field, member in group}
                 image = next((fields[field] for field in fields if f".{field}" in image_extensions()), None)
                 if image is not None:
-                    yield Sample(image.name, _label(tar, fields.get("cls"), key), image.offset_data, image.size)
+                    yield Sample(image.name, _label(file, fields.get("cls")), image.offset_data, image.size)
             # tarfile takes a damaged header, and the end of a file cut short, for the end of the archive, which is a block of zeros
             file.seek(tar.offset)
             if file.read(tarfile.BLOCKSIZE) != bytes(tarfile.BLOCKSIZE):
@@ -113,14 +114,13 @@ def _key_and_field(name: str) -> tuple[str, str]:
     return folder + slash + stem, field.lower()
 
 
-def _label(tar: tarfile.TarFile, member: tarfile.TarInfo | None, key: str) -> int:
+def _label(shard: IO[bytes], member: tarfile.TarInfo | None) -> int:
     if member is None:
         return -1
-    content = tar.extractfile(member)
-    assert isinstance(content, io.BufferedReader)
-    text = content.read(32).decode(errors="replace").strip()
+    shard.seek(member.offset_data)
+    text = shard.read(min(member.size, 32)).decode(errors="replace").strip()
     if not re.fullmatch(r"-1|[0-9]{1,9}", text):
-        raise ImageSetError(f"{tar.name}, {key}.cls: expected a class index of −1 or more, got {text!r}")
+        raise ImageSetError(f"{shard.name}, {member.name}: expected a class index of −1 or more, got {text!r}")
     return int(text)
 
 
