@@ -1,6 +1,8 @@
 """oodkit: will a pretrained image classifier notice images from outside its classes?"""
 
+import sys
 from importlib import import_module
+from types import ModuleType
 from typing import Any
 
 _HOME = {
@@ -32,3 +34,14 @@ def __getattr__(name: str) -> Any:
 
 def __dir__() -> list[str]:
     return __all__
+
+
+class _Package(ModuleType):
+    """Importing ``oodkit.extract`` binds the module to that name; the public name is the function's."""
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if name not in _HOME or not isinstance(value, ModuleType):
+            super().__setattr__(name, value)
+
+
+sys.modules[__name__].__class__ = _Package

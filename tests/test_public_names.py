@@ -1,0 +1,59 @@
+"""The public names of oodkit: exactly these, each resolved when it is first used."""
+
+import subprocess
+import sys
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+import oodkit
+
+PUBLIC = [
+    "Classifier",
+    "Diagnosis",
+    "Head",
+    "ImageSet",
+    "OodkitError",
+    "Outputs",
+    "Result",
+    "Scorer",
+    "auroc",
+    "diagnose",
+    "evaluate",
+    "extract",
+    "load_classifier",
+    "make_scorer",
+    "open_images",
+]
+
+
+def test_the_public_names_are_exactly_these() -> None:
+    assert oodkit.__all__ == PUBLIC
+    assert dir(oodkit) == PUBLIC
+
+
+@pytest.mark.parametrize("name", PUBLIC)
+def test_a_public_name_resolves_and_explains_itself(name: str) -> None:
+    assert getattr(oodkit, name).__doc__ or name == "OodkitError"  # the errors are explained by the tree in their module
+
+
+def test_a_public_name_is_never_the_module_of_the_same_name() -> None:
+    import oodkit.evaluate
+    import oodkit.extract
+
+    assert not [name for name in PUBLIC if isinstance(getattr(oodkit, name), ModuleType)]
+    assert oodkit.extract is sys.modules["oodkit.extract"].extract
+
+
+def test_an_unknown_name_is_refused_with_those_there_are() -> None:
+    with pytest.raises(AttributeError, match=r"has no attribute 'diagnos'; it has Classifier, Diagnosis, .*open_images"):
+        oodkit.diagnos  # noqa: B018
+
+
+def test_importing_oodkit_does_not_import_torch() -> None:
+    script = "import sys, oodkit; oodkit.__all__; sys.exit('torch' in sys.modules or 'numpy' in sys.modules)"
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=False, cwd=Path(oodkit.__file__).parents[1]
+    )
+    assert done.returncode == 0, done.stderr
