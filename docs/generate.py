@@ -1,0 +1,186 @@
+"""Write what the code knows into the pages, between ``<!-- generated: … -->`` and ``<!-- end -->``. A test holds it up to date.
+
+Run ``python docs/generate.py`` after a change to an option, a scorer, a benchmark, an error or a public name.
+"""
+
+import ast
+import inspect
+import re
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import fields
+from enum import Enum
+from pathlib import Path
+from textwrap import dedent
+from typing import Any, get_args, get_type_hints
+
+import typer
+
+import oodkit
+from oodkit import errors
+from oodkit.benchmarks import BENCHMARKS, Listed
+from oodkit.cli import app
+from oodkit.scorers import SCORERS
+
+DOCS = Path(__file__).parent
+BLOCK = re.compile(r"(<!-- generated: (?P<kind>\w+) ?(?P<rest>[\w -]*) -->\n).*?(<!-- end -->)", re.DOTALL)
+
+
+def options(command: str) -> str:
+    """The arguments and options of a command, ``data check`` for example; of oodkit itself where there is none."""
+    hints = _types(_command(command))
+    parameters = [one for one in _command(command).params if one.name in hints]  # without those that typer adds
+    rows = [(_spelling(one, hints[one.name]), _default(one), _environment(one), _help(one, hints[one.name])) for one in parameters]
+    return _table(("argument or option", "default", "environment", "what it does"), rows)
+
+
+def scorers(_: str) -> str:
+    """A table of all scorers, and a section for each with its formula, settings and presets."""
+    rows = [
+        (f"[`{name}`](#{name})", one.title, f"ID {one.fits_on}" if one.fits_on else "nothing", one.uses)
+        for name, one in SCORERS.items()
+    ]
+    sections = [_table(("scorer", "method", "fits on", "scores from"), rows), *(_scorer(name) for name in SCORERS)]
+    return "\n\n".join(sections)
+
+
+def benchmarks(_: str) -> str:
+    """The image sets of each benchmark with their numbers of images."""
+    rows = [(f"`{name}`", str(one.num_classes), _sets(one.id), _sets(one.near), _sets(one.far)) for name, one in BENCHMARKS.items()]
+    return _table(("benchmark", "classes", "in-distribution", "near-OOD", "far-OOD"), rows)
+
+
+def exits(_: str) -> str:
+    """The tree of errors, as errors.py draws it."""
+    drawn = inspect.getdoc(errors)
+    assert drawn is not None
+    _, tree = drawn.split("\n\n", 1)
+    return f"```text\n{tree}\n```"
+
+
+def python(name: str) -> str:
+    """The signature of a public name, what its docstring says and, for a class, its public methods."""
+    thing = getattr(oodkit, name)
+    parts = [f"```text\n{_signature(thing)}\n```", _prose(thing)]
+    for method, function in vars(thing).items() if inspect.isclass(thing) else ():
+        plain = getattr(function, "fget", None) or getattr(function, "__func__", function)
+        if method.startswith("_") or not inspect.isfunction(plain) or not plain.__doc__:
+            continue
+        signature = _signature(plain, is_property=isinstance(function, property))
+        parts.append(f"**{method}**\n\n```text\n{signature}\n```\n\n{_prose(plain)}")
+    return "\n\n".join(part for part in parts if part)
+
+
+KINDS: dict[str, Callable[[str], str]] = {one.__name__: one for one in (options, scorers, benchmarks, exits, python)}
+
+
+def generated(text: str) -> str:
+    """A page with every block between markers made anew."""
+    return BLOCK.sub(lambda found: f"{found[1]}\n{KINDS[found['kind']](found['rest'])}\n\n{found[4]}", text)
+
+
+def pages() -> Iterator[tuple[Path, str, str]]:
+    """Every page that has such blocks: its path, its text, and its text made anew."""
+    for path in sorted(DOCS.rglob("*.md")):
+        text = path.read_text(encoding="utf-8")
+        if BLOCK.search(text):
+            yield path, text, generated(text)
+
+
+def _command(words: str) -> Any:
+    command: Any = typer.main.get_command(app)
+    for word in words.split():
+        command = command.commands[word]
+    return command
+
+
+def _types(command: Any) -> dict[str, tuple[Any, ...]]:
+    """Of each parameter the type, or the types of which it is one."""
+    hints = get_type_hints(inspect.unwrap(command.callback))
+    return {name: get_args(hint) or (hint,) for name, hint in hints.items() if name != "return"}
+
+
+def _spelling(parameter: Any, types: tuple[Any, ...]) -> str:
+    if parameter.param_type_name == "argument":
+        return f"`{parameter.metavar or parameter.name.upper()}`"
+    by_type = {bool: "", int: " N", Path: " PATH"}
+    value = f" {parameter.metavar}" if parameter.metavar else by_type.get(types[0], f" {parameter.name.rpartition('_')[2].upper()}")
+    long, *short = parameter.opts
+    return ", ".join(f"`{name}`" for name in (*short, f"{long}{value}"))
+
+
+def _default(parameter: Any) -> str:
+    value = parameter.default.value if isinstance(parameter.default, Enum) else parameter.default
+    return "required" if parameter.required else "" if value is None or value is False else f"`{value}`"
+
+
+def _environment(parameter: Any) -> str:
+    return f"`{parameter.envvar}`" if parameter.envvar else ""
+
+
+def _help(parameter: Any, types: tuple[Any, ...]) -> str:
+    choices = [f"`{one.value}`" for one in types[0]] if inspect.isclass(types[0]) and issubclass(types[0], Enum) else []
+    return str(parameter.help) + (f" One of {', '.join(choices)}." if choices else "")
+
+
+def _scorer(name: str) -> str:
+    scorer = SCORERS[name]
+    rows = [(f"`{one.name}`", f"`{one.default}`", _preset(name, one.name)) for one in fields(scorer)]  # type: ignore[arg-type]  # a dataclass
+    settings = _table(("setting", "`openood`", "`paper`"), rows) if rows else "It has no settings."
+    return f"## {name}\n\n{scorer.title} ({_paper(scorer.paper)}).\n\n{_prose(scorer)}\n\n{settings}"
+
+
+def _preset(name: str, setting: str) -> str:
+    paper = SCORERS[name].presets.get("paper", {})
+    return f"`{paper[setting]}`" if setting in paper else "the same"
+
+
+def _paper(source: str) -> str:
+    number = source.removeprefix("arXiv:")
+    return source if number == source else f"[{source}](https://arxiv.org/abs/{number})"
+
+
+def _sets(listed: Any) -> str:
+    return ", ".join(f"{name} {_count(one)}" for name, one in listed.items())
+
+
+def _count(listed: Listed) -> str:
+    return "" if listed.count is None else f"({listed.count:,})"
+
+
+def _signature(thing: Any, *, is_property: bool = False) -> str:
+    """As the source spells it, without the body: the same on every version of Python."""
+    node = ast.parse(dedent(inspect.getsource(thing))).body[0]
+    if inspect.isabstract(thing):
+        return f"class {thing.__name__}"
+    if isinstance(node, ast.ClassDef):
+        if own := [one for one in node.body if isinstance(one, ast.FunctionDef) and one.name == "__init__"]:
+            return _call(node.name, own[0])
+        stated = [ast.unparse(one) for one in node.body if isinstance(one, ast.AnnAssign)]
+        return f"{node.name}({', '.join(stated)})"
+    assert isinstance(node, ast.FunctionDef)
+    return f"{node.name} -> {ast.unparse(node.returns or ast.Constant(None))}" if is_property else _call(node.name, node)
+
+
+def _call(name: str, node: ast.FunctionDef) -> str:
+    arguments = re.sub(r"^(self|cls)(, )?", "", ast.unparse(node.args))
+    returns = "" if node.name == "__init__" or node.returns is None else f" -> {ast.unparse(node.returns)}"
+    return f"{name}({arguments}){returns}"
+
+
+def _prose(thing: Any) -> str:
+    """A docstring as Markdown: its own code marks kept, whatever else Markdown would take for a sign escaped."""
+    pieces = re.split(r"(``.+?``)", inspect.cleandoc(thing.__doc__ or ""), flags=re.DOTALL)
+    signs = r"[\\*<\[\]|]|(?<!\w)_|_(?!\w)"
+    return "".join(piece if number % 2 else re.sub(signs, r"\\\g<0>", piece) for number, piece in enumerate(pieces))
+
+
+def _table(head: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> str:
+    lines = [head, ("---",) * len(head), *(tuple(cell.replace("|", r"\|") for cell in row) for row in rows)]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+if __name__ == "__main__":
+    for page, before, after in pages():
+        if before != after:
+            page.write_text(after, encoding="utf-8")
+            print(f"written: {page.relative_to(DOCS)}")

@@ -1,0 +1,204 @@
+"""The documentation says what the code does: every word of it that can be checked is checked here."""
+
+import ast
+import importlib.util
+import json
+import re
+import shlex
+from collections.abc import Iterator
+from pathlib import Path
+from textwrap import dedent
+from types import ModuleType
+from typing import Any, get_args
+
+import pytest
+import typer
+from typer.testing import CliRunner
+
+import oodkit
+from oodkit import errors
+from oodkit.benchmarks import BENCHMARKS
+from oodkit.cli import app
+from oodkit.scorers import SCORERS
+from oodkit.verdict import MARGIN, WEAK, Code
+
+REPOSITORY = Path(__file__).parents[1]
+DOCS = REPOSITORY / "docs"
+README = REPOSITORY / "README.md"
+PAGES = sorted(path for path in DOCS.rglob("*.md") if "_build" not in path.parts) + ([README] if README.exists() else [])
+FENCE = re.compile(r"^( *)```([^\n]*)\n(.*?)^\1```", re.DOTALL | re.MULTILINE)
+MARKER = "<!-- generated: options {} -->"
+
+
+def page(name: str) -> str:
+    return (DOCS / name).read_text(encoding="utf-8")
+
+
+def _name(path: Path) -> str:
+    return str(path.relative_to(REPOSITORY))
+
+
+def commands() -> dict[str, Any]:
+    """Every command that does something, by its words: "diagnose", "data check", …"""
+    found: dict[str, Any] = {}
+
+    def walk(command: Any, words: tuple[str, ...]) -> None:
+        if not (children := getattr(command, "commands", {})):
+            found[" ".join(words)] = command
+        for name, child in children.items():
+            walk(child, (*words, name))
+
+    walk(typer.main.get_command(app), ())
+    return found
+
+
+def option_names(command: Any) -> set[str]:
+    return {name for parameter in command.params for name in parameter.opts if name.startswith("-")} | {"-h", "--help"}
+
+
+COMMANDS = commands()
+EVERY_OPTION = set().union(*map(option_names, COMMANDS.values())) | option_names(typer.main.get_command(app))
+
+
+def command_lines(path: Path) -> list[str]:
+    """What is shown as typed, with continued lines joined."""
+    consoles = [
+        body for _, language, body in FENCE.findall(path.read_text(encoding="utf-8")) if language in {"console", "bash", "sh"}
+    ]
+    lines = "\n".join(consoles).replace("\\\n", " ").splitlines()
+    return [line.strip().removeprefix("$ ") for line in lines if re.match(r" *(\$ )?([A-Z_]+=\S+ )*oodkit\b", line)]
+
+
+def python_blocks(path: Path) -> list[str]:
+    blocks = [body for _, language, body in FENCE.findall(path.read_text(encoding="utf-8")) if language == "python"]
+    return [dedent(block) for block in blocks]
+
+
+def anchors(path: Path) -> set[str]:
+    """The fragments of a page's headings, as GitHub and MyST make them."""
+    headings = re.findall(r"^#+ (.+)$", FENCE.sub("", path.read_text(encoding="utf-8")), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+@pytest.fixture(scope="module")
+def generate() -> ModuleType:
+    spec = importlib.util.spec_from_file_location("generate", DOCS / "generate.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_generated_blocks_are_what_the_code_says_now(generate: ModuleType) -> None:
+    stale = [_name(path) for path, before, after in generate.pages() if before != after]
+    assert not stale, "run: python docs/generate.py"
+
+
+@pytest.mark.parametrize("words", COMMANDS)
+def test_every_command_has_its_page_with_its_options(words: str) -> None:
+    first = words.partition(" ")[0]
+    text = page(f"commands/{first}.md")
+    assert text.startswith(f"# oodkit {first}\n")
+    assert f"# oodkit {words}\n" in text
+    assert MARKER.format(words) in text
+    for option in option_names(COMMANDS[words]) - {"-h", "--help"}:
+        assert re.search(rf"`{option}[` ]", text), f"{option} of {words} is not documented"
+
+
+@pytest.mark.parametrize("path", PAGES, ids=_name)
+def test_no_option_is_documented_that_does_not_exist(path: Path) -> None:
+    spans = re.findall(r"`([^`\n]+)`", FENCE.sub("", path.read_text(encoding="utf-8")))
+    own = " ".join(span for span in spans if span.startswith(("-", "oodkit")))  # other programs have options too
+    assert set(re.findall(r"(?<![\w-])--?[a-z][a-z-]*", own)) <= EVERY_OPTION
+
+
+@pytest.mark.parametrize(("path", "line"), [(path, line) for path in PAGES for line in command_lines(path)], ids=str)
+def test_every_command_line_shown_can_be_typed(path: Path, line: str) -> None:
+    words = shlex.split(line)
+    words = [word for word in words[words.index("oodkit") + 1 :] if word not in {"--debug", "--version"}]
+    command = next((one for one in COMMANDS if words[: len(one.split())] == one.split()), None)
+    assert command is not None or words in ([], ["--help"]), f"{line}: no such command"
+    assert command is None or {word.partition("=")[0] for word in words if word.startswith("-")} <= option_names(COMMANDS[command])
+
+
+@pytest.mark.parametrize("path", PAGES, ids=_name)
+def test_every_relative_link_leads_somewhere(path: Path) -> None:
+    text = FENCE.sub("", path.read_text(encoding="utf-8"))
+    for target in re.findall(r"\]\(([^)\s]+)\)", text):
+        if re.match(r"[a-z]+:", target):
+            continue
+        file, _, anchor = target.partition("#")
+        linked = (path.parent / file).resolve() if file else path
+        assert linked.exists(), f"{_name(path)} links to {target}"
+        assert not anchor or anchor in anchors(linked), f"{_name(path)} links to {target}"
+
+
+@pytest.mark.parametrize(("path", "block"), [(path, block) for path in PAGES for block in python_blocks(path)], ids=lambda _: "")
+def test_python_blocks_compile_and_those_that_assert_hold(path: Path, block: str) -> None:
+    code = compile(block, _name(path), "exec")
+    if any(isinstance(node, ast.Assert) for node in ast.walk(ast.parse(block))):
+        exec(code, {})
+
+
+def test_every_scorer_has_a_section_and_a_row() -> None:
+    text = page("scorers.md")
+    for name, scorer in SCORERS.items():
+        assert f"\n## {name}\n\n{scorer.title} (" in text
+        assert f"| [`{name}`](#{name}) |" in text
+
+
+def test_every_error_has_its_line_in_the_tree() -> None:
+    text = page("errors.md")
+    tree = [one for one in vars(errors).values() if isinstance(one, type) and issubclass(one, errors.OodkitError)]
+    for error in tree:
+        assert error.__name__ in text
+        assert f"\n| {error.exit_code} | " in text
+
+
+def test_every_benchmark_is_documented() -> None:
+    for name, benchmark in BENCHMARKS.items():
+        assert f"| `{name}` | {benchmark.num_classes} |" in page("commands/data.md")
+
+
+def test_every_public_name_is_documented() -> None:
+    assert sorted(re.findall(r"^### (\w+)$", page("python.md"), re.MULTILINE)) == oodkit.__all__
+
+
+def test_every_verdict_is_documented() -> None:
+    text = page("concepts.md")
+    assert set(re.findall(r"^\| `([a-z-]+)` \|", text, re.MULTILINE)) == set(get_args(Code))
+    assert f"at least {100 * MARGIN:g} point:" in text
+    assert f"below {100 * WEAK:g} %" in text
+
+
+def test_every_environment_variable_is_documented() -> None:
+    pattern = re.compile(r"OODKIT_[A-Z_]+")
+    package = Path(oodkit.__file__).parent
+    used = {name for path in package.rglob("*.py") for name in pattern.findall(path.read_text(encoding="utf-8"))}
+    documented = {name for path in DOCS.rglob("*.md") for name in pattern.findall(path.read_text(encoding="utf-8"))}
+    assert documented == used
+
+
+def test_every_key_of_the_result_is_documented(tmp_path: Path) -> None:
+    words = ["diagnose", "demo:digits-v2", "--limit", "60", "--workers", "0", "--json", "--device", "cpu"]
+    done = CliRunner().invoke(app, [*words, "--cache", str(tmp_path / "cache"), "--output", str(tmp_path / "run")])
+    assert done.exit_code == 0, done.output
+    document = json.loads((tmp_path / "run" / "result.json").read_text(encoding="utf-8"))
+    document["models"][0]["densities"]["sets"] = {"ID": []}  # the others are the sets' own names
+    text = page("results-json.md")
+    missing = {key for key in _keys(document) if f"`{key}`" not in text}
+    assert not missing
+
+
+def _keys(value: Any) -> Iterator[str]:
+    if isinstance(value, dict):
+        yield from value
+        for key, one in value.items():
+            if key != "preprocessing" and not (
+                key == "settings" and "scorer" in value
+            ):  # those are the checkpoint's and the scorer's own
+                yield from _keys(one)
+    elif isinstance(value, list):
+        for one in value:
+            yield from _keys(one)

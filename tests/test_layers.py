@@ -1,0 +1,132 @@
+"""Imports run down only, the tensor side and the image side never meet, and heavy modules load where they are needed."""
+
+import ast
+import subprocess
+import sys
+from graphlib import TopologicalSorter
+from pathlib import Path
+
+import pytest
+
+import oodkit
+
+ROOT = Path(oodkit.__file__).parent
+
+# From the top down. A module may import what stands in its own layer or in a lower one.
+LAYERS = (
+    {"", "__main__"},
+    {"cli"},
+    {"report"},
+    {"diagnosis", "verdict"},
+    {"evaluate", "extract"},
+    {"scorers", "metrics", "delong"} | {"classifier", "models", "heads", "recipe_facts", "images", "benchmarks", "demo"},
+    {"head", "outputs", "shards", "stats", "cache"},
+    {"atomic", "errors"},
+)
+TENSOR_SIDE = {"scorers", "metrics", "delong", "evaluate", "diagnosis", "verdict"}
+IMAGE_SIDE = {"images", "benchmarks", "classifier", "models", "heads", "recipe_facts", "extract", "demo"}
+
+AT_THE_TOP = {
+    "numpy",
+    "PIL",
+    "safetensors",
+    "torch",
+}  # beside the standard library; anything else inside the function that needs it
+AT_THE_TOP_OF = {"cli": {"rich", "typer"}, "report.terminal": {"rich"}}
+HEAVY_CLI = {"oodkit.cli.inputs", "oodkit.cli.diagnosing"}  # the commands import these two inside their functions
+LIGHT = {"oodkit.atomic", "oodkit.errors"}
+
+FILES = sorted(ROOT.rglob("*.py"))
+NAMES = [".".join(("oodkit", *path.relative_to(ROOT).with_suffix("").parts)).removesuffix(".__init__") for path in FILES]
+MODULES = dict(zip(NAMES, FILES, strict=True))
+
+
+def part_of(module: str) -> str:
+    """The word that a module has its layer by: oodkit.scorers.knn is of scorers, oodkit itself of the empty word."""
+    return module.split(".")[1] if "." in module else ""
+
+
+def layer_of(module: str) -> int:
+    return next(number for number, layer in enumerate(LAYERS) if part_of(module) in layer)
+
+
+def imports_of(module: str, *, nested: bool = True) -> set[str]:
+    """Full names of the modules that ``module`` imports; without ``nested`` those outside functions only."""
+    found: set[str] = set()
+    for node in _nodes(ast.parse(MODULES[module].read_text(encoding="utf-8")), nested=nested):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{module} imports relatively; the project writes whole names"
+            found |= {_module_or_home(node.module or "", alias.name) for alias in node.names}
+    return found
+
+
+def _module_or_home(home: str, name: str) -> str:
+    return f"{home}.{name}" if f"{home}.{name}" in MODULES else home
+
+
+def _nodes(tree: ast.AST, *, nested: bool) -> list[ast.AST]:
+    nodes = []
+    for child in ast.iter_child_nodes(tree):
+        if nested or not isinstance(child, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda):
+            nodes += [child, *_nodes(child, nested=nested)]
+    return nodes
+
+
+def own(modules: set[str]) -> set[str]:
+    return {name for name in modules if name.partition(".")[0] == "oodkit"}
+
+
+def test_every_module_has_a_place_in_the_layers() -> None:
+    placed = set().union(*LAYERS)
+    assert {part_of(name) for name in MODULES} == placed
+    assert sum(map(len, LAYERS)) == len(placed), "a module stands in two layers"
+
+
+@pytest.mark.parametrize("module", NAMES)
+def test_imports_run_down(module: str) -> None:
+    up = [name for name in own(imports_of(module)) if layer_of(name) < layer_of(module)]
+    assert not up, f"{module} imports {', '.join(up)} from a layer above its own"
+
+
+@pytest.mark.parametrize("module", NAMES)
+def test_the_two_sides_never_import_each_other(module: str) -> None:
+    other = IMAGE_SIDE if part_of(module) in TENSOR_SIDE else TENSOR_SIDE if part_of(module) in IMAGE_SIDE else set()
+    across = [name for name in own(imports_of(module)) if part_of(name) in other]
+    assert not across, f"{module} imports {', '.join(across)} from the other side of the waist"
+
+
+def test_no_import_goes_round_in_a_circle() -> None:
+    list(TopologicalSorter({module: own(imports_of(module, nested=False)) - {module} for module in NAMES}).static_order())
+
+
+@pytest.mark.parametrize("module", NAMES)
+def test_only_the_command_line_knows_typer_and_nobody_click(module: str) -> None:
+    packages = {name.partition(".")[0] for name in imports_of(module)}
+    assert "click" not in packages, "typer brings its own click: ask typer"
+    assert "typer" not in packages or part_of(module) == "cli"
+
+
+@pytest.mark.parametrize("module", NAMES)
+def test_heavy_packages_load_inside_the_function_that_needs_them(module: str) -> None:
+    packages = {name.partition(".")[0] for name in imports_of(module, nested=False)} - {"oodkit"} - sys.stdlib_module_names
+    allowed = AT_THE_TOP | AT_THE_TOP_OF.get(module.removeprefix("oodkit."), set()) | AT_THE_TOP_OF.get(part_of(module), set())
+    assert packages <= allowed, f"{module} imports {', '.join(sorted(packages - allowed))} when it is imported"
+
+
+@pytest.mark.parametrize("module", [name for name in NAMES if part_of(name) == "cli" and name not in HEAVY_CLI])
+def test_a_command_imports_only_light_modules_when_it_is_imported(module: str) -> None:
+    heavy = {name for name in own(imports_of(module, nested=False)) if part_of(name) != "cli" and name not in LIGHT}
+    packages = {name.partition(".")[0] for name in imports_of(module, nested=False)} & AT_THE_TOP
+    assert not heavy | packages | (imports_of(module, nested=False) & HEAVY_CLI)
+
+
+@pytest.mark.parametrize("words", [[], ["demo"], ["diagnose"], ["list"], ["data", "check"], ["cache", "list"], ["cache", "clear"]])
+def test_help_does_not_import_torch(words: list[str]) -> None:
+    script = "import sys; from oodkit.cli import app; app(sys.argv[1:], standalone_mode=False); sys.exit('torch' in sys.modules)"
+    done = subprocess.run(
+        [sys.executable, "-c", script, *words, "--help"], capture_output=True, text=True, check=False, cwd=ROOT.parent
+    )
+    assert done.returncode == 0, done.stderr
+    assert "Usage" in done.stdout
