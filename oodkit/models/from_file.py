@@ -14,7 +14,7 @@ from oodkit.models import from_timm, from_torchvision
 from oodkit.models.base import Loaded, Options, Size, Transform, full_size
 from oodkit.models.names import demo_names, torchvision_names, unknown_model
 from oodkit.models.preprocessing import timm_transform, torchvision_transform
-from oodkit.models.state import State, classes_in, count_unfilled, fit_state, misfits, read_state, without_prefixes
+from oodkit.models.state import State, classes_in, count_unfilled, fit_state, read_state, without_prefixes
 
 BUILT_FOR = 1000  # classes of the network that the state is held against to learn its own number
 
@@ -83,8 +83,7 @@ def _fitted(arch: str, state: State, options: Options) -> tuple[nn.Module, str]:
     attempts = []
     for kind in _kinds(arch):
         net = _sized(kind, state, options)
-        own = without_prefixes(state, net.state_dict())
-        own = own if not misfits(net, own) else _converted(net, own)
+        own = _named_as_in(net, state)
         attempts.append((count_unfilled(net, own), net, own, kind))
     _, net, own, kind = min(attempts, key=lambda attempt: attempt[0])
     fit_state(net, own, kind)
@@ -117,14 +116,15 @@ def _sized(kind: str, state: State, options: Options) -> nn.Module:
 
     told = options.num_classes or options.model_args.get("num_classes")
     net = build(told or BUILT_FOR)
-    classes = told or classes_in(net, without_prefixes(state, net.state_dict()), BUILT_FOR)
+    classes = told or classes_in(net, _named_as_in(net, state), BUILT_FOR)
     return net if classes == (told or BUILT_FOR) else build(classes)
 
 
-def _converted(net: nn.Module, state: State) -> State:
-    """The state in timm's names, where timm knows how a model's original authors named their parameters."""
+def _named_as_in(net: nn.Module, state: State) -> State:
+    """The state without wrappers' prefixes, and in timm's names where timm knows what a model's authors called them."""
+    state = without_prefixes(state, net.state_dict())
     convert = getattr(sys.modules[type(net).__module__], "checkpoint_filter_fn", None)
-    if convert is None:
+    if convert is None or not count_unfilled(net, state, by_name=True):
         return state
     try:
         converted: State = convert(dict(state), net)

@@ -31,6 +31,7 @@ def load_name(name: str, options: Options) -> Loaded:
 
 
 def load_from_hub(name: str, options: Options) -> Loaded:
+    """A timm model on the Hugging Face Hub, ``hf-hub:OWNER/NAME[@REV]``."""
     options.refuse(name, "arch", "checkpoint")
     return _load(name, name, options)
 

@@ -15,6 +15,7 @@ AUXILIARY = ("googlenet", "inception_v3")  # they start from random weights slow
 
 
 def load_name(name: str, options: Options) -> Loaded:
+    """``torchvision:ARCH/WEIGHTS``, with the weights' own transform."""
     from torchvision.models import get_model
 
     options.refuse(name, "arch", "checkpoint")

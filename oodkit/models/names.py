@@ -28,6 +28,7 @@ def torchvision_weights() -> tuple[str, ...]:
 
 
 def demo_names() -> tuple[str, ...]:
+    """The checkpoints that ship with oodkit, as ``demo:NAME``."""
     from importlib.resources import files
 
     shipped = (file.name for file in files("oodkit.demo").iterdir())

@@ -140,9 +140,10 @@ def misfits(net: nn.Module, state: Mapping[str, Tensor]) -> list[str]:
     return problems + ([f"{near[0][1]} may be {near[0][0]}"] if near else [])
 
 
-def count_unfilled(net: nn.Module, state: Mapping[str, Tensor]) -> int:
-    """How many of the network's parameters and buffers the state does not fill."""
-    return sum(name not in state or state[name].shape != tensor.shape for name, tensor in net.state_dict().items())
+def count_unfilled(net: nn.Module, state: Mapping[str, Tensor], *, by_name: bool = False) -> int:
+    """How many of the network's parameters the state does not fill, by name and shape or by name alone."""
+    own = {name: tensor for name, tensor in net.state_dict().items() if not name.endswith(NO_WEIGHTS)}
+    return sum(name not in state or not (by_name or state[name].shape == tensor.shape) for name, tensor in own.items())
 
 
 def classes_in(net: nn.Module, state: Mapping[str, Tensor], built_for: int) -> int:

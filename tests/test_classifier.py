@@ -1,0 +1,350 @@
+import json
+from argparse import Namespace
+from pathlib import Path
+
+import pytest
+import timm
+import torch
+import torchvision
+from PIL import Image
+from safetensors.torch import save_file
+from torch import nn
+
+from oodkit.classifier import Classifier, available_models, load_classifier
+from oodkit.errors import CheckpointError, ModelNotFoundError, OodkitError, UnsupportedModelError, UsageError
+from oodkit.head import Head
+
+WEIGHTS = Path(__file__).parents[2] / "shared" / "data" / "weights"
+needs_weights = pytest.mark.skipif(not WEIGHTS.is_dir(), reason=f"needs the real weights in {WEIGHTS}")
+PICTURE = Image.radial_gradient("L").convert("RGB").resize((300, 200))
+
+
+def trained(arch: str = "test_resnet", **arguments: object) -> nn.Module:
+    """A network whose weights no constructor would make."""
+    torch.manual_seed(1)
+    net = timm.create_model(arch, **arguments)
+    for parameter in net.parameters():
+        nn.init.normal_(parameter, 0, 0.1)
+    return net.eval()
+
+
+def assert_whole(model: Classifier) -> None:
+    """Transform, network and head belong together."""
+    pixels = model.transform(PICTURE)
+    assert pixels.shape == model.input_size
+    assert pixels.dtype == torch.float32
+    with torch.no_grad():
+        assert model.net(pixels[None]).shape == (1, model.num_classes)
+    assert not model.net.training
+    json.dumps([model.preprocessing, model.about])
+    assert model.class_names is None or len(model.class_names) == model.num_classes
+    assert " at 0x" not in repr(model.transform)
+
+
+def authors_name(name: str) -> str:
+    """timm's ConvNeXt parameter names as facebookresearch/ConvNeXt spells them."""
+    name = name.replace("stem.", "downsample_layers.0.").replace(".blocks.", ".")
+    name = name.replace("conv_dw", "dwconv").replace("mlp.fc1", "pwconv1").replace("mlp.fc2", "pwconv2")
+    name = name.replace("head.norm.", "norm.").replace("head.fc.", "head.")
+    if ".downsample." in name:
+        stage = name.split(".")[1]
+        name = f"downsample_layers.{stage}.{name.split('.downsample.')[1]}"
+    return name
+
+
+class TestFiles:
+    @pytest.mark.parametrize("suffix", [".pth", ".pt", ".th", ".safetensors"])
+    def test_a_file_and_its_architecture_make_the_network_that_was_saved(self, tmp_path: Path, suffix: str) -> None:
+        net, path = trained(num_classes=7), tmp_path / f"weights{suffix}"
+        save_file(net.state_dict(), path) if suffix == ".safetensors" else torch.save(net.state_dict(), path)
+        model = load_classifier(str(path), arch="test_resnet")
+        assert_whole(model)
+        assert model.num_classes == 7
+        assert model.class_names is None
+        assert model.about["architecture"] == "test_resnet"
+        torch.testing.assert_close(model.head.weight, net.fc.weight)
+
+    @pytest.mark.parametrize("wrapping", ["state_dict", "model", "model_ema", "net"])
+    @pytest.mark.parametrize("prefix", ["", "module.", "_orig_mod.", "model.", "module._orig_mod."])
+    def test_wrappings_and_prefixes_of_training_code_are_undone(self, tmp_path: Path, wrapping: str, prefix: str) -> None:
+        net, path = trained(num_classes=7), tmp_path / "checkpoint.pth"
+        state = {prefix + name: tensor for name, tensor in net.state_dict().items()}
+        torch.save({wrapping: state, "epoch": 3, "optimizer": {"lr": 0.1}}, path)
+        torch.testing.assert_close(load_classifier(str(path), arch="test_resnet").head.weight, net.fc.weight)
+
+    def test_averaged_weights_go_before_raw_ones_as_in_timm(self, tmp_path: Path) -> None:
+        averaged, path = trained(num_classes=7), tmp_path / "checkpoint.pth"
+        torch.save({"state_dict": timm.create_model("test_resnet").state_dict(), "state_dict_ema": averaged.state_dict()}, path)
+        torch.testing.assert_close(load_classifier(str(path), arch="test_resnet").head.weight, averaged.fc.weight)
+
+    def test_a_bare_name_of_both_libraries_means_the_one_whose_parameters_fit(self, tmp_path: Path) -> None:
+        """efficientnet_b0 has conv_stem in timm and features.0 in torchvision."""
+        for name, net in {
+            "torchvision:efficientnet_b0": torchvision.models.get_model("efficientnet_b0", weights=None, num_classes=5),
+            "efficientnet_b0": timm.create_model("efficientnet_b0", num_classes=5),
+        }.items():
+            torch.save(net.state_dict(), tmp_path / "mine.pth")
+            model = load_classifier(str(tmp_path / "mine.pth"), arch="efficientnet_b0", input_size=64)
+            assert (model.about["architecture"], model.num_classes) == (name, 5)
+
+    def test_where_both_libraries_fit_torchvisions_plain_transform_is_used(self, tmp_path: Path) -> None:
+        torch.save(torchvision.models.get_model("resnet18", weights=None, num_classes=6).state_dict(), tmp_path / "mine.pth")
+        model = load_classifier(str(tmp_path / "mine.pth"), arch="resnet18")
+        assert model.about["architecture"] == "torchvision:resnet18"
+        assert model.num_classes == 6
+        assert model.preprocessing["resize_size"] == 256
+        assert_whole(model)
+
+    def test_an_architectures_tag_chooses_the_preprocessing(self, tmp_path: Path) -> None:
+        torch.save(torchvision.models.get_model("resnet18", weights=None).state_dict(), tmp_path / "mine.pth")
+        model = load_classifier(str(tmp_path / "mine.pth"), arch="resnet18.tv_in1k")
+        assert (model.preprocessing["crop_pct"], model.preprocessing["interpolation"]) == (0.875, "bilinear")
+        assert load_classifier(str(tmp_path / "mine.pth"), arch="resnet18.a1_in1k").preprocessing["interpolation"] == "bicubic"
+
+    def test_preprocessing_given_by_hand_goes_first_and_crops_nothing(self, tmp_path: Path) -> None:
+        torch.save(trained(num_classes=7).state_dict(), tmp_path / "mine.pth")
+        model = load_classifier(str(tmp_path / "mine.pth"), arch="test_resnet", input_size=32, mean=(0.1, 0.2, 0.3), std=(1, 1, 1))
+        assert model.input_size == (3, 32, 32)
+        shown = {key: model.preprocessing[key] for key in ("input_size", "crop_pct", "mean")}
+        assert shown == {"input_size": [3, 32, 32], "crop_pct": 1.0, "mean": [0.1, 0.2, 0.3]}
+        white = model.transform(Image.new("RGB", (32, 32), "white"))
+        torch.testing.assert_close(white.mean((1, 2)), torch.tensor([0.9, 0.8, 0.7]))
+
+    def test_preprocessing_given_by_hand_goes_first_for_torchvision_too(self, tmp_path: Path) -> None:
+        net = torchvision.models.get_model("shufflenet_v2_x0_5", weights=None, num_classes=4)
+        torch.save(net.state_dict(), tmp_path / "mine.pth")
+        model = load_classifier(str(tmp_path / "mine.pth"), arch="shufflenet_v2_x0_5", input_size=(3, 64, 64), mean=(0, 0, 0))
+        assert_whole(model)
+        assert model.preprocessing["resize_size"] == 64
+        assert model.preprocessing["mean"] == [0, 0, 0]
+
+    def test_a_vision_transformer_is_built_for_the_size_that_was_given(self, tmp_path: Path) -> None:
+        torch.save(trained("test_vit", num_classes=7, img_size=64).state_dict(), tmp_path / "mine.pth")
+        assert_whole(load_classifier(str(tmp_path / "mine.pth"), arch="test_vit", input_size=64))
+
+    def test_a_grey_network_gets_grey_images(self, tmp_path: Path) -> None:
+        torch.save(trained(num_classes=7, in_chans=1).state_dict(), tmp_path / "mine.pth")
+        model = load_classifier(str(tmp_path / "mine.pth"), arch="test_resnet", input_size=(1, 28, 28), mean=[0.5], std=[0.5])
+        assert_whole(model)
+        with pytest.raises(UsageError, match="1 input channels needs --mean and --std of 1 numbers each"):
+            load_classifier(str(tmp_path / "mine.pth"), arch="test_resnet", input_size=(1, 28, 28))
+
+    def test_a_thousand_logits_are_taken_for_imagenets_classes(self, tmp_path: Path) -> None:
+        torch.save(trained().state_dict(), tmp_path / "mine.pth")
+        model = load_classifier(str(tmp_path / "mine.pth"), arch="test_resnet")
+        assert model.class_ids is not None
+        assert model.class_names is not None
+        assert (model.class_ids[0], model.class_names[0]) == ("n01440764", "tench, Tinca tinca")
+
+    def test_class_names_can_be_given_and_must_be_as_many_as_logits(self, tmp_path: Path) -> None:
+        torch.save(trained(num_classes=3).state_dict(), tmp_path / "mine.pth")
+        model = load_classifier(str(tmp_path / "mine.pth"), arch="test_resnet", class_names=["a", "b", "c"])
+        assert model.class_names == ("a", "b", "c")
+        with pytest.raises(UsageError, match=r"has 3 classes, got 2 class names"):
+            load_classifier(str(tmp_path / "mine.pth"), arch="test_resnet", class_names=["a", "b"])
+
+    def test_half_precision_weights_run_in_full(self, tmp_path: Path) -> None:
+        torch.save(trained(num_classes=7).half().state_dict(), tmp_path / "mine.pth")
+        assert load_classifier(str(tmp_path / "mine.pth"), arch="test_resnet").head.weight.dtype == torch.float32
+
+    def test_the_original_authors_parameter_names_are_translated_where_timm_can(self, tmp_path: Path) -> None:
+        """ConvNeXt's authors wrote downsample_layers and dwconv."""
+        net = trained("test_convnext", num_classes=7)
+        renamed = {authors_name(name): tensor for name, tensor in net.state_dict().items()}
+        torch.save({"model": renamed}, tmp_path / "official.pth")
+        model = load_classifier(str(tmp_path / "official.pth"), arch="test_convnext")
+        torch.testing.assert_close(model.head.weight, net.head.fc.weight)
+
+
+class TestFilesThatDoNotFit:
+    def refused(self, path: Path, message: str, kind: type[OodkitError] = CheckpointError, **options: object) -> None:
+        with pytest.raises(kind, match=message) as caught:
+            load_classifier(str(path), **{"arch": "test_resnet", **options})
+        assert "\n" not in str(caught.value)
+
+    def test_missing_and_unexpected_parameters_are_counted_named_and_matched(self, tmp_path: Path) -> None:
+        state = trained(num_classes=7).state_dict()
+        state["conv1.0.weigth"] = state.pop("conv1.0.weight")
+        torch.save(state, tmp_path / "a.pth")
+        missing = r"1 of \d+ parameters are missing \(conv1\.0\.weight\); 1 are unexpected \(conv1\.0\.weigth\)"
+        self.refused(tmp_path / "a.pth", f"does not fit test_resnet: {missing}; conv1.0.weigth may be conv1.0.weight")
+
+    def test_another_architecture_is_named_as_such(self, tmp_path: Path) -> None:
+        torch.save(trained("test_vit").state_dict(), tmp_path / "a.pth")
+        self.refused(
+            tmp_path / "a.pth",
+            r"does not fit test_resnet: .* parameters are missing \(.*, …\); .*it belongs to another architecture",
+        )
+
+    def test_a_head_of_another_size_than_asked_for(self, tmp_path: Path) -> None:
+        torch.save(trained(num_classes=7).state_dict(), tmp_path / "a.pth")
+        self.refused(tmp_path / "a.pth", r"2 have another shape \(fc\.weight \(7, 96\) for \(5, 96\), fc\.bias", num_classes=5)
+
+    def test_a_checkpoint_without_its_head(self, tmp_path: Path) -> None:
+        state = trained(num_classes=7).state_dict()
+        torch.save({name: tensor for name, tensor in state.items() if not name.startswith("fc.")}, tmp_path / "a.pth")
+        self.refused(tmp_path / "a.pth", r"2 of \d+ parameters are missing \(fc\.weight, fc\.bias\)")
+
+    def test_more_than_weights_is_refused_with_what_it_needs_and_the_flag(self, tmp_path: Path) -> None:
+        net = trained(num_classes=7)
+        torch.save({"state_dict": net.state_dict(), "notes": Path("x")}, tmp_path / "a.pth")
+        self.refused(tmp_path / "a.pth", r"needs more than weights: pathlib\S*Path; .*--allow-pickle, which runs code")
+        model = load_classifier(str(tmp_path / "a.pth"), arch="test_resnet", allow_pickle=True)
+        torch.testing.assert_close(model.head.weight, net.fc.weight)
+
+    def test_a_whole_pickled_network_gives_its_weights_where_that_is_allowed(self, tmp_path: Path) -> None:
+        net = trained(num_classes=7)
+        torch.save(net, tmp_path / "a.pth")
+        self.refused(tmp_path / "a.pth", r"needs more than weights: .*timm\.models\.resnet\.ResNet")
+        model = load_classifier(str(tmp_path / "a.pth"), arch="test_resnet", allow_pickle=True)
+        torch.testing.assert_close(model.head.weight, net.fc.weight)
+
+    @pytest.mark.parametrize("old_format", [False, True])
+    def test_training_arguments_beside_the_weights_are_no_reason_to_refuse(self, tmp_path: Path, old_format: bool) -> None:
+        state = {"state_dict": trained(num_classes=7).state_dict(), "args": Namespace(lr=0.1)}
+        torch.save(state, tmp_path / "a.pth", _use_new_zipfile_serialization=not old_format)
+        assert load_classifier(str(tmp_path / "a.pth"), arch="test_resnet").num_classes == 7
+
+    def test_an_old_file_that_needs_more_says_what(self, tmp_path: Path) -> None:
+        torch.save({"state_dict": {}, "notes": Path("x")}, tmp_path / "a.pth", _use_new_zipfile_serialization=False)
+        self.refused(tmp_path / "a.pth", r"needs more than weights: pathlib\S*Path")
+
+    @pytest.mark.parametrize(
+        ("content", "message"),
+        [
+            (b"version https://git-lfs.github.com/spec/v1\noid sha256:0", "Git LFS pointer; fetch the weights with git lfs pull"),
+            (b"<!doctype html><html>not found", "a web page; download it again"),
+            (b"", "it is 0 bytes"),
+            (b"PK\x03\x04 and then nothing", "it is damaged or no PyTorch checkpoint"),
+        ],
+    )
+    @pytest.mark.parametrize("suffix", [".pth", ".safetensors"])
+    def test_what_is_no_checkpoint_is_named_for_what_it_is(self, tmp_path: Path, suffix: str, content: bytes, message: str) -> None:
+        path = tmp_path / f"a{suffix}"
+        path.write_bytes(content)
+        self.refused(path, message if suffix == ".pth" or "damaged" not in message else "can't read .* it is 21 bytes")
+
+    def test_a_dictionary_of_no_tensors(self, tmp_path: Path) -> None:
+        torch.save({"epoch": 3, "lr": 0.1}, tmp_path / "a.pth")
+        self.refused(tmp_path / "a.pth", "holds a dictionary of epoch, lr, expected a state dict")
+
+    def test_no_architecture(self, tmp_path: Path) -> None:
+        save_file({"fc.weight": torch.zeros(2, 2)}, tmp_path / "a.safetensors")
+        self.refused(
+            tmp_path / "a.safetensors", "does not say which architecture it belongs to; add --arch ARCH", UsageError, arch=None
+        )
+
+    def test_a_saved_head_is_not_taken_for_a_network(self, tmp_path: Path) -> None:
+        Head(torch.ones(2, 3), torch.zeros(2)).save(tmp_path / "head.safetensors")
+        self.refused(tmp_path / "head.safetensors", "is a head, not a network")
+
+    def test_an_unknown_architecture_has_near_names(self, tmp_path: Path) -> None:
+        torch.save(trained().state_dict(), tmp_path / "a.pth")
+        self.refused(
+            tmp_path / "a.pth", "no model 'test_resnett'; did you mean test_resnet", ModelNotFoundError, arch="test_resnett"
+        )
+
+    def test_no_such_file(self, tmp_path: Path) -> None:
+        self.refused(tmp_path / "a.pth", "no file .*a.pth", ModelNotFoundError)
+
+    def test_constructor_arguments_that_do_not_exist(self, tmp_path: Path) -> None:
+        torch.save(trained().state_dict(), tmp_path / "a.pth")
+        self.refused(tmp_path / "a.pth", "can't build test_resnet.* with .*'colour'", UsageError, model_args={"colour": 1})
+
+
+class TestMetadata:
+    def save(self, path: Path, **metadata: str) -> nn.Module:
+        net = trained(num_classes=2)
+        save_file(net.state_dict(), path, {"architecture": "test_resnet", **metadata})
+        return net
+
+    def test_a_safetensors_file_can_say_all_of_it(self, tmp_path: Path) -> None:
+        net = self.save(
+            tmp_path / "a.safetensors",
+            input_size="[3, 32, 32]",
+            mean="[0.5, 0.5, 0.5]",
+            std="[0.25, 0.25, 0.25]",
+            interpolation="bicubic",
+            class_names='["cat", "dog"]',
+            recipe='{"label_smoothing": 0.1}',
+        )
+        model = load_classifier(str(tmp_path / "a.safetensors"))
+        assert_whole(model)
+        torch.testing.assert_close(model.head.weight, net.fc.weight)
+        assert model.input_size == (3, 32, 32)
+        assert model.class_names == ("cat", "dog")
+        assert model.about["recipe"] == {"label_smoothing": 0.1}
+        assert {key: model.preprocessing[key] for key in ("interpolation", "crop_pct", "std")} == {
+            "interpolation": "bicubic",
+            "crop_pct": 1.0,
+            "std": [0.25, 0.25, 0.25],
+        }
+
+    def test_what_the_user_says_goes_before_what_the_file_says(self, tmp_path: Path) -> None:
+        self.save(tmp_path / "a.safetensors", input_size="[3, 32, 32]", mean="[0.5, 0.5, 0.5]")
+        model = load_classifier(str(tmp_path / "a.safetensors"), input_size=48)
+        assert (model.input_size, model.preprocessing["mean"]) == ((3, 48, 48), [0.5, 0.5, 0.5])
+
+    def test_broken_metadata_is_named(self, tmp_path: Path) -> None:
+        self.save(tmp_path / "a.safetensors", mean="half")
+        with pytest.raises(CheckpointError, match="has mean='half', which is no JSON"):
+            load_classifier(str(tmp_path / "a.safetensors"))
+
+    @pytest.mark.parametrize("name", ["demo:digits-v1", "demo:digits-v2"])
+    def test_the_shipped_checkpoints_load_from_their_metadata(self, name: str) -> None:
+        model = load_classifier(name)
+        assert_whole(model)
+        assert model.name == name
+        assert model.num_classes == len(model.class_names or ()) == 8
+
+    def test_a_demo_that_is_not_there(self) -> None:
+        with pytest.raises(ModelNotFoundError, match=r"no model 'demo:letters'; there are: demo:digits-v1, demo:digits-v2"):
+            load_classifier("demo:letters")
+
+
+@needs_weights
+class TestRealWeights:
+    @pytest.mark.parametrize("depth", [20, 56])
+    def test_a_network_of_ones_own_with_a_checkpoint(self, depth: int) -> None:
+        model = load_classifier(
+            f"py:{WEIGHTS}/cifar_resnet.py:resnet{depth}",
+            checkpoint=WEIGHTS / f"resnet{depth}_cifar10_akamaster.pth",
+            input_size=32,
+        )
+        assert_whole(model)
+        assert (model.num_classes, model.head.num_features, model.head.layers) == (10, 64, ("linear",))
+
+    @pytest.mark.parametrize("arch", ["mobilenet_v2", "torchvision:mobilenet_v2", "torchvision:mobilenet_v2/IMAGENET1K_V1"])
+    def test_torchvision_weights_with_an_architecture(self, arch: str) -> None:
+        model = load_classifier(str(WEIGHTS / "mobilenet_v2_imagenet_ptiosdemo_int8dequant.pth"), arch=arch)
+        assert_whole(model)
+        assert (model.num_classes, model.head.num_features) == (1000, 1280)
+        assert model.preprocessing["resize_size"] == (256 if arch.endswith("V1") else 232)
+
+    def test_squeezenet_is_refused_with_the_reason(self) -> None:
+        with pytest.raises(UnsupportedModelError, match=r"deepcompression\.pth: classifier\.1 scores each of 169 positions"):
+            load_classifier(str(WEIGHTS / "squeezenet1_0_imagenet_deepcompression.pth"), arch="squeezenet1_0")
+
+    def test_a_checkpoint_of_another_depth_does_not_fit(self) -> None:
+        with pytest.raises(CheckpointError, match=r"does not fit py:.*resnet20: 180 are unexpected \(layer1\.3\.conv1\.weight"):
+            load_classifier(
+                f"py:{WEIGHTS}/cifar_resnet.py:resnet20", checkpoint=WEIGHTS / "resnet56_cifar10_akamaster.pth", input_size=32
+            )
+
+
+def test_available_models_are_the_names_that_load() -> None:
+    names = available_models()
+    assert {"demo:digits-v1", "torchvision:resnet50/IMAGENET1K_V2", "resnet50.tv2_in1k"} <= set(names)
+    assert "torchvision:vgg16/IMAGENET1K_FEATURES" not in names
+    assert len(names) == len(set(names))
+
+
+def test_a_wrong_input_size_is_an_error_of_use() -> None:
+    for size in [(1, 2, 3, 4), (4, 32, 32), 0]:
+        with pytest.raises(UsageError, match="can't use input size"):
+            load_classifier("demo:digits-v1", input_size=size)
+
+
+def test_a_checkpoints_fingerprint_is_that_of_its_weights() -> None:
+    one, same, other = (load_classifier(f"demo:digits-{version}").fingerprint() for version in ("v1", "v1", "v2"))
+    assert one == same != other
