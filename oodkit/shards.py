@@ -43,6 +43,7 @@ class Manifest:
 
 
 def write_manifest(folder: Path, manifest: Manifest) -> None:
+    """Write ``manifest.json``, whole or not at all."""
     text = json.dumps(asdict(manifest), indent=1)
     write_atomically(folder / "manifest.json", lambda path: path.write_text(text))
 
@@ -57,6 +58,7 @@ def read_manifest(folder: Path) -> Manifest | None:
 
 
 def write_shard(folder: Path, shard: int, tensors: Mapping[str, Tensor], skipped: list[Skipped]) -> None:
+    """Write one shard, whole or not at all. tensors: by name, with the same images as rows; skipped: those that have none."""
     whole = {name: tensor.contiguous() for name, tensor in tensors.items()}
     metadata = {"skipped": json.dumps([asdict(one) for one in skipped])}
     write_atomically(_shard_path(folder, shard), lambda path: save_file(whole, path, metadata))

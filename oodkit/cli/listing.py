@@ -10,6 +10,8 @@ from oodkit.cli.options import JsonOption
 
 
 class Kind(StrEnum):
+    """What ``oodkit list`` lists."""
+
     models = "models"
     scorers = "scorers"
     benchmarks = "benchmarks"

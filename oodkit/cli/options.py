@@ -8,6 +8,8 @@ import typer
 
 
 class DtypeName(StrEnum):
+    """What ``--dtype`` takes; as an enumeration, so that typer lists the choices."""
+
     auto = "auto"
     float32 = "float32"
     bfloat16 = "bfloat16"
@@ -15,11 +17,14 @@ class DtypeName(StrEnum):
 
 
 class Preset(StrEnum):
+    """What ``--preset`` takes."""
+
     openood = "openood"
     paper = "paper"
 
 
 def batch_size_or_auto(text: str) -> str:
+    """The text as it is. Raises typer.BadParameter where it is neither ``auto`` nor a number of images."""
     if text != "auto" and not (text.isdecimal() and int(text) > 0):
         raise typer.BadParameter(f"{text!r} is neither auto nor a whole number above 0")
     return text
