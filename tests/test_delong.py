@@ -1,0 +1,141 @@
+"""DeLong's variance against its double sum, intervals and tests against simulation and at the edges."""
+
+import math
+
+import numpy as np
+import pytest
+from scipy.stats import norm
+
+from oodkit.delong import auroc_with_interval, compare_aurocs, mean_auroc
+from oodkit.errors import UsageError
+from oodkit.metrics import auroc, wilson
+
+
+def brute_placements(inside, outside):
+    wins = (inside[:, None] > outside[None]) + 0.5 * (inside[:, None] == outside[None])
+    return wins.mean(1), wins.mean(0)
+
+
+def logit_interval(value, variance):
+    centre, reach = math.log(value / (1 - value)), norm.ppf(0.975) * math.sqrt(variance) / (value * (1 - value))
+    return [1 / (1 + math.exp(-limit)) for limit in (centre - reach, centre + reach)]
+
+
+def draw(rng, size, shift=0.0, ties=False):
+    scores = rng.normal(shift, 1, size)
+    return np.round(scores * 2) if ties else scores
+
+
+@pytest.mark.parametrize("ties", [False, True])
+def test_variance_and_interval_against_all_pairs(ties):
+    rng = np.random.default_rng(0)
+    inside, outside = draw(rng, 60, 1, ties), draw(rng, 45, 0, ties)
+    v10, v01 = brute_placements(inside, outside)
+    found = auroc_with_interval(inside, outside)
+    assert found.value == pytest.approx(v10.mean())
+    assert list(found[1:]) == pytest.approx(logit_interval(v10.mean(), v10.var(ddof=1) / 60 + v01.var(ddof=1) / 45))
+
+
+def test_by_hand():
+    """ID 1, 3; OOD 0, 2. V10 = (½, 1), V01 = (1, ½); AUROC ¾, both sample variances 1/8, so Var = 1/16 + 1/16 = 1/8.
+
+    The logit of ¾ is ln 3; its standard error √(1/8) / (3/16) = 1.8856; ln 3 ± 1.96 · 1.8856.
+    """
+    limits = [1 / (1 + math.exp(-(math.log(3) + sign * 1.959964 * 1.885618))) for sign in (-1, 1)]
+    assert list(auroc_with_interval([1, 3], [0, 2])) == pytest.approx([0.75, *limits])
+
+
+def test_a_weighted_mean_shares_its_id_images():
+    """Var(Σ w V10)/n_id + Σ w² Var(V01)/n_ood, over all pairs."""
+    rng = np.random.default_rng(1)
+    inside, sets, weights = draw(rng, 50, 1), [draw(rng, 30), draw(rng, 80, -1), draw(rng, 20, 0.5)], [0.5, 0.2, 0.3]
+    placed = [brute_placements(inside, outside) for outside in sets]
+    shared = sum(w * v10 for w, (v10, _) in zip(weights, placed, strict=True))
+    variance = shared.var(ddof=1) / 50 + sum(w**2 * v01.var(ddof=1) / len(v01) for w, (_, v01) in zip(weights, placed, strict=True))
+    found = mean_auroc(inside, sets, weights)
+    assert found.value == pytest.approx(sum(w * auroc(inside, outside) for w, outside in zip(weights, sets, strict=True)))
+    assert list(found[1:]) == pytest.approx(logit_interval(found.value, variance))
+    assert mean_auroc(inside, sets).value == pytest.approx(np.mean([auroc(inside, outside) for outside in sets]))
+
+
+def test_the_interval_covers_the_true_auroc_about_95_times_in_100():
+    """ID N(1, 1), OOD N(0, 1): AUROC = Φ(1/√2) = 0.760250. 1000 draws: standard error 0.7 points."""
+    rng = np.random.default_rng(2)
+    found = [auroc_with_interval(draw(rng, 60, 1), draw(rng, 90)) for _ in range(1000)]
+    assert 0.93 <= np.mean([one.low <= 0.760250 <= one.high for one in found]) <= 0.97
+
+
+def test_at_0_and_1_the_interval_is_wilsons_for_the_smaller_side():
+    assert auroc_with_interval(np.arange(10, 60), np.arange(8)) == wilson(8, 8)
+    assert auroc_with_interval(np.arange(8), np.arange(10, 60)) == wilson(0, 8)
+    thirds = mean_auroc([5.0] * 9, [[1.0] * 7] * 6)
+    assert thirds == wilson(7, 7), "six weights of a sixth add up to a little less than 1"
+
+
+@pytest.mark.parametrize("images", [1, 2, 100])
+def test_one_image_on_a_side_gives_a_wide_interval(images):
+    inside = np.arange(images) + 0.5
+    for one in (auroc_with_interval(inside, [images / 2]), auroc_with_interval([images / 2], inside)):
+        assert 0 <= one.low <= one.value <= one.high <= 1
+        assert one.high - one.low > 0.7
+
+
+def test_scores_that_all_tie_are_at_a_half():
+    assert auroc_with_interval([3.0] * 5, [3.0] * 4) == (0.5, 0.5, 0.5)
+
+
+def test_the_paired_test_against_all_pairs():
+    rng = np.random.default_rng(3)
+    inside, outside = draw(rng, 50, 1), draw(rng, 40)
+    other_in, other_out = inside + draw(rng, 50), outside + draw(rng, 40)
+    (a10, a01), (b10, b01) = brute_placements(inside, outside), brute_placements(other_in, other_out)
+    difference = a10.mean() - b10.mean()
+    error = math.sqrt((a10 - b10).var(ddof=1) / 50 + (a01 - b01).var(ddof=1) / 40)
+    found = compare_aurocs(inside, [outside], other_in, [other_out])
+    assert found.difference == pytest.approx(difference)
+    assert (found.low, found.high) == pytest.approx((difference - 1.959964 * error, difference + 1.959964 * error))
+    assert found.p_value == pytest.approx(2 * norm.sf(abs(difference) / error))
+
+
+def test_the_paired_test_of_weighted_means_against_all_pairs():
+    rng = np.random.default_rng(4)
+    inside, sets, weights = draw(rng, 50, 1), [draw(rng, 40), draw(rng, 25)], [0.25, 0.75]
+    others = [scores + draw(rng, len(scores)) for scores in (inside, *sets)]
+    placed = [(brute_placements(inside, a), brute_placements(others[0], b)) for a, b in zip(sets, others[1:], strict=True)]
+    shared = sum(w * (a[0] - b[0]) for w, (a, b) in zip(weights, placed, strict=True))
+    variance = shared.var(ddof=1) / 50
+    variance += sum(w**2 * (a[1] - b[1]).var(ddof=1) / len(a[1]) for w, (a, b) in zip(weights, placed, strict=True))
+    found = compare_aurocs(inside, sets, others[0], others[1:], weights)
+    assert found.difference == pytest.approx(shared.mean())
+    assert found.p_value == pytest.approx(2 * norm.sf(abs(shared.mean()) / math.sqrt(variance)))
+
+
+def test_the_paired_test_rejects_a_true_null_5_times_in_100():
+    """Two noisy views of the same images have one AUROC. 1000 draws: standard error 0.7 points."""
+    rng = np.random.default_rng(5)
+    rejected = 0
+    for _ in range(1000):
+        inside, outside = draw(rng, 80, 1), draw(rng, 60)
+        views = [(inside + draw(rng, 80), [outside + draw(rng, 60)]) for _ in range(2)]
+        rejected += compare_aurocs(*views[0], *views[1]).p_value < 0.05
+    assert 0.03 <= rejected / 1000 <= 0.07
+
+
+def test_a_scorer_against_itself_or_its_opposite():
+    inside, outside = np.array([2.0, 3, 5]), np.array([1.0, 4])
+    same = compare_aurocs(inside, [outside], 7 * inside, [7 * outside])
+    assert (same.difference, same.low, same.high, same.p_value) == (0, 0, 0, 1)
+    opposite = compare_aurocs([2.0, 3], [[0.0, 1]], [0.0, 1], [[2.0, 3]])
+    assert (opposite.difference, opposite.p_value) == (1, 0)
+
+
+def test_unusable_pairs_and_weights_are_refused():
+    with pytest.raises(UsageError, match="the numbers of images differ"):
+        compare_aurocs([1.0, 2], [[0.0]], [1.0], [[0.0]])
+    with pytest.raises(UsageError, match="the numbers of images differ"):
+        compare_aurocs([1.0], [[0.0]], [1.0], [[0.0, 1.0]])
+    with pytest.raises(UsageError, match="at least one OOD set"):
+        mean_auroc([1.0], [])
+    for weights in ([1.0], [0.5, 0.6], [1.5, -0.5]):
+        with pytest.raises(UsageError, match="as many weights ≥ 0 that add up to 1"):
+            mean_auroc([1.0], [[0.0], [0.0]], weights)

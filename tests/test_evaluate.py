@@ -1,0 +1,192 @@
+"""Rows: their order, their figures, and what becomes of scorers that can't serve."""
+
+import json
+from dataclasses import asdict
+
+import numpy as np
+import pytest
+import torch
+
+from oodkit.delong import mean_auroc
+from oodkit.errors import UsageError
+from oodkit.evaluate import evaluate, mean_weights, results, score_all
+from oodkit.head import Head
+from oodkit.metrics import aupr_in, auroc, fpr95_id, fpr95_ood
+from oodkit.outputs import Outputs
+from oodkit.scorers import SCORERS, make_scorer
+
+GROUPS = {"a": "near", "b": "near"}
+
+
+def outputs_of(rows, seed, shift=0.0, labelled=True):
+    generator = torch.Generator().manual_seed(seed)
+    head = Head(torch.eye(3, 8), torch.zeros(3))
+    features = torch.randn(rows, 8, generator=generator).abs()
+    labels = torch.arange(rows) % 3
+    features[torch.arange(rows), labels] += shift
+    return Outputs(features, labels if labelled else None, head=head)
+
+
+@pytest.fixture
+def sets():
+    return {
+        "id_test": outputs_of(60, 0, 2.0),
+        "ood": {"a": outputs_of(30, 1, 1.0, False), "c": outputs_of(50, 2, 0.5, False), "b": outputs_of(40, 3, 0.0, False)},
+        "fit": outputs_of(200, 4, 2.0),
+    }
+
+
+def test_rows_come_by_group_with_their_means_last(sets):
+    rows = evaluate(["msp", "mls"], **sets, groups=GROUPS, model="m", head="h", id_set="digits")
+    assert [(row.scorer, row.ood_set, row.group, row.n_ood) for row in rows[:6]] == [
+        ("msp", "a", "near", 30),
+        ("msp", "b", "near", 40),
+        ("msp", "near mean", "near mean", 70),
+        ("msp", "c", "far", 50),
+        ("msp", "far mean", "far mean", 50),
+        ("msp", "mean", "mean", 120),
+    ]
+    assert [row.scorer for row in rows[6:]] == ["mls"] * 6
+    assert {(row.model, row.head, row.id_set, row.n_id, row.reason) for row in rows} == {("m", "h", "digits", 60, None)}
+
+
+def test_sets_are_far_where_nothing_is_said_and_only_means_that_exist_have_rows(sets):
+    assert [row.ood_set for row in evaluate(["msp"], **sets)] == ["a", "c", "b", "far mean"]
+    assert [row.ood_set for row in evaluate(["msp"], **sets, groups=dict.fromkeys("abc", "near"))] == ["a", "c", "b", "near mean"]
+
+
+def test_the_figures_are_those_of_the_metrics(sets):
+    scores = {name: make_scorer("mls").score(one) for name, one in {"id": sets["id_test"], **sets["ood"]}.items()}
+    rows = {row.ood_set: row for row in evaluate(["mls"], **sets, groups=GROUPS)}
+    for name in "abc":
+        pair = scores["id"], scores[name]
+        assert rows[name].auroc.value == auroc(*pair)
+        assert (rows[name].fpr95_ood, rows[name].fpr95_id) == (fpr95_ood(*pair), fpr95_id(*pair))
+        assert rows[name].aupr_in == aupr_in(*pair)
+    near = [rows["a"], rows["b"]]
+    assert rows["near mean"].auroc.value == pytest.approx(np.mean([row.auroc.value for row in near]))
+    assert rows["near mean"].fpr95_ood == pytest.approx(np.mean([row.fpr95_ood for row in near], axis=0))
+    assert rows["mean"].auroc == mean_auroc(scores["id"], [scores[name] for name in "acb"], [0.25, 0.5, 0.25])
+    assert rows["mean"].fpr95_id.value == pytest.approx((rows["near mean"].fpr95_id.value + rows["c"].fpr95_id.value) / 2)
+
+
+def test_weights_of_the_mean_of_near_and_far_means():
+    assert mean_weights(["a", "c", "b"], GROUPS) == [0.25, 0.5, 0.25]
+    assert mean_weights(["a", "b"], GROUPS) == [0.5, 0.5]
+    assert mean_weights(["x"]) == [1.0]
+
+
+def test_a_scorer_without_images_to_learn_from_is_a_row_with_its_reason(sets):
+    rows = evaluate(["knn", "react", "mls"], sets["id_test"], sets["ood"])
+    reasons = {row.scorer: row.reason for row in rows}
+    assert reasons == {
+        "knn": "knn learns from ID train images and none were given",
+        "react": "react learns from ID val images and none were given",
+        "mls": None,
+    }
+    assert all(row.auroc is row.fpr95_ood is row.fpr95_id is row.aupr_in is row.aupr_out is None for row in rows if row.reason)
+    assert {(row.n_id, row.n_ood) for row in rows if row.ood_set == "c"} == {(60, 50)}
+
+
+def test_without_validation_images_a_tenth_of_the_training_images_serves_and_a_note_says_so(sets):
+    rows = {row.scorer: row for row in evaluate(["react", "knn"], **sets)}
+    assert rows["react"].note == "no validation images given: learnt from a stratified 10% of the training images"
+    assert (rows["react"].n_fit, rows["react"].fits_on) == (20, "val")
+    assert (rows["knn"].n_fit, rows["knn"].fits_on, rows["knn"].note) == (200, "train", None)
+    given = evaluate(["react"], **sets, val=outputs_of(33, 9, 2.0))[0]
+    assert (given.n_fit, given.note) == (33, None)
+
+
+def test_the_held_out_tenth_is_drawn_by_the_seed(sets):
+    first, again, other = (score_all(["react"], **sets, seed=seed)[0].scorer.state["clip"] for seed in (0, 0, 1))
+    assert first == again
+    assert first != other
+
+
+def test_a_scorer_that_does_not_apply_stops_nothing(sets):
+    unlabelled = sets["fit"].with_labels(torch.full((200,), -1))
+    rows = evaluate(["mds", "knn"], sets["id_test"], sets["ood"], fit=unlabelled)
+    reasons = {row.scorer: row.reason for row in rows}
+    assert "200 of 200 have no label" in reasons["mds"]
+    assert reasons["knn"] is None
+
+
+def test_scores_that_are_not_finite_become_a_reason_that_names_the_set(sets):
+    features = sets["ood"]["c"].features.clone()
+    features[4, 7] = torch.nan  # no logit reads feature 7 but by 0 · NaN
+    sets["ood"]["c"] = Outputs(features, logits=sets["ood"]["c"].logits)
+    scored = {one.name: one for one in score_all(["knn", "mls"], **sets)}
+    assert scored["knn"].reason.startswith("knn gives NaN or infinite scores")
+    assert scored["knn"].reason.endswith("(in c)")
+    assert (len(scored["knn"].id_scores), scored["knn"].ood_scores) == (0, {})
+    assert scored["mls"].reason is None
+
+
+def test_an_assumption_that_does_not_hold_is_noted(sets):
+    signed = Outputs(sets["id_test"].features - 1, head=sets["id_test"].head)
+    rows = evaluate(["ash-b", "mls"], signed, sets["ood"])
+    assert "never negative" in rows[0].note
+    assert rows[-1].note is None
+
+
+def test_every_scorer_in_one_go(sets):
+    rows = evaluate(list(SCORERS), **sets, groups=GROUPS)
+    assert {row.scorer for row in rows} == set(SCORERS)
+    assert all(row.reason is None for row in rows)
+    assert len(json.loads(json.dumps([asdict(row) for row in rows]))) == 6 * len(SCORERS)
+
+
+def test_specs_presets_and_scorers_with_their_settings_as_they_took_effect(sets):
+    own = make_scorer("knn", k=3)
+    rows = evaluate(["knn:k=500", own, "nnguide"], **sets, preset="paper")
+    assert [row.settings["k"] for row in rows if row.ood_set == "a"] == [200, 3, 10]
+    assert own.state is None, "a scorer of the caller's is left as it is"
+
+
+def test_a_scorer_already_fitted_is_used_as_it_is(sets):
+    own = make_scorer("knn", k=3).fit(outputs_of(20, 8, 2.0))
+    row = evaluate([own], **sets)[0]
+    assert row.n_fit == 20
+    assert evaluate([own], sets["id_test"], sets["ood"])[0] == row
+
+
+def test_scored_holds_the_scores_in_the_order_of_the_images(sets):
+    one = score_all(["mls"], **sets)[0]
+    np.testing.assert_array_equal(one.id_scores, sets["id_test"].logits.amax(1).double())
+    np.testing.assert_array_equal(one.ood_scores["c"], sets["ood"]["c"].logits.amax(1).double())
+    assert [row.ood_set for row in results([one])] == ["a", "c", "b", "far mean"]
+
+
+def test_sets_are_gone_through_once_and_their_logits_made_once(sets, monkeypatch):
+    calls = []
+    original = Head.__call__
+    monkeypatch.setattr(Head, "__call__", lambda head, features: calls.append(len(features)) or original(head, features))
+    score_all(["msp", "mls", "ebo"], sets["id_test"], sets["ood"])
+    assert calls == [60, 30, 50, 40]
+
+
+def test_progress_is_told_step_by_step(sets):
+    lines = []
+    evaluate(["knn", "mls"], **sets, progress=lines.append)
+    assert lines == [
+        "fitting knn: 200 images",
+        "scoring the in-distribution test set: 60 images",
+        "scoring a: 30 images",
+        "scoring c: 50 images",
+        "scoring b: 40 images",
+    ]
+
+
+def test_unusable_calls_are_usage_errors(sets):
+    with pytest.raises(UsageError, match="the a set has no images"):
+        evaluate(["msp"], sets["id_test"], {"a": outputs_of(0, 0)})
+    with pytest.raises(UsageError, match="the in-distribution test set has no images"):
+        evaluate(["msp"], outputs_of(0, 0), sets["ood"])
+    with pytest.raises(UsageError, match="got no OOD set"):
+        evaluate(["msp"], sets["id_test"], {})
+    with pytest.raises(UsageError, match="near or far, got a=middling"):
+        evaluate(["msp"], **sets, groups={"a": "middling"})
+    with pytest.raises(UsageError, match="unknown scorer: 'mps'; did you mean msp"):
+        evaluate(["mps"], **sets)
+    with pytest.raises(UsageError, match="below the 8 features of this network"):
+        evaluate(["vim:dim=8"], **sets)

@@ -1,0 +1,96 @@
+"""Outputs on disk: whole shards only, memory-mapped, and one line where something is wrong."""
+
+from pathlib import Path
+
+import pytest
+import torch
+
+from oodkit.errors import OutputsError
+from oodkit.head import Head
+from oodkit.outputs import Skipped
+from oodkit.shards import HEAD_FILE, Manifest, missing_shards, open_outputs, read_manifest, read_shard, write_manifest, write_shard
+
+HEAD = Head(torch.eye(2, 3), torch.zeros(2))
+
+
+def tensors(indices):
+    indices = torch.tensor(indices, dtype=torch.int64)
+    features = indices[:, None] * torch.ones(3).half()
+    return {"features": features, "logits": HEAD(features.float()), "labels": indices % 2, "indices": indices}
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """Seven images in shards of three; image 4 could not be read."""
+    write_manifest(tmp_path, Manifest("key", 7, 3, 2, {"model": "tiny"}))
+    HEAD.save(tmp_path / HEAD_FILE)
+    write_shard(tmp_path, 0, tensors([0, 1, 2]), [])
+    write_shard(tmp_path, 1, tensors([3, 5]), [Skipped(4, "x.png", "truncated")])
+    write_shard(tmp_path, 2, tensors([6]), [])
+    return tmp_path
+
+
+def test_a_manifest_is_read_as_it_was_written(folder):
+    manifest = read_manifest(folder)
+    assert manifest == Manifest("key", 7, 3, 2, {"model": "tiny"})
+    assert manifest.num_shards == 3
+    assert [manifest.shard_range(shard) for shard in range(3)] == [range(3), range(3, 6), range(6, 7)]
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", '{"format": 99}', '{"format": 1}'])
+def test_a_manifest_that_cannot_be_read_counts_as_none(tmp_path, text):
+    assert read_manifest(tmp_path) is None
+    (tmp_path / "manifest.json").write_text(text)
+    assert read_manifest(tmp_path) is None
+    with pytest.raises(OutputsError, match="no outputs in"):
+        open_outputs(tmp_path)
+
+
+def test_shards_open_as_one_with_gaps_where_images_were_skipped(folder):
+    outputs = open_outputs(folder)
+    assert outputs.skipped == (Skipped(4, "x.png", "truncated"),)
+    assert outputs.indices.tolist() == [0, 1, 2, 3, 5, 6]
+    assert outputs.labels.tolist() == [0, 1, 0, 1, 1, 0]
+    assert outputs.logits[:, 0].tolist() == [0, 1, 2, 3, 5, 6]
+    assert outputs.features.dtype == torch.float16
+    assert next(outputs.chunks()).features.dtype == torch.float32
+
+
+def test_shards_are_joined_without_being_read_into_memory(tmp_path):
+    """The features of a shard of 64 MB are pages of its file."""
+    write_shard(tmp_path, 0, {"features": torch.ones(4096, 4096)}, [])
+    before = _anonymous_bytes()
+    features = read_shard(tmp_path, 0)[0]["features"]
+    assert float(features.sum()) == 4096**2
+    assert _anonymous_bytes() - before < 16 * 2**20
+
+
+def _anonymous_bytes():
+    try:
+        with Path("/proc/self/status").open() as status:
+            return next(int(line.split()[1]) * 1024 for line in status if line.startswith("RssAnon"))
+    except (FileNotFoundError, StopIteration):
+        pytest.skip("this system does not tell a process's anonymous memory")
+
+
+def test_what_is_missing_or_damaged_is_to_be_made_again(folder):
+    manifest = read_manifest(folder)
+    assert missing_shards(folder, manifest) == []
+    (folder / "00002.safetensors").unlink()
+    damaged = folder / "00001.safetensors"
+    damaged.write_bytes(damaged.read_bytes()[:-5])
+    assert missing_shards(folder, manifest) == [1, 2]
+    with pytest.raises(OutputsError, match=r"can't read .*00001.safetensors: .*; delete it and run again"):
+        read_shard(folder, 1)
+    with pytest.raises(OutputsError, match="delete it and run again"):
+        open_outputs(folder)
+
+
+def test_a_shard_without_a_readable_image_is_whole_and_a_set_of_them_is_an_error(tmp_path):
+    write_manifest(tmp_path, Manifest("key", 2, 3, 2))
+    HEAD.save(tmp_path / HEAD_FILE)
+    write_shard(tmp_path, 0, tensors([]), [Skipped(0, "a", "empty"), Skipped(1, "b", "empty")])
+    assert missing_shards(tmp_path, read_manifest(tmp_path)) == []
+    assert read_shard(tmp_path, 0)[1] == [Skipped(0, "a", "empty"), Skipped(1, "b", "empty")]
+    with pytest.raises(OutputsError, match="none of 2 images could be read"):
+        open_outputs(tmp_path)
