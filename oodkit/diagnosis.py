@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from oodkit.evaluate import Result, Scored, results, score_all
+from oodkit.evaluate import Result, Scored, mean_weights, results, score_all
 from oodkit.metrics import Estimate, accuracy, auroc
 from oodkit.outputs import Outputs
 from oodkit.scorers import Scorer
@@ -92,6 +92,7 @@ def diagnose(
     mls = next(one for one in scored if one.name == "mls")
     rows = results(scored, groups, model=model, id_set=id_set)
     estimate = accuracy(id_test.predictions(), id_test.labels)
+    name = None if baseline is None else baseline.model
     shifts = [] if baseline is None else _shifts(mls, _of(baseline.scored, "mls"), groups)
     verdict = give_verdict(
         model,
@@ -100,11 +101,11 @@ def diagnose(
         scored,
         groups,
         rows=rows,
-        shift_ratios=[shift.ratio for shift in shifts],
         softeners=softeners,
-        baseline=None if baseline is None else baseline.model,
+        baseline=name,
+        shift=_mean([shift.ratio for shift in shifts], groups, list(ood)),
+        delta_p=_mean([shift.delta_p for shift in shifts], groups, list(ood)),
     )
-    name = None if baseline is None else baseline.model
     return Diagnosis(model, id_set, estimate, rows, _max_logits(mls, groups), shifts, name, verdict, scored)
 
 
@@ -113,6 +114,12 @@ DEFAULT_SCORERS = ("msp", "mls", "ebo", "react", "ash-b", "ash-p", "ash-s", "knn
 
 def _of(scored: Sequence[Scored], name: str) -> Scored:
     return next(one for one in scored if one.name == name)
+
+
+def _mean(figures: Sequence[float | None], groups: Mapping[str, str], sets: Sequence[str]) -> float | None:
+    """The mean(near mean, far mean) of figures by set; None where one is missing."""
+    known = [figure for figure in figures if figure is not None]
+    return float(np.dot(known, mean_weights(sets, groups))) if known and len(known) == len(sets) else None
 
 
 def _max_logits(mls: Scored, groups: Mapping[str, str]) -> list[LogitRow]:

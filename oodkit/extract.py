@@ -8,7 +8,7 @@ from contextlib import nullcontext
 from itertools import chain, islice
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 from torch import Tensor
@@ -145,7 +145,7 @@ class _Runner:
 
     def __init__(self, model: Classifier, device: torch.device, dtype: torch.dtype, batch_size: int) -> None:
         self.device, self.dtype, self.batch_size = device, dtype, batch_size
-        self.net = model.net.to(device, memory_format=torch.channels_last).eval()
+        self.net = model.net.to(device).to(memory_format=torch.channels_last).eval()
         self.head = model.head.to(device)
 
     @torch.no_grad()
@@ -202,8 +202,8 @@ def _collate(items: list[Item]) -> Batch:
 
 def make_loader(
     images: ImageSet, transform: Transform, batches: list[list[int]], *, workers: int | None = None, pin_memory: bool = False
-) -> DataLoader[Batch]:
-    """Batches of images by position, decoded and transformed in worker processes while the network computes."""
+) -> DataLoader[Any]:
+    """``Batch`` after ``Batch`` of images by position, decoded and transformed in worker processes while the network computes."""
     workers = min(8, os.cpu_count() or 1) if workers is None else workers
     workers = min(workers, len(batches) - 1)
     return DataLoader(

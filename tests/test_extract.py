@@ -79,7 +79,9 @@ def test_a_killed_run_loses_at_most_one_shard_and_ends_in_the_same_bits(tiny_mod
     images = open_images(str(image_folder()))
     whole = extract(tiny_model, images, cache=False, workers=0, batch_size=2)
     seen = sum(count_images)
-    victim = multiprocessing.get_context("fork").Process(target=_extract_and_die, args=(tiny_model, images, tmp_path / "cache", after))
+    victim = multiprocessing.get_context("fork").Process(
+        target=_extract_and_die, args=(tiny_model, images, tmp_path / "cache", after)
+    )
     victim.start()
     victim.join()
     assert victim.exitcode == -signal.SIGKILL
@@ -93,13 +95,18 @@ def test_a_killed_run_loses_at_most_one_shard_and_ends_in_the_same_bits(tiny_mod
 def test_two_processes_on_one_cache_do_not_harm_each_other(tiny_model, image_folder, tmp_path):
     images = open_images(str(image_folder()))
     context = multiprocessing.get_context("fork")
-    both = [context.Process(target=extract, args=(tiny_model, images), kwargs={"cache": tmp_path / "cache", "workers": 0}) for _ in range(2)]
+    both = [
+        context.Process(target=extract, args=(tiny_model, images), kwargs={"cache": tmp_path / "cache", "workers": 0})
+        for _ in range(2)
+    ]
     for one in both:
         one.start()
     for one in both:
         one.join()
     assert [one.exitcode for one in both] == [0, 0]
-    assert torch.equal(extract(tiny_model, images, cache=tmp_path / "cache").logits, extract(tiny_model, images, cache=False).logits)
+    assert torch.equal(
+        extract(tiny_model, images, cache=tmp_path / "cache").logits, extract(tiny_model, images, cache=False).logits
+    )
     assert [path.name for path in tmp_path.glob("cache/*/.*")] == []
 
 

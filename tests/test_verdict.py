@@ -52,13 +52,19 @@ def test_a_difference_too_small_to_act_on_is_none_even_beyond_the_interval():
 
 
 def test_a_softening_recipe_with_the_papers_shift_is_enough():
-    verdict = judge(scores("mls", 2), scores("knn", 2), softeners=SMOOTHED, shift_ratios=[0.2], baseline="plain")
+    verdict = judge(scores("mls", 2), scores("knn", 2), softeners=SMOOTHED, baseline="plain", shift=0.2, delta_p=0.0)
     assert verdict.code == "impaired-logits"
+    assert not any(advice.model for advice in verdict.advice)
+
+
+def test_the_plain_checkpoint_is_advised_where_its_logits_separate_better():
+    verdict = judge(scores("mls", 2), scores("knn", 2), softeners=SMOOTHED, baseline="plain", shift=0.2, delta_p=0.05)
     assert any(advice.model == "plain" for advice in verdict.advice)
 
 
 def test_a_softening_recipe_whose_shift_has_the_other_sign_is_not():
-    assert judge(scores("mls", 2), scores("knn", 2), softeners=SMOOTHED, shift_ratios=[-0.2], baseline="plain").code == "sound-logits"
+    verdict = judge(scores("mls", 2), scores("knn", 2), softeners=SMOOTHED, baseline="plain", shift=-0.2, delta_p=0.0)
+    assert verdict.code == "sound-logits"
 
 
 def test_without_a_feature_score_nothing_can_be_told():
@@ -90,6 +96,6 @@ def test_where_nothing_separates_the_advice_is_to_retrain():
 
 
 def test_an_undefined_shift_is_said_and_decides_nothing():
-    verdict = judge(scores("mls", 2), scores("knn", 2), softeners=SMOOTHED, shift_ratios=[None], baseline="plain")
+    verdict = judge(scores("mls", 2), scores("knn", 2), softeners=SMOOTHED, baseline="plain", shift=None, delta_p=0.1)
     assert verdict.code == "sound-logits"
     assert "undefined" in " ".join(verdict.evidence)

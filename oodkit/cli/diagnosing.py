@@ -15,8 +15,10 @@ from oodkit.cli.inputs import Extracted, Running, SetNames, Sets, extract_sets, 
 from oodkit.cli.runs import save_run
 from oodkit.diagnosis import Diagnosis, diagnose
 from oodkit.errors import InputError
+from oodkit.images.base import ImageSet
+from oodkit.images.classes import align_labels
 from oodkit.outputs import Outputs
-from oodkit.recipe_facts import recipe_of, sibling_of
+from oodkit.recipe_facts import Recipe, recipe_of, sibling_of
 from oodkit.report.document import Document, make_document
 from oodkit.scorers import parse_scorer
 
@@ -96,7 +98,7 @@ def run(
     for spec in scorers:
         parse_scorer(spec, preset=preset)
     if not (names.any_set or names.benchmark) and all(one.model.name.startswith("demo:") for one in loaded):
-        names = SetNames(**demo.SETS, limit=names.limit)
+        names = SetNames(demo.ID_TEST, demo.NEAR, demo.FAR, demo.FIT, demo.VAL, limit=names.limit)
     sets = open_sets(names, loaded[0].model.num_classes)
     extracted: dict[str, Extracted] = {}
     diagnoses: dict[str, Diagnosis] = {}
@@ -112,7 +114,7 @@ def run(
             groups=sets.groups,
             scorers=scorers,
             preset=preset,
-            softeners=recipe_of(model.name).softeners,
+            softeners=_recipe(model).softeners,
             baseline=baseline,
             id_set=sets.id_test.spec,
             seed=seed,
@@ -128,11 +130,15 @@ def run(
     return make_document(
         [diagnoses[one.model.name] for one in loaded],
         {one.model.name: {**facts_of(one.model), "notes": list(one.notes)} for one in loaded},
-        _set_rows(sets, extracted[loaded[0].model.name]),
+        _set_rows(sets, extracted[loaded[0].model.name], loaded[0].model),
         command=shlex.join(["oodkit", *sys.argv[1:]]),
         advice_base=" ".join(part for part in (names.flags(), loading.flags()) if part),
         settings={"preset": preset, "seed": seed, "device": running.device, "dtype": running.dtype},
     )
+
+
+def _recipe(model: Classifier) -> Recipe:
+    return recipe_of(model.name, model.about.get("recipe"))
 
 
 def facts_of(model: Classifier) -> dict[str, Any]:
@@ -145,7 +151,7 @@ def facts_of(model: Classifier) -> dict[str, Any]:
         "head_layers": list(model.head.layers),
         "weights": model.fingerprint(),
         "preprocessing": dict(model.preprocessing),
-        "recipe": str(recipe_of(model.name)),
+        "recipe": str(_recipe(model)),
     }
 
 
@@ -170,7 +176,19 @@ def show(document: Document, *, report: Path | None, output: Path | None, as_jso
         typer.echo(f"written: {', '.join(map(str, paths))}", err=True)
 
 
-def _set_rows(sets: Sets, extracted: Extracted) -> list[dict[str, Any]]:
+def _ood_notes(images: ImageSet, model: Classifier) -> list[str]:
+    """A caution where an OOD set holds classes that the model knows: those images are not OOD."""
+    if images.class_names is None:
+        return []
+    labels, _ = align_labels(images, model.class_names, model.class_ids, num_classes=0)
+    known = int((labels >= 0).sum())
+    if not known:
+        return []
+    which = images.class_names[int(images.labels[int((labels >= 0).argmax())])]
+    return [f"{known} of {len(images)} images are of classes that {model.name} knows, such as {which!r}: they are not OOD"]
+
+
+def _set_rows(sets: Sets, extracted: Extracted, model: Classifier) -> list[dict[str, Any]]:
     outputs: dict[str, Outputs | None] = {"id": extracted.id_test, "fit": extracted.fit, "val": extracted.val, **extracted.ood}
     rows = []
     for name, images in sets.named().items():
@@ -185,7 +203,7 @@ def _set_rows(sets: Sets, extracted: Extracted) -> list[dict[str, Any]]:
                 "read": len(own),
                 "skipped": len(own.skipped),
                 "skipped_files": [asdict(one) for one in own.skipped],
-                "notes": list(own.notes),
+                "notes": list(own.notes) if name not in sets.ood else _ood_notes(images, model),
             }
         )
     return rows

@@ -91,6 +91,8 @@ def open_sets(names: SetNames, num_classes: int) -> Sets:
         raise UsageError("no in-distribution images: give --id SET, or --benchmark NAME with --data-root DIR")
     if not names.near and not names.far:
         raise UsageError("no out-of-distribution images: give --near NAME=SET or --far NAME=SET, or --benchmark NAME")
+    if taken := {"mean", "near mean", "far mean", "id", "fit", "val"} & {*names.near, *names.far}:
+        raise UsageError(f"an OOD set can't be named {min(taken)!r}, which the tables use already; give it another name")
     if twice := set(names.near) & set(names.far):
         raise UsageError(f"{min(twice)!r} is named as near and as far; give each set a name of its own")
 

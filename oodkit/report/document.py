@@ -14,6 +14,7 @@ from oodkit.evaluate import Scored
 
 SCHEMA = 1
 BINS = 48
+SUMMARIES = ("near mean", "far mean", "mean")
 
 Document = dict[str, Any]
 
@@ -57,10 +58,17 @@ def summary_result(model: Mapping[str, Any], scorer: str) -> Mapping[str, Any] |
     return next(rows, None)
 
 
+def useful_summaries(results: Sequence[Mapping[str, Any]]) -> list[str]:
+    """The means worth a column: those over more than one set."""
+    groups = {row["ood_set"]: row["group"] for row in results}
+    sizes = {f"{group} mean": list(groups.values()).count(group) for group in groups.values()}
+    return [name for name in SUMMARIES if name in groups and (name == "mean" or sizes[name] > 1)]
+
+
 def summary_name(model: Mapping[str, Any]) -> str:
-    """The most general mean that the rows hold: ``mean``, ``near mean`` or ``far mean``."""
+    """The most general mean that the rows hold: ``mean``, ``far mean`` or ``near mean``."""
     names = {row["ood_set"] for row in model["results"]}
-    return next((name for name in ("mean", "near mean", "far mean") if name in names), "mean")
+    return next((name for name in reversed(SUMMARIES) if name in names), "mean")
 
 
 def plain(value: Any) -> Any:

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from oodkit.atomic import write_atomically
-from oodkit.report.document import Document, best_result, summary_name, summary_result
+from oodkit.report.document import SUMMARIES, Document, best_result, summary_name, summary_result, useful_summaries
 
 COLOURS = ("#1b6ca8", "#d1495b", "#edae49", "#66a182", "#7a5195", "#00798c", "#8d6a9f", "#bc5090")
 
@@ -79,7 +79,10 @@ def _colours(count: int) -> list[str]:
 
 
 def _columns(results: Sequence[Mapping[str, Any]]) -> list[tuple[str, str]]:
-    return list(dict.fromkeys((row["ood_set"], row["group"]) for row in results))
+    """Set and group, near before far, each with its mean where that is over several sets."""
+    shown = useful_summaries(results)
+    columns = dict.fromkeys((row["ood_set"], row["group"]) for row in results)
+    return [(name, group) for name, group in columns if name not in SUMMARIES or name in shown]
 
 
 def _by_scorer(results: Sequence[Mapping[str, Any]]) -> dict[str, dict[str, Mapping[str, Any]]]:

@@ -8,9 +8,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from oodkit.report.document import Document, best_result, summary_name, summary_result
-
-SUMMARIES = ("near mean", "far mean", "mean")
+from oodkit.report.document import SUMMARIES, Document, best_result, summary_name, summary_result, useful_summaries
 
 
 def print_document(document: Document) -> None:
@@ -26,42 +24,43 @@ def print_document(document: Document) -> None:
 def _print_sets(console: Console, sets: Iterable[Mapping[str, Any]]) -> None:
     for one in sets:
         skipped = f", {one['skipped']} unreadable and skipped" if one["skipped"] else ""
-        console.print(Text(f"{one['role']:>5}  {one['name']}: {one['read']} images of {one['spec']}{skipped}"))
+        name = "" if one["name"] == one["role"] else f"{one['name']}, "
+        _say(console, f"{one['role']:>5}  {name}{one['read']} images of {one['spec']}{skipped}")
         for file in one["skipped_files"][:10]:
-            console.print(Text(f"         skipped {file['name']}: {file['reason']}", style="yellow"))
+            _say(console, f"         skipped {file['name']}: {file['reason']}", "yellow")
         for note in one["notes"]:
-            console.print(Text(f"         note: {note}", style="yellow"))
+            _say(console, f"         note: {note}", "yellow")
 
 
 def _print_model(console: Console, model: Mapping[str, Any]) -> None:
     facts, accuracy = model["facts"], model["accuracy"]
     console.print()
-    console.print(Text(model["name"], style="bold"))
-    console.print(Text(f"  {_describe(facts)}"))
-    console.print(Text(f"  preprocessing: {_preprocessing(facts['preprocessing'])}"))
-    console.print(Text(f"  recipe: {facts.get('recipe', 'unknown')}"))
+    _say(console, model["name"], "bold")
+    _say(console, f"  {_describe(facts)}")
+    _say(console, f"  preprocessing: {_preprocessing(facts['preprocessing'])}")
+    _say(console, f"  recipe: {facts.get('recipe', 'unknown')}")
     interval = f"95 % interval {_percent(accuracy['low'])} to {_percent(accuracy['high'])}"
-    console.print(Text(f"  ID accuracy {_percent(accuracy['value'])} ({interval})"))
+    _say(console, f"  ID accuracy {_percent(accuracy['value'])} ({interval})")
     console.print()
     console.print(_max_logit_table(model))
     if model["shifts"]:
         console.print(_shift_table(model))
     console.print(_scorer_table(model))
     for line in _remarks(model):
-        console.print(Text(line, style="dim"))
+        _say(console, line, "dim")
     _print_verdict(console, model["verdict"])
 
 
 def _print_verdict(console: Console, verdict: Mapping[str, Any]) -> None:
     console.print()
-    console.print(Text.assemble(("Verdict  ", "bold"), (verdict["sentence"], "bold")))
+    _say(console, f"Verdict  {verdict['sentence']}", "bold")
     for line in verdict["evidence"]:
-        console.print(Text(f"  · {line}"))
-    console.print(Text("Advice", style="bold"))
+        _say(console, f"  · {line}")
+    _say(console, "Advice", "bold")
     for number, advice in enumerate(verdict["advice"], 1):
-        console.print(Text(f"  {number}. {advice['text']}"))
+        _say(console, f"  {number}. {advice['text']}")
         if advice["command"]:
-            console.print(Text(f"     {advice['command']}", style="cyan"), soft_wrap=True)
+            _say(console, f"     {advice['command']}", "cyan")
 
 
 def _max_logit_table(model: Mapping[str, Any]) -> Table:
@@ -76,7 +75,8 @@ def _shift_table(model: Mapping[str, Any]) -> Table:
     title = f"Maximal-logit shift against {model['baseline']}"
     table = _table(title, "set", "r_id", "r_ood", "(r_id−r_ood)/(1−r_ood)", "P baseline", "P model", "δP")
     for row in model["shifts"]:
-        numbers = [_number(row[name], 3) for name in ("r_id", "r_ood", "ratio", "p_baseline", "p_model", "delta_p")]
+        numbers = [_number(row[name], 3) for name in ("r_id", "r_ood", "ratio")]
+        numbers += [f"{row['p_baseline']:.3f}", f"{row['p_model']:.3f}", _number(row["delta_p"], 3)]
         table.add_row(row["ood_set"], *numbers)
     return table
 
@@ -84,7 +84,7 @@ def _shift_table(model: Mapping[str, Any]) -> Table:
 def _scorer_table(model: Mapping[str, Any]) -> Table:
     results = model["results"]
     sets = list(dict.fromkeys(row["ood_set"] for row in results if row["ood_set"] not in SUMMARIES))
-    columns = sets + [name for name in SUMMARIES if any(row["ood_set"] == name for row in results)]
+    columns = sets + useful_summaries(results)
     best = best_result(model)
     table = _table("AUROC / FPR@95 in percent (OOD is the positive class)", "scorer", *columns)
     for scorer in dict.fromkeys(row["scorer"] for row in results):
@@ -98,10 +98,13 @@ def _scorer_table(model: Mapping[str, Any]) -> Table:
 def _remarks(model: Mapping[str, Any]) -> list[str]:
     best = best_result(model)
     lines = [f"* highest {summary_name(model)} AUROC"] if best else []
-    seen = dict.fromkeys((row["scorer"], row["reason"]) for row in model["results"] if row["reason"])
-    lines += [f"{scorer}: not scored, {reason}" for scorer, reason in seen]
+    reasons: dict[str, list[str]] = {}
+    for scorer, reason in dict.fromkeys((row["scorer"], row["reason"]) for row in model["results"] if row["reason"]):
+        reasons.setdefault(reason.removeprefix(f"{scorer} "), []).append(scorer)
+    lines += [f"{', '.join(scorers)}: not scored, {reason}" for reason, scorers in reasons.items()]
     noted = dict.fromkeys((row["scorer"], row["note"]) for row in model["results"] if row["note"])
-    return lines + [f"{scorer}: {note}" for scorer, note in noted]
+    lines += [f"{scorer}: {note}" for scorer, note in noted]
+    return lines + list(model["facts"]["notes"])
 
 
 def _comparison(models: Iterable[Mapping[str, Any]]) -> Table:
@@ -127,6 +130,11 @@ def _comparison(models: Iterable[Mapping[str, Any]]) -> Table:
             model["verdict"]["code"],
         )
     return table
+
+
+def _say(console: Console, line: str, style: str = "") -> None:
+    """One line, which a terminal may wrap and nothing else does; brackets in it are no markup."""
+    console.print(Text(line, style), soft_wrap=True)
 
 
 def _table(title: str, first: str, *columns: str) -> Table:
