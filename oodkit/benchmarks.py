@@ -59,7 +59,7 @@ def _cifar(own: str, other: str, counts: Mapping[str, int], shifted: Mapping[str
         f"CIFAR-{classes}",
         classes,
         id={split: Listed(f"{own}/{split}_{own}.txt", CLASSIC, count) for split, count in sizes.items()},
-        ood_val={"val_tin": Listed(f"{own}/val_tin.txt", CLASSIC, 1000)},
+        ood_val={"val_tin": Listed(f"{own}/val_tin.txt", CLASSIC, counts.get("val_tin"))},
         near=lists("test", (other, "tin")),
         far=lists("test", ("mnist", "svhn", "texture", "places365")),
         shifted=shifted,
@@ -92,7 +92,7 @@ BENCHMARKS: Mapping[str, Benchmark] = {
         _cifar(
             "cifar10",
             "cifar100",
-            {"cifar100": 9000, "tin": 7793, "places365": 35195, **_SHARED},
+            {"cifar100": 9000, "tin": 7793, "places365": 35195, "val_tin": 1000, **_SHARED},
             {"cifar10c": Listed("cifar10/test_cifar10c.txt", CLASSIC, 10000)},
         ),
         _cifar("cifar100", "cifar10", {"cifar10": 10000, "tin": 6526, "places365": 33773, **_SHARED}, {}),
