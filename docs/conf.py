@@ -7,4 +7,7 @@ extensions = ["myst_parser"]
 exclude_patterns = ["_build"]
 html_theme = "furo"
 html_title = "oodkit"
+html_static_path = ["_static"]
+html_css_files = ["site.css"]
+smartquotes = False  # they make one dash of the two before an option
 myst_heading_anchors = 3

@@ -22,6 +22,7 @@ from oodkit.cli import app
 from oodkit.scorers import SCORERS
 
 DOCS = Path(__file__).parent
+WIDTH = 88  # characters that fit beside the page's two columns
 BLOCK = re.compile(r"(<!-- generated: (?P<kind>\w+) ?(?P<rest>[\w -]*) -->\n).*?(<!-- end -->)", re.DOTALL)
 
 
@@ -119,7 +120,8 @@ def _environment(parameter: Any) -> str:
 
 def _help(parameter: Any, types: tuple[Any, ...]) -> str:
     choices = [f"`{one.value}`" for one in types[0]] if inspect.isclass(types[0]) and issubclass(types[0], Enum) else []
-    return str(parameter.help) + (f" One of {', '.join(choices)}." if choices else "")
+    text = re.sub(r"--[a-z-]+", r"`\g<0>`", parameter.help)
+    return text + (f" One of {', '.join(choices)}." if choices else "")
 
 
 def _scorer(name: str) -> str:
@@ -156,15 +158,34 @@ def _signature(thing: Any, *, is_property: bool = False) -> str:
         if own := [one for one in node.body if isinstance(one, ast.FunctionDef) and one.name == "__init__"]:
             return _call(node.name, own[0])
         stated = [ast.unparse(one) for one in node.body if isinstance(one, ast.AnnAssign)]
-        return f"{node.name}({', '.join(stated)})"
+        return _laid_out(node.name, stated)
     assert isinstance(node, ast.FunctionDef)
     return f"{node.name} -> {ast.unparse(node.returns or ast.Constant(None))}" if is_property else _call(node.name, node)
 
 
 def _call(name: str, node: ast.FunctionDef) -> str:
-    arguments = re.sub(r"^(self|cls)(, )?", "", ast.unparse(node.args))
     returns = "" if node.name == "__init__" or node.returns is None else f" -> {ast.unparse(node.returns)}"
-    return f"{name}({arguments}){returns}"
+    return _laid_out(name, _arguments(node.args)) + returns
+
+
+def _arguments(arguments: ast.arguments) -> list[str]:
+    given = arguments.posonlyargs + arguments.args
+    defaults = [*[None] * (len(given) - len(arguments.defaults)), *arguments.defaults]
+    words = [_argument(*one) for one in zip(given, defaults, strict=True) if one[0].arg not in {"self", "cls"}]
+    if arguments.vararg or arguments.kwonlyargs:
+        words.append(f"*{ast.unparse(arguments.vararg) if arguments.vararg else ''}")
+    words += [_argument(*one) for one in zip(arguments.kwonlyargs, arguments.kw_defaults, strict=True)]
+    return words + ([f"**{ast.unparse(arguments.kwarg)}"] if arguments.kwarg else [])
+
+
+def _argument(argument: ast.arg, default: ast.expr | None) -> str:
+    return ast.unparse(argument) + (f" = {ast.unparse(default)}" if default else "")
+
+
+def _laid_out(name: str, arguments: Sequence[str]) -> str:
+    """On one line where that fits the page, else an argument a line."""
+    line = f"{name}({', '.join(arguments)})"
+    return line if len(line) <= WIDTH else "\n    ".join((f"{name}(", *(f"{one}," for one in arguments))) + "\n)"
 
 
 def _prose(thing: Any) -> str:
