@@ -46,7 +46,7 @@ class _Ash(Scorer):
 class AshB(_Ash):
     """Binarised: lse((s / k) · T Wᵀ + b), s the sum of the row, T its 0/1 mask of the k largest entries.
 
-    Djurisic, Bozanic, Ashok and Liu, ICLR 2023, arXiv 2209.09858, algorithm 2. Learns nothing. This is what OpenOOD calls ASH.
+    Djurisic, Bozanic, Ashok and Liu, ICLR 2023, arXiv 2209.09858; andrijazz/ash, ash.py. Learns nothing. OpenOOD's ASH.
     percentile: 0–100, the share of entries that is pruned; 90 under ``openood``, 65 under ``paper`` (the authors' function).
 
     Fails on features that can be negative (ViT, Swin, ConvNeXt; near chance), where it warns, and on CIFAR-10 networks.
@@ -64,7 +64,7 @@ class AshB(_Ash):
 class AshP(_Ash):
     """Pruned: lse((T∘f) Wᵀ + b), T the 0/1 mask of the k largest entries of a row.
 
-    Djurisic, Bozanic, Ashok and Liu, ICLR 2023, arXiv 2209.09858, algorithm 1. Learns nothing.
+    Djurisic, Bozanic, Ashok and Liu, ICLR 2023, arXiv 2209.09858; andrijazz/ash, ash.py. Learns nothing.
     percentile: 0–100, the share of entries that is pruned; 90 as the other variants, 65 under ``paper`` (the authors' function).
 
     Fails on features that can be negative, where it warns.
@@ -82,7 +82,7 @@ class AshP(_Ash):
 class AshS(_Ash):
     """Scaled: lse(exp(s₁ / s₂) · (T∘f) Wᵀ + b), s₁ the sum of the row, s₂ that of its k largest entries, T their 0/1 mask.
 
-    Djurisic, Bozanic, Ashok and Liu, ICLR 2023, arXiv 2209.09858, algorithm 3. Learns nothing.
+    Djurisic, Bozanic, Ashok and Liu, ICLR 2023, arXiv 2209.09858; andrijazz/ash, ash.py. Learns nothing.
     percentile: 0–100, the share of entries that is pruned; 90, the authors' value for ImageNet (they take 95 for CIFAR DenseNet).
 
     Fails on features that can be negative, where s₁ / s₂ means nothing or is infinite; it warns. Some code leaves the

@@ -27,6 +27,11 @@ def unit_bank(outputs: Outputs, *, energy: bool = False) -> Tensor:
     return bank
 
 
+def bank_share(bank: Tensor, outputs: Outputs) -> Tensor:
+    """() float64, the share of the images that the bank holds, as it turned out."""
+    return torch.tensor(len(bank) / len(outputs), dtype=torch.float64)
+
+
 def largest_products(queries: Tensor, bank: Tensor, k: int) -> Tensor:
     """(n, k) the k largest inner products of each query (n, D) with the rows of the bank (N, D), exact, in descending order.
 

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from oodkit.outputs import Outputs
-from oodkit.scorers.bank import largest_products, sample, unit_bank
+from oodkit.scorers.bank import bank_share, largest_products, sample, unit_bank
 from oodkit.scorers.base import Scorer, State
 from oodkit.stats import unit_rows
 
@@ -16,7 +16,7 @@ from oodkit.stats import unit_rows
 class Knn(Scorer):
     """−‖f̂ − f̂_(k)‖², f̂ = f / ‖f‖ and f̂_(k) the k-th nearest normalised training feature; in [−4, 0].
 
-    Sun, Ming, Zhu and Li, ICML 2022, arXiv 2204.06507, algorithm 1. Learns a bank of training features, float32; exact search.
+    Sun, Ming, Zhu and Li, ICML 2022, arXiv 2204.06507. Learns a bank of training features, float32; exact search.
     k: which neighbour; 50 under ``openood``; ``"paper"`` means 50 for up to 10 classes, 200 for up to 100, 1000 for more; clipped
     to the size of the bank. fraction: the share of the training images that the bank holds, drawn class by class, raised where
     it leaves fewer than k (with 1 % of ImageNet the paper takes k = 10). seed: of that draw.
@@ -43,7 +43,7 @@ class Knn(Scorer):
     def _fit(self, outputs: Outputs) -> State:
         k = _paper_k(outputs.num_classes) if self.k == "paper" else self.k
         bank = unit_bank(sample(outputs, self.fraction, least=k, seed=self.seed))
-        return {"bank": bank, "k": torch.tensor(min(k, len(bank))), "fraction": torch.tensor(len(bank) / len(outputs)).double()}
+        return {"bank": bank, "k": torch.tensor(min(k, len(bank))), "fraction": bank_share(bank, outputs)}
 
     def _score(self, chunk: Outputs) -> Tensor:
         queries = unit_rows(chunk.features)
@@ -52,7 +52,7 @@ class Knn(Scorer):
 
 
 def _paper_k(num_classes: int) -> int:
-    """The paper's values for CIFAR-10, CIFAR-100 and ImageNet (sections 4.1 and 4.2)."""
+    """The paper's values for CIFAR-10, CIFAR-100 and ImageNet."""
     if num_classes <= 10:
         return 50
     return 200 if num_classes <= 100 else 1000

@@ -13,7 +13,7 @@ from oodkit.stats import moments, require_labels, whitening
 class Mds(Scorer):
     """−min_c (f − μ_c)ᵀ Σ⁺ (f − μ_c), μ_c the class means and Σ the tied covariance of the training features; at most 0.
 
-    Lee, Lee, Lee and Shin, NeurIPS 2018, arXiv 1807.03888, equations 1 and 2, on the last features alone as OpenOOD v1.5; the
+    Lee, Lee, Lee and Shin, NeurIPS 2018, arXiv 1807.03888, on the last features alone as OpenOOD v1.5; the
     paper's several layers and input noise are not offered. Learns from labelled training images, in float64 throughout. A class
     without images is left out.
 

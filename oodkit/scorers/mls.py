@@ -12,7 +12,7 @@ from oodkit.scorers.base import Scorer
 class Mls(Scorer):
     """max_c z_c, unbounded.
 
-    Hendrycks, Basart, Mazeika, Zou, Kwon, Mostajabi, Steinhardt and Song, ICML 2022, arXiv 1911.11132, section 3. Learns nothing;
+    Hendrycks, Basart, Mazeika, Zou, Kwon, Mostajabi, Steinhardt and Song, ICML 2022, arXiv 1911.11132. Learns nothing;
     both presets agree.
 
     Fails on networks trained with label smoothing or mixup, whose logits of OOD images fall less than those of ID images

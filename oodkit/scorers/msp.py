@@ -12,7 +12,7 @@ from oodkit.scorers.base import Scorer
 class Msp(Scorer):
     """max_c softmax(z)_c, in (0, 1].
 
-    Hendrycks and Gimpel, ICLR 2017, arXiv 1610.02136, section 3. Learns nothing; both presets agree. In float64, so that images
+    Hendrycks and Gimpel, ICLR 2017, arXiv 1610.02136. Learns nothing; both presets agree. In float64, so that images
     tie at 1 only where the largest logit leads by more than 36.
 
     Fails where misclassified ID images are frequent, which look OOD to it; it can't see the size of the features.

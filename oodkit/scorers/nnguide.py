@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from oodkit.outputs import Outputs
-from oodkit.scorers.bank import largest_products, sample, unit_bank
+from oodkit.scorers.bank import bank_share, largest_products, sample, unit_bank
 from oodkit.scorers.base import Scorer, State
 from oodkit.stats import unit_rows
 
@@ -16,7 +16,7 @@ from oodkit.stats import unit_rows
 class NNGuide(Scorer):
     """lse(z) · mean of the k largest ⟨f̂, g_i⟩ over a bank g_i = f̂_i · lse(z_i) of training images.
 
-    Park, Jung and Teoh, ICCV 2023, arXiv 2309.14888, equations 3 to 5. Learns the bank, float32; exact search.
+    Park, Jung and Teoh, ICCV 2023, arXiv 2309.14888; roomo7time/nnguide. Learns the bank, float32; exact search.
     k: how many neighbours; 100 under ``openood``, 10 under ``paper``; clipped to the size of the bank. fraction: the share of the
     training images that the bank holds; 0.01 under ``openood``, 1 under ``paper``; raised where it leaves fewer than k images.
     seed: of the draw, which takes its share of every class whatever the order of the images (OpenOOD takes the first
@@ -45,7 +45,7 @@ class NNGuide(Scorer):
         return {
             "bank": bank,
             "k": torch.tensor(min(self.k, len(bank))),
-            "fraction": torch.tensor(len(bank) / len(outputs)).double(),
+            "fraction": bank_share(bank, outputs),
         }
 
     def _score(self, chunk: Outputs) -> Tensor:

@@ -15,7 +15,7 @@ from oodkit.stats import percentile
 class React(Scorer):
     """log Σ_c exp of the logits of features clipped from above: lse(min(f, c) Wᵀ + b), c a percentile of all ID activations.
 
-    Sun, Guo and Li, NeurIPS 2021, arXiv 2111.12797, equations 1 and 2.
+    Sun, Guo and Li, NeurIPS 2021, arXiv 2111.12797.
     percentile: 0–100, over all entries of all features jointly. fits_on: ``openood`` takes the ID validation images, ``paper``
     the training images; both the 90th percentile.
 
@@ -37,7 +37,7 @@ class React(Scorer):
 
     def _fit(self, outputs: Outputs) -> State:
         self.head_of(outputs)
-        return {"clip": torch.tensor(percentile(outputs, self.percentile))}
+        return {"clip": torch.tensor(percentile(outputs, self.percentile), dtype=torch.float64)}
 
     def _score(self, chunk: Outputs) -> Tensor:
         clipped = chunk.features.minimum(self.learnt("clip", chunk.features))

@@ -18,7 +18,7 @@ NOTHING_LEFT = 1e-7  # the square root of float64's precision: a residual this s
 class Vim(Scorer):
     """lse(z) − a · ‖Rᵀ(f − u)‖: the energy less a virtual logit, the length of f outside the ID images' principal space.
 
-    Wang, Li, Feng and Zhang, CVPR 2022, arXiv 2203.10807, equations 4 to 8. u = −W⁺b; R all eigenvectors of
+    Wang, Li, Feng and Zhang, CVPR 2022, arXiv 2203.10807; haoqiwang/vim, benchmark.py. u = −W⁺b; R all eigenvectors of
     mean (f − u)(f − u)ᵀ but the ``dim`` largest; a scales the virtual logit to the mean maximal logit of the training images.
     dim: 0 < dim < D; None takes OpenOOD's 256, or D // 2 where 256 ≥ D; ``"paper"`` takes 1000 for D ≥ 2048, 512 for D ≥ 768,
     else D // 2.
