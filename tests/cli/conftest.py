@@ -1,0 +1,43 @@
+"""Run the command line in this process, as a user would: arguments in; exit code, stdout and stderr out."""
+
+import sys
+from typing import NamedTuple
+
+import pytest
+
+from oodkit.cli import main
+
+
+class Ran(NamedTuple):
+    code: int
+    out: str
+    err: str
+
+
+@pytest.fixture
+def run(monkeypatch, capsys, tmp_path):
+    """Each test has a working folder and a cache of its own."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("OODKIT_CACHE", str(tmp_path / "cache"))
+    monkeypatch.delenv("OODKIT_DATA", raising=False)
+    monkeypatch.delenv("OODKIT_DEBUG", raising=False)
+
+    def invoke(*arguments: str) -> Ran:
+        monkeypatch.setattr(sys, "argv", ["oodkit", *arguments])
+        capsys.readouterr()
+        with pytest.raises(SystemExit) as stop:
+            main()
+        code = stop.value.code or 0
+        return Ran(int(code), *capsys.readouterr())
+
+    return invoke
+
+
+SMALL = ("--limit", "60", "--workers", "0", "--device", "cpu")
+
+
+@pytest.fixture
+def demo_sets() -> tuple[str, ...]:
+    """The demo's image sets, 60 images of each."""
+    sets = ("--id", "demo:digits", "--near", "unseen=demo:digits-unseen", "--far", "patches=demo:photo-patches")
+    return (*sets, "--fit", "demo:digits:train", *SMALL)

@@ -1,0 +1,180 @@
+"""``oodkit diagnose`` from the outside: what it prints, writes, remembers and refuses."""
+
+import json
+import shlex
+import sys
+
+import pytest
+from PIL import Image
+
+V1, V2 = "demo:digits-v1", "demo:digits-v2"
+
+
+def test_a_diagnosis_shows_every_part(run, demo_sets):
+    ran = run("diagnose", V2, *demo_sets)
+    assert ran.code == 0
+    for part in (
+        "60 images of demo:digits",
+        "ID accuracy",
+        "Maximal logit",
+        f"shift against {V1}",
+        "AUROC / FPR@95",
+        "Verdict",
+        "Advice",
+    ):
+        assert part in ran.out
+    assert "oodkit-runs/diagnosis-001/result.json" in ran.err
+
+
+def test_json_alone_goes_to_stdout_and_equals_the_stored_result(run, demo_sets, tmp_path):
+    ran = run("diagnose", V2, *demo_sets, "--json")
+    document = json.loads(ran.out)
+    assert document == json.loads((tmp_path / "oodkit-runs/diagnosis-001/result.json").read_text())
+    (model,) = document["models"]
+    assert model["baseline"] == V1
+    rows = {(row["scorer"], row["ood_set"]): row for row in model["results"]}
+    assert set(rows["mls", "unseen"]["auroc"]) == {"value", "low", "high"}
+    assert rows["knn", "unseen"]["settings"]["k"] == 50
+    assert {one["role"] for one in document["sets"]} == {"id", "fit", "near", "far"}
+    assert len(model["max_logits"]) == 3
+    assert model["facts"]["preprocessing"]["input_size"] == [3, 32, 32]
+
+
+def test_every_advised_command_parses_and_runs(run, demo_sets):
+    document = json.loads(run("diagnose", V2, *demo_sets, "--json").out)
+    commands = [advice["command"] for advice in document["models"][0]["verdict"]["advice"] if advice["command"]]
+    assert commands
+    for command in commands:
+        program, *arguments = shlex.split(command)
+        assert program == "oodkit"
+        assert run(*arguments, "--workers", "0", "--quiet").code == 0
+
+
+def test_a_second_run_is_read_from_the_cache_and_says_the_same(run, demo_sets, monkeypatch):
+    first = json.loads(run("diagnose", V2, *demo_sets, "--json").out)
+    monkeypatch.setattr(sys.modules["oodkit.extract"], "features_and_logits", lambda *_: pytest.fail("a forward pass was made"))
+    second = json.loads(run("diagnose", V2, *demo_sets, "--json").out)
+    assert first["models"] == second["models"]
+
+
+def test_quiet_prints_the_paths_of_what_was_written(run, demo_sets, tmp_path):
+    ran = run("diagnose", V1, *demo_sets, "--quiet", "--report", "report.html", "--output", "here")
+    assert (ran.out, ran.err) == ("here/result.json\nreport.html\n", "")
+    assert (tmp_path / "report.html").read_text().startswith("<!doctype html>")
+
+
+def test_several_models_end_in_a_comparison(run, demo_sets):
+    ran = run("diagnose", V1, V2, *demo_sets, "--report", "report.html")
+    table = ran.out[ran.out.index("Models compared") :]
+    assert V1 in table
+    assert V2 in table
+
+
+def test_without_a_baseline_there_is_no_shift(run, demo_sets):
+    document = json.loads(run("diagnose", V2, *demo_sets, "--baseline", "none", "--json").out)
+    assert (document["models"][0]["baseline"], document["models"][0]["shifts"]) == (None, [])
+
+
+def test_a_model_without_a_known_sibling_says_so(run, demo_sets):
+    ran = run("diagnose", V1, *demo_sets)
+    assert "no baseline: no plain sibling of this checkpoint is known" in ran.out
+
+
+def test_chosen_scorers_and_their_settings(run, demo_sets):
+    document = json.loads(run("diagnose", V1, *demo_sets, "--scorer", "msp", "--scorer", "knn:k=5", "--json").out)
+    rows = document["models"][0]["results"]
+    assert {row["scorer"] for row in rows} == {"msp", "knn", "mls"}
+    assert next(row for row in rows if row["scorer"] == "knn")["settings"]["k"] == 5
+
+
+def test_the_paper_preset_reaches_the_scorers(run, demo_sets):
+    document = json.loads(run("diagnose", V1, *demo_sets, "--preset", "paper", "--scorer", "react", "--json").out)
+    assert next(row for row in document["models"][0]["results"] if row["scorer"] == "react")["fits_on"] == "train"
+
+
+def test_without_training_images_what_needs_them_is_a_row_with_the_reason(run):
+    sets = ("--id", "demo:digits", "--far", "patches=demo:photo-patches", "--limit", "40", "--workers", "0")
+    ran = run("diagnose", V1, *sets)
+    assert ran.code == 0
+    assert "not scored, learns from ID train images and none were given" in ran.out
+    assert "--fit SET" in ran.out
+
+
+def test_unreadable_images_are_counted_and_named(run, tmp_path):
+    folder = tmp_path / "far"
+    folder.mkdir()
+    for i in range(12):
+        Image.new("RGB", (8, 8), (20 * i, 0, 0)).save(folder / f"{i:02}.png")
+    (folder / "00.png").write_bytes(b"no image")
+    ran = run("diagnose", V1, "--id", "demo:digits", "--far", f"mine={folder}", "--limit", "40", "--workers", "0")
+    assert "mine, 11 images" in ran.out
+    assert "1 unreadable and skipped" in ran.out
+    assert "skipped 00.png: not an image" in ran.out
+
+
+def test_an_ood_set_of_known_classes_is_pointed_out(run, tmp_path):
+    for name in ("3", "unicorn"):
+        (tmp_path / "far" / name).mkdir(parents=True)
+        for i in range(3):
+            Image.new("RGB", (8, 8), (80 * i, 0, 0)).save(tmp_path / "far" / name / f"{i}.png")
+    ran = run("diagnose", V1, "--id", "demo:digits", "--far", f"mine={tmp_path / 'far'}", "--limit", "40", "--workers", "0")
+    assert "3 of 6 images are of classes that demo:digits-v1 knows, such as '3'" in ran.out
+
+
+def test_shuffled_class_names_end_in_a_suspect_input(run, tmp_path):
+    """The classes of the folder are moved by one: accuracy falls to nothing, and the verdict says where to look."""
+    from oodkit.images import open_images
+
+    digits = open_images("demo:digits", limit=80)
+    for i in range(len(digits)):
+        folder = tmp_path / "id" / str((int(digits.labels[i]) + 1) % 8)
+        folder.mkdir(parents=True, exist_ok=True)
+        digits.load(i).save(folder / f"{i}.png")
+    ran = run(
+        "diagnose", V1, "--id", str(tmp_path / "id"), "--far", "patches=demo:photo-patches", "--limit", "80", "--workers", "0"
+    )
+    assert "is near chance: class order or preprocessing is wrong" in ran.out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "message"),
+    [
+        ((V1, "--id", "demo:digits"), 2, "no out-of-distribution images: give --near NAME=SET or --far NAME=SET"),
+        ((V1, "--far", "x=demo:photo-patches"), 2, "no in-distribution images: give --id SET"),
+        ((V1, "--id", "demo:digits", "--far", "photo-patches"), 2, "is not NAME=SET"),
+        ((V1, "--id", "demo:digits", "--far", "x=demo:digits", "--near", "x=demo:digits"), 2, "'x' is named as near and as far"),
+        ((V1, "--id", "demo:digits", "--far", "mean=demo:digits"), 2, "can't be named 'mean'"),
+        ((V1, "--id", "demo:nothing", "--far", "x=demo:digits"), 3, "no demo image set named 'nothing'"),
+        ((V1, "--id", "no/such/folder", "--far", "x=demo:digits"), 3, "no/such/folder"),
+        ((V1, "--id", "demo:digits-unseen", "--far", "x=demo:photo-patches"), 3, "belong to none of the 8 classes"),
+        ((V1, "--id", "demo:digits", "--far", "x=demo:photo-patches", "--scorer", "knm"), 2, "knn"),
+        ((V1, "--id", "demo:digits", "--far", "x=demo:photo-patches", "--scorer", "knn:q=1"), 2, "knn"),
+        ((V1, "--id", "demo:digits", "--far", "x=demo:photo-patches", "--device", "tpu"), 2, "no device 'tpu' here"),
+        ((V1, "--benchmark", "cifar10", "--id", "demo:digits"), 2, "names all image sets already"),
+        ((V1, "--benchmark", "cifar11", "--data-root", "."), 2, "no benchmark 'cifar11'; choose from cifar10"),
+        (("py:nowhere.py:net", "--input-size", "32"), 3, "nowhere.py"),
+        (("test_resnet.nothing",), 3, "test_resnet"),
+    ],
+)
+def test_wrong_input_is_one_clear_line(run, arguments, code, message):
+    ran = run("diagnose", *arguments)
+    assert ran.code == code
+    assert message in " ".join(ran.err.split())
+    assert ran.out == ""
+
+
+def test_a_bare_model_names_both_ways_to_give_images(run, tmp_path):
+    (tmp_path / "net.py").write_text("import timm\ndef net():\n    return timm.create_model('test_resnet', num_classes=7)\n")
+    ran = run("diagnose", f"py:{tmp_path / 'net.py'}:net", "--input-size", "32")
+    assert ran.code == 2
+    assert "name them with --id SET and --near/--far NAME=SET, or give --benchmark NAME with --data-root DIR" in ran.err
+
+
+def test_debug_shows_the_traceback(run, monkeypatch):
+    from oodkit.cli import main
+    from oodkit.errors import ImageSetError
+
+    monkeypatch.setenv("OODKIT_DEBUG", "")
+    monkeypatch.setattr(sys, "argv", ["oodkit", "--debug", "diagnose", V1, "--id", "demo:nothing", "--far", "x=demo:digits"])
+    with pytest.raises(ImageSetError):
+        main()

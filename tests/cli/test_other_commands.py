@@ -1,0 +1,86 @@
+"""The demo, the lists, the cache and the data check, from the outside."""
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+
+def test_the_demo_tells_the_whole_story_offline(run, tmp_path):
+    ran = run("demo")
+    assert ran.code == 0
+    assert "Maximal-logit shift against demo:digits-v1" in ran.out
+    assert "Verdict  The logits of demo:digits-v2 are" in ran.out
+    assert (tmp_path / "oodkit-runs/demo/report.html").is_file()
+    document = json.loads((tmp_path / "oodkit-runs/demo/result.json").read_text())
+    assert len(document["models"][0]["results"]) > 0
+
+
+def test_the_demo_models_bring_their_own_image_sets(run):
+    assert "demo:digits-unseen" in run("diagnose", "demo:digits-v1", "--limit", "40", "--workers", "0").out
+
+
+@pytest.mark.parametrize(("kind", "name"), [("models", "resnet50.tv2_in1k"), ("scorers", "knn"), ("benchmarks", "imagenet-1k")])
+def test_lists_show_what_there_is(run, kind, name):
+    ran = run("list", kind, "--json")
+    assert name in [row["name"] for row in json.loads(ran.out)]
+    assert name in run("list", kind).out
+
+
+def test_a_list_takes_a_pattern(run):
+    names = [row["name"] for row in json.loads(run("list", "models", "resnet18*", "--json").out)]
+    assert names
+    assert all(name.startswith("resnet18") for name in names)
+
+
+def test_a_pattern_that_matches_nothing_says_so(run):
+    ran = run("list", "scorers", "zzz")
+    assert (ran.out, ran.err) == ("", "no scorers match 'zzz'\n")
+
+
+def test_the_cache_lists_and_clears(run):
+    run("diagnose", "demo:digits-v1", "--limit", "40", "--workers", "0", "--quiet")
+    entries = json.loads(run("cache", "list", "--json").out)
+    assert {entry["images"] for entry in entries} >= {"demo:digits:test"} or len(entries) == 5
+    assert "5 entries" in run("cache", "list").out
+    assert "deleted 1 entries" in run("cache", "clear", entries[0]["key"]).out
+    assert "deleted 4 entries" in run("cache", "clear", "--yes").out
+    assert run("cache", "clear", "abc").code == 2
+
+
+def test_the_data_check_needs_a_folder(run):
+    ran = run("data", "check")
+    assert ran.code == 2
+    assert "give --data-root DIR or set OODKIT_DATA" in ran.err
+
+
+def test_the_data_check_says_of_each_set_what_is_there(run, tmp_path):
+    (tmp_path / "data").mkdir()
+    ran = run("data", "check", "cifar10", "--data-root", str(tmp_path / "data"))
+    assert ran.code == 0
+    for name in ("test", "cifar100", "tin", "mnist", "svhn", "texture", "places365"):
+        assert name in ran.out
+    rows = json.loads(run("data", "check", "cifar10", "--data-root", str(tmp_path / "data"), "--json").out)
+    assert not any(row["list_found"] for row in rows)
+
+
+def test_help_starts_without_torch():
+    """``--help`` has to answer within half a second; torch alone takes several."""
+    code = "import sys; from oodkit.cli import app; app(['--help'], standalone_mode=False); sys.exit('torch' in sys.modules)"
+    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert ran.returncode == 0, ran.stderr
+    for command in ("demo", "diagnose", "list", "data", "cache"):
+        assert command in ran.stdout
+
+
+def test_the_version(run):
+    from importlib.metadata import version
+
+    assert run("--version").out == f"oodkit {version('oodkit')}\n"
+
+
+def test_unknown_commands_are_usage_errors(run):
+    ran = run("diagnos")
+    assert ran.code == 2
+    assert "diagnose" in ran.err
