@@ -19,6 +19,7 @@ from oodkit.models import from_timm, reach
 def out_of_reach(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """Empty caches, and no server that answers."""
     monkeypatch.setattr(reach, "is_within_reach", lambda url: False)
+    monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_OFFLINE", False)
     monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_CACHE", str(tmp_path / "hub"))
     monkeypatch.setenv("TORCH_HOME", str(tmp_path / "torch"))
 
