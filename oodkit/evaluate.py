@@ -23,6 +23,7 @@ GROUPS = ("near", "far")
 class Result:
     """One row: a scorer on an OOD set or, named ``"near mean"``, ``"far mean"`` or ``"mean"``, its mean over sets.
 
+    scorer: its name, with its settings where several of one name were asked for.
     settings: as they took effect. fits_on, n_fit: what the scorer learnt from, and how many images. group: ``"near"`` or ``"far"``,
     for a mean its own name. Figures are fractions in [0, 1] with their 95 % intervals; the limits of a mean FPR are the means of
     its sets' limits, which is conservative. note: what else is to know. reason: why there are no figures; then they are None.
@@ -142,9 +143,11 @@ def results(
     what to write in the rows.
     """
     rows = []
+    names = [one.name for one in scored]
     for one in scored:
+        label = one.name if names.count(one.name) == 1 else one.scorer.spec()
         settings, learnt = one.scorer.settings(), (one.scorer.fits_on, one.scorer.fitted_on)
-        blank = Result(model, head, one.name, settings, *learnt, id_set, "", "", one.n_id, 0, note=one.note, reason=one.reason)
+        blank = Result(model, head, label, settings, *learnt, id_set, "", "", one.n_id, 0, note=one.note, reason=one.reason)
         figures = {} if one.reason else {name: _figures(one.id_scores, scores) for name, scores in one.ood_scores.items()}
         for name, group, members in _plan(list(one.n_ood), groups):
             row = replace(blank, ood_set=name, group=group, n_ood=sum(one.n_ood[member] for member in members))

@@ -19,7 +19,7 @@ class Moments:
 
     mean: (D,). class_counts: (C,), images per class. class_means: (C, D), zeros for a class without images. within: (D, D), the
     tied covariance about the class means, where images without a label count as one more class. total: (D, D), the covariance
-    about the mean. Covariances are divided by N (scorers.md's Σ and Σ₀).
+    about the mean. Covariances are divided by N (Σ and Σ₀ of the Mahalanobis papers).
     """
 
     count: int

@@ -190,3 +190,9 @@ def test_unusable_calls_are_usage_errors(sets):
         evaluate(["mps"], **sets)
     with pytest.raises(UsageError, match="below the 8 features of this network"):
         evaluate(["vim:dim=8"], **sets)
+
+
+def test_two_scorers_of_one_name_are_told_apart_by_their_settings():
+    outputs = Outputs(torch.rand(20, 4), torch.arange(20) % 2, logits=torch.rand(20, 2))
+    rows = evaluate(["knn:k=2", "knn:k=5", "mls"], outputs, {"far": outputs}, fit=outputs)
+    assert [row.scorer for row in rows if row.ood_set == "far"] == ["knn:k=2", "knn:k=5", "mls"]

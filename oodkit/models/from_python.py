@@ -40,6 +40,8 @@ def load_function(name: str, options: Options) -> Loaded:
         fit_state(net, without_prefixes(state, net.state_dict()), name)
         about["weights"] = str(options.checkpoint)
     if own is not None:
+        if (options.input_size, options.mean, options.std) != (None, None, None):
+            raise UsageError(f"{name} returns a transform of its own: leave out --input-size, --mean and --std")
         mine = OwnTransform(own, _source_hash(module))
         return Loaded(name, net, mine, mine.size(), {"transform": repr(mine)}, about=about)
     if options.input_size is None:

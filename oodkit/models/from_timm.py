@@ -92,7 +92,10 @@ def describe(net: nn.Module, options: Options) -> dict[str, Any]:
 def _load(name: str, source: str, options: Options) -> Loaded:
     import timm
 
-    arch = None
+    if "num_classes" in options.model_args:
+        raise UsageError(
+            f"{name} has a trained head: with --model-arg num_classes it would be replaced by an untrained one; leave it out"
+        )
     try:
         with hub_or_cache():
             given = _size_arguments(known_tag(name)[1], options) if ":" not in name else {}

@@ -81,6 +81,11 @@ class Scorer(ABC):
         learnt = self.state or {}
         return {name: learnt[name].item() if name in learnt else value for name, value in self._given().items()}
 
+    def spec(self) -> str:
+        """The scorer as ``parse_scorer`` reads it, such as ``knn:k=10``: its name and the settings that are not the defaults."""
+        own = {one.name: getattr(self, one.name) for one in fields(self) if getattr(self, one.name) != one.default}  # type: ignore[arg-type]  # every subclass is a dataclass
+        return ":".join([self.name, ",".join(f"{name}={value}" for name, value in own.items())]).removesuffix(":")
+
     def caution(self, outputs: Outputs) -> str | None:
         """One line where the scorer can be used on this model but its assumptions do not hold."""
         return None

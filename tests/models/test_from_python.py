@@ -98,6 +98,7 @@ def test_a_dotted_module_is_found_from_the_working_folder(nets: Path, monkeypatc
     [
         ("small", {}, UsageError, "needs --input-size"),
         ("smal", {"input_size": 16}, ModelNotFoundError, "has no function 'smal'; did you mean small"),
+        ("with_transform", {"input_size": 16}, UsageError, "returns a transform of its own: leave out --input-size"),
         ("broken", {"input_size": 16}, InputError, "raised ValueError: no width"),
         ("number", {"input_size": 16}, InputError, "returned a int, expected a torch module"),
         ("bad_transform", {}, InputError, "returned a Image, expected a tensor"),

@@ -123,6 +123,10 @@ class TestTimm:
         with pytest.raises(UsageError, match="resnet50 takes no --checkpoint"):
             load_classifier("resnet50", checkpoint="mine.pth")
 
+    def test_a_trained_head_is_not_replaced_by_an_untrained_one(self) -> None:
+        with pytest.raises(UsageError, match="has a trained head"):
+            load_classifier("test_resnet", model_args={"num_classes": 10})
+
     def test_a_folder_is_told_how_to_load(self, tmp_path: Path) -> None:
         with pytest.raises(UsageError, match="is a folder; local-dir:"):
             load_classifier(str(tmp_path))
