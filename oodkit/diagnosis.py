@@ -5,11 +5,12 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from oodkit.delong import Comparison
 from oodkit.evaluate import Result, Scored, mean_weights, results, score_all
 from oodkit.metrics import Estimate, accuracy, auroc
 from oodkit.outputs import Outputs
 from oodkit.scorers import Scorer
-from oodkit.verdict import Verdict, give_verdict
+from oodkit.verdict import Against, Verdict, give_verdict, knn_lead
 
 
 @dataclass(frozen=True)
@@ -45,7 +46,10 @@ class ShiftRow:
 
 @dataclass(frozen=True)
 class Diagnosis:
-    """Everything ``diagnose`` found out about one model. accuracy is a fraction with its interval."""
+    """Everything ``diagnose`` found out about one model.
+
+    accuracy: a fraction with its interval. lead: mean AUROC of KNN minus that of the maximal logit, None without a KNN score.
+    """
 
     model: str
     id_set: str
@@ -54,6 +58,7 @@ class Diagnosis:
     max_logits: list[LogitRow]
     shifts: list[ShiftRow]
     baseline: str | None
+    lead: Comparison | None
     verdict: Verdict
     scored: list[Scored] = field(repr=False)
 
@@ -89,24 +94,14 @@ def diagnose(
     named = {one.name if isinstance(one, Scorer) else one.partition(":")[0] for one in asked}
     asked += [name for name in ("mls", "knn") if name not in named and (name == "mls" or fit is not None)]
     scored = score_all(asked, id_test, ood, fit=fit, val=val, preset=preset, seed=seed)
-    mls = next(one for one in scored if one.name == "mls")
     rows = results(scored, groups, model=model, id_set=id_set)
     estimate = accuracy(id_test.predictions(), id_test.labels)
-    name = None if baseline is None else baseline.model
+    mls, lead = _of(scored, "mls"), knn_lead(scored, groups)
     shifts = [] if baseline is None else _shifts(mls, _of(baseline.scored, "mls"), groups)
-    verdict = give_verdict(
-        model,
-        estimate,
-        id_test.num_classes,
-        scored,
-        groups,
-        rows=rows,
-        softeners=softeners,
-        baseline=name,
-        shift=_mean([shift.ratio for shift in shifts], groups, list(ood)),
-        delta_p=_mean([shift.delta_p for shift in shifts], groups, list(ood)),
-    )
-    return Diagnosis(model, id_set, estimate, rows, _max_logits(mls, groups), shifts, name, verdict, scored)
+    against = None if baseline is None else _against(baseline, shifts, groups)
+    verdict = give_verdict(model, estimate, id_test.num_classes, lead, rows, softeners=softeners, against=against)
+    name = None if baseline is None else baseline.model
+    return Diagnosis(model, id_set, estimate, rows, _max_logits(mls, groups), shifts, name, lead, verdict, scored)
 
 
 DEFAULT_SCORERS = ("msp", "mls", "ebo", "react", "ash-b", "ash-p", "ash-s", "knn", "nnguide", "vim", "mds")
@@ -116,10 +111,11 @@ def _of(scored: Sequence[Scored], name: str) -> Scored:
     return next(one for one in scored if one.name == name)
 
 
-def _mean(figures: Sequence[float | None], groups: Mapping[str, str], sets: Sequence[str]) -> float | None:
-    """The mean(near mean, far mean) of figures by set; None where one is missing."""
-    known = [figure for figure in figures if figure is not None]
-    return float(np.dot(known, mean_weights(sets, groups))) if known and len(known) == len(sets) else None
+def _against(baseline: Diagnosis, shifts: Sequence[ShiftRow], groups: Mapping[str, str]) -> Against:
+    weights = mean_weights([shift.ood_set for shift in shifts], groups)
+    ratios = [shift.ratio for shift in shifts if shift.ratio is not None]
+    ratio = float(np.dot(ratios, weights)) if len(ratios) == len(shifts) else None
+    return Against(baseline.model, ratio, float(np.dot([shift.delta_p for shift in shifts], weights)), baseline.lead)
 
 
 def _max_logits(mls: Scored, groups: Mapping[str, str]) -> list[LogitRow]:

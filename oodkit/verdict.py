@@ -32,64 +32,47 @@ class Verdict:
     advice: tuple[Advice, ...]
 
 
+@dataclass(frozen=True)
+class Against:
+    """The same measured at a baseline. shift, delta_p: means over OOD sets of (r_id − r_ood)/(1 − r_ood), None where undefined,
+    and of the AUROC that the model's maximal logit lost against it. lead: KNN against the maximal logit at the baseline.
+    """
+
+    name: str
+    shift: float | None
+    delta_p: float
+    lead: Comparison | None
+
+
 def give_verdict(
     model: str,
     accuracy: Estimate,
     num_classes: int,
-    scored: Sequence[Scored],
-    groups: Mapping[str, str],
-    *,
+    lead: Comparison | None,
     rows: Sequence[Result],
+    *,
     softeners: Sequence[str] | None = None,
-    baseline: str | None = None,
-    shift: float | None = None,
-    delta_p: float | None = None,
+    against: Against | None = None,
 ) -> Verdict:
-    """Judge a model by its scores.
+    """Judge a model: are its logits impaired, as label smoothing, mixup and cutmix impair them (Xiong et al., ICCV 2025)?
 
-    The logits are impaired where KNN on the features beats the maximal logit by MARGIN and beyond the 95 % interval of the paired
-    DeLong test (unless the recipe is known to be plain: then the features are merely ahead), or where the recipe is known to
-    soften the labels and the maximal logit fell more on ID than on OOD images against the baseline (Xiong et al., ICCV 2025,
-    sections 4 and 5). accuracy is a fraction; shift and delta_p are the means over OOD sets of (r_id − r_ood)/(1 − r_ood) and
-    of the AUROC that the maximal logit lost against the baseline.
+    accuracy: a fraction. lead: what ``knn_lead`` found, None without a KNN score. softeners: see ``diagnose``.
+
+    They are, where KNN on the features beats the maximal logit by MARGIN and beyond the 95 % interval of the paired DeLong test,
+    unless the recipe is known to be plain or KNN is as far ahead at the baseline: then the features are merely ahead. They are too
+    where the recipe is known to soften the labels and, against the baseline, the maximal logit fell more on ID than on OOD images
+    (Proposition 4.2) and its AUROC by MARGIN.
     """
-    comparison = _knn_against_mls(scored, groups)
-    evidence = [*_accuracy_evidence(accuracy, num_classes), *_comparison_evidence(comparison)]
-    evidence += _recipe_evidence(softeners) + _shift_evidence(baseline, shift, delta_p)
-    code = _code(accuracy, num_classes, comparison, shift, softeners)
-    plainer = baseline if delta_p is not None and delta_p >= MARGIN else None
-    advice = _advice(code, rows, comparison is None, plainer)
+    harmed = against is not None and against.delta_p >= MARGIN
+    evidence = [*_accuracy_evidence(accuracy, num_classes), *_lead_evidence(lead, against)]
+    evidence += _recipe_evidence(softeners) + _shift_evidence(against)
+    code = "input-suspect" if _near_chance(accuracy, num_classes) else _code(lead, softeners, against, harmed=harmed)
+    advice = _advice(code, rows, lead is None, against.name if against and harmed else None)
     return Verdict(code, SENTENCES[code].format(model=model), tuple(evidence), tuple(advice))
 
 
-SENTENCES: dict[Code, str] = {
-    "input-suspect": "The accuracy of {model} is near chance: class order or preprocessing is wrong; nothing here can be trusted.",
-    "impaired-logits": "The logits of {model} are impaired: its last layer separates unknown images worse than its features allow.",
-    "features-ahead": "The features of {model} separate unknown images better than its logits, though its recipe is plain.",
-    "sound-logits": "The logits of {model} are sound: no feature score separates unknown images better than they do.",
-    "undetermined": "Whether the logits of {model} are impaired can't be told: there is no feature score to hold against them.",
-}
-
-
-def _code(
-    accuracy: Estimate, num_classes: int, comparison: Comparison | None, shift: float | None, softeners: Sequence[str] | None
-) -> Code:
-    if _near_chance(accuracy, num_classes):
-        return "input-suspect"
-    features_win = comparison is not None and comparison.low > 0 and comparison.difference >= MARGIN
-    if softeners and (features_win or (shift is not None and shift > 0)):
-        return "impaired-logits"
-    if features_win:
-        return "features-ahead" if softeners is not None else "impaired-logits"
-    return "undetermined" if comparison is None else "sound-logits"
-
-
-def _near_chance(accuracy: Estimate, num_classes: int) -> bool:
-    """Chance lies within the interval or above it; of ten classes and more, twice chance is near it too."""
-    return accuracy.low <= 1 / num_classes or (num_classes >= 10 and accuracy.value < 2 / num_classes)
-
-
-def _knn_against_mls(scored: Sequence[Scored], groups: Mapping[str, str]) -> Comparison | None:
+def knn_lead(scored: Sequence[Scored], groups: Mapping[str, str]) -> Comparison | None:
+    """Mean AUROC of KNN minus that of the maximal logit, paired; None where either was not scored."""
     by_name = {one.name: one for one in scored if one.reason is None}
     if "knn" not in by_name or "mls" not in by_name:
         return None
@@ -104,20 +87,42 @@ def _knn_against_mls(scored: Sequence[Scored], groups: Mapping[str, str]) -> Com
     )
 
 
+SENTENCES: dict[Code, str] = {
+    "input-suspect": "The accuracy of {model} is near chance: class order or preprocessing is wrong; nothing here can be trusted.",
+    "impaired-logits": "The logits of {model} are impaired: its last layer separates unknown images worse than its features allow.",
+    "features-ahead": "The features of {model} separate unknown images better than its logits, and softened labels are not why.",
+    "sound-logits": "The logits of {model} are sound: no feature score separates unknown images better than they do.",
+    "undetermined": "Whether the logits of {model} are impaired can't be told: there is no feature score to hold against them.",
+}
+
+
+def _code(lead: Comparison | None, softeners: Sequence[str] | None, against: Against | None, *, harmed: bool) -> Code:
+    if lead is not None and lead.low > 0 and lead.difference >= MARGIN:
+        at_baseline = against.lead.difference if against and against.lead else None
+        grown = at_baseline is None or lead.difference - at_baseline >= MARGIN
+        return "features-ahead" if softeners == () or not grown else "impaired-logits"
+    if softeners and against and harmed and against.shift is not None and against.shift > 0:
+        return "impaired-logits"
+    return "undetermined" if lead is None else "sound-logits"
+
+
+def _near_chance(accuracy: Estimate, num_classes: int) -> bool:
+    """Chance lies within the interval or above it; of ten classes and more, twice chance is near it too."""
+    return accuracy.low <= 1 / num_classes or (num_classes >= 10 and accuracy.value < 2 / num_classes)
+
+
 def _accuracy_evidence(accuracy: Estimate, num_classes: int) -> list[str]:
     interval = f"95 % interval {accuracy.low:.1%} to {accuracy.high:.1%}"
     return [f"ID accuracy {accuracy.value:.1%} ({interval}); chance is {1 / num_classes:.1%}"]
 
 
-def _comparison_evidence(comparison: Comparison | None) -> list[str]:
-    if comparison is None:
+def _lead_evidence(lead: Comparison | None, against: Against | None) -> list[str]:
+    if lead is None:
         return ["no feature score: KNN needs ID training images (--fit SET)"]
-    interval = (
-        f"95 % interval {100 * comparison.low:+.2f} to {100 * comparison.high:+.2f}, paired DeLong p = {comparison.p_value:.2g}"
-    )
-    return [
-        f"mean AUROC of KNN on the features minus that of the maximal logit: {100 * comparison.difference:+.2f} points ({interval})"
-    ]
+    points = [f"{100 * value:+.2f}" for value in (lead.difference, lead.low, lead.high)]
+    interval = f"95 % interval {points[1]} to {points[2]}, paired DeLong p = {lead.p_value:.2g}"
+    before = f"; at {against.name}: {100 * against.lead.difference:+.2f}" if against and against.lead else ""
+    return [f"mean AUROC of KNN on the features minus that of the maximal logit: {points[0]} points ({interval}){before}"]
 
 
 def _recipe_evidence(softeners: Sequence[str] | None) -> list[str]:
@@ -126,14 +131,14 @@ def _recipe_evidence(softeners: Sequence[str] | None) -> list[str]:
     return [f"trained with {', '.join(softeners)}"] if softeners else ["trained without label smoothing, mixup or cutmix"]
 
 
-def _shift_evidence(baseline: str | None, shift: float | None, delta_p: float | None) -> list[str]:
-    if baseline is None or delta_p is None:
+def _shift_evidence(against: Against | None) -> list[str]:
+    if against is None:
         return []
-    loss = f"against {baseline} the maximal logit's mean AUROC changes by {-100 * delta_p:+.2f} points"
-    if shift is None:
-        return [f"{loss}; its shift is undefined, as a mean maximal logit of the baseline is not positive"]
-    more = "more" if shift > 0 else "less"
-    return [f"{loss}; it fell {more} on ID than on OOD images, mean (r_id − r_ood)/(1 − r_ood) = {shift:+.3f}"]
+    change = f"against {against.name} the maximal logit's mean AUROC changes by {-100 * against.delta_p:+.2f} points"
+    if against.shift is None:
+        return [f"{change}; its shift is undefined, as a mean maximal logit of the baseline is not positive"]
+    more = "more" if against.shift > 0 else "less"
+    return [f"{change}; it fell {more} on ID than on OOD images, mean (r_id − r_ood)/(1 − r_ood) = {against.shift:+.3f}"]
 
 
 def _advice(code: Code, rows: Sequence[Result], no_feature_score: bool, plainer: str | None) -> list[Advice]:

@@ -3,10 +3,11 @@
 import numpy as np
 import pytest
 
+from oodkit.delong import Comparison
 from oodkit.evaluate import Scored, results
 from oodkit.metrics import Estimate
 from oodkit.scorers import make_scorer
-from oodkit.verdict import Verdict, give_verdict
+from oodkit.verdict import Against, Verdict, give_verdict, knn_lead
 
 RNG = np.random.default_rng(0)
 GOOD = Estimate(0.9, 0.88, 0.92)
@@ -24,9 +25,12 @@ def unscored(name: str) -> Scored:
 
 
 def judge(mls: Scored, knn: Scored, accuracy: Estimate = GOOD, **facts) -> Verdict:
-    groups = {"far": "far"}
-    scored = [mls, knn]
-    return give_verdict("net", accuracy, 10, scored, groups, rows=results(scored, groups), **facts)
+    groups, scored = {"far": "far"}, [mls, knn]
+    return give_verdict("net", accuracy, 10, knn_lead(scored, groups), results(scored, groups), **facts)
+
+
+def against(shift: float | None = 0.2, delta_p: float = 0.05, lead: float = 0.0) -> Against:
+    return Against("plain", shift, delta_p, Comparison(lead, lead - 0.01, lead + 0.01, 0.5))
 
 
 def test_knn_beyond_the_interval_means_impaired_logits():
@@ -51,20 +55,28 @@ def test_a_difference_too_small_to_act_on_is_none_even_beyond_the_interval():
     assert verdict.code == "sound-logits"
 
 
-def test_a_softening_recipe_with_the_papers_shift_is_enough():
-    verdict = judge(scores("mls", 2), scores("knn", 2), softeners=SMOOTHED, baseline="plain", shift=0.2, delta_p=0.0)
+def test_where_knn_leads_as_far_at_the_baseline_the_labels_are_not_to_blame():
+    lead = judge(scores("mls", 0.5), scores("knn", 3), softeners=SMOOTHED, against=against(lead=0.4, delta_p=0.0))
+    assert lead.code == "features-ahead"
+    assert "; at plain: +40.00" in " ".join(lead.evidence)
+
+
+def test_where_the_lead_has_grown_since_the_baseline_they_are():
+    assert judge(scores("mls", 0.5), scores("knn", 3), softeners=SMOOTHED, against=against(lead=0.1)).code == "impaired-logits"
+
+
+def test_a_softening_recipe_with_the_papers_shift_and_a_loss_is_enough():
+    verdict = judge(scores("mls", 2), scores("knn", 2), softeners=SMOOTHED, against=against())
     assert verdict.code == "impaired-logits"
-    assert not any(advice.model for advice in verdict.advice)
-
-
-def test_the_plain_checkpoint_is_advised_where_its_logits_separate_better():
-    verdict = judge(scores("mls", 2), scores("knn", 2), softeners=SMOOTHED, baseline="plain", shift=0.2, delta_p=0.05)
     assert any(advice.model == "plain" for advice in verdict.advice)
 
 
 def test_a_softening_recipe_whose_shift_has_the_other_sign_is_not():
-    verdict = judge(scores("mls", 2), scores("knn", 2), softeners=SMOOTHED, baseline="plain", shift=-0.2, delta_p=0.0)
-    assert verdict.code == "sound-logits"
+    assert judge(scores("mls", 2), scores("knn", 2), softeners=SMOOTHED, against=against(shift=-0.2)).code == "sound-logits"
+
+
+def test_a_shift_that_costs_nothing_is_no_damage():
+    assert judge(scores("mls", 2), scores("knn", 2), softeners=SMOOTHED, against=against(delta_p=0.0)).code == "sound-logits"
 
 
 def test_without_a_feature_score_nothing_can_be_told():
@@ -82,7 +94,7 @@ def test_accuracy_at_chance_overrules_everything(accuracy):
 
 def test_of_two_classes_an_accuracy_well_above_a_half_is_sound():
     groups, scored = {"far": "far"}, [scores("mls", 2), scores("knn", 2)]
-    verdict = give_verdict("net", Estimate(0.8, 0.7, 0.87), 2, scored, groups, rows=results(scored, groups))
+    verdict = give_verdict("net", Estimate(0.8, 0.7, 0.87), 2, knn_lead(scored, groups), results(scored, groups))
     assert verdict.code != "input-suspect"
 
 
@@ -96,6 +108,6 @@ def test_where_nothing_separates_the_advice_is_to_retrain():
 
 
 def test_an_undefined_shift_is_said_and_decides_nothing():
-    verdict = judge(scores("mls", 2), scores("knn", 2), softeners=SMOOTHED, baseline="plain", shift=None, delta_p=0.1)
+    verdict = judge(scores("mls", 2), scores("knn", 2), softeners=SMOOTHED, against=against(shift=None))
     assert verdict.code == "sound-logits"
     assert "undefined" in " ".join(verdict.evidence)
