@@ -38,6 +38,10 @@ def _name(path: Path) -> str:
     return str(path.relative_to(REPOSITORY))
 
 
+def _id(value: Path | str) -> str:
+    return _name(value) if isinstance(value, Path) else value
+
+
 def commands() -> dict[str, Any]:
     """Every command that does something, by its words: "diagnose", "data check", …"""
     found: dict[str, Any] = {}
@@ -106,6 +110,11 @@ def test_every_command_has_its_page_with_its_options(words: str) -> None:
         assert re.search(rf"`{option}[` ]", text), f"{option} of {words} is not documented"
 
 
+def test_the_options_of_oodkit_itself_are_documented() -> None:
+    assert "<!-- generated: options -->" in page("index.md")
+    assert {"`--version`", "`--debug`"} <= set(page("index.md").split())
+
+
 @pytest.mark.parametrize("path", PAGES, ids=_name)
 def test_no_option_is_documented_that_does_not_exist(path: Path) -> None:
     spans = re.findall(r"`([^`\n]+)`", FENCE.sub("", path.read_text(encoding="utf-8")))
@@ -113,7 +122,7 @@ def test_no_option_is_documented_that_does_not_exist(path: Path) -> None:
     assert set(re.findall(r"(?<![\w-])--?[a-z][a-z-]*", own)) <= EVERY_OPTION
 
 
-@pytest.mark.parametrize(("path", "line"), [(path, line) for path in PAGES for line in command_lines(path)], ids=str)
+@pytest.mark.parametrize(("path", "line"), [(path, line) for path in PAGES for line in command_lines(path)], ids=_id)
 def test_every_command_line_shown_can_be_typed(path: Path, line: str) -> None:
     words = shlex.split(line)
     words = [word for word in words[words.index("oodkit") + 1 :] if word not in {"--debug", "--version"}]
