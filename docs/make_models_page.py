@@ -14,6 +14,9 @@ from torch import nn
 
 from oodkit.errors import UnsupportedModelError
 from oodkit.heads import find_head
+from oodkit.models import from_torchvision
+from oodkit.models.base import Options
+from oodkit.models.preprocessing import torchvision_transform
 
 PAGE = Path(__file__).parent / "models.md"
 
@@ -160,10 +163,9 @@ def build(source: str, name: str) -> tuple[nn.Module, tuple[int, int, int]]:
         net = timm.create_model(name)
         size = net.pretrained_cfg["input_size"]
     else:
-        arguments = {"init_weights": False} if name in {"googlenet", "inception_v3"} else {}
-        net = torchvision.models.get_model(name, weights=None, **arguments)
-        crop = torchvision.models.get_model_weights(name).DEFAULT.transforms().crop_size[0]
-        size = (3, crop, crop)
+        net = from_torchvision.build(f"torchvision:{name}", Options())
+        _, weights = from_torchvision.weights_of(f"torchvision:{name}")
+        _, size, _ = torchvision_transform(weights, Options())
     for parameter in net.parameters():
         if not parameter.any():
             nn.init.normal_(parameter, std=0.1)

@@ -111,7 +111,7 @@ def _sized(kind: str, state: State, options: Options) -> nn.Module:
 
     def build(classes: int) -> nn.Module:
         if kind.startswith("torchvision:"):
-            return from_torchvision.build(from_torchvision.weights_of(kind)[0], options, num_classes=classes)
+            return from_torchvision.build(kind, options, num_classes=classes)
         return from_timm.build(kind, options, num_classes=classes)
 
     told = options.num_classes or options.model_args.get("num_classes")

@@ -48,10 +48,16 @@ def weights_of(name: str) -> tuple[str, Any]:
     return arch, enum[wanted or "DEFAULT"]
 
 
-def build(arch: str, options: Options, **arguments: Any) -> nn.Module:
-    """An untrained network of a torchvision architecture."""
+def build(name: str, options: Options, **arguments: Any) -> nn.Module:
+    """An untrained network of ``torchvision:ARCH[/WEIGHTS]``; where its image size is fixed, of the size that it will be given."""
     from torchvision.models import get_model
 
+    arch, weights = weights_of(name)
+    _, (_, height, width), _ = torchvision_transform(weights, options)
+    if arch.startswith("vit_"):
+        arguments["image_size"] = height
+    elif arch.startswith("maxvit_"):
+        arguments["input_size"] = (height, width)
     given = {**({"init_weights": False} if arch in AUXILIARY else {}), **arguments, **options.model_args}
     try:
         net = get_model(arch, weights=None, **given)

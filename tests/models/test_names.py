@@ -12,7 +12,8 @@ from safetensors.torch import save_file
 
 from oodkit.classifier import load_classifier
 from oodkit.errors import CheckpointError, ModelNotFoundError, OodkitError, UnsupportedModelError, UsageError
-from oodkit.models import from_timm, reach
+from oodkit.models import from_timm, from_torchvision, reach
+from oodkit.models.base import Options
 
 
 @pytest.fixture(autouse=True)
@@ -55,7 +56,7 @@ class TestTimm:
 
     def test_a_network_that_refuses_its_test_size_runs_at_its_training_size(self, monkeypatch: pytest.MonkeyPatch) -> None:
         net = timm.create_model("test_vit", pretrained_cfg_overlay={"test_input_size": (3, 200, 200)})
-        assert from_timm.describe(net, from_timm.Options())["input_size"] == (3, 160, 160)
+        assert from_timm.describe(net, Options())["input_size"] == (3, 160, 160)
 
     def test_a_folder_that_timm_saved(self, tmp_path: Path) -> None:
         net = timm.create_model("test_resnet", num_classes=2)
@@ -177,6 +178,14 @@ class TestTorchvision:
     def test_a_wrong_name_says_what_there_is(self, name: str, kind: type[OodkitError], message: str) -> None:
         with pytest.raises(kind, match=message):
             load_classifier(name)
+
+    def test_a_network_of_fixed_size_is_built_for_the_images_that_it_will_get(self) -> None:
+        """A vision transformer has a position for each 16 × 16 patch and one more: 384 → 24² + 1, 64 → 4² + 1."""
+        with torch.device("meta"):
+            swag = from_torchvision.build("torchvision:vit_b_16/IMAGENET1K_SWAG_E2E_V1", Options())
+            small = from_torchvision.build("torchvision:vit_b_16", Options(input_size=(3, 64, 64)))
+        assert swag.encoder.pos_embedding.shape[1] == 24**2 + 1
+        assert small.encoder.pos_embedding.shape[1] == 4**2 + 1
 
 
 class TestReach:
