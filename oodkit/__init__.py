@@ -1,8 +1,6 @@
 """oodkit: will a pretrained image classifier notice images from outside its classes?"""
 
-import sys
 from importlib import import_module
-from types import ModuleType
 from typing import Any
 
 _HOME = {
@@ -12,12 +10,12 @@ _HOME = {
     "ImageSet": "images.base",
     "OodkitError": "errors",
     "Outputs": "outputs",
-    "Result": "evaluate",
+    "Result": "evaluation",
     "Scorer": "scorers",
     "auroc": "metrics",
     "diagnose": "diagnosis",
-    "evaluate": "evaluate",
-    "extract": "extract",
+    "evaluate": "evaluation",
+    "extract": "extraction",
     "load_classifier": "classifier",
     "make_scorer": "scorers",
     "open_images": "images",
@@ -34,14 +32,3 @@ def __getattr__(name: str) -> Any:
 
 def __dir__() -> list[str]:
     return __all__
-
-
-class _Package(ModuleType):
-    """Importing ``oodkit.extract`` binds the module to that name; the public name is the function's."""
-
-    def __setattr__(self, name: str, value: Any) -> None:
-        if name not in _HOME or not isinstance(value, ModuleType):
-            super().__setattr__(name, value)
-
-
-sys.modules[__name__].__class__ = _Package

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from oodkit.delong import Comparison
-from oodkit.evaluate import Result, Scored, mean_weights, results, score_all
+from oodkit.evaluation import Result, Scored, mean_weights, results, score_all
 from oodkit.metrics import Estimate, accuracy, auroc
 from oodkit.outputs import Outputs
 from oodkit.scorers import Scorer

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from oodkit.delong import Comparison, compare_aurocs
-from oodkit.evaluate import Result, Scored, mean_weights
+from oodkit.evaluation import Result, Scored, mean_weights
 from oodkit.metrics import Estimate
 
 Code = Literal["input-suspect", "impaired-logits", "features-ahead", "sound-logits", "undetermined"]

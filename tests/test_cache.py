@@ -4,7 +4,7 @@ import pytest
 
 from oodkit.cache import cache_entries, cache_root, clear_cache
 from oodkit.errors import UsageError
-from oodkit.extract import extract
+from oodkit.extraction import extract
 from oodkit.images import open_images
 
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from oodkit.evaluate import evaluate
+from oodkit.evaluation import evaluate
 from oodkit.head import Head
 from oodkit.metrics import accuracy, aupr_in, aupr_out, auroc, fpr95_id, fpr95_ood
 from oodkit.outputs import Outputs

@@ -18,13 +18,13 @@ LAYERS = (
     {"cli"},
     {"report"},
     {"diagnosis", "verdict"},
-    {"evaluate", "extract"},
+    {"evaluation", "extraction"},
     {"scorers", "metrics", "delong"} | {"classifier", "models", "heads", "recipe_facts", "images", "benchmarks", "demo"},
     {"head", "outputs", "shards", "stats", "cache"},
     {"atomic", "errors"},
 )
-TENSOR_SIDE = {"scorers", "metrics", "delong", "evaluate", "diagnosis", "verdict"}
-IMAGE_SIDE = {"images", "benchmarks", "classifier", "models", "heads", "recipe_facts", "extract", "demo"}
+TENSOR_SIDE = {"scorers", "metrics", "delong", "evaluation", "diagnosis", "verdict"}
+IMAGE_SIDE = {"images", "benchmarks", "classifier", "models", "heads", "recipe_facts", "extraction", "demo"}
 
 AT_THE_TOP = {
     "numpy",

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from oodkit.delong import Comparison
-from oodkit.evaluate import Scored, results
+from oodkit.evaluation import Scored, results
 from oodkit.metrics import Estimate
 from oodkit.scorers import make_scorer
 from oodkit.verdict import Against, Verdict, give_verdict, knn_lead

@@ -9,7 +9,7 @@ from oodkit.benchmarks import BENCHMARKS, benchmark_for, open_benchmark_set
 from oodkit.classifier import Classifier
 from oodkit.cli.progress import progress_bar
 from oodkit.errors import ImageSetError, UsageError
-from oodkit.extract import Dtype, extract
+from oodkit.extraction import Dtype, extract
 from oodkit.images import open_images
 from oodkit.images.base import ImageSet
 from oodkit.outputs import Outputs

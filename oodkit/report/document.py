@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from oodkit.diagnosis import Diagnosis
-from oodkit.evaluate import Scored
+from oodkit.evaluation import Scored
 
 SCHEMA = 1
 BINS = 48

@@ -19,8 +19,8 @@ from sklearn.datasets import load_sample_image
 
 from oodkit.classifier import load_classifier
 from oodkit.diagnosis import DEFAULT_SCORERS, diagnose
-from oodkit.evaluate import score_all
-from oodkit.extract import extract, make_loader
+from oodkit.evaluation import score_all
+from oodkit.extraction import extract, make_loader
 from oodkit.images import open_images
 
 SETS = {"id": 512, "fit": 256, "near": 128, "far": 128}

@@ -52,7 +52,7 @@ def test_every_advised_command_parses_and_runs(run, demo_sets):
 
 def test_a_second_run_is_read_from_the_cache_and_says_the_same(run, demo_sets, monkeypatch):
     first = json.loads(run("diagnose", V2, *demo_sets, "--json").out)
-    monkeypatch.setattr(sys.modules["oodkit.extract"], "features_and_logits", lambda *_: pytest.fail("a forward pass was made"))
+    monkeypatch.setattr(sys.modules["oodkit.extraction"], "features_and_logits", lambda *_: pytest.fail("a forward pass was made"))
     second = json.loads(run("diagnose", V2, *demo_sets, "--json").out)
     assert first["models"] == second["models"]
 

@@ -9,7 +9,7 @@ import torch
 
 from oodkit.delong import mean_auroc
 from oodkit.errors import UsageError
-from oodkit.evaluate import evaluate, mean_weights, results, score_all
+from oodkit.evaluation import evaluate, mean_weights, results, score_all
 from oodkit.head import Head
 from oodkit.metrics import aupr_in, auroc, fpr95_id, fpr95_ood
 from oodkit.outputs import Outputs

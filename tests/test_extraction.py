@@ -7,10 +7,10 @@ import signal
 import pytest
 import torch
 
-from oodkit import extract as extract_module
+from oodkit import extraction as extract_module
 from oodkit.cache import cache_entries
 from oodkit.errors import ImageSetError, OodkitError, OutputsError, UsageError
-from oodkit.extract import extract, outputs_key, resolve_device
+from oodkit.extraction import extract, outputs_key, resolve_device
 from oodkit.images import open_images
 
 
