@@ -2,6 +2,7 @@
 
 python examples/make_demo_checkpoints.py                        trains seed 0 of both recipes into oodkit/demo/
 python examples/make_demo_checkpoints.py --seeds 0 1 2 3 4      trains all of them, saves nothing, prints a Markdown table
+python examples/make_demo_checkpoints.py --seeds 0 1 --mixup 1  the same with stronger mixup in v2 than the 0.2 that ships
 """
 
 import argparse
@@ -130,7 +131,10 @@ def print_table(seeds: list[int]) -> None:
 if __name__ == "__main__":
     parser = argparse.ArgumentParser()
     parser.add_argument("--seeds", type=int, nargs="+")
+    parser.add_argument("--mixup", type=float, help="alpha of v2's mixup, for the table only")
     arguments = parser.parse_args()
+    if arguments.seeds and arguments.mixup is not None:
+        RECIPES["v2"]["mixup"] = arguments.mixup
     torch.set_num_threads(1)  # the order of sums, and with it the weights, would depend on the number of threads
     torch.use_deterministic_algorithms(True)
     if arguments.seeds:

@@ -53,12 +53,20 @@ def diagnose(
     ] = None,
     fit: Annotated[
         str | None,
-        typer.Option(metavar="SET", help="ID training images, for scorers that learn.", show_default=False, rich_help_panel=SETS),
+        typer.Option(
+            metavar="SET",
+            help="ID training images, for scorers that learn; none leaves out a benchmark's own.",
+            show_default=False,
+            rich_help_panel=SETS,
+        ),
     ] = None,
     val: Annotated[
         str | None,
         typer.Option(
-            metavar="SET", help="ID validation images; without, a share of --fit.", show_default=False, rich_help_panel=SETS
+            metavar="SET",
+            help="ID validation images; by default a benchmark's own, or a share of --fit.",
+            show_default=False,
+            rich_help_panel=SETS,
         ),
     ] = None,
     benchmark: Annotated[

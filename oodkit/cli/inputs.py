@@ -14,6 +14,8 @@ from oodkit.images import open_images
 from oodkit.images.base import ImageSet
 from oodkit.outputs import Outputs
 
+NO_SET = "none"
+
 
 @dataclass(frozen=True)
 class Running:
@@ -81,6 +83,8 @@ class SetNames:
 def open_sets(names: SetNames, num_classes: int) -> Sets:
     """The image sets that were named, or a benchmark's: the named one, else the one with so many classes.
 
+    With a benchmark, ``fit`` and ``val`` go before its own training and validation images; ``none`` leaves them out.
+
     Raises UsageError where the ID set or every OOD set is missing, or sets and a benchmark are named both.
     """
     if names.benchmark and names.any_set:
@@ -91,7 +95,7 @@ def open_sets(names: SetNames, num_classes: int) -> Sets:
         raise UsageError("no in-distribution images: give --id SET, or --benchmark NAME with --data-root DIR")
     if not names.near and not names.far:
         raise UsageError("no out-of-distribution images: give --near NAME=SET or --far NAME=SET, or --benchmark NAME")
-    if taken := {"mean", "near mean", "far mean", "id", "fit", "val"} & {*names.near, *names.far}:
+    if taken := {"mean", "near mean", "far mean", "ID", "id", "fit", "val"} & {*names.near, *names.far}:
         raise UsageError(f"an OOD set can't be named {min(taken)!r}, which the tables use already; give it another name")
     if twice := set(names.near) & set(names.far):
         raise UsageError(f"{min(twice)!r} is named as near and as far; give each set a name of its own")
@@ -103,8 +107,8 @@ def open_sets(names: SetNames, num_classes: int) -> Sets:
         id_test=opened(names.id_test),
         ood={name: opened(spec) for name, spec in {**names.near, **names.far}.items()},
         groups={**dict.fromkeys(names.near, "near"), **dict.fromkeys(names.far, "far")},
-        fit=opened(names.fit) if names.fit else None,
-        val=opened(names.val) if names.val else None,
+        fit=opened(names.fit) if names.fit not in {None, NO_SET} else None,
+        val=opened(names.val) if names.val not in {None, NO_SET} else None,
     )
 
 
@@ -120,12 +124,17 @@ def _open_benchmark(names: SetNames, num_classes: int) -> Sets:
     def opened(set_name: str) -> ImageSet:
         return open_benchmark_set(benchmark, set_name, root, limit=names.limit)
 
+    def learnt_from(spec: str | None, set_name: str) -> ImageSet | None:
+        if spec == NO_SET:
+            return None
+        return opened(set_name) if spec is None else open_images(spec, limit=names.limit)
+
     return Sets(
         id_test=opened("test"),
         ood={one: opened(one) for one in (*benchmark.near, *benchmark.far)},
         groups={**dict.fromkeys(benchmark.near, "near"), **dict.fromkeys(benchmark.far, "far")},
-        fit=opened("train"),
-        val=opened("val"),
+        fit=learnt_from(names.fit, "train"),
+        val=learnt_from(names.val, "val"),
     )
 
 
