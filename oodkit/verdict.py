@@ -91,7 +91,7 @@ SENTENCES: dict[Code, str] = {
     "input-suspect": "The accuracy of {model} is near chance: class order or preprocessing is wrong; nothing here can be trusted.",
     "impaired-logits": "The logits of {model} are impaired: its last layer separates unknown images worse than its features allow.",
     "features-ahead": "The features of {model} separate unknown images better than its logits, and softened labels are not why.",
-    "sound-logits": "The logits of {model} are sound: no feature score separates unknown images better than they do.",
+    "sound-logits": "The logits of {model} are sound: KNN on its features separates unknown images no better.",
     "undetermined": "Whether the logits of {model} are impaired can't be told: there is no feature score to hold against them.",
 }
 
