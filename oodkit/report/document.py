@@ -35,7 +35,7 @@ def make_document(
     """
     return {
         "schema": SCHEMA,
-        "kind": "diagnosis",
+        "kind": "diagnose",
         "oodkit": version("oodkit"),
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
         "command": command,

@@ -164,7 +164,7 @@ def _number(value: float | None, digits: int) -> str:
 def _describe(facts: Mapping[str, Any]) -> str:
     head = ", ".join(facts["head_layers"])
     described = f"{facts['num_classes']} classes, {facts['num_features']} features, head {head}"
-    return ", ".join([*(str(facts[name]) for name in ("architecture", "licence") if facts.get(name)), described])
+    return ", ".join([*(str(facts[name]) for name in ("architecture", "license") if facts.get(name)), described])
 
 
 def _preprocessing(preprocessing: Mapping[str, Any]) -> str:

@@ -4,11 +4,13 @@ Run by ``nox -s bench``. Weights are random and images are cut from scikit-learn
 """
 
 import argparse
+import os
 import resource
 import time
 from collections.abc import Callable
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import NamedTuple
 
 import numpy as np
 import timm
@@ -40,10 +42,26 @@ def make_jpegs(folder: Path, count: int, seed: int) -> None:
         patch.save(path, quality=92)
 
 
-def timed(work: Callable[[], object]) -> float:
-    start = time.perf_counter()
+class Cost(NamedTuple):
+    """Seconds of wall clock, and of processor time of this process and its finished workers. Where other programs take turns on
+    the machine, only the second can be trusted."""
+
+    wall: float
+    cpu: float
+
+    def __str__(self) -> str:
+        return f"{self.wall:8.1f} s wall {self.cpu:8.1f} s processor"
+
+
+def cost(work: Callable[[], object]) -> Cost:
+    def now() -> tuple[float, float]:
+        used = os.times()
+        return time.perf_counter(), used.user + used.system + used.children_user + used.children_system
+
+    before = now()
     work()
-    return time.perf_counter() - start
+    after = now()
+    return Cost(after[0] - before[0], after[1] - before[1])
 
 
 def main() -> None:
@@ -83,21 +101,18 @@ def measure(model, sets, cache: Path, workers: int | None) -> None:
         diagnose(model.name, outputs["id"], ood, fit=outputs["fit"], groups={"near": "near", "far": "far"})
 
     images = sum(len(one) for one in sets.values())
-    print(f"{model.name}: {images} JPEG files, {torch.get_num_threads()} threads, torch {torch.__version__}")
-    bare = [timed(bare_loop)]
-    cold = timed(diagnose_all)
-    bare.append(timed(bare_loop))
-    mean_bare = sum(bare) / len(bare)
-    print(f"bare loop, before and after:   {bare[0]:8.2f} s {bare[1]:8.2f} s  ({images / mean_bare:.1f} images/s)")
-    print(f"diagnose, empty cache:         {cold:8.2f} s            ratio {cold / mean_bare:.3f}")
-    warm = timed(diagnose_all)
-    print(f"diagnose, everything cached:   {warm:8.2f} s")
+    print(f"{model.name}: {images} JPEG files, {torch.get_num_threads()} threads, torch {torch.__version__}", flush=True)
+    before, cold, after = cost(bare_loop), cost(diagnose_all), cost(bare_loop)
+    bare = Cost((before.wall + after.wall) / 2, (before.cpu + after.cpu) / 2)
+    print(f"bare loop, before:    {before}")
+    print(f"bare loop, after:     {after}   {images / bare.wall:.1f} images/s")
+    print(f"diagnose, cold:       {cold}   ratio {cold.wall / bare.wall:.3f} wall, {cold.cpu / bare.cpu:.3f} processor")
+    print(f"diagnose, cached:     {cost(diagnose_all)}")
     outputs = extract_all()
     ood = {"near": outputs["near"], "far": outputs["far"]}
-    scoring = timed(lambda: score_all(DEFAULT_SCORERS, outputs["id"], ood, fit=outputs["fit"]))
-    print(f"of which all {len(DEFAULT_SCORERS)} scorers:        {scoring:8.2f} s")
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    print(f"peak memory of this process:   {peak:8.0f} MiB")
+    scoring = cost(lambda: score_all(DEFAULT_SCORERS, outputs["id"], ood, fit=outputs["fit"]))
+    print(f"of which {len(DEFAULT_SCORERS)} scorers:  {scoring}")
+    print(f"peak memory:          {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024:8.0f} MiB")
 
 
 if __name__ == "__main__":

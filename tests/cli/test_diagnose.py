@@ -23,13 +23,13 @@ def test_a_diagnosis_shows_every_part(run, demo_sets):
         "Advice",
     ):
         assert part in ran.out
-    assert "oodkit-runs/diagnosis-001/result.json" in ran.err
+    assert "oodkit-runs/diagnose-001/result.json" in ran.err
 
 
 def test_json_alone_goes_to_stdout_and_equals_the_stored_result(run, demo_sets, tmp_path):
     ran = run("diagnose", V2, *demo_sets, "--json")
     document = json.loads(ran.out)
-    assert document == json.loads((tmp_path / "oodkit-runs/diagnosis-001/result.json").read_text())
+    assert document == json.loads((tmp_path / "oodkit-runs/diagnose-001/result.json").read_text())
     (model,) = document["models"]
     assert model["baseline"] == V1
     rows = {(row["scorer"], row["ood_set"]): row for row in model["results"]}
