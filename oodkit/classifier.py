@@ -1,6 +1,7 @@
 """A classifier as oodkit uses it: network, transform, class names, and the head that the network's logits come from."""
 
 import hashlib
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from pathlib import Path
@@ -43,11 +44,18 @@ class Classifier:
 
     def fingerprint(self) -> str:
         """A hash of the network's structure and of every weight and buffer; never of its name."""
-        digest = hashlib.blake2b(repr(self.net).encode(), digest_size=16)
+        digest = hashlib.blake2b(stable_repr(self.net).encode(), digest_size=16)
         for name, tensor in self.net.state_dict().items():
             digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}".encode())
             digest.update(tensor.detach().cpu().contiguous().flatten().view(torch.uint8).numpy().data)
         return digest.hexdigest()
+
+
+def stable_repr(thing: object) -> str:
+    """Its repr without memory addresses, which change from run to run; of a function also its compiled code."""
+    code = getattr(thing, "__code__", None)
+    text = repr(thing) if code is None else f"{thing!r} {code.co_code.hex()} {code.co_consts}"
+    return re.sub(r" at 0x[0-9a-fA-F]+", "", text)
 
 
 def load_classifier(

@@ -3,7 +3,7 @@
 import hashlib
 import json
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import nullcontext
 from itertools import chain, islice
 from pathlib import Path
@@ -15,7 +15,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
 from oodkit.cache import cache_root
-from oodkit.classifier import Classifier, Transform
+from oodkit.classifier import Classifier, Transform, stable_repr
 from oodkit.errors import OodkitError, UnreadableImageError, UsageError
 from oodkit.heads import features_and_logits
 from oodkit.images.base import ImageSet
@@ -72,7 +72,7 @@ def outputs_key(model: Classifier, images: ImageSet, dtype: Dtype = "auto") -> s
     parts = [
         FORMAT,
         model.fingerprint(),
-        repr(model.transform),
+        stable_repr(model.transform),
         dict(model.preprocessing),
         _dtype_name(dtype),
         images.fingerprint(),
@@ -125,7 +125,7 @@ def _extract_into(
         loader = make_loader(
             images, model.transform, list(chain.from_iterable(plan.values())), workers=workers, pin_memory=pin_memory
         )
-        stream = iter(loader)
+        stream = _read(loader)
         for shard, planned in plan.items():
             rows, skipped = [], []
             for positions, pixels, failures in islice(stream, len(planned)):
@@ -185,9 +185,23 @@ class _Reader(Dataset[Item]):
 
     def __getitem__(self, index: int) -> Item:
         try:
-            return index, self.transform(self.images.load(index))
+            image = self.images.load(index)
         except UnreadableImageError as error:
             return index, str(error)
+        try:
+            return index, self.transform(image)
+        except Exception as error:  # noqa: BLE001 (one odd image, a pixel wide or a mile long, must not end the run)
+            return index, f"can't be transformed: {' '.join(str(error).split()) or type(error).__name__}"
+
+
+def _read(loader: DataLoader[Any]) -> Iterator["Batch"]:
+    try:
+        yield from loader
+    except RuntimeError as error:
+        if "DataLoader worker" not in str(error):
+            raise
+        remedy = "what is done is kept; run again with fewer --workers, or with --workers 0"
+        raise OodkitError(f"a process that decodes images died, perhaps for want of memory; {remedy}") from error
 
 
 Batch = tuple[Tensor, Tensor, list[tuple[int, str]]]  # positions (n,), pixels (n, 3, H, W), and what could not be read

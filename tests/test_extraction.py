@@ -9,6 +9,7 @@ import torch
 
 from oodkit import extraction as extract_module
 from oodkit.cache import cache_entries
+from oodkit.classifier import stable_repr
 from oodkit.errors import ImageSetError, OodkitError, OutputsError, UsageError
 from oodkit.extraction import extract, outputs_key, resolve_device
 from oodkit.images import open_images
@@ -138,6 +139,35 @@ def test_an_unreadable_image_is_skipped_and_named(tiny_model, image_folder, tmp_
     assert again.skipped == outputs.skipped
 
 
+def test_an_image_that_the_transform_refuses_is_skipped_with_the_reason(tiny_model, image_folder):
+    def transform(image):
+        if image.getpixel((0, 0)) == first:
+            raise ValueError("height and width must be > 0")
+        return original(image)
+
+    images, original = open_images(str(image_folder())), tiny_model.transform
+    first, tiny_model.transform = images.load(3).getpixel((0, 0)), transform
+    outputs = extract(tiny_model, images, cache=False, workers=0)
+    assert [(one.index, one.reason) for one in outputs.skipped] == [(3, "can't be transformed: height and width must be > 0")]
+
+
+def test_the_key_of_a_function_follows_its_code_and_not_its_address(tiny_model, image_folder):
+    def half(image):
+        return original(image) / 2
+
+    def third(image):
+        return original(image) / 3
+
+    images, original = open_images(str(image_folder())), tiny_model.transform
+    keys = []
+    for transform in (half, third):
+        transform.__qualname__ = "transform"
+        tiny_model.transform = transform
+        keys.append(outputs_key(tiny_model, images))
+    assert keys[0] != keys[1]
+    assert " at 0x" not in stable_repr(half)
+
+
 def test_a_whole_shard_of_unreadable_images_leaves_the_others(tiny_model, image_folder, tmp_path):
     root = image_folder()
     for path in sorted(root.rglob("*.png"))[:5]:
@@ -207,6 +237,12 @@ def test_logits_that_are_not_finite_are_an_error(tiny_model, image_folder):
         tiny_model.net.body.weight.fill_(float("inf"))
     with pytest.raises(OodkitError, match="not finite in float32; the weights may be damaged"):
         extract(tiny_model, open_images(str(image_folder())), cache=False)
+
+
+def test_a_decoder_that_dies_is_one_clear_line(tiny_model, image_folder):
+    tiny_model.transform = lambda _image: os.kill(os.getpid(), signal.SIGKILL)
+    with pytest.raises(OodkitError, match=r"a process that decodes images died, .* run again with fewer --workers"):
+        extract(tiny_model, open_images(str(image_folder())), cache=False, workers=1, batch_size=4)
 
 
 def test_progress_counts_every_image_also_the_unreadable(tiny_model, image_folder, tmp_path):
