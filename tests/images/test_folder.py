@@ -220,20 +220,13 @@ def test_a_set_survives_pickling(hostile):
 
 @pytest.mark.parametrize("start", ["fork", "spawn"])
 def test_worker_processes_read_it(tmp_path, start):
+    """The reader of extraction, and not a class of this file: a spawned worker can't import tests."""
     from torch.utils.data import DataLoader
+
+    from oodkit.extraction import _Reader
 
     for width in (3, 5, 7):
         image(tmp_path / f"{width}.png", size=(width, 1))
-    loader = DataLoader(Widths(open_images(tmp_path)), batch_size=None, num_workers=1, multiprocessing_context=start)
-    assert list(loader) == [3, 5, 7]
-
-
-class Widths:
-    def __init__(self, images):
-        self.images = images
-
-    def __len__(self):
-        return len(self.images)
-
-    def __getitem__(self, index):
-        return self.images.load(index).width
+    reader = _Reader(open_images(tmp_path), np.asarray)
+    items = list(DataLoader(reader, batch_size=None, sampler=[0, 1, 2], num_workers=1, multiprocessing_context=start))
+    assert [pixels.shape[1] for _, pixels in items] == [3, 5, 7]
