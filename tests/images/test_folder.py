@@ -228,5 +228,7 @@ def test_worker_processes_read_it(tmp_path, start):
     for width in (3, 5, 7):
         image(tmp_path / f"{width}.png", size=(width, 1))
     reader = _Reader(open_images(tmp_path), np.asarray)
-    items = list(DataLoader(reader, batch_size=None, sampler=[0, 1, 2], num_workers=1, multiprocessing_context=start))
+    items = list(
+        DataLoader(reader, batch_size=None, sampler=[0, 1, 2], collate_fn=tuple, num_workers=1, multiprocessing_context=start)
+    )
     assert [pixels.shape[1] for _, pixels in items] == [3, 5, 7]
