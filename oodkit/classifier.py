@@ -1,7 +1,6 @@
 """A classifier as oodkit uses it: network, transform, class names, and the head that the network's logits come from."""
 
 import hashlib
-import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from pathlib import Path
@@ -11,6 +10,7 @@ import torch
 from PIL import Image
 from torch import Tensor, nn
 
+from oodkit.code_identity import code_of_network, stable_repr
 from oodkit.errors import UnsupportedModelError, UsageError
 from oodkit.head import Head
 from oodkit.heads import find_head
@@ -37,25 +37,30 @@ class Classifier:
     class_names: tuple[str, ...] | None = None
     class_ids: tuple[str, ...] | None = None
     about: Mapping[str, Any] = field(default_factory=dict)
+    _hashed: tuple[object, str] | None = field(default=None, init=False, repr=False)
 
     @property
     def num_classes(self) -> int:
         return self.head.num_classes
 
     def fingerprint(self) -> str:
-        """A hash of the network's structure and of every weight and buffer; never of its name."""
-        digest = hashlib.blake2b(stable_repr(self.net).encode(), digest_size=16)
-        for name, tensor in self.net.state_dict().items():
+        """A hash of every weight and buffer, of the network's structure and of the code that it runs; never of its name.
+
+        Computed once for as long as no tensor is changed or moved.
+        """
+        tensors = self.net.state_dict()
+        state = tuple((name, tensor.data_ptr(), tensor._version) for name, tensor in tensors.items())  # noqa: SLF001 (no public count)
+        if self._hashed is None or self._hashed[0] != state:
+            self._hashed = (state, self._hash(tensors))
+        return self._hashed[1]
+
+    def _hash(self, tensors: Mapping[str, Tensor]) -> str:
+        code = code_of_network(self.net)
+        digest = hashlib.blake2b(f"{stable_repr(self.net)} {code} {self.about.get('model_args')}".encode(), digest_size=16)
+        for name, tensor in tensors.items():
             digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}".encode())
             digest.update(tensor.detach().cpu().contiguous().flatten().view(torch.uint8).numpy().data)
         return digest.hexdigest()
-
-
-def stable_repr(thing: object) -> str:
-    """Its repr without memory addresses, which change from run to run; of a function also its compiled code."""
-    code = getattr(thing, "__code__", None)
-    text = repr(thing) if code is None else f"{thing!r} {code.co_code.hex()} {code.co_consts}"
-    return re.sub(r" at 0x[0-9a-fA-F]+", "", text)
 
 
 def load_classifier(
@@ -109,7 +114,8 @@ def load_classifier(
     if names is not None and len(names) != head.num_classes:
         raise UsageError(f"{loaded.name} has {head.num_classes} classes, got {len(names)} class names")
     facts = {field.name: getattr(loaded, field.name) for field in fields(loaded)}
-    return Classifier(**{**facts, "class_names": names, "class_ids": ids}, head=head)
+    about = {**loaded.about, **({"model_args": dict(model_args)} if model_args else {})}
+    return Classifier(**{**facts, "class_names": names, "class_ids": ids, "about": about}, head=head)
 
 
 def available_models() -> list[str]:

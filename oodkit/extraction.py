@@ -2,32 +2,33 @@
 
 import hashlib
 import json
-import os
 from collections.abc import Callable, Iterator
-from contextlib import nullcontext
+from contextlib import contextmanager, nullcontext
 from itertools import chain, islice
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any, Literal
+from typing import Literal
 
+import numpy as np
 import torch
-from torch import Tensor
-from torch.utils.data import DataLoader, Dataset
+from torch import Tensor, nn
 
 from oodkit.cache import cache_root
-from oodkit.classifier import Classifier, Transform, stable_repr
-from oodkit.errors import OodkitError, UnreadableImageError, UsageError
+from oodkit.classifier import Classifier
+from oodkit.code_identity import stable_repr
+from oodkit.errors import OodkitError, OutputsError, UsageError
+from oodkit.head import Head
 from oodkit.heads import features_and_logits
 from oodkit.images.base import ImageSet
 from oodkit.images.classes import align_labels
 from oodkit.outputs import Outputs, Skipped
+from oodkit.reading import read_batches
 from oodkit.shards import FORMAT, HEAD_FILE, Manifest, missing_shards, open_outputs, read_manifest, write_manifest, write_shard
 
 SHARD_SIZE = 512
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
 Dtype = Literal["auto", "float32", "bfloat16", "float16"]
 Progress = Callable[[int, int], None]
-Item = tuple[int, Tensor | str]  # an image's position, and the image or the reason why it can't be read
 
 
 def extract(
@@ -39,6 +40,7 @@ def extract(
     batch_size: int | None = None,
     workers: int | None = None,
     cache: str | Path | Literal[False] | None = None,
+    labelled: bool = True,
     progress: Progress | None = None,
 ) -> Outputs:
     """Features, logits and labels of every readable image, from one forward pass each.
@@ -51,10 +53,15 @@ def extract(
     batch_size: None lets oodkit choose, and a batch that does not fit in memory is halved. workers: processes that decode, None =
     by the number of cores. progress: called with (images done, images in all).
 
-    Labels are in the model's class order, −1 where a class is none of the model's. Images that can't be read are in ``skipped``.
+    Labels are in the model's class order, −1 where a class is none of the model's; with ``labelled=False``, for OOD images, all
+    are −1 whatever the set says. Images that can't be read are in ``skipped``. The network comes back on the device and in the
+    mode that it was in. A run that goes on with another batch size or device may differ in the last bits from one that did not.
     Raises ImageSetError where the labels do not fit the model, OutputsError where no image can be read.
     """
-    labels, note = align_labels(images, model.class_names, model.class_ids, model.num_classes)
+    if labelled:
+        labels, note = align_labels(images, model.class_names, model.class_ids, model.num_classes)
+    else:
+        labels, note = np.full(len(images), -1), None
     if cache is False:
         with TemporaryDirectory() as folder:
             outputs = _extract_into(Path(folder), model, images, device, dtype, batch_size, workers, progress)
@@ -85,8 +92,8 @@ def resolve_device(device: str) -> torch.device:
     if device == "auto":
         device = "cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu"
     try:
-        return torch.empty(0, device=device).device
-    except (RuntimeError, AssertionError) as error:
+        return torch.zeros(1, device=device).cpu().new_empty(0).to(device).device
+    except (RuntimeError, AssertionError, NotImplementedError) as error:
         reason = str(error).splitlines()[0]
         raise UsageError(f"no device {device!r} here ({reason}); use auto, cpu, cuda, cuda:1 or mps") from error
 
@@ -112,8 +119,9 @@ def _extract_into(
             "preprocessing": dict(model.preprocessing),
         }
         manifest = Manifest(key, len(images), SHARD_SIZE, batch_size or _default_batch_size(model), about)
-        model.head.save(folder / HEAD_FILE)
         write_manifest(folder, manifest)
+    if not _has_head(folder):
+        model.head.save(folder / HEAD_FILE)
     missing = missing_shards(folder, manifest)
     done = manifest.count - sum(len(manifest.shard_range(shard)) for shard in missing)
     if progress:
@@ -121,23 +129,28 @@ def _extract_into(
     if missing:
         runner = _Runner(model, resolve_device(device), DTYPES[_dtype_name(dtype)], manifest.batch_size)
         plan = {shard: _batches(manifest, shard) for shard in missing}
-        pin_memory = runner.device.type == "cuda"
-        loader = make_loader(
-            images, model.transform, list(chain.from_iterable(plan.values())), workers=workers, pin_memory=pin_memory
-        )
-        stream = _read(loader)
-        for shard, planned in plan.items():
-            rows, skipped = [], []
-            for positions, pixels, failures in islice(stream, len(planned)):
-                skipped += [Skipped(index, images.image_name(index), reason) for index, reason in failures]
-                rows.append(
-                    {"indices": positions, "labels": torch.from_numpy(images.labels[positions.numpy()]), **runner.run(pixels)}
-                )
-                done += len(positions) + len(failures)
-                if progress:
-                    progress(done, manifest.count)
-            write_shard(folder, shard, {name: torch.cat([row[name] for row in rows]) for name in rows[0]}, skipped)
+        batches = list(chain.from_iterable(plan.values()))
+        stream = read_batches(images, model.transform, batches, workers=workers, pin_memory=runner.device.type == "cuda")
+        with runner.network_in_place():
+            for shard, planned in plan.items():
+                rows, skipped = [], []
+                for positions, pixels, failures in islice(stream, len(planned)):
+                    skipped += [Skipped(index, images.image_name(index), reason) for index, reason in failures]
+                    labels = torch.from_numpy(images.labels[positions.numpy()])
+                    rows.append({"indices": positions, "labels": labels, **runner.run(pixels)})
+                    done += len(positions) + len(failures)
+                    if progress:
+                        progress(done, manifest.count)
+                write_shard(folder, shard, {name: torch.cat([row[name] for row in rows]) for name in rows[0]}, skipped)
     return open_outputs(folder)
+
+
+def _has_head(folder: Path) -> bool:
+    try:
+        Head.load(folder / HEAD_FILE)
+    except OutputsError:
+        return False
+    return True
 
 
 class _Runner:
@@ -145,8 +158,18 @@ class _Runner:
 
     def __init__(self, model: Classifier, device: torch.device, dtype: torch.dtype, batch_size: int) -> None:
         self.device, self.dtype, self.batch_size = device, dtype, batch_size
-        self.net = model.net.to(device).to(memory_format=torch.channels_last).eval()
+        self.net = model.net
         self.head = model.head.to(device)
+
+    @contextmanager
+    def network_in_place(self) -> Iterator[None]:
+        """While open, the network is on the device, channels last and in evaluation mode; afterwards as it was."""
+        before, training = _device_of(self.net), self.net.training
+        self.net.to(self.device).to(memory_format=torch.channels_last).eval()
+        try:
+            yield
+        finally:
+            self.net.to(before).to(memory_format=torch.contiguous_format).train(training)
 
     @torch.no_grad()
     def run(self, pixels: Tensor) -> dict[str, Tensor]:
@@ -165,6 +188,8 @@ class _Runner:
                     remedy = "use a smaller model, --dtype float16 or --device cpu"
                     raise OodkitError(f"not even one image fits in the memory of {self.device}; {remedy}") from error
                 self.batch_size //= 2
+                if self.device.type == "cuda":
+                    torch.cuda.empty_cache()
 
     def _forward(self, pixels: Tensor) -> dict[str, Tensor]:
         pixels = pixels.to(self.device, non_blocking=True).contiguous(memory_format=torch.channels_last)
@@ -177,57 +202,6 @@ class _Runner:
             hint = "use --dtype float32 or bfloat16" if half else "the weights may be damaged"
             raise OodkitError(f"the network gives logits that are not finite in {_dtype_name(self.dtype)}; {hint}")
         return {"features": features.cpu(), "logits": logits.cpu()}
-
-
-class _Reader(Dataset[Item]):
-    def __init__(self, images: ImageSet, transform: Transform) -> None:
-        self.images, self.transform = images, transform
-
-    def __getitem__(self, index: int) -> Item:
-        try:
-            image = self.images.load(index)
-        except UnreadableImageError as error:
-            return index, str(error)
-        try:
-            return index, self.transform(image)
-        except Exception as error:  # noqa: BLE001 (one odd image, a pixel wide or a mile long, must not end the run)
-            return index, f"can't be transformed: {' '.join(str(error).split()) or type(error).__name__}"
-
-
-def _read(loader: DataLoader[Any]) -> Iterator["Batch"]:
-    try:
-        yield from loader
-    except RuntimeError as error:
-        if "DataLoader worker" not in str(error):
-            raise
-        remedy = "what is done is kept; run again with fewer --workers, or with --workers 0"
-        raise OodkitError(f"a process that decodes images died, perhaps for want of memory; {remedy}") from error
-
-
-Batch = tuple[Tensor, Tensor, list[tuple[int, str]]]  # positions (n,), pixels (n, 3, H, W), and what could not be read
-
-
-def _collate(items: list[Item]) -> Batch:
-    read = [(index, item) for index, item in items if isinstance(item, Tensor)]
-    failed = [(index, item) for index, item in items if isinstance(item, str)]
-    pixels = torch.stack([pixels for _, pixels in read]) if read else torch.empty(0)
-    return torch.tensor([index for index, _ in read], dtype=torch.int64), pixels, failed
-
-
-def make_loader(
-    images: ImageSet, transform: Transform, batches: list[list[int]], *, workers: int | None = None, pin_memory: bool = False
-) -> DataLoader[Any]:
-    """``Batch`` after ``Batch`` of images by position, decoded and transformed in worker processes while the network computes."""
-    workers = min(8, os.cpu_count() or 1) if workers is None else workers
-    workers = min(workers, len(batches) - 1)
-    return DataLoader(
-        _Reader(images, transform),
-        batch_sampler=batches,
-        num_workers=workers,
-        collate_fn=_collate,
-        pin_memory=pin_memory,
-        prefetch_factor=4 if workers else None,
-    )
 
 
 def _batches(manifest: Manifest, shard: int) -> list[list[int]]:
@@ -249,5 +223,10 @@ def _dtype_name(dtype: Dtype | torch.dtype) -> str:
     return name
 
 
+def _device_of(net: nn.Module) -> torch.device:
+    return next((tensor.device for tensor in chain(net.parameters(), net.buffers())), torch.device("cpu"))
+
+
 def _is_out_of_memory(error: Exception) -> bool:
-    return isinstance(error, torch.OutOfMemoryError) or "not enough memory" in str(error) or "can't allocate memory" in str(error)
+    signs = ("out of memory", "not enough memory", "can't allocate memory", "ALLOC_FAILED")
+    return isinstance(error, torch.OutOfMemoryError) or any(sign in str(error) for sign in signs)

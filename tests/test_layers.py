@@ -18,13 +18,13 @@ LAYERS = (
     {"cli"},
     {"report"},
     {"diagnosis", "verdict"},
-    {"evaluation", "extraction"},
-    {"scorers", "metrics", "delong"} | {"classifier", "models", "heads", "recipe_facts", "images", "benchmarks", "demo"},
+    {"evaluation", "extraction", "reading"},
+    {"scorers", "metrics", "delong"} | {"classifier", "models", "heads", "code_identity", "recipe_facts", "images", "benchmarks", "demo"},
     {"head", "outputs", "shards", "stats", "cache"},
     {"atomic", "errors"},
 )
 TENSOR_SIDE = {"scorers", "metrics", "delong", "evaluation", "diagnosis", "verdict"}
-IMAGE_SIDE = {"images", "benchmarks", "classifier", "models", "heads", "recipe_facts", "extraction", "demo"}
+IMAGE_SIDE = {"images", "benchmarks", "classifier", "models", "heads", "recipe_facts", "code_identity", "extraction", "reading", "demo"}
 
 AT_THE_TOP = {
     "numpy",

@@ -1,5 +1,6 @@
 """One image file to one upright RGB image, or one short reason why not."""
 
+import errno
 import os
 import warnings
 from collections.abc import Iterator
@@ -11,7 +12,7 @@ from typing import IO
 import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 
-from oodkit.errors import UnreadableImageError
+from oodkit.errors import OodkitError, UnreadableImageError
 
 Source = str | os.PathLike[str] | IO[bytes]
 
@@ -19,6 +20,8 @@ Source = str | os.PathLike[str] | IO[bytes]
 NOT_DECODED = {"EPS", "BUFR", "GRIB", "HDF5", "MPEG", "WMF"}
 FIRST_TRIED = ("JPEG", "PNG", "WEBP")
 LONGEST_REASON = 160
+# The disk's, the network's or the process's fault: remembered as the file's, it would never be tried again.
+PASSING = {errno.EIO, errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.ESTALE, errno.EINTR}
 
 
 def decode(source: Source) -> Image.Image:
@@ -36,6 +39,10 @@ def decode(source: Source) -> Image.Image:
             return to_rgb(image)
     except UnreadableImageError:
         raise
+    except OSError as error:
+        if error.errno in PASSING:
+            raise OodkitError(f"can't read an image: {error.strerror}; nothing is wrong with the file itself, run again") from error
+        raise UnreadableImageError(_reason(error, source)) from error
     except Exception as error:  # Pillow's plugins raise anything on a hostile file, and one file must not end a run
         raise UnreadableImageError(_reason(error, source)) from error
 

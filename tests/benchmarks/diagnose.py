@@ -20,10 +20,12 @@ from safetensors.torch import save_file
 from sklearn.datasets import load_sample_image
 
 from oodkit.classifier import load_classifier
-from oodkit.diagnosis import DEFAULT_SCORERS, diagnose
+from oodkit.diagnosis import diagnose
 from oodkit.evaluation import score_all
-from oodkit.extraction import extract, make_loader
+from oodkit.extraction import extract
 from oodkit.images import open_images
+from oodkit.reading import read_batches
+from oodkit.scorers import SCORERS
 
 SETS = {"id": 512, "fit": 256, "near": 128, "far": 128}
 CLASSES = ("n01440764", "n01443537", "n01484850", "n01491361")
@@ -89,7 +91,7 @@ def measure(model, sets, cache: Path, workers: int | None) -> None:
     def bare_loop() -> None:
         for images in sets.values():
             batches = [list(range(start, min(start + 64, len(images)))) for start in range(0, len(images), 64)]
-            for _, pixels, _ in make_loader(images, model.transform, batches, workers=workers):
+            for _, pixels, _ in read_batches(images, model.transform, batches, workers=workers):
                 net(pixels.contiguous(memory_format=torch.channels_last))
 
     def extract_all() -> dict:
@@ -110,8 +112,8 @@ def measure(model, sets, cache: Path, workers: int | None) -> None:
     print(f"diagnose, cached:     {cost(diagnose_all)}")
     outputs = extract_all()
     ood = {"near": outputs["near"], "far": outputs["far"]}
-    scoring = cost(lambda: score_all(DEFAULT_SCORERS, outputs["id"], ood, fit=outputs["fit"]))
-    print(f"of which {len(DEFAULT_SCORERS)} scorers:  {scoring}")
+    scoring = cost(lambda: score_all(list(SCORERS), outputs["id"], ood, fit=outputs["fit"]))
+    print(f"of which {len(SCORERS)} scorers:  {scoring}")
     print(f"peak memory:          {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024:8.0f} MiB")
 
 

@@ -1,5 +1,6 @@
 """Any image Pillow can open becomes one upright RGB image; anything else one short reason."""
 
+import errno
 import io
 import struct
 import warnings
@@ -11,7 +12,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from oodkit.errors import UnreadableImageError
+from oodkit.errors import OodkitError, UnreadableImageError
 from oodkit.images.decode import decode, image_extensions
 
 RED, GREEN = (255, 0, 0), (0, 255, 0)
@@ -194,3 +195,16 @@ def test_the_caller_s_warning_filters_are_left_as_they_were(tmp_path: Path):
 def test_extensions_are_those_of_image_files():
     assert {".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp", ".tif", ".tiff", ".ppm", ".jp2"} <= image_extensions()
     assert not image_extensions() & {".eps", ".pdf", ".mpg", ".h5", ".txt", ".zip", ".npz", ""}
+
+
+def test_a_failing_disk_is_not_the_images_fault(monkeypatch, tmp_path):
+    """A skipped image is remembered; a read that failed for the machine's sake must not be."""
+    Image.new("RGB", (4, 4)).save(tmp_path / "sound.png")
+
+    def fail(*_arguments, **_options):
+        raise OSError(errno.EIO, "Input/output error")
+
+    monkeypatch.setattr(Image, "open", fail)
+    with pytest.raises(OodkitError, match="Input/output error; nothing is wrong with the file itself, run again") as raised:
+        decode(tmp_path / "sound.png")
+    assert not isinstance(raised.value, UnreadableImageError)

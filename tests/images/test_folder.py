@@ -223,11 +223,11 @@ def test_worker_processes_read_it(tmp_path, start):
     """The reader of extraction, and not a class of this file: a spawned worker can't import tests."""
     from torch.utils.data import DataLoader
 
-    from oodkit.extraction import _Reader
+    from oodkit.reading import Reader
 
     for width in (3, 5, 7):
         image(tmp_path / f"{width}.png", size=(width, 1))
-    reader = _Reader(open_images(tmp_path), np.asarray)
+    reader = Reader(open_images(tmp_path), np.asarray)
     items = list(
         DataLoader(reader, batch_size=None, sampler=[0, 1, 2], collate_fn=tuple, num_workers=1, multiprocessing_context=start)
     )

@@ -1,0 +1,44 @@
+"""What code a network or a transform runs, as text that is the same in every process and another for other code."""
+
+import re
+import sys
+from hashlib import blake2b
+from pathlib import Path
+from types import CodeType
+
+from torch import nn
+
+LIBRARIES = ("torch", "torchvision", "timm")  # known by their version; anything else by its source
+
+
+def stable_repr(thing: object) -> str:
+    """Its repr without memory addresses, which change from run to run; of the user's own functions and objects also their code."""
+    own = thing if hasattr(thing, "__code__") else type(thing).__call__ if callable(thing) else None
+    known = type(thing).__module__.partition(".")[0] in LIBRARIES
+    code = None if known else getattr(own, "__code__", None)
+    return without_addresses(f"{thing!r} {'' if code is None else _code(code)}")
+
+
+def code_of_network(net: nn.Module) -> str:
+    """The library versions, and the source files or the compiled code, that the classes of the network's modules come from."""
+    found = {_code_of_class(type(module)) for module in net.modules()}
+    return without_addresses(" ".join(sorted(found)))
+
+
+def without_addresses(text: str) -> str:
+    return re.sub(r" at 0x[0-9a-fA-F]+", "", text)
+
+
+def _code_of_class(kind: type) -> str:
+    library = kind.__module__.partition(".")[0]
+    if library in LIBRARIES:
+        return f"{library} {sys.modules[library].__version__}"
+    file = getattr(sys.modules.get(kind.__module__), "__file__", None)
+    if file is not None and Path(file).is_file():
+        return blake2b(Path(file).read_bytes(), digest_size=16).hexdigest()
+    return _code(kind.forward.__code__) if hasattr(kind, "forward") else kind.__qualname__
+
+
+def _code(code: CodeType) -> str:
+    constants = [_code(one) if isinstance(one, CodeType) else repr(one) for one in code.co_consts]
+    return f"{code.co_code.hex()} {code.co_names} {constants}"
