@@ -1,6 +1,6 @@
 """A classifier's diagnosis: its maximal logit, the shift against a baseline, every scorer, and the verdict on them."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -9,7 +9,7 @@ from oodkit.delong import Comparison
 from oodkit.evaluation import Result, Scored, mean_weights, results, score_all
 from oodkit.metrics import Estimate, accuracy, auroc
 from oodkit.outputs import Outputs
-from oodkit.scorers import Scorer
+from oodkit.scorers import SCORERS, Scorer
 from oodkit.verdict import Against, Verdict, give_verdict, knn_lead
 
 
@@ -81,19 +81,21 @@ def diagnose(
     baseline: "Diagnosis | None" = None,
     id_set: str = "",
     seed: int = 0,
+    progress: Callable[[str], None] | None = None,
 ) -> Diagnosis:
     """Diagnose a model from its outputs alone.
 
     ood: outputs by set name; groups: "near" or "far" for each, "far" where not given. fit, val: ID training and validation
-    outputs for the scorers that learn. scorers: names or specs; mls and, where ``fit`` is given, knn are added, since the verdict
-    rests on them. softeners: what the training recipe is known to do to the labels ("label smoothing 0.1"), () for
-    nothing, None for unknown. baseline: the diagnosis of the sibling model on the same image sets.
+    outputs for the scorers that learn. scorers: names or specs, by default all there are; mls and, where ``fit`` is given, knn
+    are added, since the verdict rests on them. softeners: what the training recipe is known to do to the labels ("label smoothing
+    0.1"), () for nothing, None for unknown. baseline: the diagnosis of the sibling model on the same image sets. progress: called
+    with a line for each step.
     """
     groups = dict.fromkeys(ood, "far") | dict(groups or {})
-    asked = list(scorers) or list(DEFAULT_SCORERS)
+    asked = list(scorers) or list(SCORERS)
     named = {one.name if isinstance(one, Scorer) else one.partition(":")[0] for one in asked}
     asked += [name for name in ("mls", "knn") if name not in named and (name == "mls" or fit is not None)]
-    scored = score_all(asked, id_test, ood, fit=fit, val=val, preset=preset, seed=seed)
+    scored = score_all(asked, id_test, ood, fit=fit, val=val, preset=preset, seed=seed, progress=progress)
     rows = results(scored, groups, model=model, id_set=id_set)
     estimate = accuracy(id_test.predictions(), id_test.labels)
     mls, lead = _of(scored, "mls"), knn_lead(scored, groups)
@@ -102,9 +104,6 @@ def diagnose(
     verdict = give_verdict(model, estimate, id_test.num_classes, lead, rows, softeners=softeners, against=against)
     name = None if baseline is None else baseline.model
     return Diagnosis(model, id_set, estimate, rows, _max_logits(mls, groups), shifts, name, lead, verdict, scored)
-
-
-DEFAULT_SCORERS = ("msp", "mls", "ebo", "react", "ash-b", "ash-p", "ash-s", "knn", "nnguide", "vim", "mds")
 
 
 def _of(scored: Sequence[Scored], name: str) -> Scored:

@@ -17,6 +17,7 @@ from oodkit.stats import stratified_rows
 
 HELD_OUT_SHARE = 0.1
 GROUPS = ("near", "far")
+MEANS = (*(f"{group} mean" for group in GROUPS), "mean")
 
 
 @dataclass(frozen=True)
@@ -51,22 +52,23 @@ class Result:
 
 @dataclass(frozen=True, eq=False)
 class Scored:
-    """A fitted scorer and its scores, (N,) float64: of the ID test images and by OOD set, images in the order of their outputs.
+    """A scorer's scores, (N,) float64: of the ID test images and by OOD set, images in the order of their outputs.
 
-    With a ``reason`` there are no scores. n_id, n_ood: numbers of images, there in any case.
+    name, spec, settings, fits_on, fitted_on: of the scorer, as it was when it scored; what it learnt is not kept, since the bank of
+    one scorer can be 10 GB. With a ``reason`` there are no scores. n_id, n_ood: numbers of images, there in any case.
     """
 
-    scorer: Scorer
+    name: str
+    spec: str
+    settings: Mapping[str, Any]
+    fits_on: FitsOn
+    fitted_on: int
     id_scores: Vector
     ood_scores: Mapping[str, Vector]
     n_id: int
     n_ood: Mapping[str, int]
     note: str | None = None
     reason: str | None = None
-
-    @property
-    def name(self) -> str:
-        return self.scorer.name
 
 
 def evaluate(
@@ -111,7 +113,7 @@ def score_all(
     """
     _require_images(id_test, ood)
     say = progress or (lambda _: None)
-    ready = [copy(one) if isinstance(one, Scorer) else parse_scorer(one, preset) for one in scorers]
+    ready = [_own(one) if isinstance(one, Scorer) else parse_scorer(one, preset) for one in scorers]
     held_out = None
     if val is None and fit is not None and any(_learns_from(scorer) == "val" for scorer in ready):
         val = fit.subset(stratified_rows(fit.labels, HELD_OUT_SHARE, seed, ids=fit.indices))
@@ -120,12 +122,14 @@ def score_all(
     jobs = []
     for scorer in ready:
         images, note = {"train": (fit, None), "val": (val, held_out), None: (None, None)}[_learns_from(scorer)]
-        blank = Scored(scorer, np.empty(0), {}, len(id_test), sizes, note=note)
-        jobs.append(_fitted(blank, images, id_test, say))
+        caution, reason = _fit(scorer, images, id_test, say)
+        known = (scorer.name, scorer.spec(), scorer.settings(), scorer.fits_on, scorer.fitted_on)
+        notes = "; ".join(one for one in (caution, note) if one) or None
+        jobs.append(Scored(*known, np.empty(0), {}, len(id_test), sizes, notes, reason))
     everything: list[tuple[str | None, Outputs]] = [(None, id_test), *ood.items()]
     for name, outputs in everything:
         say(f"scoring {name or 'the in-distribution test set'}: {len(outputs)} images")
-        jobs = _with_scores(jobs, name, outputs)
+        jobs = _with_scores(ready, jobs, name, outputs)
     return jobs
 
 
@@ -145,9 +149,9 @@ def results(
     rows = []
     names = [one.name for one in scored]
     for one in scored:
-        label = one.name if names.count(one.name) == 1 else one.scorer.spec()
-        settings, learnt = one.scorer.settings(), (one.scorer.fits_on, one.scorer.fitted_on)
-        blank = Result(model, head, label, settings, *learnt, id_set, "", "", one.n_id, 0, note=one.note, reason=one.reason)
+        label = one.name if names.count(one.name) == 1 else one.spec
+        scorer = (label, one.settings, one.fits_on, one.fitted_on)
+        blank = Result(model, head, *scorer, id_set, "", "", one.n_id, 0, note=one.note, reason=one.reason)
         figures = {} if one.reason else {name: _figures(one.id_scores, scores) for name, scores in one.ood_scores.items()}
         for name, group, members in _plan(list(one.n_ood), groups):
             row = replace(blank, ood_set=name, group=group, n_ood=sum(one.n_ood[member] for member in members))
@@ -155,6 +159,19 @@ def results(
                 row if one.reason else _filled(row, one, figures, dict(zip(members, mean_weights(members, groups), strict=True)))
             )
     return rows
+
+
+def most_general_mean(rows: Sequence[Result]) -> str:
+    """The name of the mean over most sets that there are rows for: ``"mean"`` or, with sets of one group, that group's."""
+    names = {row.ood_set for row in rows}
+    return next((name for name in reversed(MEANS) if name in names), "mean")
+
+
+def best(rows: Sequence[Result]) -> Result | None:
+    """Of the rows for the most general mean that with the highest AUROC; None where nothing was scored."""
+    name = most_general_mean(rows)
+    values = [(row.auroc.value, row) for row in rows if row.ood_set == name and row.auroc is not None]
+    return max(values, key=lambda pair: pair[0])[1] if values else None
 
 
 def mean_weights(ood_sets: Sequence[str], groups: Mapping[str, str] | None = None) -> list[float]:
@@ -172,35 +189,41 @@ def _require_images(id_test: Outputs, ood: Mapping[str, Outputs]) -> None:
         raise UsageError("got no OOD set; give at least one")
 
 
+def _own(scorer: Scorer) -> Scorer:
+    """A copy to fit, and to keep what it learnt on the outputs' device; the caller's scorer shares only tensors with it."""
+    own = copy(scorer)
+    own.state = None if scorer.state is None else dict(scorer.state)
+    return own
+
+
 def _learns_from(scorer: Scorer) -> FitsOn:
     """What the scorer still has to learn from."""
     return scorer.fits_on if scorer.state is None else None
 
 
-def _fitted(job: Scored, images: Outputs | None, id_test: Outputs, say: Callable[[str], None]) -> Scored:
-    scorer = job.scorer
+def _fit(scorer: Scorer, images: Outputs | None, id_test: Outputs, say: Callable[[str], None]) -> tuple[str | None, str | None]:
+    """Its caution, and the reason why it can't score; each None where there is none."""
     try:
         if _learns_from(scorer) is not None:
             if images is None:
                 raise NotApplicableError(f"{scorer.name} learns from ID {scorer.fits_on} images and none were given")
             say(f"fitting {scorer.name}: {len(images)} images")
             scorer.fit(images)
-        notes = [note for note in (scorer.caution(id_test), job.note) if note]
-        return replace(job, note="; ".join(notes) or None)
+        return scorer.caution(id_test), None
     except NotApplicableError as error:
-        return replace(job, reason=str(error))
+        return None, str(error)
 
 
-def _with_scores(jobs: Sequence[Scored], name: str | None, outputs: Outputs) -> list[Scored]:
+def _with_scores(scorers: Sequence[Scorer], jobs: Sequence[Scored], name: str | None, outputs: Outputs) -> list[Scored]:
     """All scorers go through the set together: its features are read, and its logits made, once."""
     pieces: list[list[Vector]] = [[] for _ in jobs]
     reasons = [job.reason for job in jobs]
     for chunk in outputs.chunks():
         ready = chunk.with_stored_logits()
-        for which, job in enumerate(jobs):
+        for which, scorer in enumerate(scorers):
             try:
                 if reasons[which] is None:
-                    pieces[which].append(job.scorer.score(ready).numpy())
+                    pieces[which].append(scorer.score(ready).numpy())
             except NotApplicableError as error:
                 reasons[which] = f"{error} (in {name or 'the in-distribution test set'})"
     return [_with_set(job, name, own, reason) for job, own, reason in zip(jobs, pieces, reasons, strict=True)]

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from oodkit.delong import Comparison, compare_aurocs
-from oodkit.evaluation import Result, Scored, mean_weights
+from oodkit.evaluation import Result, Scored, best, mean_weights
 from oodkit.metrics import Estimate
 
 Code = Literal["input-suspect", "impaired-logits", "features-ahead", "sound-logits", "undetermined"]
@@ -144,11 +144,11 @@ def _shift_evidence(against: Against | None) -> list[str]:
 def _advice(code: Code, rows: Sequence[Result], no_feature_score: bool, plainer: str | None) -> list[Advice]:
     if code == "input-suspect":
         return [Advice("Check that the class folders are named as the model names its classes, and the preprocessing shown above.")]
-    best = _best(rows)
+    top = best(rows)
     advice = []
-    if best is not None and best.auroc is not None:
-        found = f"mean AUROC {best.auroc.value:.1%}"
-        advice.append(Advice(f"Score with {best.scorer}: the best of those tried here, {found}.", flags=f"--scorer {best.scorer}"))
+    if top is not None and top.auroc is not None:
+        found = f"mean AUROC {top.auroc.value:.1%}"
+        advice.append(Advice(f"Score with {top.scorer}: the best of those tried here, {found}.", flags=f"--scorer {top.scorer}"))
     if code == "impaired-logits":
         advice.append(
             Advice(
@@ -160,15 +160,8 @@ def _advice(code: Code, rows: Sequence[Result], no_feature_score: bool, plainer:
             advice.append(Advice(f"Or start from the plain checkpoint, {plainer}, if its accuracy suffices.", model=plainer))
     if no_feature_score:
         advice.append(Advice("Give some hundreds of ID training images, so that feature scores can be tried.", flags="--fit SET"))
-    if best is not None and best.auroc is not None and best.auroc.value < WEAK:
+    if top is not None and top.auroc is not None and top.auroc.value < WEAK:
         advice.append(
             Advice(f"No scorer here reaches {WEAK:.0%}: the features themselves do not separate these images; retrain the network.")
         )
     return advice
-
-
-def _best(rows: Sequence[Result]) -> Result | None:
-    summaries = {row.ood_set for row in rows if row.auroc is not None}
-    summary = next((name for name in ("mean", "near mean", "far mean") if name in summaries), None)
-    candidates = [row for row in rows if row.ood_set == summary and row.auroc is not None]
-    return max(candidates, key=lambda row: row.auroc.value if row.auroc else 0.0, default=None)

@@ -7,6 +7,7 @@ import torch
 from oodkit.diagnosis import diagnose
 from oodkit.head import Head
 from oodkit.outputs import Outputs
+from oodkit.scorers import SCORERS
 
 
 def outputs_of(max_logits: list[float]) -> Outputs:
@@ -58,6 +59,20 @@ def test_what_needs_training_images_is_a_row_with_its_reason():
     reasons = {row.scorer: row.reason for row in found.rows}
     assert reasons["mls"] is None
     assert "none were given" in reasons["vim"]
+
+
+def test_without_a_choice_every_registered_scorer_is_tried(monkeypatch):
+    """A scorer that joins the list in ``oodkit.scorers`` is diagnosed with by that alone."""
+    monkeypatch.setitem(SCORERS, "largest", type("Largest", (SCORERS["mls"],), {"name": "largest"}))
+    found = diagnose("net", outputs_of([6, 10]), {"set": outputs_of([3, 5])})
+    assert [row.scorer for row in found.rows if row.ood_set == "set"] == list(SCORERS)
+    assert found.row("largest", "set").auroc.value == 1
+
+
+def test_progress_is_told_step_by_step():
+    lines = []
+    diagnose("net", outputs_of([6, 10]), {"set": outputs_of([3, 5])}, scorers=["mls"], progress=lines.append)
+    assert lines == ["scoring the in-distribution test set: 2 images", "scoring set: 2 images"]
 
 
 def test_accuracy_is_of_the_labels():

@@ -1,6 +1,7 @@
 """Rows: their order, their figures, and what becomes of scorers that can't serve."""
 
 import json
+import weakref
 from dataclasses import asdict
 
 import numpy as np
@@ -9,11 +10,12 @@ import torch
 
 from oodkit.delong import mean_auroc
 from oodkit.errors import UsageError
-from oodkit.evaluation import evaluate, mean_weights, results, score_all
+from oodkit.evaluation import best, evaluate, mean_weights, most_general_mean, results, score_all
 from oodkit.head import Head
 from oodkit.metrics import aupr_in, auroc, fpr95_id, fpr95_ood
 from oodkit.outputs import Outputs
-from oodkit.scorers import SCORERS, make_scorer
+from oodkit.scorers import SCORERS, Scorer, make_scorer
+from oodkit.scorers.knn import Knn
 
 GROUPS = {"a": "near", "b": "near"}
 
@@ -98,9 +100,9 @@ def test_without_validation_images_a_tenth_of_the_training_images_serves_and_a_n
 
 
 def test_the_held_out_tenth_is_drawn_by_the_seed(sets):
-    first, again, other = (score_all(["react"], **sets, seed=seed)[0].scorer.state["clip"] for seed in (0, 0, 1))
-    assert first == again
-    assert first != other
+    first, again, other = (score_all(["react"], **sets, seed=seed)[0].id_scores for seed in (0, 0, 1))
+    np.testing.assert_array_equal(first, again)
+    assert not np.array_equal(first, other)
 
 
 def test_a_scorer_that_does_not_apply_stops_nothing(sets):
@@ -148,6 +150,50 @@ def test_a_scorer_already_fitted_is_used_as_it_is(sets):
     row = evaluate([own], **sets)[0]
     assert row.n_fit == 20
     assert evaluate([own], sets["id_test"], sets["ood"])[0] == row
+
+
+def test_what_the_scorers_learnt_is_let_go(sets, monkeypatch):
+    """The banks of several models and their baselines would not fit in memory together."""
+    banks = []
+    learn = Knn._fit
+    monkeypatch.setattr(
+        Knn, "_fit", lambda *given: banks.append(learn(*given)["bank"]) or {"bank": banks[-1], "k": torch.tensor(5)}
+    )
+    gone = []
+    scored = score_all(["knn", "mls"], **sets)
+    weakref.finalize(banks.pop(), gone.append, True)
+    assert gone == [True]
+    assert (scored[0].name, scored[0].spec, scored[0].settings["k"]) == ("knn", "knn", 5)
+    assert (scored[0].fits_on, scored[0].fitted_on) == ("train", 200)
+
+
+def test_a_fitted_scorer_of_the_callers_keeps_its_tensors_where_they_are(sets, monkeypatch):
+    """Scoring stores what was learnt anew on the outputs' device; here as another tensor, which shows it on any machine."""
+    own = make_scorer("knn", k=3).fit(sets["fit"])
+    before = dict(own.state)
+
+    def moved(scorer, name, like):
+        scorer.state[name] = scorer.state[name].clone()
+        return scorer.state[name]
+
+    monkeypatch.setattr(Scorer, "learnt", moved)
+    score_all([own], **sets)
+    assert own.state.keys() == before.keys()
+    assert all(own.state[name] is tensor for name, tensor in before.items())
+
+
+@pytest.mark.parametrize(("groups", "name"), [(GROUPS, "mean"), (dict.fromkeys("abc", "near"), "near mean"), (None, "far mean")])
+def test_the_best_scorer_is_that_of_the_most_general_mean(sets, groups, name):
+    rows = evaluate(["msp", "knn", "ash-b", "mds"], sets["id_test"], sets["ood"], groups=groups)
+    top = best(rows)
+    values = {row.scorer: row.auroc.value for row in rows if row.ood_set == name and row.auroc is not None}
+    assert set(values) == {"msp", "ash-b"}, "the others learn, and there is nothing to learn from"
+    assert (most_general_mean(rows), top.ood_set, top.auroc.value) == (name, name, max(values.values()))
+
+
+def test_nothing_scored_has_no_best(sets):
+    rows = evaluate(["knn"], sets["id_test"], sets["ood"])
+    assert (best(rows), most_general_mean(rows)) == (None, "far mean")
 
 
 def test_scored_holds_the_scores_in_the_order_of_the_images(sets):

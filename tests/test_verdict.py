@@ -6,7 +6,6 @@ import pytest
 from oodkit.delong import Comparison
 from oodkit.evaluation import Scored, results
 from oodkit.metrics import Estimate
-from oodkit.scorers import make_scorer
 from oodkit.verdict import Against, Verdict, give_verdict, knn_lead
 
 RNG = np.random.default_rng(0)
@@ -17,11 +16,11 @@ SMOOTHED = ("label smoothing 0.1",)
 def scores(name: str, distance: float, seed: int = 0) -> Scored:
     """200 ID and 200 OOD scores, normal, whose means lie ``distance`` apart."""
     rng = np.random.default_rng(seed)
-    return Scored(make_scorer(name), rng.normal(distance, 1, 200), {"far": rng.normal(0, 1, 200)}, 200, {"far": 200})
+    return Scored(name, name, {}, None, 0, rng.normal(distance, 1, 200), {"far": rng.normal(0, 1, 200)}, 200, {"far": 200})
 
 
 def unscored(name: str) -> Scored:
-    return Scored(make_scorer(name), np.empty(0), {}, 200, {"far": 200}, reason="needs training images")
+    return Scored(name, name, {}, None, 0, np.empty(0), {}, 200, {"far": 200}, reason="needs training images")
 
 
 def judge(mls: Scored, knn: Scored, accuracy: Estimate = GOOD, **facts) -> Verdict:

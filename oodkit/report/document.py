@@ -10,11 +10,10 @@ from typing import Any
 import numpy as np
 
 from oodkit.diagnosis import Diagnosis
-from oodkit.evaluation import Scored
+from oodkit.evaluation import Scored, best, most_general_mean
 
 SCHEMA = 1
 BINS = 48
-SUMMARIES = ("near mean", "far mean", "mean")
 
 Document = dict[str, Any]
 
@@ -46,31 +45,6 @@ def make_document(
     }
 
 
-def best_result(model: Mapping[str, Any]) -> Mapping[str, Any] | None:
-    """The row of the scorer with the highest mean AUROC; over near and far where both exist."""
-    rows = [row for row in model["results"] if row["ood_set"] == summary_name(model) and row["auroc"]]
-    return max(rows, key=lambda row: float(row["auroc"]["value"]), default=None)
-
-
-def summary_result(model: Mapping[str, Any], scorer: str) -> Mapping[str, Any] | None:
-    """One scorer's row for the most general mean."""
-    rows = (row for row in model["results"] if (row["scorer"], row["ood_set"]) == (scorer, summary_name(model)))
-    return next(rows, None)
-
-
-def useful_summaries(results: Sequence[Mapping[str, Any]]) -> list[str]:
-    """The means worth a column: those over more than one set."""
-    groups = {row["ood_set"]: row["group"] for row in results}
-    sizes = {f"{group} mean": list(groups.values()).count(group) for group in groups.values()}
-    return [name for name in SUMMARIES if name in groups and (name == "mean" or sizes[name] > 1)]
-
-
-def summary_name(model: Mapping[str, Any]) -> str:
-    """The most general mean that the rows hold: ``mean``, ``far mean`` or ``near mean``."""
-    names = {row["ood_set"] for row in model["results"]}
-    return next((name for name in reversed(SUMMARIES) if name in names), "mean")
-
-
 def plain(value: Any) -> Any:
     """Dataclasses and named tuples as mappings, all the way down, so that JSON names every number."""
     if is_dataclass(value) and not isinstance(value, type):
@@ -83,7 +57,7 @@ def plain(value: Any) -> Any:
 
 
 def _model(diagnosis: Diagnosis, facts: Mapping[str, Any], advice_base: str) -> dict[str, Any]:
-    verdict = plain(diagnosis.verdict)
+    verdict, top = plain(diagnosis.verdict), best(diagnosis.rows)
     verdict["advice"] = [
         {
             "text": one.text,
@@ -99,6 +73,8 @@ def _model(diagnosis: Diagnosis, facts: Mapping[str, Any], advice_base: str) -> 
         "baseline": diagnosis.baseline,
         "shifts": plain(diagnosis.shifts),
         "results": plain(diagnosis.rows),
+        "summary": most_general_mean(diagnosis.rows),
+        "best": None if top is None else top.scorer,
         "verdict": verdict,
         "densities": _densities(next(one for one in diagnosis.scored if one.name == "mls")),
     }

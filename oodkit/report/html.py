@@ -6,7 +6,9 @@ from pathlib import Path
 from typing import Any
 
 from oodkit.atomic import write_atomically
-from oodkit.report.document import SUMMARIES, Document, best_result, summary_name, summary_result, useful_summaries
+from oodkit.evaluation import MEANS
+from oodkit.report.document import Document
+from oodkit.report.remarks import printable, remarks, set_remarks, summary_result, useful_means
 
 COLOURS = ("#1b6ca8", "#d1495b", "#edae49", "#66a182", "#7a5195", "#00798c", "#8d6a9f", "#bc5090")
 
@@ -22,7 +24,9 @@ def render_html(document: Document) -> str:
     from jinja2 import Environment, PackageLoader
     from markupsafe import Markup
 
-    environment = Environment(loader=PackageLoader("oodkit.report"), autoescape=True, trim_blocks=True, lstrip_blocks=True)
+    environment = Environment(
+        loader=PackageLoader("oodkit.report"), autoescape=True, trim_blocks=True, lstrip_blocks=True, finalize=_finished
+    )
     environment.filters["percent"] = _percent
     environment.filters["interval"] = _interval
     environment.filters["shade"] = _shade
@@ -30,16 +34,17 @@ def render_html(document: Document) -> str:
     models = [
         {
             **model,
-            "best": best_result(model),
-            "summary": summary_name(model),
+            "top": summary_result(model, model["best"]),
             "mls": summary_result(model, "mls"),
             "columns": _columns(model["results"]),
             "table": _by_scorer(model["results"]),
-            "density": Markup(density_svg(model)),  # noqa: S704 (made by matplotlib from numbers; set names are escaped by it)
+            "remarks": remarks(model),
+            "density": Markup(density_svg(model)),  # noqa: S704 (made by matplotlib from numbers; it escapes the set names)
         }
         for model in document["models"]
     ]
-    return environment.get_template("report.html.j2").render(document=document, models=models)
+    sets = [{**one, "remarks": set_remarks(one)} for one in document["sets"]]
+    return environment.get_template("report.html.j2").render(document=document, models=models, sets=sets)
 
 
 def density_svg(model: Mapping[str, Any]) -> str:
@@ -70,7 +75,13 @@ def density_svg(model: Mapping[str, Any]) -> str:
     return svg[svg.index("<svg") :]
 
 
+def _finished(value: object) -> object:
+    """What a template's expression becomes, before it is escaped; markup of our own is left as it is."""
+    return printable(value) if type(value) is str else value
+
+
 def _label(name: str) -> str:
+    name = printable(name)
     return name if len(name) <= 32 else f"{name[:31]}…"
 
 
@@ -80,9 +91,9 @@ def _colours(count: int) -> list[str]:
 
 def _columns(results: Sequence[Mapping[str, Any]]) -> list[tuple[str, str]]:
     """Set and group, near before far, each with its mean where that is over several sets."""
-    shown = useful_summaries(results)
+    shown = useful_means(results)
     columns = dict.fromkeys((row["ood_set"], row["group"]) for row in results)
-    return [(name, group) for name, group in columns if name not in SUMMARIES or name in shown]
+    return [(name, group) for name, group in columns if name not in MEANS or name in shown]
 
 
 def _by_scorer(results: Sequence[Mapping[str, Any]]) -> dict[str, dict[str, Mapping[str, Any]]]:

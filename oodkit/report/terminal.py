@@ -8,7 +8,9 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from oodkit.report.document import SUMMARIES, Document, best_result, summary_name, summary_result, useful_summaries
+from oodkit.evaluation import MEANS
+from oodkit.report.document import Document
+from oodkit.report.remarks import printable, remarks, set_remarks, summary_result, useful_means
 
 
 def print_document(document: Document) -> None:
@@ -26,10 +28,8 @@ def _print_sets(console: Console, sets: Iterable[Mapping[str, Any]]) -> None:
         skipped = f", {one['skipped']} unreadable and skipped" if one["skipped"] else ""
         name = "" if one["name"] == one["role"] else f"{one['name']}, "
         _say(console, f"{one['role']:>5}  {name}{one['read']} images of {one['spec']}{skipped}")
-        for file in one["skipped_files"][:10]:
-            _say(console, f"         skipped {file['name']}: {file['reason']}", "yellow")
-        for note in one["notes"]:
-            _say(console, f"         note: {note}", "yellow")
+        for line in set_remarks(one):
+            _say(console, f"         {line}", "yellow")
 
 
 def _print_model(console: Console, model: Mapping[str, Any]) -> None:
@@ -46,7 +46,8 @@ def _print_model(console: Console, model: Mapping[str, Any]) -> None:
     if model["shifts"]:
         console.print(_shift_table(model))
     console.print(_scorer_table(model))
-    for line in _remarks(model):
+    marked = [f"* highest {model['summary']} AUROC"] if model["best"] else []
+    for line in marked + remarks(model):
         _say(console, line, "dim")
     _print_verdict(console, model["verdict"])
 
@@ -67,7 +68,8 @@ def _max_logit_table(model: Mapping[str, Any]) -> Table:
     table = _table("Maximal logit", "set", "group", "images", "mean", "std", "gap to ID")
     for row in model["max_logits"]:
         group = "" if row["group"] == "id" else row["group"]
-        table.add_row(row["image_set"], group, str(row["n"]), f"{row['mean']:.3f}", f"{row['std']:.3f}", _number(row["gap"], 2))
+        numbers = [str(row["n"]), f"{row['mean']:.3f}", f"{row['std']:.3f}", _number(row["gap"], 2)]
+        _add_row(table, row["image_set"], group, *numbers)
     return table
 
 
@@ -77,34 +79,21 @@ def _shift_table(model: Mapping[str, Any]) -> Table:
     for row in model["shifts"]:
         numbers = [_number(row[name], 3) for name in ("r_id", "r_ood", "ratio")]
         numbers += [f"{row['p_baseline']:.3f}", f"{row['p_model']:.3f}", _number(row["delta_p"], 3)]
-        table.add_row(row["ood_set"], *numbers)
+        _add_row(table, row["ood_set"], *numbers)
     return table
 
 
 def _scorer_table(model: Mapping[str, Any]) -> Table:
     results = model["results"]
-    sets = list(dict.fromkeys(row["ood_set"] for row in results if row["ood_set"] not in SUMMARIES))
-    columns = sets + useful_summaries(results)
-    best = best_result(model)
+    sets = list(dict.fromkeys(row["ood_set"] for row in results if row["ood_set"] not in MEANS))
+    columns = sets + useful_means(results)
     table = _table("AUROC / FPR@95 in percent (OOD is the positive class)", "scorer", *columns)
     for scorer in dict.fromkeys(row["scorer"] for row in results):
         cells = {row["ood_set"]: _cell(row) for row in results if row["scorer"] == scorer}
-        marked = best is not None and best["scorer"] == scorer
+        marked = scorer == model["best"]
         label = f"{scorer} *" if marked else scorer
-        table.add_row(label, *(cells.get(column, "–") for column in columns), style="bold green" if marked else None)
+        _add_row(table, label, *(cells.get(column, "–") for column in columns), style="bold green" if marked else None)
     return table
-
-
-def _remarks(model: Mapping[str, Any]) -> list[str]:
-    best = best_result(model)
-    lines = [f"* highest {summary_name(model)} AUROC"] if best else []
-    reasons: dict[str, list[str]] = {}
-    for scorer, reason in dict.fromkeys((row["scorer"], row["reason"]) for row in model["results"] if row["reason"]):
-        reasons.setdefault(reason.removeprefix(f"{scorer} "), []).append(scorer)
-    lines += [f"{', '.join(scorers)}: not scored, {reason}" for reason, scorers in reasons.items()]
-    noted = dict.fromkeys((row["scorer"], row["note"]) for row in model["results"] if row["note"])
-    lines += [f"{scorer}: {note}" for scorer, note in noted]
-    return lines + list(model["facts"]["notes"])
 
 
 def _comparison(models: Iterable[Mapping[str, Any]]) -> Table:
@@ -119,8 +108,9 @@ def _comparison(models: Iterable[Mapping[str, Any]]) -> Table:
         "verdict",
     )
     for model in models:
-        mls, best = summary_result(model, "mls"), best_result(model)
-        table.add_row(
+        mls, best = summary_result(model, "mls"), summary_result(model, model["best"])
+        _add_row(
+            table,
             model["name"],
             _percent(model["accuracy"]["value"]),
             _estimate(mls["auroc"] if mls else None),
@@ -133,16 +123,25 @@ def _comparison(models: Iterable[Mapping[str, Any]]) -> Table:
 
 
 def _say(console: Console, line: str, style: str = "") -> None:
-    """One line, which a terminal may wrap and nothing else does; brackets in it are no markup."""
-    console.print(Text(line, style), soft_wrap=True)
+    """One line, which a terminal may wrap and nothing else does."""
+    console.print(_literal(line, style), soft_wrap=True)
+
+
+def _literal(text: str, style: str = "") -> Text:
+    """The text as it is: brackets in it are no markup, and escape codes are spelled, not obeyed."""
+    return Text(printable(text), style)
 
 
 def _table(title: str, first: str, *columns: str) -> Table:
-    table = Table(title=title, title_justify="left", title_style="bold", box=None, pad_edge=False, padding=(0, 2, 0, 0))
-    table.add_column(first, no_wrap=True)
+    table = Table(title=_literal(title, "bold"), title_justify="left", box=None, pad_edge=False, padding=(0, 2, 0, 0))
+    table.add_column(_literal(first), no_wrap=True)
     for column in columns:
-        table.add_column(column, justify="right", no_wrap=True)
+        table.add_column(_literal(column), justify="right", no_wrap=True)
     return table
+
+
+def _add_row(table: Table, *cells: str, style: str | None = None) -> None:
+    table.add_row(*map(_literal, cells), style=style)
 
 
 def _cell(row: Mapping[str, Any]) -> str:

@@ -1,0 +1,48 @@
+"""What the terminal and the HTML report both read from a document, so that neither leaves out what the other tells."""
+
+import unicodedata
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from oodkit.evaluation import MEANS
+
+FILES_SHOWN = 10
+
+
+def summary_result(model: Mapping[str, Any], scorer: str | None) -> Mapping[str, Any] | None:
+    """One scorer's row for the mean that the models are compared by."""
+    rows = (row for row in model["results"] if (row["scorer"], row["ood_set"]) == (scorer, model["summary"]))
+    return next(rows, None)
+
+
+def useful_means(results: Sequence[Mapping[str, Any]]) -> list[str]:
+    """The means worth a column: those over more than one set."""
+    groups = {row["ood_set"]: row["group"] for row in results}
+    sizes = {f"{group} mean": list(groups.values()).count(group) for group in groups.values()}
+    return [name for name in MEANS if name in groups and (name == "mean" or sizes[name] > 1)]
+
+
+def remarks(model: Mapping[str, Any]) -> list[str]:
+    """Below the table of scorers: why some were not scored, what the figures of others rest on, and what else is to be said."""
+    reasons: dict[str, list[str]] = {}
+    for scorer, reason in dict.fromkeys((row["scorer"], row["reason"]) for row in model["results"] if row["reason"]):
+        reasons.setdefault(reason.removeprefix(f"{scorer} "), []).append(scorer)
+    noted = dict.fromkeys((row["scorer"], row["note"]) for row in model["results"] if row["note"])
+    lines = [f"{', '.join(scorers)}: not scored, {reason}" for reason, scorers in reasons.items()]
+    return [*lines, *(f"{scorer}: {note}" for scorer, note in noted), *model["facts"]["notes"]]
+
+
+def set_remarks(images: Mapping[str, Any]) -> list[str]:
+    """Below an image set: the first of the files that could not be read, and the set's notes."""
+    files = images["skipped_files"]
+    lines = [f"skipped {file['name']}: {file['reason']}" for file in files[:FILES_SHOWN]]
+    lines += [f"skipped {len(files) - FILES_SHOWN} more; the JSON names them"] if len(files) > FILES_SHOWN else []
+    return [*lines, *(f"note: {note}" for note in images["notes"])]
+
+
+def printable(text: str) -> str:
+    r"""The text on one line; what a terminal would obey, or no file can hold, is spelled as Python spells it: ``\x1b``.
+
+    File and set names come from outside: they can hold escape codes, line breaks and bytes that are no UTF-8.
+    """
+    return "".join(ascii(char)[1:-1] if unicodedata.category(char) in {"Cc", "Cs", "Zl", "Zp"} else char for char in text)

@@ -1,0 +1,88 @@
+"""Terminal and HTML: both tell all that is to be told, and neither obeys what a file or a set is named."""
+
+from html import unescape
+from html.parser import HTMLParser
+
+import pytest
+
+from oodkit.report.html import render_html, write_html
+from oodkit.report.remarks import printable, remarks, set_remarks
+from oodkit.report.terminal import print_document
+
+
+class Parsed(HTMLParser):
+    """The tags, the attributes' names, and the text of a page; comments are no text."""
+
+    def __init__(self, html: str) -> None:
+        super().__init__()
+        self.tags: set[str] = set()
+        self.attributes: set[str] = set()
+        self.text = ""
+        self.feed(html)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.add(tag)
+        self.attributes |= {name for name, _ in attrs}
+
+    def handle_data(self, data: str) -> None:
+        self.text += data
+
+
+@pytest.fixture
+def printed(document, capsys) -> str:
+    print_document(document)
+    return capsys.readouterr().out
+
+
+def test_both_tell_every_remark(document, printed):
+    """The caution on negative features, the held-out tenth, reasons, the facts' notes, the sets' notes and skipped files."""
+    told = remarks(document["models"][0]) + [line for one in document["sets"] for line in set_remarks(one)]
+    for part in ("never negative", "stratified 10%", "not scored, ", "no baseline: none is <known>", "note: classes are matched"):
+        assert any(part in line for line in told), part
+    text = Parsed(render_html(document)).text
+    for line in told:
+        assert printable(line) in printed
+        assert printable(line) in text
+
+
+def test_one_reason_of_several_scorers_is_told_once():
+    rows = [{"scorer": name, "reason": f"{name} learns from images", "note": None} for name in ("knn", "vim")]
+    assert remarks({"results": rows, "facts": {"notes": []}}) == ["knn, vim: not scored, learns from images"]
+
+
+def test_of_many_skipped_files_the_first_ten_are_named(document):
+    lines = set_remarks(document["sets"][1])
+    assert [line[:10] for line in lines[:10]] == [f"skipped {i:02}" for i in range(10)]
+    assert lines[10:] == ["skipped 2 more; the JSON names them"]
+
+
+def test_no_name_becomes_markup_in_the_report(document):
+    html = render_html(document)
+    page = Parsed(html)
+    assert not page.tags & {"script", "img", "br/"}
+    assert "onerror" not in page.attributes
+    assert "<script" not in html
+    assert "<img" not in html
+    assert "net<br>" not in html
+    assert "<script>alert('set')</script>[red]" in unescape(page.text)
+
+
+def test_no_name_is_obeyed_by_a_terminal(document, printed):
+    """Escape, C1 and carriage return would move the cursor or set the title; brackets would be rich's markup."""
+    assert not [char for char in printed if char != "\n" and not char.isprintable()]
+    assert r"<script>alert('set')</script>[red]\x1b[31m\x9b2J" in printed
+    assert r"skipped 00<img src=x onerror=alert(1)>\x1b]0;owned\x07\r\n[bold]\udcff.png: not an <image>\x1b[2J" in printed
+
+
+def test_a_report_with_a_name_that_is_no_utf_8_can_be_written(document, tmp_path):
+    write_html(document, tmp_path / "report.html")
+    html = (tmp_path / "report.html").read_text(encoding="utf-8")
+    assert r"[bold]\udcff.png" in html
+    assert not [char for char in html if char != "\n" and not char.isprintable()]
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"), [("žluť 漢 🙂 a\u00a0b", "žluť 漢 🙂 a\u00a0b"), ("a\tb\x7f\u2028", r"a\tb\x7f\u2028")]
+)
+def test_only_what_does_something_is_spelled(text, expected):
+    assert printable(text) == expected
