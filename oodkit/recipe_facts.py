@@ -32,27 +32,24 @@ class Recipe:
 
     @property
     def softeners(self) -> tuple[str, ...] | None:
-        """What of the recipe softens the labels, in words: () where nothing does, None where that is not known."""
+        """What of the recipe softens the labels, in words: () where nothing does, None where that is not known.
+
+        Softened labels shrink the maximal logit more on ID than on OOD images. Source: Xiong et al., Diagnosing Pretrained Models
+        for Out-of-distribution Detection, ICCV 2025.
+        """
         strengths = {"label smoothing": self.label_smoothing, "mixup": self.mixup, "cutmix": self.cutmix}
         used = {name: strength for name, strength in strengths.items() if strength not in {0, "unknown"}}
         if not used and "unknown" in strengths.values():
             return None
         return tuple(name if strength == "yes" else f"{name} {strength:g}" for name, strength in used.items())
 
-    @property
-    def weakens_logits(self) -> bool | None:
-        """Whether it uses label smoothing, mixup or cutmix, which shrink the maximal logit more on ID images; None = not known.
-
-        Source: Xiong et al., Diagnosing Pretrained Models for Out-of-distribution Detection, ICCV 2025.
-        """
-        return None if self.softeners is None else bool(self.softeners)
-
     def __str__(self) -> str:
+        loss = LOSSES.get(self.loss, self.loss)
         if self.softeners is None:
-            return "unknown" if self.loss == "unknown" else f"{LOSSES[self.loss]}, rest unknown ({self.status}: {self.evidence})"
+            return "unknown" if self.loss == "unknown" else f"{loss}, rest unknown ({self.status}: {self.evidence})"
         words = ", ".join(self.softeners) or "no label smoothing, mixup or cutmix"
         source = f" ({self.status}: {self.evidence})" if self.evidence else ""
-        return f"{LOSSES.get(self.loss, self.loss)}, {words}{source}"
+        return f"{loss}, {words}{source}"
 
 
 UNKNOWN = Recipe()

@@ -35,8 +35,8 @@ def test_pairs_exist_and_are_plain_where_their_recipe_is_known() -> None:
     pairs = {name: sibling_of(name) for name in NAMES if sibling_of(name)}
     for name, pair in pairs.items():
         assert pair in NAMES, name
-        assert recipe_of(name).weakens_logits is True
-        assert recipe_of(pair).weakens_logits is False
+        assert recipe_of(name).softeners
+        assert recipe_of(pair).softeners == ()
         assert sibling_of(pair) is None
 
 
@@ -53,7 +53,7 @@ def test_the_new_recipe_is_where_torchvision_says_it_is(name: str) -> None:
     """torchvision's own metadata link the 24 weights of the new recipe to issue 3995."""
     arch, _, tag = name.removeprefix("torchvision:").partition("/")
     link = torchvision.models.get_model_weights(arch)[tag].meta.get("recipe") or ""
-    assert not ("issues/3995" in link and recipe_of(name).weakens_logits is not True)
+    assert not ("issues/3995" in link and not recipe_of(name).softeners)
     assert ("issues/3995" in link) == name.endswith("_V2")
 
 
@@ -75,7 +75,6 @@ def test_the_new_recipe_is_where_torchvision_says_it_is(name: str) -> None:
 )
 def test_softeners_are_what_the_sources_state(name: str, softeners: tuple[str, ...] | None) -> None:
     assert recipe_of(name).softeners == softeners
-    assert recipe_of(name).weakens_logits is (None if softeners is None else bool(softeners))
 
 
 @pytest.mark.parametrize(
