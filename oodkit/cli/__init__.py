@@ -1,6 +1,5 @@
 """The command line: each command in a file of its own parses, calls the library and prints. The only package that knows typer."""
 
-import os
 import sys
 from typing import Annotated
 
@@ -37,21 +36,30 @@ def _print_version(wanted: bool) -> None:
         raise typer.Exit
 
 
+_show_traceback = False
+
+
 @app.callback()
 def _options(
     _version: Annotated[bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version.")] = False,
     debug: Annotated[bool, typer.Option("--debug", envvar="OODKIT_DEBUG", help="Show the traceback of an error.")] = False,
 ) -> None:
-    if debug:
-        os.environ["OODKIT_DEBUG"] = "1"
+    global _show_traceback  # noqa: PLW0603 (typer calls the commands, and main what comes of their errors)
+    _show_traceback = debug
 
 
 def main() -> None:
-    """Run the command line; an error of oodkit's own becomes one line on stderr and its exit code."""
+    """Run the command line. An error becomes one line on stderr and an exit code; with --debug it keeps its traceback."""
     try:
         app()
     except OodkitError as error:
-        if os.environ.get("OODKIT_DEBUG"):
+        if _show_traceback:
             raise
         typer.echo(f"error: {error}", err=True)
         sys.exit(error.exit_code)
+    except Exception as error:
+        if _show_traceback:
+            raise
+        text = " ".join(str(error).split())
+        typer.echo(f"error: unexpected {type(error).__name__}: {text}; oodkit --debug … shows where, please report it", err=True)
+        sys.exit(1)

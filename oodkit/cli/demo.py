@@ -26,14 +26,15 @@ def demo(
 
     In-distribution: eight of scikit-learn's ten digits. Near-OOD: the other two. Far-OOD: patches of its two photographs.
     """
-    from oodkit.cli.diagnosing import Loading, load_models, run, show
+    from oodkit.cli.diagnosing import run, show
     from oodkit.cli.inputs import Running, SetNames
+    from oodkit.cli.loading import Loading, load_subjects
     from oodkit.cli.runs import RUNS
     from oodkit.demo import MODELS
 
     folder = output or RUNS / "demo"
     plain, softened = MODELS
-    loaded = load_models([softened], plain, Loading())
+    subjects = load_subjects([softened], plain, Loading())
     running = Running(device=device, workers=workers, cache=cache, quiet=quiet)
-    document = run(loaded, SetNames(), running, scorers=[], preset="openood", seed=seed, loading=Loading())
+    document = run(subjects, SetNames(), running, scorers=[], preset="openood", seed=seed, loading=Loading())
     show(document, report=folder / "report.html", output=folder, as_json=json_, quiet=quiet)

@@ -1,7 +1,7 @@
 """``oodkit diagnose``: how well a classifier notices images from outside its classes, and why it doesn't."""
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeVar
 
 import typer
 
@@ -96,7 +96,13 @@ def diagnose(
         Path | None, typer.Option(help="Weights for a py: network.", show_default=False, rich_help_panel=MODEL)
     ] = None,
     input_size: Annotated[
-        int | None, typer.Option(min=1, help="Side of the square input, in pixels.", show_default=False, rich_help_panel=MODEL)
+        str | None,
+        typer.Option(
+            metavar="SIZE",
+            help="Side of the square input in pixels; or height,width; or channels,height,width.",
+            show_default=False,
+            rich_help_panel=MODEL,
+        ),
     ] = None,
     mean: Annotated[
         str | None, typer.Option(help="Channel means, e.g. 0.485,0.456,0.406.", show_default=False, rich_help_panel=MODEL)
@@ -147,30 +153,38 @@ def diagnose(
 
     oodkit diagnose resnet50.tv2_in1k --benchmark imagenet-1k --data-root /data/openood --report report.html
     """
-    from oodkit.cli.diagnosing import Loading, load_models, run, show
+    from oodkit.cli.diagnosing import run, show
     from oodkit.cli.inputs import Running, SetNames
+    from oodkit.cli.loading import Loading, load_subjects
 
-    loading = Loading(
-        arch, checkpoint, input_size, _floats("--mean", mean), _floats("--std", std), _keyed(model_arg or []), allow_pickle
-    )
+    size = _numbers("--input-size", input_size, int)
+    square = size * 2 if size is not None and len(size) == 1 else size
+    scaling = _numbers("--mean", mean, float), _numbers("--std", std, float)
+    loading = Loading(arch, checkpoint, square, *scaling, _keyed(model_arg or []), allow_pickle)
     running = Running(device, dtype.value, None if batch_size == "auto" else int(batch_size), workers, cache, quiet)
     named = named_pairs("--near", near or []), named_pairs("--far", far or [])
     names = SetNames(id_test, *named, fit, val, benchmark, data_root, limit)
-    loaded = load_models(models, baseline, loading)
-    document = run(loaded, names, running, scorers=scorer or [], preset=preset.value, seed=seed, loading=loading)
+    subjects = load_subjects(models, baseline, loading)
+    document = run(
+        subjects, names, running, scorers=scorer or [], preset=preset.value, seed=seed, loading=loading, baseline=baseline
+    )
     show(document, report=report, output=output, as_json=json_, quiet=quiet)
 
 
-def _floats(option: str, text: str | None) -> tuple[float, ...] | None:
+Number = TypeVar("Number", int, float)
+
+
+def _numbers(option: str, text: str | None, kind: type[Number]) -> tuple[Number, ...] | None:
+    """One to three numbers separated by commas."""
     if text is None:
         return None
     try:
-        values = tuple(float(part) for part in text.split(","))
+        values = tuple(kind(part) for part in text.split(","))
     except ValueError:
         values = ()
-    if len(values) not in {1, 3}:
-        raise typer.BadParameter(f"{text!r} is neither one number nor three, separated by commas", param_hint=option)
-    return values if len(values) == 3 else values * 3
+    if not 1 <= len(values) <= 3:
+        raise typer.BadParameter(f"{text!r} is not one to three numbers separated by commas", param_hint=option)
+    return values
 
 
 def _keyed(texts: list[str]) -> dict[str, Any]:

@@ -9,9 +9,10 @@ from oodkit.benchmarks import BENCHMARKS, benchmark_for, open_benchmark_set
 from oodkit.classifier import Classifier
 from oodkit.cli.progress import progress_bar
 from oodkit.errors import ImageSetError, UsageError
-from oodkit.extraction import Dtype, extract
+from oodkit.extraction import Dtype, extract, resolve_device
 from oodkit.images import open_images
 from oodkit.images.base import ImageSet
+from oodkit.images.classes import align_labels
 from oodkit.outputs import Outputs
 
 NO_SET = "none"
@@ -44,6 +45,27 @@ class Sets:
         roles = {"id": self.id_test, "fit": self.fit, "val": self.val}
         return {role: images for role, images in roles.items() if images is not None} | dict(self.ood)
 
+    def check_labels(self, model: Classifier) -> None:
+        """Raise ImageSetError where an ID set's labels do not fit the model; before a forward pass is made.
+
+        Images to learn from may have no labels at all: some scorers need none.
+        """
+        for role, images in self.named().items():
+            if role not in self.ood and (role == "id" or images.class_names or (images.labels >= 0).any()):
+                _require_known_classes(images, model)
+
+    def ood_notes(self, name: str, model: Classifier) -> list[str]:
+        """A caution where an OOD set holds classes that the model knows: those images are not OOD."""
+        images = self.ood[name]
+        if images.class_names is None:
+            return []
+        labels, _ = align_labels(images, model.class_names, model.class_ids, num_classes=0)
+        known = int((labels >= 0).sum())
+        if not known:
+            return []
+        which = images.class_names[int(images.labels[int((labels >= 0).argmax())])]
+        return [f"{known} of {len(images)} images are of classes that {model.name} knows, such as {which!r}: they are not OOD"]
+
 
 @dataclass(frozen=True)
 class Extracted:
@@ -53,6 +75,11 @@ class Extracted:
     ood: Mapping[str, Outputs] = field(default_factory=dict)
     fit: Outputs | None = None
     val: Outputs | None = None
+
+    def named(self) -> dict[str, Outputs]:
+        """Every set's outputs, by the names of ``Sets.named``."""
+        roles = {"id": self.id_test, "fit": self.fit, "val": self.val}
+        return {role: outputs for role, outputs in roles.items() if outputs is not None} | dict(self.ood)
 
 
 @dataclass(frozen=True)
@@ -139,11 +166,12 @@ def _open_benchmark(names: SetNames, num_classes: int) -> Sets:
 
 
 def extract_sets(model: Classifier, sets: Sets, running: Running) -> Extracted:
-    """The model's outputs on every set of the run. Raises ImageSetError where the ID labels do not fit the model."""
+    """The model's outputs on every set of the run; where that is a GPU, they go through the scorers on it too."""
+    device = resolve_device(running.device)
 
     def outputs_of(name: str, images: ImageSet) -> Outputs:
         with progress_bar(f"{model.name} on {name}", quiet=running.quiet) as progress:
-            return extract(
+            outputs = extract(
                 model,
                 images,
                 device=running.device,
@@ -151,22 +179,20 @@ def extract_sets(model: Classifier, sets: Sets, running: Running) -> Extracted:
                 batch_size=running.batch_size,
                 workers=running.workers,
                 cache=running.cache,
+                labelled=name not in sets.ood,
                 progress=progress,
             )
+        return outputs.to(device) if device.type == "cuda" else outputs
 
-    return Extracted(
-        id_test=_labelled(outputs_of("id", sets.id_test), model, sets.id_test),
-        ood={name: outputs_of(name, images) for name, images in sets.ood.items()},
-        fit=None if sets.fit is None else _labelled(outputs_of("fit", sets.fit), model, sets.fit),
-        val=None if sets.val is None else _labelled(outputs_of("val", sets.val), model, sets.val),
-    )
+    found = {name: outputs_of(name, images) for name, images in sets.named().items()}
+    return Extracted(found["id"], {name: found[name] for name in sets.ood}, found.get("fit"), found.get("val"))
 
 
-def _labelled(outputs: Outputs, model: Classifier, images: ImageSet) -> Outputs:
-    unknown = int((outputs.labels < 0).sum())
+def _require_known_classes(images: ImageSet, model: Classifier) -> None:
+    labels, _ = align_labels(images, model.class_names, model.class_ids, model.num_classes)
+    unknown = int((labels < 0).sum())
     if not unknown:
-        return outputs
-    total, known = len(outputs), model.num_classes
-    what = f"{unknown} of {total} images of {images.spec} belong to none of the {known} classes of {model.name}"
-    names = f" (its classes begin {', '.join((images.class_names or ())[:3])})" if images.class_names else " (it has no labels)"
+        return
+    what = f"{unknown} of {len(images)} images of {images.spec} belong to none of the {model.num_classes} classes of {model.name}"
+    names = f" (its classes begin {', '.join(images.class_names[:3])})" if images.class_names else " (they have no labels)"
     raise ImageSetError(f"{what}{names}; name the class folders as the model names its classes, or by WordNet id for ImageNet")

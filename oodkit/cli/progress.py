@@ -30,3 +30,15 @@ def progress_bar(title: str, *, quiet: bool) -> Iterator[Callable[[int, int], No
             bar.update(task, completed=done, total=total, rate=f"{speed:.0f} images/s" if speed else "")
 
         yield show
+
+
+@contextmanager
+def status_line(title: str, *, quiet: bool) -> Iterator[Callable[[str], None] | None]:
+    """One line that says what is being done; None where stderr is no terminal or nothing should be shown."""
+    if quiet or not sys.stderr.isatty():
+        yield None
+        return
+    from rich.console import Console
+
+    with Console(stderr=True).status(title) as status:
+        yield lambda step: status.update(f"{title}: {step}")

@@ -178,3 +178,108 @@ def test_debug_shows_the_traceback(run, monkeypatch):
     monkeypatch.setattr(sys, "argv", ["oodkit", "--debug", "diagnose", V1, "--id", "demo:nothing", "--far", "x=demo:digits"])
     with pytest.raises(ImageSetError):
         main()
+
+
+def test_an_own_checkpoint_against_a_named_baseline(run, demo_sets):
+    """--arch is for the file alone; the shipped baseline needs none and would refuse it."""
+    from oodkit import demo
+
+    own = f"{demo.__path__[0]}/digits-v2.safetensors"
+    ran = run("diagnose", own, "--arch", "test_resnet", "--baseline", V1, *demo_sets, "--json")
+    assert ran.code == 0, ran.err
+    assert json.loads(ran.out)["models"][0]["baseline"] == V1
+
+
+def test_an_ood_set_may_have_labels_of_its_own(run, tmp_path):
+    import numpy as np
+
+    np.savez(tmp_path / "ood.npz", images=np.zeros((5, 32, 32, 3), np.uint8), labels=np.arange(5) + 90)
+    ran = run("diagnose", V1, "--id", "demo:digits", "--far", "x=ood.npz", "--limit", "40", "--workers", "0")
+    assert ran.code == 0, ran.err
+
+
+def test_labels_are_checked_before_any_forward_pass(run, tmp_path, monkeypatch):
+    monkeypatch.setattr(sys.modules["oodkit.extraction"], "features_and_logits", lambda *_: pytest.fail("a forward pass was made"))
+    (tmp_path / "flat").mkdir()
+    Image.new("RGB", (8, 8)).save(tmp_path / "flat" / "a.png")
+    ran = run("diagnose", V1, "--id", str(tmp_path / "flat"), "--far", "x=demo:photo-patches", "--workers", "0")
+    assert ran.code == 3
+    assert "1 of 1 images" in ran.err
+    assert "they have no labels" in ran.err
+
+
+def test_images_to_learn_from_need_no_labels(run, tmp_path):
+    (tmp_path / "flat").mkdir()
+    for i in range(6):
+        Image.new("RGB", (8, 8), (40 * i, 0, 0)).save(tmp_path / "flat" / f"{i}.png")
+    sets = (
+        "--id",
+        "demo:digits",
+        "--far",
+        "x=demo:photo-patches",
+        "--fit",
+        str(tmp_path / "flat"),
+        "--limit",
+        "40",
+        "--workers",
+        "0",
+    )
+    rows = json.loads(run("diagnose", V1, *sets, "--json").out)["models"][0]["results"]
+    reasons = {row["scorer"]: row["reason"] for row in rows}
+    assert reasons["knn"] is None
+    assert "label" in reasons["mds"]
+
+
+def test_the_advised_command_keeps_the_settings(run, demo_sets):
+    ran = run("diagnose", V1, *demo_sets, "--preset", "paper", "--seed", "3", "--scorer", "knn:k=7", "--json")
+    (model,) = json.loads(ran.out)["models"]
+    advised = next(advice["command"] for advice in model["verdict"]["advice"] if advice["command"])
+    assert "--preset paper" in advised
+    assert "--seed 3" in advised
+    assert "--device cpu" in advised
+
+
+def test_a_grey_network_takes_its_own_input_size(run, tmp_path):
+    (tmp_path / "grey.py").write_text(
+        "import torch\n\ndef net():\n    torch.manual_seed(0)\n"
+        "    return torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(8 * 6, 12), torch.nn.ReLU(), torch.nn.Linear(12, 8))\n"
+    )
+    sets = ("--id", "demo:digits", "--far", "x=demo:photo-patches", "--limit", "40", "--workers", "0")
+    ran = run("diagnose", "py:grey.py:net", "--input-size", "1,8,6", "--mean", "0.5", "--std", "0.5", *sets, "--json")
+    assert ran.code == 0, ran.err
+    assert json.loads(ran.out)["models"][0]["facts"]["preprocessing"]["input_size"] == [1, 8, 6]
+
+
+def test_a_shared_baseline_is_loaded_and_diagnosed_once(run, demo_sets, monkeypatch):
+    from oodkit import demo
+    from oodkit.cli import diagnosing, loading
+
+    loads, diagnoses = [], []
+    load, diagnose = loading.load_classifier, diagnosing.diagnose
+    monkeypatch.setattr(loading, "load_classifier", lambda name, **options: loads.append(name) or load(name, **options))
+    monkeypatch.setattr(
+        diagnosing, "diagnose", lambda name, *rest, **options: diagnoses.append(name) or diagnose(name, *rest, **options)
+    )
+    own = f"{demo.__path__[0]}/digits-v2.safetensors"
+    assert run("diagnose", V2, own, "--baseline", V1, *demo_sets, "--quiet").code == 0
+    assert sorted(loads) == sorted([V1, V2, own])
+    assert diagnoses == [V1, V2, own]
+
+
+def test_the_result_says_what_was_asked_for(run, demo_sets):
+    inputs = json.loads(run("diagnose", V2, *demo_sets, "--json").out)["inputs"]
+    assert inputs["models"] == [V2]
+    assert inputs["baselines"] == [V1]
+    assert inputs["sets"]["id_test"] == "demo:digits"
+    assert inputs["sets"]["near"] == {"unseen": "demo:digits-unseen"}
+    assert inputs["loading"]["arch"] is None
+
+
+def test_an_unexpected_error_is_one_line_too(run, monkeypatch):
+    import oodkit.cli.loading
+
+    monkeypatch.setattr(oodkit.cli.loading, "load_classifier", lambda *_, **__: 1 / 0)
+    ran = run("diagnose", V1)
+    assert ran.code == 1
+    assert ran.err.startswith("error: unexpected ZeroDivisionError: division by zero; oodkit --debug")
+    assert ran.err.count("\n") == 1

@@ -1,0 +1,78 @@
+"""From the names of models on a command line to networks and their baselines."""
+
+import shlex
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from oodkit.classifier import Classifier, load_classifier
+from oodkit.errors import InputError
+from oodkit.models.state import SUFFIXES
+from oodkit.recipe_facts import sibling_of
+
+
+@dataclass(frozen=True)
+class Loading:
+    """How checkpoints load; None = the checkpoint's own."""
+
+    arch: str | None = None
+    checkpoint: Path | None = None
+    input_size: tuple[int, ...] | None = None
+    mean: tuple[float, ...] | None = None
+    std: tuple[float, ...] | None = None
+    model_args: Mapping[str, Any] = field(default_factory=dict)
+    allow_pickle: bool = False
+
+    def flags(self) -> str:
+        """The same as command-line options."""
+        lists = {"--input-size": self.input_size, "--mean": self.mean, "--std": self.std}
+        pairs: list[tuple[str, object]] = [("--arch", self.arch), ("--checkpoint", self.checkpoint)]
+        pairs += [(option, ",".join(map(str, values))) for option, values in lists.items() if values]
+        pairs += [("--model-arg", f"{key}={value}") for key, value in self.model_args.items()]
+        words = [f"{option} {shlex.quote(str(value))}" for option, value in pairs if value is not None]
+        return " ".join(words + (["--allow-pickle"] if self.allow_pickle else []))
+
+
+@dataclass(frozen=True)
+class Subject:
+    """A model to diagnose, the baseline to hold it against, and what is to be said of the choice."""
+
+    model: Classifier
+    baseline: Classifier | None
+    notes: tuple[str, ...] = ()
+
+
+def load_subjects(names: Sequence[str], baseline: str, loading: Loading) -> list[Subject]:
+    """Load every model, and its baseline, before any work is done, each once.
+
+    baseline: a name, "auto" for the plain sibling where one is known, "none". The loading options are for the user's own
+    weights: where files or functions are among the names, for those alone.
+    """
+    asked = list(dict.fromkeys([*names, *([baseline] if baseline not in {"auto", "none"} else [])]))
+    own = [name for name in asked if _is_own(name)] or asked
+    loaded = {name: load_classifier(name, **(vars(loading) if name in own else {})) for name in asked}
+    subjects = []
+    for name in dict.fromkeys(names):
+        other, notes = _baseline_of(name, baseline, loaded)
+        subjects.append(Subject(loaded[name], other, notes))
+    return subjects
+
+
+def _baseline_of(name: str, choice: str, loaded: dict[str, Classifier]) -> tuple[Classifier | None, tuple[str, ...]]:
+    if choice == "none":
+        return None, ()
+    sibling = sibling_of(loaded[name].name) if choice == "auto" else choice
+    if sibling is None:
+        return None, ("no baseline: no plain sibling of this checkpoint is known; name one with --baseline MODEL",)
+    if sibling == name:
+        return None, ()
+    try:
+        loaded[sibling] = loaded.get(sibling) or load_classifier(sibling)
+    except InputError as error:
+        return None, (f"no baseline: the plain sibling {sibling} can't be had ({error})",)
+    return loaded[sibling], ()
+
+
+def _is_own(name: str) -> bool:
+    return name.startswith("py:") or Path(name).suffix.lower() in SUFFIXES
