@@ -1,6 +1,8 @@
 """Files that appear whole or not at all."""
 
 import os
+import secrets
+import time
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
@@ -9,17 +11,21 @@ from safetensors import SafetensorError
 
 from oodkit.errors import OodkitError
 
+DAY = 24 * 60 * 60  # seconds; no write takes that long
+
 
 def write_atomically(path: Path, write: Callable[[Path], object]) -> None:
     """Call ``write`` with a temporary name beside ``path`` and rename what it wrote to ``path``.
 
-    A reader never sees half a file, whatever happens to the process; two processes that write the same path each leave a whole
-    file. Raises OodkitError where the disk is full or the folder can't be written.
+    A reader never sees half a file, whatever happens to the process or the machine; where several processes or threads write the
+    same path, the last whole file stays. Raises OodkitError where the disk is full or the folder can't be written.
     """
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    temporary = path.with_name(f".{path.name}.{os.getpid()}-{secrets.token_hex(4)}.tmp")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         write(temporary)
+        with temporary.open("rb+") as file:  # without this a power failure can leave the name and not the contents
+            os.fsync(file.fileno())
         temporary.replace(path)
     except (OSError, SafetensorError) as error:
         reason = getattr(error, "strerror", None) or error
@@ -27,3 +33,11 @@ def write_atomically(path: Path, write: Callable[[Path], object]) -> None:
     finally:
         with suppress(OSError):  # where nothing could be written, there is nothing to remove either
             temporary.unlink()
+
+
+def remove_stale(folder: Path) -> None:
+    """Remove the temporary files in ``folder`` that killed processes left there more than a day ago."""
+    for path in folder.glob(".*.tmp"):
+        with suppress(OSError):  # another process may be tidying too
+            if time.time() - path.stat().st_mtime > DAY:
+                path.unlink()

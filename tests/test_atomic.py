@@ -1,8 +1,10 @@
+import os
+
 import pytest
 import torch
 from safetensors.torch import save_file
 
-from oodkit.atomic import write_atomically
+from oodkit.atomic import DAY, remove_stale, write_atomically
 from oodkit.errors import OodkitError
 
 
@@ -45,3 +47,39 @@ def test_tensors_that_cannot_be_written_say_the_same(tmp_path):
         write_atomically(
             tmp_path / "file.safetensors", lambda path: save_file({"a": torch.zeros(1)}, path.parent / "gone" / path.name)
         )
+
+
+def test_two_writers_in_one_process_do_not_share_a_temporary_file(tmp_path):
+    path = tmp_path / "file.txt"
+
+    def write(temporary):
+        temporary.write_text("outer")
+        write_atomically(path, lambda other: other.write_text("inner"))
+        assert path.read_text() == "inner"
+
+    write_atomically(path, write)
+    assert path.read_text() == "outer"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_the_contents_are_on_the_disk_before_the_name_is(tmp_path, monkeypatch):
+    path, synced = tmp_path / "file.txt", []
+
+    def fsync(descriptor):
+        assert not path.exists()
+        synced.append(os.fstat(descriptor).st_size)
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    write_atomically(path, lambda temporary: temporary.write_text("whole"))
+    assert synced == [5]
+
+
+def test_temporary_files_go_when_they_are_a_day_old_and_nothing_else_does(tmp_path):
+    now = (tmp_path / "clock").write_text("") or (tmp_path / "clock").stat().st_mtime
+    ages = {".a.txt.1-ff.tmp": 2 * DAY, ".b.txt.1-ff.tmp": DAY / 2, "c.tmp": 2 * DAY, ".hidden": 2 * DAY}
+    for name, age in ages.items():
+        (tmp_path / name).write_text("half")
+        os.utime(tmp_path / name, (now - age, now - age))
+    remove_stale(tmp_path)
+    assert {path.name for path in tmp_path.iterdir()} == {".b.txt.1-ff.tmp", "c.tmp", ".hidden", "clock"}
+    remove_stale(tmp_path / "nowhere")
