@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from oodkit.errors import OutputsError
+from oodkit.errors import OutputsError, UsageError
 from oodkit.head import Head
 
 CHUNK_ROWS = 4096  # 4096 × 2048 features in float64 are 64 MiB: large enough for the matrix product, small beside any machine
@@ -31,6 +31,7 @@ class Outputs:
     an image could not be read. Where no logits are given, ``head`` makes them whenever they are asked for.
 
     ``skipped`` are the images that could not be read, ``notes`` what else the extraction has to tell; subsets keep both.
+    Raises OutputsError where the tensors do not fit together.
 
     The rows may lie in several parts (the shards of a folder, memory-mapped): ``features``, ``logits`` and ``labels`` put them
     together in memory; ``chunks`` goes through them in bounded memory.
@@ -50,42 +51,54 @@ class Outputs:
             raise OutputsError(f"features must be (N, D), got {tuple(features.shape)}")
         rows = len(features)
         part = {"features": features, **(extras or {})}
-        part["labels"] = torch.full((rows,), -1) if labels is None else labels.long()
-        part["indices"] = torch.arange(rows) if indices is None else indices
+        part["labels"] = torch.full((rows,), -1) if labels is None else _checked_labels(labels)
+        part["indices"] = torch.arange(rows) if indices is None else indices.long().cpu()
+        if part["indices"].ndim != 1:
+            raise OutputsError(f"indices must be (N,), got {tuple(part['indices'].shape)}")
         if logits is not None:
             part["logits"] = logits
         elif head is None:
             raise OutputsError("outputs need logits (N, C) or the head that makes them, got neither")
         for name, tensor in part.items():
-            if len(tensor) != rows:
-                raise OutputsError(f"features have {rows} rows, {name} have {len(tensor)}")
+            if tensor.ndim == 0 or len(tensor) != rows:
+                raise OutputsError(f"features have {rows} rows, {name} have {len(tensor) if tensor.ndim else 'none'}")
+        if logits is not None and (logits.ndim != 2 or (head is not None and logits.shape[1] != head.num_classes)):
+            classes = "C" if head is None else f"{head.num_classes} classes of the head"
+            raise OutputsError(f"logits must be (N, {classes}), got {tuple(logits.shape)}")
         self._parts: list[Part] = [part]
         self.head = head
         self.device = torch.device("cpu")
         self.skipped: tuple[Skipped, ...] = ()
         self.notes: tuple[str, ...] = ()
-        self._check_head()
-
-    def _check_head(self) -> None:
-        if self.head is not None and self.head.num_features != self.num_features:
-            raise OutputsError(f"the head takes {self.head.num_features} features, the outputs have {self.num_features}")
+        if head is not None:
+            self._require_width(head)
 
     def _changed(self, parts: Sequence[Part] | None = None, **attributes: object) -> "Outputs":
         other = copy(self)
         other._parts = self._parts if parts is None else list(parts)
         vars(other).update(attributes)
-        other._check_head()
         return other
 
     @classmethod
     def join(cls, pieces: Sequence["Outputs"]) -> "Outputs":
-        """The rows of all pieces, one after the other, without copying any. The first piece's head is kept."""
+        """The rows of all pieces, one after the other, without copying any; what they skipped and noted, each once.
+
+        Raises OutputsError where there are none, or they differ in their columns, dtypes or heads.
+        """
         if not pieces:
             raise OutputsError("nothing to join: got no outputs")
-        return pieces[0]._changed([part for piece in pieces for part in piece._parts])
+        first = pieces[0]
+        for piece in pieces[1:]:
+            _require_same_columns(piece._parts[0], first._parts[0])
+            if not _same_head(piece.head, first.head):
+                raise OutputsError("can't join outputs of different heads; give them one head with with_head(head)")
+        skipped = dict.fromkeys(one for piece in pieces for one in piece.skipped)
+        notes = dict.fromkeys(note for piece in pieces for note in piece.notes)
+        parts = [part for piece in pieces for part in piece._parts]
+        return first._changed(parts, skipped=tuple(skipped), notes=tuple(notes))
 
     def __len__(self) -> int:
-        return sum(len(part["features"]) for part in self._parts)
+        return sum(self._sizes())
 
     @property
     def num_features(self) -> int:
@@ -125,55 +138,97 @@ class Outputs:
 
     def predictions(self) -> Tensor:
         """(N,) int64, the class of the largest logit."""
-        return torch.cat([chunk.logits.argmax(1).cpu() for chunk in self.chunks()])
+        return torch.cat([torch.empty(0, dtype=torch.int64), *(chunk.logits.argmax(1).cpu() for chunk in self.chunks())])
 
     def chunks(self, rows: int = CHUNK_ROWS) -> Iterator["Outputs"]:
-        """The same rows in order, at most ``rows`` at a time, features and logits in float32 or float64, on ``self.device``."""
-        for part in self._parts:
-            for start in range(0, len(part["features"]), rows):
-                piece = {name: tensor[start : start + rows].to(self.device) for name, tensor in part.items()}
-                piece = {name: tensor.float() if tensor.dtype in _HALF else tensor for name, tensor in piece.items()}
-                yield self._changed([piece])
+        """The same rows in order, ``rows`` at a time, features and logits in float32 or float64, on ``self.device``.
+
+        A column of a chunk is made when it is first asked for. Raises UsageError for less than one row at a time.
+        """
+        if rows < 1:
+            raise UsageError(f"a chunk has at least 1 row, got {rows}")
+        slices: list[tuple[Part, slice]] = []
+        room = rows
+        for part, size in zip(self._parts, self._sizes(), strict=True):
+            start = 0
+            while start < size:
+                stop = min(start + room, size)
+                slices.append((part, slice(start, stop)))
+                start, room = stop, room - (stop - start)
+                if room == 0:
+                    yield self._changed([_ChunkPart(slices, self.device)])
+                    slices, room = [], rows
+        if slices:
+            yield self._changed([_ChunkPart(slices, self.device)])
 
     def subset(self, rows: Tensor) -> "Outputs":
-        """The given rows: (K,) int64, in any order, or (N,) bool. They are copied to memory."""
-        rows = rows.nonzero().flatten() if rows.dtype == torch.bool else rows
-        return self._changed([{name: self._gather(name, rows) for name in self._parts[0]}])
+        """The given rows: (K,) integers from 0 to N − 1, in any order, or (N,) bool. They are copied to memory.
+
+        Raises OutputsError for other shapes and for rows that are not there.
+        """
+        rows = self._row_numbers(rows)
+        order = rows.argsort(stable=True)
+        ascending = rows[order]
+        sizes = self._sizes()
+        ends = torch.tensor(sizes).cumsum(0)
+        counts = torch.searchsorted(ascending, ends).diff(prepend=torch.zeros(1, dtype=torch.int64)).tolist()
+        starts = (ends - torch.tensor(sizes)).tolist()
+        split = zip(self._parts, starts, torch.split(ascending, counts), torch.split(order, counts), strict=True)
+        moves = [(part, numbers - start, places) for part, start, numbers, places in split if len(places)]
+        return self._changed([{name: self._gathered(name, len(rows), moves) for name in self._parts[0]}])
 
     def with_head(self, head: Head) -> "Outputs":
-        """The same images with the logits of another head; no forward pass."""
+        """The same images with the logits of another head; no forward pass. Raises OutputsError where it takes other features."""
+        self._require_width(head)
         parts = [{name: tensor for name, tensor in part.items() if name != "logits"} for part in self._parts]
         return self._changed(parts, head=head)
 
     def with_stored_logits(self) -> "Outputs":
         """The same rows with the head's logits made once and kept in memory, for whoever asks for them several times."""
-        return self._changed([{**part, "logits": self._logits(part)} for part in self._parts])
+        return self._changed([part if "logits" in part else {**part, "logits": self._logits(part)} for part in self._parts])
 
     def with_labels(self, labels: Tensor) -> "Outputs":
-        """The same images with other labels, (N,)."""
-        sizes = [len(part["features"]) for part in self._parts]
-        if len(labels) != sum(sizes):
-            raise OutputsError(f"the outputs have {sum(sizes)} rows, the labels {len(labels)}")
-        pieces = torch.split(labels.long(), sizes)
+        """The same images with other labels, (N,), −1 = none of the classes. Raises OutputsError where they don't fit."""
+        labels = _checked_labels(labels)
+        if len(labels) != len(self):
+            raise OutputsError(f"the outputs have {len(self)} rows, the labels {len(labels)}")
+        pieces = torch.split(labels, self._sizes())
         return self._changed([{**part, "labels": own} for part, own in zip(self._parts, pieces, strict=True)])
 
     def to(self, device: torch.device | str) -> "Outputs":
-        """The same outputs, whose chunks arrive on ``device``."""
+        """The same outputs, whose chunks arrive on ``device``. Raises UsageError for MPS, which has no float64."""
+        if torch.device(device).type == "mps":
+            raise UsageError("scorers compute in float64, which MPS lacks; use cpu here (the forward pass may run on mps)")
         head = None if self.head is None else self.head.to(device)
         return self._changed(head=head, device=torch.device(device))
 
     def _column(self, name: str) -> Tensor:
         return _joined([part[name] for part in self._parts]).to(self.device)
 
-    def _gather(self, name: str, rows: Tensor) -> Tensor:
+    def _sizes(self) -> list[int]:
+        return [len(part["labels"]) for part in self._parts]
+
+    def _require_width(self, head: Head) -> None:
+        if head.num_features != self.num_features:
+            raise OutputsError(f"the head takes {head.num_features} features, the outputs have {self.num_features}")
+
+    def _row_numbers(self, rows: Tensor) -> Tensor:
+        rows, count = rows.cpu(), len(self)
+        if rows.dtype == torch.bool and rows.shape == (count,):
+            return rows.nonzero().flatten()
+        if rows.ndim != 1 or rows.dtype not in _INTEGERS:
+            raise OutputsError(f"rows must be (K,) integers or ({count},) bool, got {tuple(rows.shape)} of {rows.dtype}")
+        if len(rows) and (rows.min() < 0 or rows.max() >= count):
+            raise OutputsError(f"there are {count} rows, numbered from 0, got numbers from {rows.min()} to {rows.max()}")
+        return rows.long()
+
+    def _gathered(self, name: str, count: int, moves: Sequence[tuple[Part, Tensor, Tensor]]) -> Tensor:
+        """(count, …), filled from each part: its rows, and the places where they go."""
         first = self._parts[0][name]
-        gathered = torch.empty((len(rows), *first.shape[1:]), dtype=first.dtype)
-        start = 0
-        for part in self._parts:
-            here = (rows >= start) & (rows < start + len(part[name]))
-            gathered[here] = part[name][rows[here] - start]
-            start += len(part[name])
-        return gathered
+        column = torch.empty((count, *first.shape[1:]), dtype=first.dtype)
+        for part, numbers, places in moves:
+            column[places] = part[name][numbers].cpu()
+        return column
 
     def _logits(self, part: Part) -> Tensor:
         if "logits" in part:
@@ -183,8 +238,60 @@ class Outputs:
         return self.head(features.float() if features.dtype in _HALF else features)
 
 
+class _ChunkPart(Mapping[str, Tensor]):
+    """Slices of parts as one. A column is joined, moved and widened when first asked for, then kept for the next scorer."""
+
+    def __init__(self, slices: Sequence[tuple[Part, slice]], device: torch.device) -> None:
+        self._slices, self._device = slices, device
+        self._columns: dict[str, Tensor] = {}
+
+    def __getitem__(self, name: str) -> Tensor:
+        if name not in self._columns:
+            column = _joined([part[name][rows] for part, rows in self._slices]).to(self._device)
+            self._columns[name] = column.float() if column.dtype in _HALF else column
+        return self._columns[name]
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._slices[0][0]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._slices[0][0])
+
+    def __len__(self) -> int:
+        return len(self._slices[0][0])
+
+
 _HALF = (torch.float16, torch.bfloat16)
+_INTEGERS = (torch.int64, torch.int32, torch.int16, torch.int8, torch.uint8)
 
 
 def _joined(tensors: Sequence[Tensor]) -> Tensor:
     return tensors[0] if len(tensors) == 1 else torch.cat(list(tensors))
+
+
+def _checked_labels(labels: Tensor) -> Tensor:
+    labels = labels.long().cpu()
+    if labels.ndim != 1:
+        raise OutputsError(f"labels must be (N,), got {tuple(labels.shape)}")
+    if len(labels) and (least := int(labels.min())) < -1:
+        raise OutputsError(f"labels must be classes from 0, or −1 for none of them, got {least}")
+    return labels
+
+
+def _require_same_columns(part: Part, first: Part) -> None:
+    for name in sorted({*part, *first}):
+        got, expected = (_described(name, one) for one in (part, first))
+        if got != expected:
+            raise OutputsError(f"can't join outputs: the first have {expected}, others {got}; extract them all alike")
+
+
+def _described(name: str, part: Part) -> str:
+    if name not in part:
+        return f"no {name}"
+    return f"{name} ({', '.join(['N', *map(str, part[name].shape[1:])])}) as {part[name].dtype}"
+
+
+def _same_head(one: Head | None, other: Head | None) -> bool:
+    if one is None or other is None or one is other:
+        return one is other
+    return all(torch.equal(a.cpu(), b.cpu()) for a, b in ((one.weight, other.weight), (one.bias, other.bias)))

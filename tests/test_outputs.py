@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from oodkit.errors import OutputsError
+from oodkit.errors import OutputsError, UsageError
 from oodkit.head import Head
 from oodkit.outputs import Outputs, Skipped
 
@@ -67,6 +67,37 @@ def test_another_head_makes_other_logits_of_the_same_images(joined):
         joined.with_head(Head(torch.eye(4), torch.zeros(4)))
 
 
+@pytest.mark.parametrize("rows", [3, 4, 100])
+def test_chunks_go_over_the_ends_of_parts(joined, rows):
+    """512 rows of a shard are too few for a matrix product: all chunks but the last are full."""
+    assert [len(chunk) for chunk in joined.chunks(rows)] == [rows] * (10 // rows) + ([10 % rows] if 10 % rows else [])
+
+
+def test_a_chunk_has_a_row_at_least(joined):
+    with pytest.raises(UsageError, match="a chunk has at least 1 row, got 0"):
+        next(joined.chunks(0))
+
+
+def test_no_rows_give_no_chunks_and_no_predictions(joined):
+    empty = joined.subset(torch.arange(0))
+    assert list(empty.chunks()) == []
+    assert empty.predictions().tolist() == []
+
+
+def test_a_chunk_makes_each_column_once_and_only_when_it_is_asked_for(monkeypatch):
+    """Ten scorers of features widen them once; scorers of logits alone never read them."""
+    parts = [Outputs(torch.ones(4, 3).half(), head=HEAD, logits=torch.zeros(4, 2)) for _ in range(2)]
+    (chunk,) = Outputs.join(parts).chunks()
+    widened, original = [], torch.Tensor.float
+    monkeypatch.setattr(torch.Tensor, "float", lambda tensor: widened.append(tensor.shape) or original(tensor))
+    ready = chunk.with_stored_logits()
+    assert sum(len(own.logits) for own in ready.chunks()) == 8
+    assert widened == []
+    for _ in range(10):
+        assert next(ready.chunks()).features.dtype == torch.float32
+    assert widened == [(8, 3)]
+
+
 def test_logits_can_be_made_once_and_kept(joined, monkeypatch):
     kept = joined.with_stored_logits()
     monkeypatch.setattr(Head, "__call__", lambda *_: pytest.fail("made again"))
@@ -77,6 +108,33 @@ def test_a_subset_takes_rows_in_any_order_or_by_a_mask(joined):
     assert joined.subset(torch.tensor([8, 0, 4, 8])).indices.tolist() == [8, 0, 4, 8]
     assert joined.subset(joined.labels == 1).indices.tolist() == [1, 3, 5, 7, 9]
     assert len(joined.subset(torch.empty(0, dtype=torch.int64))) == 0
+
+
+def test_a_subset_of_many_parts_is_what_indexing_gives():
+    generator = torch.Generator().manual_seed(0)
+    whole = Outputs.join([rows_of(7 * part, 7, extras={"odin": torch.arange(7)}) for part in range(50)])
+    rows = torch.randint(350, (1000,), generator=generator)
+    subset = whole.subset(rows)
+    for name in ("features", "labels", "indices", "logits"):
+        assert torch.equal(getattr(subset, name), getattr(whole, name)[rows])
+    assert torch.equal(subset.extra("odin"), whole.extra("odin")[rows])
+    assert subset.labels.dtype == torch.int64
+
+
+@pytest.mark.parametrize(
+    ("rows", "told"),
+    [
+        (torch.tensor([0, -1]), "there are 10 rows, numbered from 0, got numbers from -1 to 0"),
+        (torch.tensor([10]), "there are 10 rows, numbered from 0, got numbers from 10 to 10"),
+        (torch.ones(11, dtype=torch.bool), r"rows must be \(K,\) integers or \(10,\) bool, got \(11,\) of torch.bool"),
+        (torch.zeros(9, dtype=torch.bool), r"or \(10,\) bool, got \(9,\) of torch.bool"),
+        (torch.tensor([0.0]), r"rows must be \(K,\) integers .*, got \(1,\) of torch.float32"),
+        (torch.tensor([[0]]), r"got \(1, 1\) of torch.int64"),
+    ],
+)
+def test_rows_that_are_not_there_are_refused(joined, rows, told):
+    with pytest.raises(OutputsError, match=told):
+        joined.subset(rows)
 
 
 def test_other_labels_spread_over_the_parts(joined):
@@ -111,5 +169,73 @@ def test_what_does_not_fit_together_is_refused():
         Outputs(torch.ones(2, 3), torch.arange(3), head=HEAD)
     with pytest.raises(OutputsError, match="the head takes 3 features, the outputs have 5"):
         Outputs(torch.ones(2, 5), head=HEAD)
+    with pytest.raises(OutputsError, match=r"logits must be \(N, 2 classes of the head\), got \(2, 5\)"):
+        Outputs(torch.ones(2, 3), head=HEAD, logits=torch.ones(2, 5))
+    with pytest.raises(OutputsError, match=r"logits must be \(N, C\), got \(2,\)"):
+        Outputs(torch.ones(2, 3), logits=torch.ones(2))
+    with pytest.raises(OutputsError, match=r"indices must be \(N,\), got \(2, 1\)"):
+        Outputs(torch.ones(2, 3), head=HEAD, indices=torch.ones(2, 1))
+    with pytest.raises(OutputsError, match=r"labels must be \(N,\), got \(2, 1\)"):
+        Outputs(torch.ones(2, 3), torch.ones(2, 1), head=HEAD)
     with pytest.raises(OutputsError, match="nothing to join"):
         Outputs.join([])
+
+
+def test_labels_below_none_of_the_classes_are_refused(joined):
+    with pytest.raises(OutputsError, match="labels must be classes from 0, or −1 for none of them, got -2"):
+        Outputs(torch.ones(2, 3), torch.tensor([-2, 0]), head=HEAD)
+    with pytest.raises(OutputsError, match="got -100"):
+        joined.with_labels(torch.full((10,), -100))
+
+
+LOGITS = {"logits": torch.ones(2, 4)}
+OTHER_HEAD = Head(torch.ones(4, 3), torch.ones(4))
+
+
+@pytest.mark.parametrize(
+    ("first", "other", "told"),
+    [
+        (Outputs(torch.ones(2, 3), **LOGITS), Outputs(torch.ones(2, 5), **LOGITS), r"first have features \(N, 3\) .*\(N, 5\)"),
+        (Outputs(torch.ones(2, 3), **LOGITS), Outputs(torch.ones(2, 3).half(), **LOGITS), "float32, others .* torch.float16"),
+        (Outputs(torch.ones(2, 3), **LOGITS), Outputs(torch.ones(2, 3), logits=torch.ones(2, 6)), r"logits \(N, 4\) .*\(N, 6\)"),
+        (rows_of(0, 2), rows_of(0, 2, extras={"odin": torch.arange(2)}), r"no odin, others odin \(N\) as torch.int64"),
+        (rows_of(0, 2), rows_of(0, 2).with_head(Head(-HEAD.weight, HEAD.bias)), "can't join outputs of different heads"),
+        (
+            Outputs(torch.ones(2, 3), **LOGITS),
+            Outputs(torch.ones(2, 3), head=OTHER_HEAD, **LOGITS),
+            "heads",
+        ),
+    ],
+)
+def test_what_differs_is_not_joined(first, other, told):
+    for pair in ([first, other], [first, first, other]):
+        with pytest.raises(OutputsError, match=told):
+            Outputs.join(pair)
+
+
+def test_equal_heads_are_joined_and_each_thing_skipped_or_noted_is_told_once():
+    first, other = rows_of(0, 2), rows_of(2, 2).with_head(Head(HEAD.weight.clone(), HEAD.bias.clone()))
+    first.skipped, other.skipped = (Skipped(7, "x", "empty"),), (Skipped(7, "x", "empty"), Skipped(8, "y", "empty"))
+    first.notes, other.notes = ("a",), ("b", "a")
+    both = Outputs.join([first, other])
+    assert both.skipped == (Skipped(7, "x", "empty"), Skipped(8, "y", "empty"))
+    assert both.notes == ("a", "b")
+
+
+def test_mps_has_no_float64_and_is_refused(joined):
+    with pytest.raises(UsageError, match="scorers compute in float64, which MPS lacks; use cpu here"):
+        joined.to("mps")
+
+
+def test_labels_indices_and_rows_may_come_from_the_accelerator(joined):
+    if not torch.cuda.is_available():
+        pytest.skip("there is no CUDA device here")
+    order = torch.tensor([8, 0, 4], device="cuda")
+    outputs = Outputs(torch.ones(3, 3), order % 2, head=HEAD, indices=order)
+    assert {tensor.device.type for tensor in (outputs.labels, outputs.indices)} == {"cpu"}
+    assert joined.subset(order).indices.tolist() == [8, 0, 4]
+    assert joined.subset(joined.to("cuda").labels == 1).indices.tolist() == [1, 3, 5, 7, 9]
+    assert joined.with_labels(torch.arange(10, device="cuda")).labels.tolist() == list(range(10))
+    for chunk in joined.to("cuda").chunks(4):
+        assert chunk.features.device.type == chunk.logits.device.type == "cuda"
+        assert torch.equal(chunk.subset(order % 2).features.cpu(), chunk.features[order % 2].cpu())
