@@ -3,17 +3,18 @@
 import os
 import re
 import shutil
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from oodkit.errors import UsageError
-from oodkit.shards import Manifest, missing_shards, read_manifest
+from oodkit.errors import OodkitError, UsageError
+from oodkit.shards import Manifest, absent_shards, read_manifest
 
 
 @dataclass(frozen=True)
 class Entry:
-    """One model on one image set. bytes: its size on disk. missing: shards still to be made, 0 = complete."""
+    """One model on one image set. bytes: its size on disk. missing: shards that are not there, 0 = complete."""
 
     folder: Path
     manifest: Manifest | None
@@ -45,7 +46,7 @@ def cache_entries(root: Path | None = None) -> list[Entry]:
 def clear_cache(keys: list[str] | None = None, root: Path | None = None) -> list[Entry]:
     """Delete the entries whose key starts with one of ``keys``, or all; returns what was deleted.
 
-    Raises UsageError, before anything is deleted, where a key matches nothing.
+    Raises UsageError, before anything is deleted, where a key matches nothing; OodkitError where an entry can't be deleted.
     """
     entries = cache_entries(root)
     for key in keys or []:
@@ -53,11 +54,23 @@ def clear_cache(keys: list[str] | None = None, root: Path | None = None) -> list
             raise UsageError(f"no cache entry begins with {key!r}; `oodkit cache list` shows the keys")
     doomed = entries if keys is None else [entry for entry in entries if entry.key.startswith(tuple(keys))]
     for entry in doomed:
-        shutil.rmtree(entry.folder)
+        try:
+            shutil.rmtree(entry.folder)
+        except OSError as error:
+            remedy = "where a run is still writing there, let it end or stop it, then clear again"
+            raise OodkitError(f"can't delete all of {entry.folder}: {error.strerror or error}; {remedy}") from error
     return doomed
 
 
 def _entry(folder: Path) -> Entry:
     manifest = read_manifest(folder)
-    size = sum(file.stat().st_size for file in folder.iterdir() if file.is_file())
-    return Entry(folder, manifest, size, len(missing_shards(folder, manifest)) if manifest else 0)
+    return Entry(folder, manifest, _bytes_in(folder), len(absent_shards(folder, manifest)) if manifest else 0)
+
+
+def _bytes_in(folder: Path) -> int:
+    total = 0
+    with suppress(FileNotFoundError):  # somebody clears the entry at this moment
+        for file in folder.iterdir():
+            with suppress(FileNotFoundError):  # a running writer has renamed it since it was listed
+                total += file.stat().st_size
+    return total

@@ -1,9 +1,12 @@
 """The cache clears what it made and nothing else."""
 
+import errno
+from pathlib import Path
+
 import pytest
 
 from oodkit.cache import cache_entries, cache_root, clear_cache
-from oodkit.errors import UsageError
+from oodkit.errors import OodkitError, UsageError
 from oodkit.extraction import extract
 from oodkit.images import open_images
 
@@ -34,6 +37,39 @@ def test_an_unknown_key_deletes_nothing(filled):
     with pytest.raises(UsageError, match="no cache entry begins with 'zzz'; `oodkit cache list` shows the keys"):
         clear_cache([known, "zzz"], filled)
     assert len(cache_entries(filled)) == 2
+
+
+@pytest.mark.parametrize("seen", [0, 1])
+def test_a_file_that_goes_while_it_is_counted_counts_nothing(filled, monkeypatch, seen):
+    """A running writer renames its temporary file between the listing and the question for its size."""
+    before = [entry.bytes for entry in cache_entries(filled)]
+    going = cache_entries(filled)[0].folder / ".00009.safetensors.1-ff.tmp"
+    going.write_bytes(b"half")
+    looks, original = [], Path.stat
+
+    def stat(path, **rest):
+        if path == going:
+            looks.append(path)
+            if len(looks) > seen:
+                raise FileNotFoundError(errno.ENOENT, "No such file or directory", str(path))
+        return original(path, **rest)
+
+    monkeypatch.setattr(Path, "stat", stat)
+    assert [entry.bytes for entry in cache_entries(filled)] == [before[0] + 4 * seen, before[1]]
+
+
+def test_an_entry_that_a_run_writes_to_says_what_to_do(filled, monkeypatch):
+    def rmtree(folder):
+        raise OSError(errno.ENOTEMPTY, "Directory not empty", str(folder))
+
+    monkeypatch.setattr("shutil.rmtree", rmtree)
+    with pytest.raises(OodkitError, match=r"can't delete all of .*: Directory not empty; where a run is still writing"):
+        clear_cache(None, filled)
+
+
+def test_a_list_of_the_cache_does_not_read_the_contents(filled, monkeypatch):
+    monkeypatch.setattr("oodkit.shards._checksum", lambda _: pytest.fail("read"))
+    assert [entry.missing for entry in cache_entries(filled)] == [0, 0]
 
 
 def test_where_the_cache_lies(monkeypatch, tmp_path):

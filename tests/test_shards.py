@@ -1,14 +1,26 @@
 """Outputs on disk: whole shards only, memory-mapped, and one line where something is wrong."""
 
+import os
 from pathlib import Path
 
 import pytest
 import torch
+from safetensors.torch import save_file
 
 from oodkit.errors import OutputsError
 from oodkit.head import Head
 from oodkit.outputs import Skipped
-from oodkit.shards import HEAD_FILE, Manifest, missing_shards, open_outputs, read_manifest, read_shard, write_manifest, write_shard
+from oodkit.shards import (
+    HEAD_FILE,
+    Manifest,
+    absent_shards,
+    missing_shards,
+    open_outputs,
+    read_manifest,
+    read_shard,
+    write_manifest,
+    write_shard,
+)
 
 HEAD = Head(torch.eye(2, 3), torch.zeros(2))
 
@@ -58,7 +70,8 @@ def test_shards_open_as_one_with_gaps_where_images_were_skipped(folder):
 
 def test_shards_are_joined_without_being_read_into_memory(tmp_path):
     """The features of a shard of 64 MB are pages of its file."""
-    write_shard(tmp_path, 0, {"features": torch.ones(4096, 4096)}, [])
+    columns = {"logits": torch.ones(4096, 2), "labels": torch.zeros(4096).long(), "indices": torch.arange(4096)}
+    write_shard(tmp_path, 0, {"features": torch.ones(4096, 4096), **columns}, [])
     before = _anonymous_bytes()
     features = read_shard(tmp_path, 0)[0]["features"]
     assert float(features.sum()) == 4096**2
@@ -84,6 +97,55 @@ def test_what_is_missing_or_damaged_is_to_be_made_again(folder):
         read_shard(folder, 1)
     with pytest.raises(OutputsError, match="delete it and run again"):
         open_outputs(folder)
+
+
+@pytest.mark.parametrize("column", ["features", "logits", "labels", "indices"])
+def test_a_shard_without_one_of_its_columns_is_damaged(folder, column):
+    rest = tensors([0, 1, 2])
+    del rest[column]
+    write_shard(folder, 0, rest, [])
+    assert missing_shards(folder, read_manifest(folder)) == [0]
+    with pytest.raises(OutputsError, match=f"00000.safetensors: it has no {column}; delete it and run again"):
+        open_outputs(folder)
+
+
+def test_a_shard_whose_columns_have_different_rows_is_damaged(folder):
+    write_shard(folder, 0, {**tensors([0, 1, 2]), "labels": torch.zeros(2).long()}, [])
+    assert missing_shards(folder, read_manifest(folder)) == [0]
+    with pytest.raises(OutputsError, match="its columns have different numbers of rows; delete it"):
+        read_shard(folder, 0)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float16, torch.bfloat16])
+def test_one_changed_bit_is_noticed(folder, dtype):
+    columns = tensors([0, 1, 2])
+    write_shard(folder, 0, {**columns, "features": columns["features"].to(dtype)}, [])
+    assert missing_shards(folder, read_manifest(folder)) == []
+    path = folder / "00000.safetensors"
+    whole = path.read_bytes()
+    for place in (-1, -len(columns["indices"]) * 8 - 3):
+        damaged = bytearray(whole)
+        damaged[place] ^= 1
+        path.write_bytes(damaged)
+        assert missing_shards(folder, read_manifest(folder)) == [0]
+        assert absent_shards(folder, read_manifest(folder)) == []
+        with pytest.raises(OutputsError, match="its contents are not those that were written; delete it"):
+            read_shard(folder, 0, verify=True)
+
+
+def test_a_shard_without_a_checksum_is_made_again(folder):
+    save_file(tensors([0, 1, 2]), folder / "00000.safetensors", {"skipped": "[]"})
+    assert missing_shards(folder, read_manifest(folder)) == [0]
+
+
+def test_what_killed_runs_left_is_removed_after_a_day(folder):
+    old, new = folder / ".00000.safetensors.12-ab.tmp", folder / ".00001.safetensors.34-cd.tmp"
+    for path in (old, new):
+        path.write_bytes(b"half")
+    os.utime(old, (0, 0))
+    missing_shards(folder, read_manifest(folder))
+    assert not old.exists()
+    assert new.exists()
 
 
 def test_a_shard_without_a_readable_image_is_whole_and_a_set_of_them_is_an_error(tmp_path):
