@@ -5,7 +5,7 @@ import importlib
 import importlib.util
 import re
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from difflib import get_close_matches
 from pathlib import Path
@@ -28,12 +28,7 @@ def load_function(name: str, options: Options) -> Loaded:
     normalised by ``mean`` and ``std``, which are ImageNet's where nothing is said.
     """
     options.refuse(name, "arch")
-    module, function = _found(name)
-    with _importable(Path.cwd()):
-        made = _called(name, function, options)
-    net, own = made if isinstance(made, tuple) and len(made) == 2 else (made, None)
-    if not isinstance(net, nn.Module) or not (own is None or callable(own)):
-        raise InputError(f"{name} returned {_kind_of(made)}, expected a torch module, or a module and a transform")
+    net, own = _made(name, options.model_args)
     about = {"source": "python", "architecture": name.removeprefix("py:"), "weights": "as the function returned them"}
     if options.checkpoint is not None:
         state, _ = read_state(options.checkpoint, allow_pickle=options.allow_pickle)
@@ -42,8 +37,7 @@ def load_function(name: str, options: Options) -> Loaded:
     if own is not None:
         if (options.input_size, options.mean, options.std) != (None, None, None):
             raise UsageError(f"{name} returns a transform of its own: leave out --input-size, --mean and --std")
-        mine = OwnTransform(own, _source_hash(module))
-        return Loaded(name, net, mine, mine.size(), {"transform": repr(mine)}, about=about)
+        return Loaded(name, net, own, own.size(), {"transform": repr(own)}, about=about)
     if options.input_size is None:
         raise UsageError(f"{name} needs --input-size (such as 32): a network of your own does not say what images it takes")
     transform, preprocessing = timm_transform(_config(options))
@@ -53,10 +47,17 @@ def load_function(name: str, options: Options) -> Loaded:
 
 
 class OwnTransform:
-    """The user's transform, with a stable name: what it is, and a hash of the file that its function stands in."""
+    """The user's transform, with a stable name: what it is, and a hash of the file that its function stands in.
 
-    def __init__(self, transform: Transform, source: str) -> None:
-        self.transform, self.source = transform, source
+    origin: the model's name, with a file's whole path, and the function's arguments. Pickled it is these two: a worker process
+    that starts afresh has no module of the user's, and lambdas can't be pickled at all. It calls the function once more.
+    """
+
+    def __init__(self, transform: Transform, source: str, origin: tuple[str, Mapping[str, Any]]) -> None:
+        self.transform, self.source, self.origin = transform, source, origin
+
+    def __reduce__(self) -> tuple[Callable[..., Any], tuple[str, Mapping[str, Any]]]:
+        return _made_again, self.origin
 
     def __call__(self, image: Image.Image) -> Tensor:
         return self.transform(image)
@@ -74,6 +75,28 @@ class OwnTransform:
         if not isinstance(made, Tensor) or made.ndim != 3:
             raise InputError(f"the transform {self!r} returned {_kind_of(made)}, expected a tensor (channels, height, width)")
         return made.shape[0], made.shape[1], made.shape[2]
+
+
+def _made(name: str, model_args: Mapping[str, Any]) -> tuple[nn.Module, OwnTransform | None]:
+    module, function = _found(name)
+    with _importable(Path.cwd()):
+        made = _called(name, function, model_args)
+    net, own = made if isinstance(made, tuple) and len(made) == 2 else (made, None)
+    if not isinstance(net, nn.Module) or not (own is None or callable(own)):
+        raise InputError(f"{name} returned {_kind_of(made)}, expected a torch module, or a module and a transform")
+    return net, None if own is None else OwnTransform(own, _source_hash(module), (_whole(name), model_args))
+
+
+def _made_again(name: str, model_args: Mapping[str, Any]) -> OwnTransform:
+    _, own = _made(name, model_args)
+    assert own is not None
+    return own
+
+
+def _whole(name: str) -> str:
+    """The name with a file's whole path, which holds in any working folder."""
+    where, _, function = name.removeprefix("py:").rpartition(":")
+    return f"py:{Path(where).resolve()}:{function}" if where.endswith(".py") else name
 
 
 def _config(options: Options) -> dict[str, Any]:
@@ -116,7 +139,7 @@ def _executed(file: Path) -> ModuleType:
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module  # where pickle looks for the classes of a transform, for worker processes
+    sys.modules[spec.name] = module  # where dataclasses look for the module of a class
     spec.loader.exec_module(module)
     return module
 
@@ -131,9 +154,9 @@ def _importable(folder: Path) -> Iterator[None]:
         sys.path.remove(str(folder))
 
 
-def _called(name: str, function: Callable[..., Any], options: Options) -> Any:
+def _called(name: str, function: Callable[..., Any], model_args: Mapping[str, Any]) -> Any:
     try:
-        return function(**options.model_args)
+        return function(**model_args)
     except Exception as error:  # a stranger's function may raise anything
         raise InputError(f"{name} raised {type(error).__name__}: {error}") from error
 

@@ -1,4 +1,7 @@
+import multiprocessing
+import pickle
 import sys
+from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -27,6 +30,19 @@ def broken():
 
 def number():
     return 7
+
+class Scaled:
+    def __init__(self, factor):
+        self.factor = factor
+
+    def __call__(self, image):
+        return self.factor * to_tensor(image)
+
+def with_class(factor=2):
+    return small(), Scaled(factor)
+
+def with_lambda():
+    return small(), lambda image: to_tensor(image)
 
 def bad_transform():
     return small(), lambda image: image
@@ -85,6 +101,32 @@ def test_a_changed_source_file_changes_the_transforms_name(nets: Path) -> None:
     before = repr(load_classifier(f"py:{nets}:with_transform").transform)
     nets.write_text(NETS.replace("zeros", "ones"))
     assert repr(load_classifier(f"py:{nets}:with_transform").transform) != before
+
+
+@pytest.mark.parametrize(("function", "arguments", "value"), [("with_transform", {}, 0), ("with_class", {"factor": 3}, 3)])
+def test_workers_that_start_afresh_have_the_transform(nets: Path, monkeypatch, function: str, arguments: dict, value: int) -> None:
+    """Under the start methods spawn and forkserver a worker has none of this process's modules."""
+    nets.write_text(NETS.replace("self.factor * to_tensor", "self.factor + to_tensor"))
+    monkeypatch.chdir(nets.parent)
+    transform = load_classifier(f"py:nets.py:{function}", model_args=arguments).transform
+    images = [Image.new("RGB", (8, 8)) for _ in range(2)]
+    with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as workers:
+        made = list(workers.map(transform, images))
+    assert [(tuple(one.shape), one.mean().item()) for one in made] == [((3, 10, 20), value)] * 2
+
+
+@pytest.mark.parametrize("function", ["with_transform", "with_class", "with_lambda"])
+def test_a_pickled_transform_is_made_by_its_function_again(nets: Path, monkeypatch, function: str) -> None:
+    """In whatever folder, and without the modules that were imported for it."""
+    monkeypatch.chdir(nets.parent)
+    transform = load_classifier(f"py:nets.py:{function}").transform
+    carried = pickle.dumps(transform)
+    monkeypatch.chdir("/")
+    for name in ("oodkit_user_nets", "blocks"):
+        monkeypatch.delitem(sys.modules, name)
+    again = pickle.loads(carried)
+    assert repr(again) == repr(transform)
+    assert torch.equal(again(Image.new("RGB", (8, 8))), transform(Image.new("RGB", (8, 8))))
 
 
 def test_a_dotted_module_is_found_from_the_working_folder(nets: Path, monkeypatch: pytest.MonkeyPatch) -> None:
