@@ -1,8 +1,9 @@
 """Models from a file of weights and the name of an architecture."""
 
 import json
+import math
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -56,13 +57,54 @@ def load_demo(name: str, options: Options) -> Loaded:
 
 def _facts(metadata: Mapping[str, str], name: str) -> dict[str, Any]:
     facts: dict[str, Any] = {key: metadata[key] for key in ("architecture", "interpolation") if key in metadata}
-    for key in ("model_args", "num_classes", "input_size", "mean", "std", "crop_pct", "class_names", "recipe"):
+    for key, (fits, expected) in JSON_FACTS.items():
         if key in metadata:
+            found = f"the metadata of {name} has {key}={metadata[key]!r}"
             try:
                 facts[key] = json.loads(metadata[key])
             except ValueError as error:
-                raise CheckpointError(f"the metadata of {name} has {key}={metadata[key]!r}, which is no JSON") from error
+                raise CheckpointError(f"{found}, which is no JSON") from error
+            if not fits(facts[key]):
+                raise CheckpointError(f"{found}, expected {expected}")
     return facts
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+
+
+def _is_count(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and value > 0
+
+
+def _is_row_of_numbers(value: Any) -> bool:
+    return isinstance(value, list) and bool(value) and all(map(_is_number, value))
+
+
+def _is_size(value: Any) -> bool:
+    return _is_count(value) or (isinstance(value, list) and len(value) in {2, 3} and all(map(_is_count, value)))
+
+
+def _is_recipe(value: Any) -> bool:
+    if not isinstance(value, dict) or not isinstance(value.get("loss", "unknown"), str):
+        return False
+    strengths = [value.get(name, 0) for name in ("label_smoothing", "mixup", "cutmix")]
+    return all(strength in ("yes", "unknown") or (_is_number(strength) and strength >= 0) for strength in strengths)
+
+
+JSON_FACTS: dict[str, tuple[Callable[[Any], bool], str]] = {
+    "model_args": (lambda value: isinstance(value, dict), "an object of arguments by name"),
+    "num_classes": (_is_count, "a whole number above 0"),
+    "input_size": (_is_size, "a whole number, or a list of channels, height and width"),
+    "mean": (_is_row_of_numbers, "a list of numbers"),
+    "std": (_is_row_of_numbers, "a list of numbers"),
+    "crop_pct": (lambda value: _is_number(value) and value > 0, "a number above 0"),
+    "class_names": (lambda value: isinstance(value, list), "a list of names"),
+    "recipe": (
+        _is_recipe,
+        'an object in which loss is a word and label_smoothing, mixup and cutmix are numbers, "yes" or "unknown"',
+    ),
+}
 
 
 def _completed(options: Options, facts: Mapping[str, Any]) -> Options:
