@@ -8,7 +8,7 @@ import torch
 from oodkit.errors import NotApplicableError, NotFittedError, UsageError
 from oodkit.head import Head
 from oodkit.metrics import auroc
-from oodkit.outputs import Outputs
+from oodkit.outputs import CHUNK_ROWS, Outputs
 from oodkit.scorers import PRESETS, SCORERS, load_scorer, make_scorer, parse_scorer
 from oodkit.stats import moments
 
@@ -69,6 +69,19 @@ def test_scores_do_not_depend_on_the_chunks(name, toy):
 
 
 @every_scorer
+def test_more_rows_than_a_chunk_in_many_small_parts_are_as_good_as_one_part(name, toy):
+    """As a set of many shards is: fitted on and scored, with chunks that end where no part does."""
+    rows = CHUNK_ROWS + 204
+    noise = 0.05 * torch.randn(rows, 32, generator=torch.Generator().manual_seed(5)).abs()
+    numbers = torch.arange(rows) % len(toy.train)
+    whole = Outputs(toy.train.features[numbers] + noise, toy.train.labels[numbers], head=toy.head)
+    parts = in_pieces(whole, 37)
+    one, other = (make_scorer(name).fit(images) for images in (whole, parts))
+    assert one.fitted_on == other.fitted_on == (rows if one.fits_on else 0)
+    torch.testing.assert_close(other.score(parts), one.score(whole), rtol=1e-5, atol=1e-6)
+
+
+@every_scorer
 def test_permuted_images_get_permuted_scores(name, toy):
     scorer = fitted(name, toy)
     shuffled, order = permuted(toy.test)
@@ -93,8 +106,9 @@ def test_inputs_stay_as_they_were(name, toy):
 
 
 @every_scorer
-def test_half_precision_features_give_the_same_scores(name, toy):
-    halves = [Outputs(one.features.half(), one.labels, head=toy.head) for one in (toy.train, toy.val, toy.test)]
+@pytest.mark.parametrize("half", [torch.float16, torch.bfloat16], ids=str)
+def test_half_precision_features_give_the_same_scores(name, half, toy):
+    halves = [Outputs(one.features.to(half), one.labels, head=toy.head) for one in (toy.train, toy.val, toy.test)]
     singles = [Outputs(one.features.float(), one.labels, head=toy.head) for one in halves]
     scores = []
     for train, val, test in (halves, singles):
