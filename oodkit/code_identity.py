@@ -26,6 +26,7 @@ def code_of_network(net: nn.Module) -> str:
 
 
 def without_addresses(text: str) -> str:
+    """The text without the memory addresses that Python puts into a repr."""
     return re.sub(r" at 0x[0-9a-fA-F]+", "", text)
 
 

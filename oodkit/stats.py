@@ -19,7 +19,8 @@ class Moments:
 
     mean: (D,). class_counts: (C,), images per class. class_means: (C, D), zeros for a class without images. within: (D, D), the
     tied covariance about the class means, where images without a label count as one more class. total: (D, D), the covariance
-    about the mean. Covariances are divided by N (Σ and Σ₀ of the Mahalanobis papers).
+    about the mean. Covariances are divided by N (Σ and Σ₀ of the Mahalanobis papers). centred: (N, D), the features less their
+    class means, where there are fewer images than features; else None.
     """
 
     count: int
@@ -28,6 +29,11 @@ class Moments:
     class_means: Tensor
     within: Tensor
     total: Tensor
+    centred: Tensor | None = None
+
+    def whitener(self) -> Tensor:
+        """(D, r) in float64: A with A Aᵀ the pseudo-inverse of the within-class covariance."""
+        return whitening(self.within) if self.centred is None else _scaled(*eigenpairs_of_few(self.centred))
 
     def about(self, centre: Tensor) -> Tensor:
         """(D, D): the mean of (f − centre)(f − centre)ᵀ."""
@@ -62,13 +68,15 @@ def _moments(outputs: Outputs) -> Moments:
     if not mean.isfinite().all():
         raise NotApplicableError("the features to learn from hold NaN or infinite values; extract them in float32 or bfloat16")
     means = sums / counts.clamp(min=1)[:, None]
-    scatter = torch.zeros(len(mean), len(mean)).to(mean)
+    scatter, kept = torch.zeros(len(mean), len(mean)).to(mean), []
     for chunk in outputs.chunks():
         centred = chunk.features.double() - means[chunk.labels]
         scatter += centred.mT @ centred
+        kept += [centred] if count < len(mean) else []
     between = (means - mean) * counts.sqrt()[:, None]
     within = scatter / count
-    return Moments(count, mean, counts[:-1].long(), means[:-1], within, within + between.mT @ between / count)
+    total = within + between.mT @ between / count
+    return Moments(count, mean, counts[:-1].long(), means[:-1], within, total, torch.cat(kept) if kept else None)
 
 
 def _class_sums(outputs: Outputs) -> tuple[Tensor, Tensor]:
@@ -94,10 +102,28 @@ def whitening(covariance: Tensor) -> Tensor:
 
     Eigenvalues up to λ_max · D · 2.2e-16 count as zero.
     """
-    values, vectors = torch.linalg.eigh(covariance.double())
-    kept = values > values[-1].clamp(min=0) * len(values) * FLOAT64_EPSILON
+    return _scaled(*torch.linalg.eigh(covariance.double()))
+
+
+def eigenpairs_of_few(rows: Tensor) -> tuple[Tensor, Tensor]:
+    """The eigenvalues (r,), ascending, and eigenvectors (D, r) of rowsᵀ rows / N, for (N, D) rows with N < D.
+
+    Taken from the N × N products, whose eigenvalues are the same: a few hundred images span little of 2,048 dimensions, and
+    the whole covariance would take seconds. Its null space, and what counts as zero beside it, is left out.
+    """
+    values, vectors = torch.linalg.eigh(rows @ rows.mT / len(rows))
+    kept = _counted(values, rows.shape[1])
+    return values[kept], rows.mT @ vectors[:, kept] / (len(rows) * values[kept]).sqrt()
+
+
+def _scaled(values: Tensor, vectors: Tensor) -> Tensor:
+    kept = _counted(values, len(vectors))
     factor: Tensor = vectors[:, kept] / values[kept].sqrt()
     return factor
+
+
+def _counted(values: Tensor, width: int) -> Tensor:
+    return values > values[-1].clamp(min=0) * width * FLOAT64_EPSILON
 
 
 def unit_rows(features: Tensor) -> Tensor:

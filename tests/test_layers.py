@@ -19,12 +19,24 @@ LAYERS = (
     {"report"},
     {"diagnosis", "verdict"},
     {"evaluation", "extraction", "reading"},
-    {"scorers", "metrics", "delong"} | {"classifier", "models", "heads", "code_identity", "recipe_facts", "images", "benchmarks", "demo"},
+    {"scorers", "metrics", "delong"}
+    | {"classifier", "models", "heads", "code_identity", "recipe_facts", "images", "benchmarks", "demo"},
     {"head", "outputs", "shards", "stats", "cache"},
     {"atomic", "errors"},
 )
 TENSOR_SIDE = {"scorers", "metrics", "delong", "evaluation", "diagnosis", "verdict"}
-IMAGE_SIDE = {"images", "benchmarks", "classifier", "models", "heads", "recipe_facts", "code_identity", "extraction", "reading", "demo"}
+IMAGE_SIDE = {
+    "images",
+    "benchmarks",
+    "classifier",
+    "models",
+    "heads",
+    "recipe_facts",
+    "code_identity",
+    "extraction",
+    "reading",
+    "demo",
+}
 
 AT_THE_TOP = {
     "numpy",
@@ -33,7 +45,7 @@ AT_THE_TOP = {
     "torch",
 }  # beside the standard library; anything else inside the function that needs it
 AT_THE_TOP_OF = {"cli": {"rich", "typer"}, "report.terminal": {"rich"}}
-HEAVY_CLI = {"oodkit.cli.inputs", "oodkit.cli.diagnosing"}  # the commands import these two inside their functions
+HEAVY_CLI = {"oodkit.cli.inputs", "oodkit.cli.loading", "oodkit.cli.diagnosing"}  # the commands import these inside their functions
 LIGHT = {"oodkit.atomic", "oodkit.errors"}
 
 FILES = sorted(ROOT.rglob("*.py"))

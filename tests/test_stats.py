@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from oodkit import stats
 from oodkit.errors import NotApplicableError, OutputsError, UsageError
 from oodkit.outputs import Outputs
-from oodkit.stats import moments, percentile, require_labels, stratified_rows, unit_rows, whitening
+from oodkit.stats import eigenpairs_of_few, moments, percentile, require_labels, stratified_rows, unit_rows, whitening
 
 
 def outputs_of(features, labels=None, classes=4):
@@ -175,3 +175,22 @@ def test_a_share_of_everything_or_of_nothing():
     for share in (0, 1.5):
         with pytest.raises(UsageError, match=f"above 0 and at most at 1, got {share}"):
             stratified_rows(torch.zeros(1), share)
+
+
+def test_few_rows_have_the_eigenpairs_of_their_whole_covariance():
+    rows = torch.randn(6, 20, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
+    rows[5] = rows[0] + rows[1]  # rank 5
+    values, vectors = eigenpairs_of_few(rows)
+    assert vectors.shape == (20, 5)
+    torch.testing.assert_close(vectors.mT @ vectors, torch.eye(5, dtype=torch.float64))
+    torch.testing.assert_close(vectors * values @ vectors.mT, rows.mT @ rows / 6)
+
+
+def test_fewer_images_than_features_whiten_as_many_do():
+    """The same covariance by both ways: of N rows, and of the same rows often enough to outnumber the features."""
+    features = torch.randn(7, 16, generator=torch.Generator().manual_seed(0))
+    few, many = outputs_of(features), outputs_of(features.repeat(4, 1))
+    factors = moments(few).whitener(), moments(many).whitener()
+    assert moments(few).centred is not None
+    assert moments(many).centred is None
+    torch.testing.assert_close(*(factor @ factor.mT for factor in factors))

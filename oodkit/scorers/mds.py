@@ -6,7 +6,7 @@ from torch import Tensor
 
 from oodkit.outputs import Outputs
 from oodkit.scorers.base import Scorer, State
-from oodkit.stats import moments, require_labels, whitening
+from oodkit.stats import moments, require_labels
 
 
 @dataclass
@@ -29,7 +29,7 @@ class Mds(Scorer):
     def _fit(self, outputs: Outputs) -> State:
         require_labels(outputs)
         learnt = moments(outputs)
-        whitener = whitening(learnt.within)
+        whitener = learnt.whitener()
         present = learnt.class_means[learnt.class_counts > 0]
         return {"mean": learnt.mean, "whitener": whitener, "centres": (present - learnt.mean) @ whitener}
 

@@ -7,9 +7,10 @@ import torch
 from torch import Tensor
 
 from oodkit.errors import NotApplicableError
+from oodkit.head import Head
 from oodkit.outputs import Outputs
 from oodkit.scorers.base import Scorer, State
-from oodkit.stats import moments
+from oodkit.stats import eigenpairs_of_few, moments, whitening
 
 NOTHING_LEFT = 1e-7  # the square root of float64's precision: a residual this small beside the features is rounding
 
@@ -42,10 +43,8 @@ class Vim(Scorer):
         head, width = self.head_of(outputs), outputs.num_features
         dim = _dim(self.dim, width)
         self.require(0 < dim < width, f"dim above 0 and below the {width} features of this network")
-        weight, bias = head.weight.to(outputs.device).double(), head.bias.to(outputs.device).double()
-        origin = -torch.linalg.pinv(weight) @ bias
-        vectors = torch.linalg.eigh(moments(outputs).about(origin)).eigenvectors  # ascending
-        state = {"origin": origin, "principal": vectors[:, -dim:].contiguous(), "dim": torch.tensor(dim)}
+        origin = _origin(head.to(outputs.device))
+        state = {"origin": origin, "principal": _principal(outputs, origin, dim), "dim": torch.tensor(dim)}
         return {**state, "scale": _scale(outputs, state)}
 
     def _score(self, chunk: Outputs) -> Tensor:
@@ -59,6 +58,23 @@ def _dim(dim: int | Literal["paper"] | None, width: int) -> int:
     if dim == "paper":
         return 1000 if width >= 2048 else 512 if width >= 768 else width // 2
     return dim
+
+
+def _origin(head: Head) -> Tensor:
+    """(D,) −W⁺b, the shortest feature whose logits are all zero; through W Wᵀ, whose pseudo-inverse is much cheaper than W's."""
+    weight = head.weight.double()
+    factor = whitening(weight @ weight.mT)
+    return -weight.mT @ (factor @ (factor.mT @ head.bias.double()))
+
+
+def _principal(outputs: Outputs, origin: Tensor, dim: int) -> Tensor:
+    """(D, dim) the leading eigenvectors of the second moment about the origin; fewer where the images span fewer."""
+    if len(outputs) < outputs.num_features:
+        rows = torch.cat([chunk.features.double() for chunk in outputs.chunks()]) - origin
+        vectors = eigenpairs_of_few(rows)[1]
+    else:
+        vectors = torch.linalg.eigh(moments(outputs).about(origin)).eigenvectors
+    return vectors[:, -dim:].contiguous()
 
 
 def _lengths(features: Tensor, origin: Tensor, principal: Tensor) -> tuple[Tensor, Tensor]:
