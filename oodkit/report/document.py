@@ -1,6 +1,7 @@
 """One diagnosis run as a plain document: the JSON that is stored, printed and rendered. Fractions in [0, 1], never percent."""
 
 import platform
+import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import fields, is_dataclass
 from datetime import UTC, datetime
@@ -81,7 +82,7 @@ def _model(diagnosis: Diagnosis, facts: Mapping[str, Any], advice_base: str) -> 
 
 
 def _command(model: str, flags: str, base: str) -> str:
-    return " ".join(part for part in ("oodkit diagnose", model, base, flags) if part)
+    return " ".join(part for part in ("oodkit diagnose", shlex.quote(model), base, flags) if part)
 
 
 def _densities(scored: Scored) -> dict[str, Any]:

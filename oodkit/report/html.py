@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from io import StringIO
 from pathlib import Path
 from typing import Any
+from warnings import catch_warnings, filterwarnings
 
 from oodkit.atomic import write_atomically
 from oodkit.evaluation import MEANS
@@ -70,7 +71,9 @@ def density_svg(model: Mapping[str, Any]) -> str:
         axes.set_yticks([])
         axes.legend(frameon=False)
         text = StringIO()
-        figure.savefig(text, format="svg", transparent=True, metadata={"Date": None})
+        with catch_warnings():
+            filterwarnings("ignore", "Glyph .* missing from font")  # the browser draws the letters, in fonts of its own
+            figure.savefig(text, format="svg", transparent=True, metadata={"Date": None})
     svg = text.getvalue()
     return svg[svg.index("<svg") :]
 

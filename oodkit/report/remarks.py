@@ -29,7 +29,7 @@ def remarks(model: Mapping[str, Any]) -> list[str]:
         reasons.setdefault(reason.removeprefix(f"{scorer} "), []).append(scorer)
     noted = dict.fromkeys((row["scorer"], row["note"]) for row in model["results"] if row["note"])
     lines = [f"{', '.join(scorers)}: not scored, {reason}" for reason, scorers in reasons.items()]
-    return [*lines, *(f"{scorer}: {note}" for scorer, note in noted), *model["facts"]["notes"]]
+    return [*lines, *(f"{scorer}: {note.removeprefix(f'{scorer} ')}" for scorer, note in noted), *model["facts"]["notes"]]
 
 
 def set_remarks(images: Mapping[str, Any]) -> list[str]:

@@ -8,7 +8,7 @@ from oodkit.head import Head
 from oodkit.outputs import Outputs
 from oodkit.report.document import make_document
 
-SET_NAME = "--><script>alert('set')</script>[red]\x1b[31m\x9b2J"
+SET_NAME = "[red]\x1b[31m\x9b2J--><script>alert('set')</script>"
 FILE_NAME = "<img src=x onerror=alert(1)>\x1b]0;owned\x07\r\n[bold]\udcff.png"
 FACTS = {"num_classes": 3, "num_features": 4, "head_layers": ["fc"], "preprocessing": {"mean": "<i>"}, "recipe": "<b>&recipe"}
 

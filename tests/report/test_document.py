@@ -13,3 +13,7 @@ def test_it_names_the_best_scorer_and_the_mean_that_it_is_best_in(document):
     assert model["summary"] == "far mean"
     assert values[model["best"]] == max(values.values())
     assert f"--scorer {model['best']}" in model["verdict"]["advice"][0]["command"]
+
+
+def test_an_advised_command_can_be_typed_whatever_the_model_is_called(document):
+    assert document["models"][0]["verdict"]["advice"][0]["command"].startswith("oodkit diagnose 'net<br>' --id x ")

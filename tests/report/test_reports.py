@@ -64,13 +64,13 @@ def test_no_name_becomes_markup_in_the_report(document):
     assert "<script" not in html
     assert "<img" not in html
     assert "net<br>" not in html
-    assert "<script>alert('set')</script>[red]" in unescape(page.text)
+    assert r"[red]\x1b[31m\x9b2J--><script>alert('set')</script>" in unescape(page.text)
 
 
 def test_no_name_is_obeyed_by_a_terminal(document, printed):
     """Escape, C1 and carriage return would move the cursor or set the title; brackets would be rich's markup."""
     assert not [char for char in printed if char != "\n" and not char.isprintable()]
-    assert r"<script>alert('set')</script>[red]\x1b[31m\x9b2J" in printed
+    assert r"[red]\x1b[31m\x9b2J--><script>alert('set')</script>" in printed
     assert r"skipped 00<img src=x onerror=alert(1)>\x1b]0;owned\x07\r\n[bold]\udcff.png: not an <image>\x1b[2J" in printed
 
 
@@ -79,6 +79,13 @@ def test_a_report_with_a_name_that_is_no_utf_8_can_be_written(document, tmp_path
     html = (tmp_path / "report.html").read_text(encoding="utf-8")
     assert r"[bold]\udcff.png" in html
     assert not [char for char in html if char != "\n" and not char.isprintable()]
+
+
+def test_a_set_may_be_named_in_any_script(document):
+    """matplotlib's own font has no Chinese; the report's text is drawn by the browser."""
+    densities = document["models"][0]["densities"]
+    densities["sets"] = {"漢字": densities["sets"]["ID"]}
+    assert "漢字" in render_html(document)
 
 
 @pytest.mark.parametrize(
