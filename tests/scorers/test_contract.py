@@ -69,9 +69,9 @@ def test_scores_do_not_depend_on_the_chunks(name, toy):
 
 
 @every_scorer
-def test_more_rows_than_a_chunk_in_many_small_parts_are_as_good_as_one_part(name, toy):
+def test_several_chunks_of_many_small_parts_are_as_good_as_one_part(name, toy):
     """As a set of many shards is: fitted on and scored, with chunks that end where no part does."""
-    rows = CHUNK_ROWS + 204
+    rows = 2 * CHUNK_ROWS + 204
     noise = 0.05 * torch.randn(rows, 32, generator=torch.Generator().manual_seed(5)).abs()
     numbers = torch.arange(rows) % len(toy.train)
     whole = Outputs(toy.train.features[numbers] + noise, toy.train.labels[numbers], head=toy.head)
