@@ -31,13 +31,22 @@ def without_addresses(text: str) -> str:
 
 
 def _code_of_class(kind: type) -> str:
+    """Of the user's own class the source file and every loaded module below its folder, which it may call."""
     library = kind.__module__.partition(".")[0]
     if library in LIBRARIES:
         return f"{library} {sys.modules[library].__version__}"
     file = getattr(sys.modules.get(kind.__module__), "__file__", None)
-    if file is not None and Path(file).is_file():
-        return blake2b(Path(file).read_bytes(), digest_size=16).hexdigest()
-    return _code(kind.forward.__code__) if hasattr(kind, "forward") else kind.__qualname__
+    if file is None or not Path(file).is_file():
+        return _code(kind.forward.__code__) if hasattr(kind, "forward") else kind.__qualname__
+    return " ".join(blake2b(one.read_bytes(), digest_size=16).hexdigest() for one in _sources_beside(Path(file).resolve()))
+
+
+def _sources_beside(file: Path) -> list[Path]:
+    if file.parent.name == "site-packages":
+        return [file]
+    loaded = [getattr(module, "__file__", None) or "" for module in list(sys.modules.values())]
+    found = {Path(one).resolve() for one in loaded if one.endswith(".py")} | {file}
+    return sorted(one for one in found if one.is_relative_to(file.parent) and one.is_file())
 
 
 def _code(code: CodeType) -> str:

@@ -78,16 +78,32 @@ def compare_aurocs(
     """The paired DeLong test of two scorers, or of two heads, on the same images.
 
     first_ood, second_ood: one vector of scores a set, the images in the same order on both sides. weights: as in ``mean_auroc``.
-    Where no image's place differs the p-value is 1; where every image's place differs alike, and no variance is left, it is 0.
+    Where no image's place differs the p-value is 1; where every image's place differs alike, and no variance is left, it is that of
+    the sign test on as many images as the smallest sample has.
     Raises UsageError where the numbers of images differ.
     """
     first, second = _placements(first_id, first_ood, weights), _placements(second_id, second_ood, weights)
     paired = first.minus(second)
     difference = float(paired.id.mean())
     error = math.sqrt(_variance(paired, 1 - difference**2, _shares(first_ood, weights)))
+    if error == 0:
+        return _without_spread(difference, min(len(paired.id), *map(len, paired.ood)))
     reach = NORMAL_975 * error
-    p_value = math.erfc(abs(difference) / error / math.sqrt(2)) if error > 0 else float(difference == 0)
+    p_value = math.erfc(abs(difference) / error / math.sqrt(2))
     return Comparison(difference, max(difference - reach, -1.0), min(difference + reach, 1.0), p_value)
+
+
+def _without_spread(difference: float, images: int) -> Comparison:
+    """Every image's place differs alike: certain of many images, nothing of two, so the size of the smallest sample decides.
+
+    The sign test, and Wilson's interval of the share (1 + |d|)/2 of the comparisons that were won.
+    """
+    if difference == 0:
+        return Comparison(0.0, 0.0, 0.0, 1.0)
+    won = (1 + abs(difference)) / 2
+    share = wilson(round(won * images), images)
+    low, high = 2 * min(share.low, won) - 1, 2 * max(share.high, won) - 1
+    return Comparison(difference, *((low, high) if difference > 0 else (-high, -low)), min(1.0, 2 * 0.5**images))
 
 
 def _shares(ood_sets: Sequence[Scores], weights: Sequence[float] | None) -> list[float]:

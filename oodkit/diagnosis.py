@@ -5,12 +5,12 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from oodkit.delong import Comparison
+from oodkit.delong import compare_aurocs
 from oodkit.evaluation import Result, Scored, mean_weights, results, score_all
 from oodkit.metrics import Estimate, accuracy, auroc
 from oodkit.outputs import Outputs
 from oodkit.scorers import SCORERS, Scorer
-from oodkit.verdict import Against, Verdict, give_verdict, knn_lead
+from oodkit.verdict import Against, Lead, Verdict, give_verdict, knn_lead
 
 
 @dataclass(frozen=True)
@@ -48,7 +48,7 @@ class ShiftRow:
 class Diagnosis:
     """Everything ``diagnose`` found out about one model.
 
-    accuracy: a fraction with its interval. lead: mean AUROC of KNN minus that of the maximal logit, None without a KNN score.
+    accuracy: a fraction with its interval. lead: mean AUROC of KNN minus that of the maximal logit.
     """
 
     model: str
@@ -58,7 +58,7 @@ class Diagnosis:
     max_logits: list[LogitRow]
     shifts: list[ShiftRow]
     baseline: str | None
-    lead: Comparison | None
+    lead: Lead
     verdict: Verdict
     scored: list[Scored] = field(repr=False)
 
@@ -98,9 +98,9 @@ def diagnose(
     scored = score_all(asked, id_test, ood, fit=fit, val=val, preset=preset, seed=seed, progress=progress)
     rows = results(scored, groups, model=model, id_set=id_set)
     estimate = accuracy(id_test.predictions(), id_test.labels)
-    mls, lead = _of(scored, "mls"), knn_lead(scored, groups)
+    mls, lead = _of(scored, "mls"), knn_lead(scored, groups, id_test.num_classes)
     shifts = [] if baseline is None else _shifts(mls, _of(baseline.scored, "mls"), groups)
-    against = None if baseline is None else _against(baseline, shifts, groups)
+    against = None if baseline is None else _against(baseline, mls, shifts, groups)
     verdict = give_verdict(model, estimate, id_test.num_classes, lead, rows, softeners=softeners, against=against)
     name = None if baseline is None else baseline.model
     return Diagnosis(model, id_set, estimate, rows, _max_logits(mls, groups), shifts, name, lead, verdict, scored)
@@ -110,11 +110,15 @@ def _of(scored: Sequence[Scored], name: str) -> Scored:
     return next(one for one in scored if one.name == name)
 
 
-def _against(baseline: Diagnosis, shifts: Sequence[ShiftRow], groups: Mapping[str, str]) -> Against:
-    weights = mean_weights([shift.ood_set for shift in shifts], groups)
+def _against(baseline: Diagnosis, mls: Scored, shifts: Sequence[ShiftRow], groups: Mapping[str, str]) -> Against:
+    sets = [shift.ood_set for shift in shifts]
+    weights, before = mean_weights(sets, groups), _of(baseline.scored, "mls")
     ratios = [shift.ratio for shift in shifts if shift.ratio is not None]
     ratio = float(np.dot(ratios, weights)) if len(ratios) == len(shifts) else None
-    return Against(baseline.model, ratio, float(np.dot([shift.delta_p for shift in shifts], weights)), baseline.lead)
+    same_images = (before.n_id, before.n_ood) == (mls.n_id, mls.n_ood)
+    ood = [before.ood_scores[name] for name in sets], [mls.ood_scores[name] for name in sets]
+    loss = compare_aurocs(before.id_scores, ood[0], mls.id_scores, ood[1], weights) if same_images else None
+    return Against(baseline.model, ratio, loss, baseline.lead)
 
 
 def _max_logits(mls: Scored, groups: Mapping[str, str]) -> list[LogitRow]:

@@ -24,7 +24,7 @@ MEANS = (*(f"{group} mean" for group in GROUPS), "mean")
 class Result:
     """One row: a scorer on an OOD set or, named ``"near mean"``, ``"far mean"`` or ``"mean"``, its mean over sets.
 
-    scorer: its name, with its settings where several of one name were asked for.
+    scorer: its name, with its settings where several of one name were asked for. spec: as it is asked for, such as ``knn:k=10``.
     settings: as they took effect. fits_on, n_fit: what the scorer learnt from, and how many images. group: ``"near"`` or ``"far"``,
     for a mean its own name. Figures are fractions in [0, 1] with their 95 % intervals; the limits of a mean FPR are the means of
     its sets' limits, which is conservative. note: what else is to know. reason: why there are no figures; then they are None.
@@ -33,6 +33,7 @@ class Result:
     model: str
     head: str
     scorer: str
+    spec: str
     settings: Mapping[str, Any]
     fits_on: FitsOn
     n_fit: int
@@ -150,7 +151,7 @@ def results(
     names = [one.name for one in scored]
     for one in scored:
         label = one.name if names.count(one.name) == 1 else one.spec
-        scorer = (label, one.settings, one.fits_on, one.fitted_on)
+        scorer = (label, one.spec, one.settings, one.fits_on, one.fitted_on)
         blank = Result(model, head, *scorer, id_set, "", "", one.n_id, 0, note=one.note, reason=one.reason)
         figures = {} if one.reason else {name: _figures(one.id_scores, scores) for name, scores in one.ood_scores.items()}
         for name, group, members in _plan(list(one.n_ood), groups):
@@ -246,6 +247,8 @@ def _group_of(ood_sets: Sequence[str], groups: Mapping[str, str] | None) -> dict
 def _plan(ood_sets: Sequence[str], groups: Mapping[str, str] | None) -> list[tuple[str, str, list[str]]]:
     """The rows of a scorer in their order: name, group, and the sets that it is the mean of."""
     group_of = _group_of(ood_sets, groups)
+    if unknown := set(groups or {}) - set(ood_sets):
+        raise UsageError(f"groups name {min(unknown)!r}, which is no OOD set; there are {', '.join(ood_sets)}")
     plan = []
     for group in GROUPS:
         members = [name for name in ood_sets if group_of[name] == group]

@@ -79,6 +79,10 @@ def _collate(items: list[Item]) -> Batch | OodkitError:
     failed = [(index, item) for index, item in items if isinstance(item, str)]
     if not read and len(failed) > 1 and all(reason.startswith(REFUSED) for _, reason in failed):
         return InputError(f"a whole batch of images {failed[0][1]}; look at the transform")
+    if len(shapes := {tuple(pixels.shape) for _, pixels in read}) > 1:
+        return InputError(
+            f"the transform makes images of different sizes, {' and '.join(map(str, sorted(shapes)[:2]))}; make it crop"
+        )
     pixels = torch.stack([pixels for _, pixels in read]) if read else torch.empty(0)
     return torch.tensor([index for index, _ in read], dtype=torch.int64), pixels, failed
 

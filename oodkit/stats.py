@@ -123,7 +123,8 @@ def _scaled(values: Tensor, vectors: Tensor) -> Tensor:
 
 
 def _counted(values: Tensor, width: int) -> Tensor:
-    return values > values[-1].clamp(min=0) * width * FLOAT64_EPSILON
+    """Which eigenvalues are more than rounding; (r,) in ascending order, r may be 0."""
+    return values > values.amax().clamp(min=0) * width * FLOAT64_EPSILON if len(values) else values > 0
 
 
 def unit_rows(features: Tensor) -> Tensor:

@@ -7,6 +7,8 @@ from typing import Literal
 from oodkit.delong import Comparison, compare_aurocs
 from oodkit.evaluation import Result, Scored, best, mean_weights
 from oodkit.metrics import Estimate
+from oodkit.scorers import SCORERS
+from oodkit.scorers.knn import beyond_the_class
 
 Code = Literal["input-suspect", "impaired-logits", "features-ahead", "sound-logits", "undetermined"]
 MARGIN = 0.01  # with enough images any difference lies beyond its interval; below one point of AUROC nobody would act on it
@@ -33,22 +35,38 @@ class Verdict:
 
 
 @dataclass(frozen=True)
+class Lead:
+    """How far KNN on the features is ahead of the maximal logit.
+
+    spec: which KNN. comparison: its mean AUROC minus that of the maximal logit, paired. problem: why there is none to trust.
+    remedy: the options that would give one.
+    """
+
+    spec: str = "knn"
+    comparison: Comparison | None = None
+    problem: str | None = None
+    remedy: str = ""
+
+
+@dataclass(frozen=True)
 class Against:
-    """The same measured at a baseline. shift, delta_p: means over OOD sets of (r_id − r_ood)/(1 − r_ood), None where undefined,
-    and of the AUROC that the model's maximal logit lost against it. lead: KNN against the maximal logit at the baseline.
+    """The same measured against a baseline.
+
+    shift: the mean over OOD sets of (r_id − r_ood)/(1 − r_ood), None where undefined. loss: the mean AUROC of the baseline's
+    maximal logit minus the model's, paired; None without the same images. lead: the baseline's.
     """
 
     name: str
     shift: float | None
-    delta_p: float
-    lead: Comparison | None
+    loss: Comparison | None
+    lead: Lead
 
 
 def give_verdict(
     model: str,
     accuracy: Estimate,
     num_classes: int,
-    lead: Comparison | None,
+    lead: Lead,
     rows: Sequence[Result],
     *,
     softeners: Sequence[str] | None = None,
@@ -56,54 +74,67 @@ def give_verdict(
 ) -> Verdict:
     """Judge a model: are its logits impaired, as label smoothing, mixup and cutmix impair them (Xiong et al., ICCV 2025)?
 
-    accuracy: a fraction. lead: what ``knn_lead`` found, None without a KNN score. softeners: see ``diagnose``.
+    accuracy: a fraction. lead: what ``knn_lead`` found. softeners: see ``diagnose``.
 
     They are, where KNN on the features beats the maximal logit by MARGIN and beyond the 95 % interval of the paired DeLong test,
     unless the recipe is known to be plain or KNN is as far ahead at the baseline: then the features are merely ahead. They are too
     where the recipe is known to soften the labels and, against the baseline, the maximal logit fell more on ID than on OOD images
-    (Proposition 4.2) and its AUROC by MARGIN.
+    (Proposition 4.2) and its AUROC by MARGIN and beyond the interval. They are sound only where the interval rules out a lead of
+    MARGIN; with too few images for that nothing is told.
     """
-    harmed = against is not None and against.delta_p >= MARGIN
     evidence = [*_accuracy_evidence(accuracy, num_classes), *_lead_evidence(lead, against)]
     evidence += _recipe_evidence(softeners) + _shift_evidence(against)
-    code = "input-suspect" if _near_chance(accuracy, num_classes) else _code(lead, softeners, against, harmed=harmed)
-    advice = _advice(code, rows, lead is None, against.name if against and harmed else None)
+    code = "input-suspect" if _near_chance(accuracy, num_classes) else _code(lead.comparison, softeners, against)
+    plainer = against.name if against and against.loss and _is_ahead(against.loss) else None
+    advice = _advice(code, rows, lead, plainer)
     return Verdict(code, SENTENCES[code].format(model=model), tuple(evidence), tuple(advice))
 
 
-def knn_lead(scored: Sequence[Scored], groups: Mapping[str, str]) -> Comparison | None:
-    """Mean AUROC of KNN minus that of the maximal logit, paired; None where either was not scored."""
-    by_name = {one.name: one for one in scored if one.reason is None}
-    if "knn" not in by_name or "mls" not in by_name:
-        return None
-    knn, mls = by_name["knn"], by_name["mls"]
+def knn_lead(scored: Sequence[Scored], groups: Mapping[str, str], num_classes: int) -> Lead:
+    """KNN against the maximal logit. Of several KNN the first whose neighbours belong to one class is taken."""
+    mls = next((one for one in scored if one.name == "mls" and one.reason is None), None)
+    found = [one for one in scored if one.name == "knn" and one.reason is None]
+    if mls is None or not found:
+        return Lead(problem="no feature score: KNN needs ID training images (--fit SET)", remedy="--fit SET")
+    far = {one.spec: _beyond_the_class(one, num_classes) for one in found}
+    knn = next((one for one in found if far[one.spec] is None), found[0])
+    if problem := far[knn.spec]:
+        each = round(knn.fitted_on * knn.settings["fraction"]) // num_classes
+        return Lead(knn.spec, None, problem, f"--scorer knn:k={each // 2}" if each >= 2 else "--fit SET")
     sets = list(mls.ood_scores)
-    return compare_aurocs(
-        knn.id_scores,
-        [knn.ood_scores[name] for name in sets],
-        mls.id_scores,
-        [mls.ood_scores[name] for name in sets],
-        mean_weights(sets, groups),
-    )
+    scores = [knn.ood_scores[name] for name in sets], [mls.ood_scores[name] for name in sets]
+    return Lead(knn.spec, compare_aurocs(knn.id_scores, scores[0], mls.id_scores, scores[1], mean_weights(sets, groups)))
+
+
+def _beyond_the_class(knn: Scored, num_classes: int) -> str | None:
+    return beyond_the_class(knn.settings["k"], round(knn.fitted_on * knn.settings["fraction"]), num_classes)
 
 
 SENTENCES: dict[Code, str] = {
-    "input-suspect": "The accuracy of {model} is near chance: class order or preprocessing is wrong; nothing here can be trusted.",
+    "input-suspect": "The accuracy of {model} can't be told from chance; class order or preprocessing may be wrong.",
     "impaired-logits": "The logits of {model} are impaired: its last layer separates unknown images worse than its features allow.",
     "features-ahead": "The features of {model} separate unknown images better than its logits, and softened labels are not why.",
     "sound-logits": "The logits of {model} are sound: KNN on its features separates unknown images no better.",
-    "undetermined": "Whether the logits of {model} are impaired can't be told: there is no feature score to hold against them.",
+    "undetermined": "Whether the logits of {model} are impaired can't be told from these images.",
 }
 
 
-def _code(lead: Comparison | None, softeners: Sequence[str] | None, against: Against | None, *, harmed: bool) -> Code:
-    if lead is not None and lead.low > 0 and lead.difference >= MARGIN:
-        at_baseline = against.lead.difference if against and against.lead else None
-        grown = at_baseline is None or lead.difference - at_baseline >= MARGIN
-        return "features-ahead" if softeners == () or not grown else "impaired-logits"
+def _code(lead: Comparison | None, softeners: Sequence[str] | None, against: Against | None) -> Code:
+    if lead is not None and _is_ahead(lead):
+        return "features-ahead" if softeners == () or not _has_grown(lead, against) else "impaired-logits"
+    harmed = against is not None and against.loss is not None and _is_ahead(against.loss)
     if softeners and against and harmed and against.shift is not None and against.shift > 0:
         return "impaired-logits"
-    return "undetermined" if lead is None else "sound-logits"
+    return "sound-logits" if lead is not None and lead.high < MARGIN else "undetermined"
+
+
+def _is_ahead(comparison: Comparison) -> bool:
+    return comparison.low > 0 and comparison.difference >= MARGIN
+
+
+def _has_grown(lead: Comparison, against: Against | None) -> bool:
+    before = against.lead.comparison if against else None
+    return before is None or (lead.difference - before.difference >= MARGIN and lead.low > before.difference)
 
 
 def _near_chance(accuracy: Estimate, num_classes: int) -> bool:
@@ -116,13 +147,14 @@ def _accuracy_evidence(accuracy: Estimate, num_classes: int) -> list[str]:
     return [f"ID accuracy {accuracy.value:.1%} ({interval}); chance is {1 / num_classes:.1%}"]
 
 
-def _lead_evidence(lead: Comparison | None, against: Against | None) -> list[str]:
-    if lead is None:
-        return ["no feature score: KNN needs ID training images (--fit SET)"]
-    points = [f"{100 * value:+.2f}" for value in (lead.difference, lead.low, lead.high)]
-    interval = f"95 % interval {points[1]} to {points[2]}, paired DeLong p = {lead.p_value:.2g}"
-    before = f"; at {against.name}: {100 * against.lead.difference:+.2f}" if against and against.lead else ""
-    return [f"mean AUROC of KNN on the features minus that of the maximal logit: {points[0]} points ({interval}){before}"]
+def _lead_evidence(lead: Lead, against: Against | None) -> list[str]:
+    if lead.comparison is None:
+        return [str(lead.problem)]
+    found, before = lead.comparison, against.lead.comparison if against else None
+    points = [f"{100 * value:+.2f}" for value in (found.difference, found.low, found.high)]
+    interval = f"95 % interval {points[1]} to {points[2]}, paired DeLong p = {found.p_value:.2g}"
+    earlier = f"; at {against.name}: {100 * before.difference:+.2f}" if against and before else ""
+    return [f"mean AUROC of {lead.spec} on the features minus that of the maximal logit: {points[0]} points ({interval}){earlier}"]
 
 
 def _recipe_evidence(softeners: Sequence[str] | None) -> list[str]:
@@ -134,21 +166,24 @@ def _recipe_evidence(softeners: Sequence[str] | None) -> list[str]:
 def _shift_evidence(against: Against | None) -> list[str]:
     if against is None:
         return []
-    change = f"against {against.name} the maximal logit's mean AUROC changes by {-100 * against.delta_p:+.2f} points"
+    loss = against.loss
+    if loss is None:
+        return [f"{against.name} did not read the same images, so the maximal logits can't be compared"]
+    points = [f"{-100 * value:+.2f}" for value in (loss.difference, loss.high, loss.low)]
+    change = f"against {against.name} the maximal logit's mean AUROC changes by {points[0]} points ({points[1]} to {points[2]})"
     if against.shift is None:
-        return [f"{change}; its shift is undefined, as a mean maximal logit of the baseline is not positive"]
+        return [f"{change}; its shift is not defined here"]
     more = "more" if against.shift > 0 else "less"
-    return [f"{change}; it fell {more} on ID than on OOD images, mean (r_id − r_ood)/(1 − r_ood) = {against.shift:+.3f}"]
+    return [f"{change}; relative to it, it fell {more} on ID than on OOD images, (r_id − r_ood)/(1 − r_ood) = {against.shift:+.3f}"]
 
 
-def _advice(code: Code, rows: Sequence[Result], no_feature_score: bool, plainer: str | None) -> list[Advice]:
+def _advice(code: Code, rows: Sequence[Result], lead: Lead, plainer: str | None) -> list[Advice]:
     if code == "input-suspect":
         return [Advice("Check that the class folders are named as the model names its classes, and the preprocessing shown above.")]
-    top = best(rows)
-    advice = []
+    top, advice = best(rows), []
     if top is not None and top.auroc is not None:
-        found = f"mean AUROC {top.auroc.value:.1%}"
-        advice.append(Advice(f"Score with {top.scorer}: the best of those tried here, {found}.", flags=f"--scorer {top.scorer}"))
+        found = f"the best of those tried, mean AUROC {top.auroc.value:.1%}; picked on these very sets, so confirm it on others"
+        advice.append(Advice(f"Score with {top.scorer}: {found}.", flags=f"--scorer {top.spec}"))
     if code == "impaired-logits":
         advice.append(
             Advice(
@@ -158,10 +193,18 @@ def _advice(code: Code, rows: Sequence[Result], no_feature_score: bool, plainer:
         )
         if plainer:
             advice.append(Advice(f"Or start from the plain checkpoint, {plainer}, if its accuracy suffices.", model=plainer))
-    if no_feature_score:
-        advice.append(Advice("Give some hundreds of ID training images, so that feature scores can be tried.", flags="--fit SET"))
-    if top is not None and top.auroc is not None and top.auroc.value < WEAK:
+    if lead.problem:
+        advice.append(
+            Advice("Give KNN a bank that it can say something with, to tell the logits from the features.", flags=lead.remedy)
+        )
+    elif code == "undetermined":
+        advice.append(Advice("Give more images: the interval of KNN's lead is too wide to tell."))
+    if top is not None and top.auroc is not None and top.auroc.value < WEAK and _features_were_tried(rows):
         advice.append(
             Advice(f"No scorer here reaches {WEAK:.0%}: the features themselves do not separate these images; retrain the network.")
         )
     return advice
+
+
+def _features_were_tried(rows: Sequence[Result]) -> bool:
+    return any(row.auroc is not None and SCORERS[row.spec.partition(":")[0]].uses != "logits" for row in rows)

@@ -126,7 +126,7 @@ def test_a_scorer_against_itself_or_its_opposite():
     same = compare_aurocs(inside, [outside], 7 * inside, [7 * outside])
     assert (same.difference, same.low, same.high, same.p_value) == (0, 0, 0, 1)
     opposite = compare_aurocs([2.0, 3], [[0.0, 1]], [0.0, 1], [[2.0, 3]])
-    assert (opposite.difference, opposite.p_value) == (1, 0)
+    assert (opposite.difference, opposite.p_value) == (1, 0.5)  # the sign test of two images
 
 
 def test_unusable_pairs_and_weights_are_refused():
@@ -139,3 +139,18 @@ def test_unusable_pairs_and_weights_are_refused():
     for weights in ([1.0], [0.5, 0.6], [1.5, -0.5]):
         with pytest.raises(UsageError, match="as many weights ≥ 0 that add up to 1"):
             mean_auroc([1.0], [[0.0], [0.0]], weights)
+
+
+def test_two_images_prove_nothing_however_alike_they_differ():
+    """AUROC 1 against 0 on two images a side: no variance is left to estimate, the sign test has p = 2 · ½² = ½."""
+    found = compare_aurocs([1, 1], [[0, 0]], [0, 0], [[1, 1]])
+    assert (found.difference, found.p_value) == (1.0, 0.5)
+    assert found.low < 0
+    mirrored = compare_aurocs([0, 0], [[1, 1]], [1, 1], [[0, 0]])
+    assert (mirrored.low, mirrored.high) == (-found.high, -found.low)
+
+
+def test_a_thousand_images_that_differ_alike_do():
+    found = compare_aurocs(np.ones(1000), [np.zeros(1000)], np.zeros(1000), [np.ones(1000)])
+    assert found.low > 0.99
+    assert found.p_value < 1e-9

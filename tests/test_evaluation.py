@@ -234,8 +234,14 @@ def test_unusable_calls_are_usage_errors(sets):
         evaluate(["msp"], **sets, groups={"a": "middling"})
     with pytest.raises(UsageError, match="unknown scorer: 'mps'; did you mean msp"):
         evaluate(["mps"], **sets)
-    with pytest.raises(UsageError, match="below the 8 features of this network"):
-        evaluate(["vim:dim=8"], **sets)
+    with pytest.raises(UsageError, match="groups name 'aa', which is no OOD set; there are"):
+        evaluate(["msp"], **sets, groups={"aa": "near"})
+
+
+def test_a_setting_that_this_network_rules_out_is_a_row_with_its_reason(sets):
+    rows = evaluate(["vim:dim=8", "msp"], **sets)
+    assert "below the 8 features of this network" in next(row.reason for row in rows if row.scorer == "vim")
+    assert next(row.auroc for row in rows if row.scorer == "msp")
 
 
 def test_two_scorers_of_one_name_are_told_apart_by_their_settings():

@@ -1,6 +1,7 @@
 """The command line: each command in a file of its own parses, calls the library and prints. The only package that knows typer."""
 
 import sys
+from io import TextIOWrapper
 from typing import Annotated
 
 import typer
@@ -50,6 +51,9 @@ def _options(
 
 def main() -> None:
     """Run the command line. An error becomes one line on stderr and an exit code; with --debug it keeps its traceback."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # a file name may hold what the terminal's encoding lacks
     try:
         app()
     except OodkitError as error:

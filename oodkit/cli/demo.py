@@ -29,10 +29,11 @@ def demo(
     from oodkit.cli.diagnosing import run, show
     from oodkit.cli.inputs import Running, SetNames
     from oodkit.cli.loading import Loading, load_subjects
-    from oodkit.cli.runs import RUNS
+    from oodkit.cli.runs import RUNS, require_writable
     from oodkit.demo import MODELS
 
     folder = output or RUNS / "demo"
+    require_writable(folder / "report.html", folder)
     plain, softened = MODELS
     subjects = load_subjects([softened], plain, Loading())
     running = Running(device=device, workers=workers, cache=cache, quiet=quiet)

@@ -1,5 +1,6 @@
 """``oodkit diagnose``: how well a classifier notices images from outside its classes, and why it doesn't."""
 
+import math
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
@@ -156,6 +157,9 @@ def diagnose(
     from oodkit.cli.diagnosing import run, show
     from oodkit.cli.inputs import Running, SetNames
     from oodkit.cli.loading import Loading, load_subjects
+    from oodkit.cli.runs import require_writable
+
+    require_writable(report, output)
 
     size = _numbers("--input-size", input_size, int)
     square = size * 2 if size is not None and len(size) == 1 else size
@@ -182,8 +186,10 @@ def _numbers(option: str, text: str | None, kind: type[Number]) -> tuple[Number,
         values = tuple(kind(part) for part in text.split(","))
     except ValueError:
         values = ()
-    if not 1 <= len(values) <= 3:
+    if not 1 <= len(values) <= 3 or not all(map(math.isfinite, values)):
         raise typer.BadParameter(f"{text!r} is not one to three numbers separated by commas", param_hint=option)
+    if option != "--mean" and min(values) <= 0:
+        raise typer.BadParameter(f"{text!r} must lie above 0", param_hint=option)
     return values
 
 

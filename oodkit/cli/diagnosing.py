@@ -38,7 +38,7 @@ def run(
         parse_scorer(spec, preset=preset)
     if not (names.any_set or names.benchmark) and all(one.model.name.startswith("demo:") for one in subjects):
         names = SetNames(demo.ID_TEST, demo.NEAR, demo.FAR, demo.FIT, demo.VAL, limit=names.limit)
-    sets = open_sets(names, subjects[0].model.num_classes)
+    sets, names = open_sets(names, subjects[0].model.num_classes)
     for model in [model for one in subjects for model in (one.model, one.baseline) if model is not None]:
         sets.check_labels(model)
     extracted: dict[str, Extracted] = {}

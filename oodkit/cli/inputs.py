@@ -2,10 +2,12 @@
 
 import shlex
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from oodkit.benchmarks import BENCHMARKS, benchmark_for, open_benchmark_set
+import typer
+
+from oodkit.benchmarks import BENCHMARKS, Benchmark, benchmark_for, open_benchmark_set
 from oodkit.classifier import Classifier
 from oodkit.cli.progress import progress_bar
 from oodkit.errors import ImageSetError, UsageError
@@ -13,6 +15,7 @@ from oodkit.extraction import Dtype, extract, resolve_device
 from oodkit.images import open_images
 from oodkit.images.base import ImageSet
 from oodkit.images.classes import align_labels
+from oodkit.images.decode import printable
 from oodkit.outputs import Outputs
 
 NO_SET = "none"
@@ -45,6 +48,13 @@ class Sets:
         roles = {"id": self.id_test, "fit": self.fit, "val": self.val}
         return {role: images for role, images in roles.items() if images is not None} | dict(self.ood)
 
+    def refuse_twins(self) -> None:
+        """Raise UsageError where an OOD set is the ID set, or the images to learn from, under another name."""
+        known = {images.fingerprint(): role for role, images in self.named().items() if role not in self.ood}
+        for name, images in self.ood.items():
+            if role := known.get(images.fingerprint()):
+                raise UsageError(f"the OOD set {name!r} is the very set given as --{role}; name images of other things")
+
     def check_labels(self, model: Classifier) -> None:
         """Raise ImageSetError where an ID set's labels do not fit the model; before a forward pass is made.
 
@@ -63,7 +73,7 @@ class Sets:
         known = int((labels >= 0).sum())
         if not known:
             return []
-        which = images.class_names[int(images.labels[int((labels >= 0).argmax())])]
+        which = printable(images.class_names[int(images.labels[int((labels >= 0).argmax())])])
         return [f"{known} of {len(images)} images are of classes that {model.name} knows, such as {which!r}: they are not OOD"]
 
 
@@ -107,17 +117,18 @@ class SetNames:
         return " ".join(f"{option} {shlex.quote(str(value))}" for option, value in [*words, ("--limit", self.limit)] if value)
 
 
-def open_sets(names: SetNames, num_classes: int) -> Sets:
+def open_sets(names: SetNames, num_classes: int) -> tuple[Sets, SetNames]:
     """The image sets that were named, or a benchmark's: the named one, else the one with so many classes.
 
-    With a benchmark, ``fit`` and ``val`` go before its own training and validation images; ``none`` leaves them out.
-
-    Raises UsageError where the ID set or every OOD set is missing, or sets and a benchmark are named both.
+    With a benchmark, ``fit`` and ``val`` go before its own training and validation images; ``none`` leaves them out. Also returns
+    the names with the benchmark that was chosen. Raises UsageError where the ID set or every OOD set is missing, where sets and a
+    benchmark are named both, and where an OOD set is the ID set.
     """
     if names.benchmark and names.any_set:
         raise UsageError("--benchmark names all image sets already: give it, or --id with --near and --far, not both")
     if names.benchmark or not names.any_set:
-        return _open_benchmark(names, num_classes)
+        name = _benchmark_name(names, num_classes)
+        return _open_benchmark(names, BENCHMARKS[name]), replace(names, benchmark=name)
     if names.id_test is None:
         raise UsageError("no in-distribution images: give --id SET, or --benchmark NAME with --data-root DIR")
     if not names.near and not names.far:
@@ -130,23 +141,31 @@ def open_sets(names: SetNames, num_classes: int) -> Sets:
     def opened(spec: str) -> ImageSet:
         return open_images(spec, limit=names.limit)
 
-    return Sets(
+    sets = Sets(
         id_test=opened(names.id_test),
         ood={name: opened(spec) for name, spec in {**names.near, **names.far}.items()},
         groups={**dict.fromkeys(names.near, "near"), **dict.fromkeys(names.far, "far")},
         fit=opened(names.fit) if names.fit not in {None, NO_SET} else None,
         val=opened(names.val) if names.val not in {None, NO_SET} else None,
     )
+    sets.refuse_twins()
+    return sets, names
 
 
-def _open_benchmark(names: SetNames, num_classes: int) -> Sets:
-    name, root = names.benchmark, names.data_root
-    benchmark = benchmark_for(num_classes) if name is None else BENCHMARKS.get(name)
-    if benchmark is None and name is not None:
+def _benchmark_name(names: SetNames, num_classes: int) -> str:
+    fitting = benchmark_for(num_classes)
+    name = names.benchmark or (fitting.name if fitting else None)
+    if name is not None and name not in BENCHMARKS:
         raise UsageError(f"no benchmark {name!r}; choose from {', '.join(BENCHMARKS)}")
-    if benchmark is None or root is None:
+    if name is None or names.data_root is None:
         ways = "name them with --id SET and --near/--far NAME=SET, or give --benchmark NAME with --data-root DIR (or OODKIT_DATA)"
         raise UsageError(f"no image sets to diagnose on: {ways}")
+    return name
+
+
+def _open_benchmark(names: SetNames, benchmark: Benchmark) -> Sets:
+    root = names.data_root
+    assert root is not None
 
     def opened(set_name: str) -> ImageSet:
         return open_benchmark_set(benchmark, set_name, root, limit=names.limit)
@@ -170,18 +189,22 @@ def extract_sets(model: Classifier, sets: Sets, running: Running) -> Extracted:
     device = resolve_device(running.device)
 
     def outputs_of(name: str, images: ImageSet) -> Outputs:
-        with progress_bar(f"{model.name} on {name}", quiet=running.quiet) as progress:
-            outputs = extract(
-                model,
-                images,
-                device=running.device,
-                dtype=running.dtype,
-                batch_size=running.batch_size,
-                workers=running.workers,
-                cache=running.cache,
-                labelled=name not in sets.ood,
-                progress=progress,
-            )
+        try:
+            with progress_bar(f"{model.name} on {name}", quiet=running.quiet) as progress:
+                outputs = extract(
+                    model,
+                    images,
+                    device=running.device,
+                    dtype=running.dtype,
+                    batch_size=running.batch_size,
+                    workers=running.workers,
+                    cache=running.cache,
+                    labelled=name not in sets.ood,
+                    progress=progress,
+                )
+        except KeyboardInterrupt:
+            typer.echo("interrupted; what is done is kept, and the same command goes on from there", err=True)
+            raise
         return outputs.to(device) if device.type == "cuda" else outputs
 
     found = {name: outputs_of(name, images) for name, images in sets.named().items()}
@@ -194,5 +217,6 @@ def _require_known_classes(images: ImageSet, model: Classifier) -> None:
     if not unknown:
         return
     what = f"{unknown} of {len(images)} images of {images.spec} belong to none of the {model.num_classes} classes of {model.name}"
-    names = f" (its classes begin {', '.join(images.class_names[:3])})" if images.class_names else " (they have no labels)"
+    folders = ", ".join(map(printable, (images.class_names or ())[:3]))
+    names = f" (its classes begin {folders})" if folders else " (they have no labels)"
     raise ImageSetError(f"{what}{names}; name the class folders as the model names its classes, or by WordNet id for ImageNet")

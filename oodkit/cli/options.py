@@ -23,6 +23,13 @@ class Preset(StrEnum):
     paper = "paper"
 
 
+def _at_home(path: Path) -> Path:
+    try:
+        return path.expanduser()
+    except RuntimeError as error:
+        raise typer.BadParameter(f"there is no user of the home folder in {path}") from error
+
+
 def batch_size_or_auto(text: str) -> str:
     """The text as it is. Raises typer.BadParameter where it is neither ``auto`` nor a number of images."""
     if text != "auto" and not (text.isdecimal() and int(text) > 0):
@@ -68,6 +75,7 @@ CacheOption = Annotated[
     Path | None,
     typer.Option(
         "--cache",
+        callback=lambda path: None if path is None else _at_home(path),
         envvar="OODKIT_CACHE",
         help="Where outputs are kept between runs; by default ~/.cache/oodkit.",
         show_default=False,

@@ -1,11 +1,12 @@
 """``oodkit-runs/``: where a command leaves its result, and where the next one finds what was done last."""
 
 import json
+import os
 from pathlib import Path
 from typing import Any
 
 from oodkit.atomic import write_atomically
-from oodkit.errors import OodkitError
+from oodkit.errors import OodkitError, UsageError
 
 RUNS = Path("oodkit-runs")
 
@@ -16,6 +17,16 @@ def save_run(document: dict[str, Any], folder: Path | None = None) -> Path:
     path = (folder or _new_folder(document["kind"])) / "result.json"
     write_atomically(path, lambda temporary: temporary.write_text(text, encoding="utf-8"))
     return path
+
+
+def require_writable(report: Path | None, output: Path | None) -> None:
+    """Raise UsageError, before any work is done, where the report or the result could not be written afterwards."""
+    if report is not None and (report.is_dir() or not report.name):
+        raise UsageError(f"--report {report} is a folder; give the name of a file, such as report.html")
+    for folder in [output or RUNS] + ([] if report is None else [report.absolute().parent]):
+        nearest = next(one for one in (folder.absolute(), *folder.absolute().parents) if one.exists())
+        if not nearest.is_dir() or not os.access(nearest, os.W_OK):
+            raise UsageError(f"can't write to {folder}; give --output FOLDER, or --report FILE, where you can")
 
 
 def _new_folder(kind: str) -> Path:

@@ -28,11 +28,15 @@ class LimitedSet(ImageSet):
 
 
 def limited(images: ImageSet, limit: int) -> ImageSet:
-    """``limit`` images, evenly spaced, so that sorted classes keep their shares; all where there are no more than that."""
+    """``limit`` images, one drawn from each of as many equal stretches, always the same; all where there are no more than that.
+
+    Sorted classes keep their shares, and classes that take turns do too, of which every n-th image would be of one class.
+    """
     if limit < 1:
         raise UsageError(f"limit must be 1 or more, got {limit}")
     if limit >= len(images):
         return images
-    indices = np.arange(limit) * len(images) // limit
+    edges = np.arange(limit + 1) * len(images) // limit
+    indices = np.random.default_rng(0).integers(edges[:-1], edges[1:])
     # A part of a file set is a file set: its fingerprint looks at its own files and not at all the others.
     return images.take(indices) if isinstance(images, FileSet) else LimitedSet(images, indices)

@@ -1,6 +1,7 @@
 """The scorers, one file a paper, and how to get one by its name."""
 
 import json
+import math
 from dataclasses import fields
 from difflib import get_close_matches
 from pathlib import Path
@@ -103,9 +104,11 @@ def _value(text: str, hint: Any, where: str) -> Any:
             return text == "true"
         if option in (int, float):
             try:
-                return option(text)
+                number = option(text)
             except ValueError:
                 continue
+            if math.isfinite(number):
+                return number
     raise UsageError(f"{where} takes {' or '.join(_describe(option) for option in options)}, got {text!r}")
 
 

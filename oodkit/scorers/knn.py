@@ -45,10 +45,22 @@ class Knn(Scorer):
         bank = unit_bank(sample(outputs, self.fraction, least=k, seed=self.seed))
         return {"bank": bank, "k": torch.tensor(min(k, len(bank))), "fraction": bank_share(bank, outputs)}
 
+    def caution(self, outputs: Outputs) -> str | None:
+        return None if self.state is None else beyond_the_class(self.settings()["k"], len(self.state["bank"]), outputs.num_classes)
+
     def _score(self, chunk: Outputs) -> Tensor:
         queries = unit_rows(chunk.features)
         products = largest_products(queries, self.learnt("bank", queries), self.settings()["k"])
         return 2 * products[:, -1].double() - queries.double().square().sum(1) - 1
+
+
+def beyond_the_class(k: int, bank: int, num_classes: int) -> str | None:
+    """Why the k-th neighbour says nothing: there are no k images of a class, and it belongs to another. None where there are."""
+    each = bank / num_classes
+    if k < each:
+        return None
+    remedy = f"with so small a bank take knn:k={int(each) // 2}" if each >= 2 else "give more training images"
+    return f"the neighbour k = {k} lies beyond the {each:.3g} training images that a class has on average; {remedy}"
 
 
 def _paper_k(num_classes: int) -> int:

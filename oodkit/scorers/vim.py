@@ -42,7 +42,8 @@ class Vim(Scorer):
     def _fit(self, outputs: Outputs) -> State:
         head, width = self.head_of(outputs), outputs.num_features
         dim = _dim(self.dim, width)
-        self.require(0 < dim < width, f"dim above 0 and below the {width} features of this network")
+        if dim >= width:
+            raise NotApplicableError(f"vim takes a dim below the {width} features of this network, got {dim}")
         origin = _origin(head.to(outputs.device))
         state = {"origin": origin, "principal": _principal(outputs, origin, dim), "dim": torch.tensor(dim)}
         return {**state, "scale": _scale(outputs, state)}

@@ -3,6 +3,7 @@
 import json
 import shlex
 import sys
+from pathlib import Path
 
 import pytest
 from PIL import Image
@@ -133,7 +134,7 @@ def test_shuffled_class_names_end_in_a_suspect_input(run, tmp_path):
     ran = run(
         "diagnose", V1, "--id", str(tmp_path / "id"), "--far", "patches=demo:photo-patches", "--limit", "80", "--workers", "0"
     )
-    assert "is near chance: class order or preprocessing is wrong" in ran.out
+    assert "can't be told from chance; class order or preprocessing may be wrong" in ran.out
 
 
 @pytest.mark.parametrize(
@@ -283,3 +284,35 @@ def test_an_unexpected_error_is_one_line_too(run, monkeypatch):
     assert ran.code == 1
     assert ran.err.startswith("error: unexpected ZeroDivisionError: division by zero; oodkit --debug")
     assert ran.err.count("\n") == 1
+
+
+def test_a_report_that_could_not_be_written_is_refused_before_any_work(run, monkeypatch):
+    monkeypatch.setattr("oodkit.cli.loading.load_classifier", lambda *_, **__: pytest.fail("a model was loaded"))
+    ran = run("diagnose", V1, "--report", ".")
+    assert ran.code == 2
+    assert "--report . is a folder; give the name of a file" in ran.err
+
+
+def test_the_id_set_under_another_name_is_no_ood_set(run):
+    ran = run("diagnose", V1, "--id", "demo:digits", "--far", "x=demo:digits")
+    assert ran.code == 2
+    assert "the OOD set 'x' is the very set given as --id" in ran.err
+
+
+def test_impossible_numbers_are_usage_errors(run):
+    for option, text in (("--std", "0"), ("--mean", "nan"), ("--input-size", "-3"), ("--input-size", "1,2,3,4")):
+        ran = run("diagnose", V1, option, text)
+        assert ran.code == 2, (option, text)
+
+
+def test_names_that_no_encoding_holds_end_no_run(run, tmp_path):
+    import os
+
+    folder = os.fsdecode(os.fsencode(tmp_path) + b"/far\xff[/b]")
+    Path(folder).mkdir()
+    for i in range(3):
+        Image.new("RGB", (8, 8), (80 * i, 0, 0)).save(f"{folder}/{i}.png")
+    sets = ("--id", "demo:digits", "--far", f"[/x]={folder}", "--limit", "40", "--workers", "0")
+    ran = run("diagnose", V1, *sets, "--report", "report.html")
+    assert ran.code == 0, ran.err
+    assert "[/x]" in ran.out

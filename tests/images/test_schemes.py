@@ -63,8 +63,8 @@ def test_a_single_file_is_no_set(tmp_path):
         open_images(tmp_path / "x.png")
 
 
-def test_limit_takes_evenly_spaced_images(tmp_path):
-    """4 of 10: 0, 2, 5, 7 = ⌊10 · i / 4⌋."""
+def test_limit_takes_one_image_of_each_stretch(tmp_path):
+    """4 of 10: one of each of [0, 2), [2, 5), [5, 7), [7, 10), always the same."""
     for index in range(10):
         (tmp_path / f"{index}").mkdir()
         (tmp_path / f"{index}" / "x.png").write_bytes(png(index))
@@ -73,13 +73,15 @@ def test_limit_takes_evenly_spaced_images(tmp_path):
     )
     for path in (tmp_path, tmp_path / "set.npz"):
         whole, part = open_images(path), open_images(path, limit=4)
-        assert reds(part) == part.labels.tolist() == [0, 2, 5, 7]
+        drawn = reds(part)
+        assert drawn == part.labels.tolist()
+        assert all(low <= one < high for one, low, high in zip(drawn, (0, 2, 5, 7), (2, 5, 7, 10), strict=True))
         assert part.class_names == whole.class_names
-        assert part.image_name(3) == whole.image_name(7)
+        assert part.image_name(3) == whole.image_name(drawn[3])
         assert part.fingerprint() != whole.fingerprint()
         assert part.fingerprint() == open_images(path, limit=4).fingerprint() != open_images(path, limit=5).fingerprint()
         assert len(open_images(path, limit=99)) == 10
-        assert reds(pickle.loads(pickle.dumps(part))) == [0, 2, 5, 7]
+        assert reds(pickle.loads(pickle.dumps(part))) == drawn
     with pytest.raises(UsageError, match=r"limit must be 1 or more, got 0"):
         open_images(tmp_path, limit=0)
 
@@ -281,3 +283,9 @@ def test_a_hugging_face_table_may_hold_broken_images_and_rows_without_a_label(tm
     for index in (1, 2):
         with pytest.raises(UnreadableImageError):
             images.load(index)
+
+
+def test_limit_does_not_keep_step_with_classes_that_take_turns(tmp_path):
+    """Every eighth image of eight classes in turn would be of one class."""
+    np.savez(tmp_path / "set.npz", images=np.zeros((400, 2, 2), np.uint8), labels=np.arange(400) % 8)
+    assert len(set(open_images(tmp_path / "set.npz", limit=50).labels.tolist())) == 8
