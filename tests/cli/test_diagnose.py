@@ -309,7 +309,7 @@ def test_names_that_no_encoding_holds_end_no_run(run, tmp_path):
     import os
 
     folder = os.fsdecode(os.fsencode(tmp_path) + b"/far\xff[/b]")
-    Path(folder).mkdir()
+    Path(folder).mkdir(parents=True)
     for i in range(3):
         Image.new("RGB", (8, 8), (80 * i, 0, 0)).save(f"{folder}/{i}.png")
     sets = ("--id", "demo:digits", "--far", f"[/x]={folder}", "--limit", "40", "--workers", "0")
