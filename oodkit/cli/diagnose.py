@@ -82,7 +82,7 @@ def diagnose(
     data_root: DataRootOption = None,
     limit: Annotated[
         int | None,
-        typer.Option(min=1, help="At most so many images of each set, evenly spaced.", show_default=False, rich_help_panel=SETS),
+        typer.Option(min=1, help="At most so many images of each set, evenly spread.", show_default=False, rich_help_panel=SETS),
     ] = None,
     scorer: Annotated[
         list[str] | None,
