@@ -25,7 +25,7 @@ def open_images(
     ``torch:NAME[:SPLIT]``, ``hf:NAME[/CONFIG][:SPLIT]``, ``wds:PATH-OR-URL``.
 
     root: the folder that a list's images, a torchvision data set or ``wds`` shards are in, or Hugging Face's cache; paths do not
-    need it. split: for ``torch`` and ``hf``, instead of writing it after the name. limit: so many images, evenly spaced.
+    need it. split: for ``torch`` and ``hf``, instead of writing it after the name. limit: so many images, evenly spread.
 
     Raises ImageSetError where there is no such set, where it can't be opened, or where it holds no image; UsageError for a limit
     below 1 or a split of a set that has none.

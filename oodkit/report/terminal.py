@@ -12,10 +12,15 @@ from oodkit.evaluation import MEANS
 from oodkit.report.document import Document
 from oodkit.report.remarks import printable, remarks, set_remarks, summary_result, useful_means
 
+WIDEST = 2000  # columns; rich would cut what does not fit into fewer
+
 
 def print_document(document: Document) -> None:
-    """Print models, tables, verdicts and advice to stdout; without colours and never cut short where it is no terminal."""
-    console = Console(file=sys.stdout, highlight=False, width=None if sys.stdout.isatty() else 160, soft_wrap=False)
+    """Print models, tables, verdicts and advice to stdout, without colours where it is no terminal.
+
+    A table that is wider than the terminal is wrapped by it and not cut: a number that lost its digits is worse than ugly.
+    """
+    console = Console(file=sys.stdout, highlight=False, width=WIDEST)
     _print_sets(console, document["sets"])
     for model in document["models"]:
         _print_model(console, model)

@@ -93,3 +93,13 @@ def test_a_set_may_be_named_in_any_script(document):
 )
 def test_only_what_does_something_is_spelled(text, expected):
     assert printable(text) == expected
+
+
+def test_a_table_wider_than_any_terminal_keeps_every_digit(document, capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "60")
+    rows = document["models"][0]["results"]
+    document["models"][0]["results"] = [{**row, "ood_set": f"a-rather-long-name-{i}"} for i in range(30) for row in rows]
+    print_document(document)
+    printed = capsys.readouterr().out
+    assert "a-rather-long-name-29" in printed
+    assert "…" not in printed
