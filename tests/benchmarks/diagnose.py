@@ -144,18 +144,6 @@ def measure(model, sets, cache: Path, workers: int | None) -> None:
           f"{cold.wall / sum(share.values()):.3f}")  # fmt: skip
     print(f"diagnose, cached:     {cost(diagnose_all)}", flush=True)
     outputs = extract_all()
-        ood = {"near": outputs["near"], "far": outputs["far"]}
-        diagnose(model.name, outputs["id"], ood, fit=outputs["fit"], groups={"near": "near", "far": "far"})
-
-    images = sum(len(one) for one in sets.values())
-    print(f"{model.name}: {images} JPEG files, {torch.get_num_threads()} threads, torch {torch.__version__}", flush=True)
-    before, cold, after = cost(bare_loop), cost(diagnose_all), cost(bare_loop)
-    bare = Cost((before.wall + after.wall) / 2, (before.cpu + after.cpu) / 2)
-    print(f"bare loop, before:    {before}")
-    print(f"bare loop, after:     {after}   {images / bare.wall:.1f} images/s")
-    print(f"diagnose, cold:       {cold}   ratio {cold.wall / bare.wall:.3f} wall, {cold.cpu / bare.cpu:.3f} processor")
-    print(f"diagnose, cached:     {cost(diagnose_all)}")
-    outputs = extract_all()
     ood = {"near": outputs["near"], "far": outputs["far"]}
     scoring = cost(lambda: score_all(list(SCORERS), outputs["id"], ood, fit=outputs["fit"]))
     print(f"of which {len(SCORERS)} scorers:  {scoring}")
