@@ -195,7 +195,7 @@ def _advice(code: Code, rows: Sequence[Result], lead: Lead, plainer: str | None)
             advice.append(Advice(f"Or start from the plain checkpoint, {plainer}, if its accuracy suffices.", model=plainer))
     if lead.problem:
         advice.append(
-            Advice("Give KNN a bank that it can say something with, to tell the logits from the features.", flags=lead.remedy)
+            Advice("Give KNN what it needs, to tell whether the features know more than the logits.", flags=lead.remedy)
         )
     elif code == "undetermined":
         advice.append(Advice("Give more images: the interval of KNN's lead is too wide to tell."))
