@@ -194,9 +194,7 @@ def _advice(code: Code, rows: Sequence[Result], lead: Lead, plainer: str | None)
         if plainer:
             advice.append(Advice(f"Or start from the plain checkpoint, {plainer}, if its accuracy suffices.", model=plainer))
     if lead.problem:
-        advice.append(
-            Advice("Give KNN what it needs, to tell whether the features know more than the logits.", flags=lead.remedy)
-        )
+        advice.append(Advice("Give KNN what it needs, to tell whether the features know more than the logits.", flags=lead.remedy))
     elif code == "undetermined":
         advice.append(Advice("Give more images: the interval of KNN's lead is too wide to tell."))
     if top is not None and top.auroc is not None and top.auroc.value < WEAK and _features_were_tried(rows):
