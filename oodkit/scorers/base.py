@@ -7,7 +7,7 @@ devices, saving, presets, the command line and the contract tests follow from th
 
 import json
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import fields
 from pathlib import Path
 from typing import Any, ClassVar, Literal, Self
@@ -17,7 +17,7 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from oodkit.atomic import write_atomically
-from oodkit.errors import NotApplicableError, NotFittedError, UsageError
+from oodkit.errors import NotApplicableError, NotFittedError, OutputsError, UsageError
 from oodkit.head import Head
 from oodkit.outputs import Outputs
 
@@ -32,7 +32,7 @@ class Scorer(ABC):
     name: its word everywhere. title: the method's full name. paper: its source. fits_on: the ID images that it learns from,
     ``"train"``, ``"val"`` or None; a field where the presets differ in it. presets: what differs from the fields' defaults
     (OpenOOD v1.5's) under another preset. uses: whether its score comes from the ``"logits"``, from the ``"features"``, or from
-    ``"both"``.
+    ``"both"``. grid: what a search tries for each setting (OpenOOD's automatic parameter search); the first one varies fastest.
 
     state: what ``fit`` learnt, tensors by name. A setting that only ``fit`` can resolve (a None, a bound by the number of images)
     is stored there as a 0-dimensional tensor under the field's own name, and ``settings`` reports that. fitted_on: the number of
@@ -44,6 +44,7 @@ class Scorer(ABC):
     paper: ClassVar[str]
     uses: ClassVar[Literal["logits", "features", "both"]]
     presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {}
+    grid: ClassVar[Mapping[str, Sequence[Any]]] = {}
     fits_on: FitsOn = None
 
     state: State | None = None
@@ -86,6 +87,10 @@ class Scorer(ABC):
         own = {one.name: getattr(self, one.name) for one in fields(self) if getattr(self, one.name) != one.default}  # type: ignore[arg-type]  # every subclass is a dataclass
         return ":".join([self.name, ",".join(f"{name}={value}" for name, value in own.items())]).removesuffix(":")
 
+    def probe(self) -> str | None:
+        """The probe whose tensor it reads beside features and logits, such as ``odin:noise=0.0014``; None for most scorers."""
+        return None
+
     def caution(self, outputs: Outputs) -> str | None:
         """One line where the scorer can be used on this model but its assumptions do not hold."""
         return None
@@ -108,6 +113,16 @@ class Scorer(ABC):
         if outputs.head is None:
             raise NotApplicableError(f"{self.name} needs the head that made the logits; these outputs hold the logits alone")
         return outputs.head
+
+    def probed(self, outputs: Outputs) -> Tensor:
+        """What its probe found, (N, …). Raises NotApplicableError where the probe did not run on these images."""
+        name = self.probe()
+        assert name is not None
+        try:
+            return outputs.extra(name)
+        except OutputsError as error:
+            remedy = f"name it, --scorer {self.spec()}, or extract(…, probes=[{name!r}])"
+            raise NotApplicableError(f"{self.name} needs a probe, the network run again on each image: {remedy}") from error
 
     def require(self, condition: bool, expected: str) -> None:
         """Raise UsageError with what the settings are and what was ``expected``, unless ``condition`` holds."""
