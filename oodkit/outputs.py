@@ -9,10 +9,9 @@ from torch import Tensor
 
 from oodkit.errors import OutputsError, UsageError
 from oodkit.head import Head
+from oodkit.parts import HALF, ChunkPart, Part, joined, require_same_columns
 
 CHUNK_ROWS = 4096  # 4096 × 2048 features in float64 are 64 MiB: large enough for the matrix product, small beside any machine
-
-Part = Mapping[str, Tensor]
 
 
 @dataclass(frozen=True)
@@ -89,7 +88,7 @@ class Outputs:
             raise OutputsError("nothing to join: got no outputs")
         first = pieces[0]
         for piece in pieces[1:]:
-            _require_same_columns(piece._parts[0], first._parts[0])
+            require_same_columns(piece._parts[0], first._parts[0])
             if not _same_head(piece.head, first.head):
                 raise OutputsError("can't join outputs of different heads; give them one head with with_head(head)")
         skipped = dict.fromkeys(one for piece in pieces for one in piece.skipped)
@@ -128,7 +127,7 @@ class Outputs:
     @property
     def logits(self) -> Tensor:
         """(N, C), stored or made by the head."""
-        return _joined([self._logits(part) for part in self._parts]).to(self.device)
+        return joined([self._logits(part) for part in self._parts]).to(self.device)
 
     def extra(self, name: str) -> Tensor:
         """A probe's tensor, (N, …). Raises OutputsError where that probe did not run."""
@@ -156,10 +155,10 @@ class Outputs:
                 slices.append((part, slice(start, stop)))
                 start, room = stop, room - (stop - start)
                 if room == 0:
-                    yield self._changed([_ChunkPart(slices, self.device)])
+                    yield self._changed([ChunkPart(slices, self.device)])
                     slices, room = [], rows
         if slices:
-            yield self._changed([_ChunkPart(slices, self.device)])
+            yield self._changed([ChunkPart(slices, self.device)])
 
     def subset(self, rows: Tensor) -> "Outputs":
         """The given rows: (K,) integers from 0 to N − 1, in any order, or (N,) bool. They are copied to memory.
@@ -183,6 +182,17 @@ class Outputs:
         parts = [{name: tensor for name, tensor in part.items() if name != "logits"} for part in self._parts]
         return self._changed(parts, head=head)
 
+    def with_extras(self, parts: Sequence[Part]) -> "Outputs":
+        """The same images with what a probe found: parts of an own column each beside the ``indices`` of its rows.
+
+        Raises OutputsError where the probe read other images, or in other parts.
+        """
+        if len(parts) != len(self._parts) or not all(
+            torch.equal(part["indices"], own["indices"]) for part, own in zip(parts, self._parts, strict=True)
+        ):
+            raise OutputsError("the probe could read other images than the forward pass; clear both from the cache and run again")
+        return self._changed([{**part, **own} for part, own in zip(parts, self._parts, strict=True)])
+
     def with_stored_logits(self) -> "Outputs":
         """The same rows with the head's logits made once and kept in memory, for whoever asks for them several times."""
         return self._changed([part if "logits" in part else {**part, "logits": self._logits(part)} for part in self._parts])
@@ -203,7 +213,7 @@ class Outputs:
         return self._changed(head=head, device=torch.device(device))
 
     def _column(self, name: str) -> Tensor:
-        return _joined([part[name] for part in self._parts]).to(self.device)
+        return joined([part[name] for part in self._parts]).to(self.device)
 
     def _sizes(self) -> list[int]:
         return [len(part["labels"]) for part in self._parts]
@@ -235,38 +245,10 @@ class Outputs:
             return part["logits"]
         assert self.head is not None
         features = part["features"].to(self.device)
-        return self.head(features.float() if features.dtype in _HALF else features)
+        return self.head(features.float() if features.dtype in HALF else features)
 
 
-class _ChunkPart(Mapping[str, Tensor]):
-    """Slices of parts as one. A column is joined, moved and widened when first asked for, then kept for the next scorer."""
-
-    def __init__(self, slices: Sequence[tuple[Part, slice]], device: torch.device) -> None:
-        self._slices, self._device = slices, device
-        self._columns: dict[str, Tensor] = {}
-
-    def __getitem__(self, name: str) -> Tensor:
-        if name not in self._columns:
-            column = _joined([part[name][rows] for part, rows in self._slices]).to(self._device)
-            self._columns[name] = column.float() if column.dtype in _HALF else column
-        return self._columns[name]
-
-    def __contains__(self, name: object) -> bool:
-        return name in self._slices[0][0]
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._slices[0][0])
-
-    def __len__(self) -> int:
-        return len(self._slices[0][0])
-
-
-_HALF = (torch.float16, torch.bfloat16)
 _INTEGERS = (torch.int64, torch.int32, torch.int16, torch.int8, torch.uint8)
-
-
-def _joined(tensors: Sequence[Tensor]) -> Tensor:
-    return tensors[0] if len(tensors) == 1 else torch.cat(list(tensors))
 
 
 def _checked_labels(labels: Tensor) -> Tensor:
@@ -276,19 +258,6 @@ def _checked_labels(labels: Tensor) -> Tensor:
     if len(labels) and (least := int(labels.min())) < -1:
         raise OutputsError(f"labels must be classes from 0, or −1 for none of them, got {least}")
     return labels
-
-
-def _require_same_columns(part: Part, first: Part) -> None:
-    for name in sorted({*part, *first}):
-        got, expected = (_described(name, one) for one in (part, first))
-        if got != expected:
-            raise OutputsError(f"can't join outputs: the first have {expected}, others {got}; extract them all alike")
-
-
-def _described(name: str, part: Part) -> str:
-    if name not in part:
-        return f"no {name}"
-    return f"{name} ({', '.join(['N', *map(str, part[name].shape[1:])])}) as {part[name].dtype}"
 
 
 def _same_head(one: Head | None, other: Head | None) -> bool:

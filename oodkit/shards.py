@@ -6,7 +6,7 @@ the reason. It appears under its name only when it is whole, so that what is the
 
 import json
 import zlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field
 from functools import partial
@@ -22,6 +22,7 @@ from oodkit.atomic import remove_stale, write_atomically
 from oodkit.errors import OutputsError
 from oodkit.head import Head
 from oodkit.outputs import Outputs, Skipped
+from oodkit.parts import Part
 
 FORMAT = 1
 HEAD_FILE = "head.safetensors"
@@ -30,13 +31,18 @@ COLUMNS = ("features", "logits", "labels", "indices")
 
 @dataclass(frozen=True)
 class Manifest:
-    """What a folder of shards holds. count: images in the set, readable or not. about: model, transform, dtype, set, for people."""
+    """What a folder of shards holds.
+
+    count: images in the set, readable or not. about: model, transform, dtype, set, for people. columns: what each shard has at
+    least.
+    """
 
     key: str
     count: int
     shard_size: int
     batch_size: int
     about: Mapping[str, Any] = field(default_factory=dict)
+    columns: Sequence[str] = COLUMNS
     format: int = FORMAT
 
     @property
@@ -57,7 +63,7 @@ def read_manifest(folder: Path) -> Manifest | None:
     """The folder's manifest; None where there is none, or one that this version can't read."""
     try:
         facts = json.loads((folder / "manifest.json").read_text())
-        return Manifest(**facts) if facts["format"] == FORMAT else None
+        return Manifest(**{**facts, "columns": tuple(facts["columns"])}) if facts["format"] == FORMAT else None
     except (OSError, ValueError, KeyError, TypeError):
         return None
 
@@ -69,17 +75,20 @@ def write_shard(folder: Path, shard: int, tensors: Mapping[str, Tensor], skipped
     write_atomically(_shard_path(folder, shard), lambda path: save_file(whole, path, metadata))
 
 
-def read_shard(folder: Path, shard: int, *, verify: bool = False) -> tuple[dict[str, Tensor], list[Skipped]]:
+def read_shard(
+    folder: Path, shard: int, columns: Sequence[str] = COLUMNS, *, verify: bool = False
+) -> tuple[dict[str, Tensor], list[Skipped]]:
     """The shard's tensors, memory-mapped, and the images it had to skip.
 
-    verify: read every byte and compare with the checksum. Raises OutputsError where the shard is missing or damaged.
+    columns: what it must have. verify: read every byte and compare with the checksum. Raises OutputsError where the shard is
+    missing or damaged.
     """
     path = _shard_path(folder, shard)
     try:
         with safe_open(str(path), "pt") as file:
             facts = file.metadata() or {}
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (safe_open is no mapping)
-        if absent := [name for name in COLUMNS if name not in tensors]:
+        if absent := [name for name in columns if name not in tensors]:
             raise ValueError(f"it has no {' and no '.join(absent)}")
         if len({len(tensor) for tensor in tensors.values()}) > 1:
             raise ValueError("its columns have different numbers of rows")
@@ -92,7 +101,7 @@ def read_shard(folder: Path, shard: int, *, verify: bool = False) -> tuple[dict[
 
 def absent_shards(folder: Path, manifest: Manifest) -> list[int]:
     """The shards that are not there or can't be opened; quick, for it looks at no contents."""
-    return [shard for shard in range(manifest.num_shards) if not _is_whole(folder, shard, verify=False)]
+    return [shard for shard in range(manifest.num_shards) if not _is_whole(folder, manifest.columns, shard, verify=False)]
 
 
 def missing_shards(folder: Path, manifest: Manifest) -> list[int]:
@@ -102,7 +111,7 @@ def missing_shards(folder: Path, manifest: Manifest) -> list[int]:
     """
     remove_stale(folder)
     with ThreadPoolExecutor() as threads:
-        whole = list(threads.map(partial(_is_whole, folder, verify=True), range(manifest.num_shards)))
+        whole = list(threads.map(partial(_is_whole, folder, manifest.columns, verify=True), range(manifest.num_shards)))
     return [shard for shard, there in enumerate(whole) if not there]
 
 
@@ -120,6 +129,12 @@ def open_outputs(folder: Path) -> Outputs:
     return Outputs.join(pieces)
 
 
+def open_parts(folder: Path, manifest: Manifest) -> list[Part]:
+    """The columns of every shard, memory-mapped, for ``Outputs.with_extras``."""
+    found = [read_shard(folder, shard, manifest.columns)[0] for shard in range(manifest.num_shards)]
+    return [{name: tensors[name] for name in manifest.columns} for tensors in found]
+
+
 def _piece(folder: Path, shard: int, head: Head) -> Outputs:
     tensors, skipped = read_shard(folder, shard)
     features, logits, labels, indices = (tensors.pop(name) for name in COLUMNS)
@@ -132,9 +147,9 @@ def _shard_path(folder: Path, shard: int) -> Path:
     return folder / f"{shard:05}.safetensors"
 
 
-def _is_whole(folder: Path, shard: int, *, verify: bool) -> bool:
+def _is_whole(folder: Path, columns: Sequence[str], shard: int, *, verify: bool) -> bool:
     try:
-        read_shard(folder, shard, verify=verify)
+        read_shard(folder, shard, columns, verify=verify)
     except OutputsError:
         return False
     return True

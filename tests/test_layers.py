@@ -18,10 +18,10 @@ LAYERS = (
     {"cli"},
     {"report"},
     {"diagnosis", "verdict"},
-    {"evaluation", "extraction", "reading"},
+    {"evaluation", "extraction", "forward", "reading"},
     {"scorers", "metrics", "delong"}
-    | {"classifier", "models", "heads", "code_identity", "recipe_facts", "images", "benchmarks", "demo"},
-    {"head", "outputs", "shards", "stats", "cache"},
+    | {"classifier", "models", "heads", "probes", "code_identity", "recipe_facts", "images", "benchmarks", "demo"},
+    {"head", "outputs", "parts", "shards", "stats", "cache"},
     {"atomic", "errors"},
 )
 TENSOR_SIDE = {"scorers", "metrics", "delong", "evaluation", "diagnosis", "verdict"}
@@ -34,6 +34,8 @@ IMAGE_SIDE = {
     "recipe_facts",
     "code_identity",
     "extraction",
+    "forward",
+    "probes",
     "reading",
     "demo",
 }

@@ -119,7 +119,7 @@ class Scorer(ABC):
         name = self.probe()
         assert name is not None
         try:
-            return outputs.extra(name)
+            return outputs.extra(name)  # noqa: S610 (nothing to do with Django)
         except OutputsError as error:
             remedy = f"name it, --scorer {self.spec()}, or extract(…, probes=[{name!r}])"
             raise NotApplicableError(f"{self.name} needs a probe, the network run again on each image: {remedy}") from error

@@ -1,0 +1,98 @@
+"""The forward pass over a batch: one device, one precision, a batch size that shrinks when memory runs out."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, nullcontext
+from itertools import chain
+
+import torch
+from torch import Tensor, nn
+
+from oodkit.classifier import Classifier
+from oodkit.errors import OodkitError
+from oodkit.heads import features_and_logits
+from oodkit.probes.base import Probe
+
+Columns = dict[str, Tensor]
+
+
+class Runner:
+    """Runs a network, or a probe on it, batch by batch.
+
+    columns: the names of the tensors that ``run`` gives.
+    """
+
+    def __init__(
+        self, model: Classifier, device: torch.device, dtype: torch.dtype, batch_size: int, probe: tuple[str, Probe] | None = None
+    ) -> None:
+        self.device, self.dtype, self.batch_size = device, dtype, batch_size
+        self.model = model
+        self.head = model.head.to(device)
+        self.columns: Sequence[str] = ("features", "logits") if probe is None else (probe[0],)
+        self._probe = probe
+
+    @contextmanager
+    def network_in_place(self) -> Iterator[None]:
+        """While open, the network is on the device, channels last, in evaluation mode and its weights take no gradients;
+        afterwards as it was.
+        """
+        net = self.model.net
+        before, training = _device_of(net), net.training
+        learning = [weight for weight in net.parameters() if weight.requires_grad]
+        net.to(self.device).to(memory_format=torch.channels_last).eval().requires_grad_(False)
+        try:
+            yield
+        finally:
+            for weight in learning:
+                weight.requires_grad_(True)
+            net.to(before).to(memory_format=torch.contiguous_format).train(training)
+
+    def run(self, pixels: Tensor) -> Columns:
+        """The columns of a batch on the CPU: features (n, D) in the runner's dtype and logits (n, C) in float32; or the probe's."""
+        while True:
+            try:
+                pieces = [self._forward(piece) for piece in torch.split(pixels, self.batch_size)]
+                return {name: torch.cat([piece[name] for piece in pieces]) for name in self.columns}
+            except (torch.OutOfMemoryError, RuntimeError) as error:
+                if not _is_out_of_memory(error):
+                    raise
+                if self.batch_size == 1:
+                    remedy = "use a smaller model, --dtype float16 or --device cpu"
+                    raise OodkitError(f"not even one image fits in the memory of {self.device}; {remedy}") from error
+                self.batch_size //= 2
+                if self.device.type == "cuda":
+                    torch.cuda.empty_cache()
+
+    def nothing(self) -> Columns:
+        """The columns of no image."""
+        return {name: tensor[:0] for name, tensor in self.run(torch.zeros(1, *self.model.input_size)).items()}
+
+    def _forward(self, pixels: Tensor) -> Columns:
+        pixels = pixels.to(self.device, non_blocking=True).contiguous(memory_format=torch.channels_last)
+        half = self.dtype != torch.float32
+        with torch.autocast(self.device.type, self.dtype) if half else nullcontext():
+            columns = self._columns(pixels)
+        for name, tensor in columns.items():
+            if name != "features" and not bool(torch.isfinite(tensor).all()):
+                what = "the network gives logits" if name == "logits" else f"the probe {name} gives values"
+                hint = "use --dtype float32 or bfloat16" if half else "the weights may be damaged"
+                raise OodkitError(f"{what} that are not finite in {str(self.dtype).removeprefix('torch.')}; {hint}")
+        return {name: tensor.detach().cpu() for name, tensor in columns.items()}
+
+    def _columns(self, pixels: Tensor) -> Columns:
+        if self._probe is not None:
+            name, probe = self._probe
+            return {name: probe.run(self.model, pixels)}
+        with torch.no_grad():
+            features, _ = features_and_logits(self.model.net, self.head, pixels)
+        features = features.to(self.dtype)
+        with torch.autocast(self.device.type, enabled=False):
+            return {"features": features, "logits": self.head(features.float())}
+
+
+def _device_of(net: nn.Module) -> torch.device:
+    return next((tensor.device for tensor in chain(net.parameters(), net.buffers())), torch.device("cpu"))
+
+
+def _is_out_of_memory(error: Exception) -> bool:
+    signs = ("out of memory", "not enough memory", "can't allocate memory", "ALLOC_FAILED")
+    return isinstance(error, torch.OutOfMemoryError) or any(sign in str(error) for sign in signs)

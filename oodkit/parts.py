@@ -1,0 +1,53 @@
+"""The rows of outputs in memory or on disk: columns by name, one part after the other."""
+
+from collections.abc import Iterator, Mapping, Sequence
+
+import torch
+from torch import Tensor
+
+from oodkit.errors import OutputsError
+
+Part = Mapping[str, Tensor]
+HALF = (torch.float16, torch.bfloat16)
+
+
+class ChunkPart(Mapping[str, Tensor]):
+    """Slices of parts as one. A column is joined, moved and widened when first asked for, then kept for the next scorer."""
+
+    def __init__(self, slices: Sequence[tuple[Part, slice]], device: torch.device) -> None:
+        self._slices, self._device = slices, device
+        self._columns: dict[str, Tensor] = {}
+
+    def __getitem__(self, name: str) -> Tensor:
+        if name not in self._columns:
+            column = joined([part[name][rows] for part, rows in self._slices]).to(self._device)
+            self._columns[name] = column.float() if column.dtype in HALF else column
+        return self._columns[name]
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._slices[0][0]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._slices[0][0])
+
+    def __len__(self) -> int:
+        return len(self._slices[0][0])
+
+
+def joined(tensors: Sequence[Tensor]) -> Tensor:
+    """The rows of all tensors, one after the other; a single one is not copied."""
+    return tensors[0] if len(tensors) == 1 else torch.cat(list(tensors))
+
+
+def require_same_columns(part: Part, first: Part) -> None:
+    """Raise OutputsError unless both have columns of the same names, shapes but for their rows, and dtypes."""
+    for name in sorted({*part, *first}):
+        got, expected = (_described(name, one) for one in (part, first))
+        if got != expected:
+            raise OutputsError(f"can't join outputs: the first have {expected}, others {got}; extract them all alike")
+
+
+def _described(name: str, part: Part) -> str:
+    if name not in part:
+        return f"no {name}"
+    return f"{name} ({', '.join(['N', *map(str, part[name].shape[1:])])}) as {part[name].dtype}"
