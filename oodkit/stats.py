@@ -1,6 +1,5 @@
 """Statistics of features that need more images than fit in memory: float64, one bounded chunk at a time."""
 
-import math
 from dataclasses import dataclass
 from weakref import WeakKeyDictionary
 
@@ -43,6 +42,29 @@ class Moments:
 
 # Several scorers learn from the same images, and the D × D product over all of them is most of what their fit costs.
 _moments_of: WeakKeyDictionary[Outputs, Moments] = WeakKeyDictionary()
+_class_sums_of: WeakKeyDictionary[Outputs, tuple[Tensor, Tensor]] = WeakKeyDictionary()
+
+
+def class_sums(outputs: Outputs) -> tuple[Tensor, Tensor]:
+    """Counts (C + 1,) and feature sums (C + 1, D) by class in float64; the last row is of the images without a label.
+
+    One pass; the same outputs are never gone through again. Raises NotApplicableError where there are no images or the features
+    are not finite, OutputsError where a label has no class.
+    """
+    if outputs not in _class_sums_of:
+        _class_sums_of[outputs] = _class_sums(outputs)
+    return _class_sums_of[outputs]
+
+
+def mean_feature(outputs: Outputs) -> Tensor:
+    """(D,) the mean of the features in float64. Raises as ``class_sums``."""
+    return class_sums(outputs)[1].sum(0) / len(outputs)
+
+
+def correct_alone(outputs: Outputs) -> Outputs:
+    """The same images, of which only those that the network classifies as labelled keep their label; the others have none."""
+    labels = outputs.labels.cpu()
+    return outputs.with_labels(torch.where(outputs.predictions() == labels, labels, -1))
 
 
 def moments(outputs: Outputs) -> Moments:
@@ -58,15 +80,9 @@ def moments(outputs: Outputs) -> Moments:
 
 
 def _moments(outputs: Outputs) -> Moments:
-    count, classes = len(outputs), outputs.num_classes
-    if count == 0:
-        raise NotApplicableError("got no images to take the moments of")
-    if (largest := int(outputs.labels.max())) >= classes:
-        raise OutputsError(f"a label is {largest}, but the head has {classes} classes, numbered from 0; check the class order")
-    counts, sums = _class_sums(outputs)
+    counts, sums = class_sums(outputs)
+    count = len(outputs)
     mean = sums.sum(0) / count
-    if not mean.isfinite().all():
-        raise NotApplicableError("the features to learn from hold NaN or infinite values; extract them in float32 or bfloat16")
     means = sums / counts.clamp(min=1)[:, None]
     scatter, kept = torch.zeros(len(mean), len(mean)).to(mean), []
     for chunk in outputs.chunks():
@@ -80,14 +96,19 @@ def _moments(outputs: Outputs) -> Moments:
 
 
 def _class_sums(outputs: Outputs) -> tuple[Tensor, Tensor]:
-    """Counts (C + 1,) and feature sums (C + 1, D); the label −1, none of the classes, indexes the last row."""
     slots = outputs.num_classes + 1
+    if len(outputs) == 0:
+        raise NotApplicableError("got no images to take the moments of")
+    if (largest := int(outputs.labels.max())) >= slots - 1:
+        raise OutputsError(f"a label is {largest}, but the head has {slots - 1} classes, numbered from 0; check the class order")
     counts = torch.zeros(slots, dtype=torch.float64, device=outputs.device)
     sums = torch.zeros(slots, outputs.num_features, dtype=torch.float64, device=outputs.device)
     for chunk in outputs.chunks():
-        slot = chunk.labels % slots
+        slot = chunk.labels % slots  # −1 indexes the last row
         counts += torch.bincount(slot, minlength=slots)
         sums.index_add_(0, slot, chunk.features.double())
+    if not sums.isfinite().all():
+        raise NotApplicableError("the features to learn from hold NaN or infinite values; extract them in float32 or bfloat16")
     return counts, sums
 
 
@@ -131,60 +152,6 @@ def unit_rows(features: Tensor) -> Tensor:
     """(N, D) rows divided by their Euclidean norm; a row of zeros stays zero."""
     norms: Tensor = torch.linalg.vector_norm(features, dim=1, keepdim=True)
     return features / norms.clamp(min=torch.finfo(features.dtype).tiny)
-
-
-def percentile(outputs: Outputs, percent: float) -> float:
-    """The ``percent``-th percentile (0–100) of all N · D feature entries jointly, interpolated linearly as numpy does.
-
-    Exact for any N in bounded memory: floats order as their bit patterns do, so two passes of 65,536 counters each (four for
-    float64) find an order statistic digit by digit.
-    """
-    if not 0 <= percent <= 100:
-        raise UsageError(f"a percentile lies between 0 and 100, got {percent}")
-    entries = len(outputs) * outputs.num_features
-    if entries == 0:
-        raise NotApplicableError("got no features to take a percentile of")
-    position = (entries - 1) * (percent / 100)
-    below = math.floor(position)
-    low, high = _order_statistics(outputs, [below, min(below + 1, entries - 1)])
-    return low + (high - low) * (position - below)
-
-
-def _order_statistics(outputs: Outputs, ranks: list[int]) -> list[float]:
-    """The values at ``ranks``, counted from 0, of all feature entries in ascending order."""
-    dtype = next(outputs.chunks(1)).features.dtype
-    bits = torch.finfo(dtype).bits
-    ranks, prefixes = list(ranks), [0] * len(ranks)
-    for shift in range(bits - 16, -1, -16):
-        counts = {prefix: torch.zeros(65536, dtype=torch.int64) for prefix in prefixes}
-        for chunk in outputs.chunks():
-            keys = _ordered_bits(chunk.features.flatten())
-            for prefix in counts:
-                counts[prefix] += torch.bincount(_digits(keys, shift, prefix, bits), minlength=65536).cpu()
-        for which, prefix in enumerate(prefixes):
-            reached = counts[prefix].cumsum(0)
-            digit = int(torch.searchsorted(reached, ranks[which], right=True))
-            ranks[which] -= int(reached[digit] - counts[prefix][digit])
-            prefixes[which] = prefix * 65536 + digit - (32768 if shift == bits - 16 else 0)
-    integers = torch.tensor(prefixes, dtype=_INTEGER[dtype])
-    return [float(value) for value in _ordered_bits(integers.view(dtype)).view(dtype)]
-
-
-_INTEGER = {torch.float32: torch.int32, torch.float64: torch.int64}
-
-
-def _ordered_bits(values: Tensor) -> Tensor:
-    """Signed integers in the order of the floats, whose bits grow downwards below zero; the inverse of itself up to the type."""
-    integers = values.view(_INTEGER[values.dtype])
-    limits = torch.iinfo(integers.dtype)
-    return integers ^ ((integers >> (limits.bits - 1)) & limits.max)
-
-
-def _digits(keys: Tensor, shift: int, prefix: int, bits: int) -> Tensor:
-    """The 16 bits from ``shift`` of the keys that agree with ``prefix`` above them; the topmost digit carries the sign."""
-    if shift == bits - 16:
-        return (keys >> shift) + 32768
-    return (keys[(keys >> (shift + 16)) == prefix] >> shift) & 65535
 
 
 def stratified_rows(labels: Tensor, share: float, seed: int = 0, *, ids: Tensor | None = None, least: int = 1) -> Tensor:

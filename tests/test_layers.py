@@ -21,7 +21,7 @@ LAYERS = (
     {"evaluation", "extraction", "forward", "reading"},
     {"scorers", "metrics", "delong"}
     | {"classifier", "models", "heads", "probes", "code_identity", "recipe_facts", "images", "benchmarks", "demo"},
-    {"head", "outputs", "parts", "shards", "stats", "cache"},
+    {"head", "outputs", "parts", "shards", "stats", "percentiles", "cache"},
     {"atomic", "errors"},
 )
 TENSOR_SIDE = {"scorers", "metrics", "delong", "evaluation", "diagnosis", "verdict"}

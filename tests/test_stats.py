@@ -5,13 +5,21 @@ import gc
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from oodkit import stats
 from oodkit.errors import NotApplicableError, OutputsError, UsageError
 from oodkit.outputs import Outputs
-from oodkit.stats import eigenpairs_of_few, moments, percentile, require_labels, stratified_rows, unit_rows, whitening
+from oodkit.stats import (
+    class_sums,
+    correct_alone,
+    eigenpairs_of_few,
+    mean_feature,
+    moments,
+    require_labels,
+    stratified_rows,
+    unit_rows,
+    whitening,
+)
 
 
 def outputs_of(features, labels=None, classes=4):
@@ -70,6 +78,29 @@ def test_moments_of_unusable_outputs():
         moments(outputs_of(torch.zeros(1, 2), torch.tensor([4])))
 
 
+def test_class_sums_by_hand():
+    """Classes 0 and 2 hold 1 + 4 and 8; the unlabelled 16 stands in the last row; the mean is 29/4."""
+    outputs = outputs_of(torch.tensor([[1.0], [4], [8], [16]]), torch.tensor([0, 0, 2, -1]))
+    counts, sums = class_sums(outputs)
+    assert counts.tolist() == [2, 0, 1, 0, 1]
+    assert sums.flatten().tolist() == [5, 0, 8, 0, 16]
+    assert mean_feature(outputs).tolist() == [7.25]
+
+
+def test_class_sums_are_taken_once_and_serve_the_moments(monkeypatch):
+    outputs = outputs_of(*random())
+    sums = class_sums(outputs)
+    monkeypatch.setattr(stats, "_class_sums", lambda _: pytest.fail("went through the images again"))
+    assert class_sums(outputs) is sums
+    torch.testing.assert_close(moments(outputs).mean, mean_feature(outputs))
+
+
+def test_only_correct_images_keep_their_label():
+    logits = torch.tensor([[2.0, 1], [1, 2], [1, 2]])
+    outputs = Outputs(torch.zeros(3, 1), torch.tensor([0, 0, -1]), logits=logits)
+    assert correct_alone(outputs).labels.tolist() == [0, -1, -1]
+
+
 def test_moments_are_forgotten_with_their_outputs():
     outputs = outputs_of(random()[0])
     moments(outputs)
@@ -100,46 +131,6 @@ def test_a_covariance_of_nothing_has_an_empty_root():
 
 def test_unit_rows_leave_zeros():
     assert unit_rows(torch.tensor([[3.0, 4], [0, 0]])).tolist() == [[pytest.approx(0.6), pytest.approx(0.8)], [0, 0]]
-
-
-@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float32, torch.float64])
-@pytest.mark.parametrize("percent", [0, 0.1, 10, 50, 90, 99.9, 100])
-def test_a_percentile_is_numpys(dtype, percent):
-    features = (random(200, 7)[0] * torch.tensor([1e-3, 1, 1e3, 1, 1, 0, 1])).to(dtype)
-    expected = np.percentile(features.double().numpy(), percent)
-    assert percentile(in_pieces(outputs_of(features), 13), percent) == pytest.approx(expected, rel=1e-12)
-
-
-def test_a_percentile_by_hand():
-    """Of 0, 10, 20, 30 the 50th lies midway between 10 and 20, the 90th at position 2.7."""
-    outputs = outputs_of(torch.tensor([[30.0, 0.0], [20.0, 10.0]]))
-    assert percentile(outputs, 50) == 15
-    assert percentile(outputs, 90) == pytest.approx(27)
-
-
-@settings(deadline=None, derandomize=True, database=None)
-@given(st.lists(st.floats(width=32, allow_nan=False, allow_infinity=False), min_size=1, max_size=40), st.integers(0, 40))
-def test_order_statistics_are_those_of_sorting(values, rank):
-    """Whatever the signs, the sizes (subnormal ones too) and the ties."""
-    rank = min(rank, len(values) - 1)
-    found = stats._order_statistics(outputs_of(torch.tensor(values)[:, None]), [rank, 0])
-    assert found == [sorted(values)[rank], min(values)]
-
-
-def test_more_entries_than_torch_quantile_takes():
-    """17 million, of which the last 17,000 are 1: the 99.9th percentile is the first of them or next to it."""
-    features = torch.zeros(17_000, 1000)
-    features[-17:] = 1
-    outputs = outputs_of(features)
-    assert percentile(outputs, 99.89) == 0
-    assert percentile(outputs, 99.91) == 1
-
-
-def test_a_percentile_of_nothing_or_beyond_the_ends():
-    with pytest.raises(UsageError, match="between 0 and 100, got 101"):
-        percentile(outputs_of(torch.zeros(1, 1)), 101)
-    with pytest.raises(NotApplicableError, match="no features"):
-        percentile(outputs_of(torch.zeros(0, 1)), 50)
 
 
 def test_a_stratified_share_takes_its_part_of_each_class():

@@ -7,8 +7,8 @@ import torch
 from torch import Tensor
 
 from oodkit.outputs import Outputs
+from oodkit.percentiles import percentile
 from oodkit.scorers.base import Scorer, State
-from oodkit.stats import percentile
 
 
 @dataclass

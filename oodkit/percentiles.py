@@ -1,0 +1,124 @@
+"""Percentiles of more features than fit in memory, exact, interpolated linearly between order statistics as numpy does."""
+
+import math
+from collections.abc import Sequence
+from weakref import WeakKeyDictionary
+
+import torch
+from torch import Tensor
+
+from oodkit.errors import NotApplicableError, UsageError
+from oodkit.outputs import Outputs
+
+BLOCK_ENTRIES = 2**26  # of the columns that are sorted at a time: 256 MiB in float32, a gigabyte while they are sorted
+
+
+def percentile(outputs: Outputs, percent: float) -> float:
+    """The ``percent``-th percentile (0–100) of all N · D feature entries jointly.
+
+    Exact for any N in bounded memory: floats order as their bit patterns do, so a pass of 65,536 counters for every 16 bits finds
+    an order statistic digit by digit. What is stored in half precision takes one pass, and no other percentage takes another.
+    Raises UsageError for an impossible percentage, NotApplicableError where there are no features.
+    """
+    below, above, share = _position(percent, len(outputs) * outputs.num_features)
+    low, high = _order_statistics(outputs, [below, above])
+    return low + (high - low) * share
+
+
+def column_percentiles(outputs: Outputs, percents: Sequence[float]) -> Tensor:
+    """(P, D) in float64: each percentile (0–100) of every feature by itself, over its N values.
+
+    As many columns at a time as fit into a bounded block: each block is one pass over the features. Raises as ``percentile``.
+    """
+    rows, width = len(outputs), outputs.num_features
+    positions = [_position(percent, rows) for percent in percents]
+    step = max(1, BLOCK_ENTRIES // max(rows, 1))
+    blocks = []
+    for start in range(0, width, step):
+        columns = torch.cat([chunk.features[:, start : start + step].mT for chunk in outputs.chunks()], dim=1)
+        ordered = columns.sort(1).values
+        blocks.append(torch.stack([_between(ordered, position) for position in positions]))
+    return torch.cat(blocks, dim=1)
+
+
+def percentile_of(values: Tensor, percent: float) -> Tensor:
+    """The percentile (0–100) of all entries of a tensor, 0-dimensional in float64; of any size, unlike ``torch.quantile``."""
+    flat = values.flatten().double()
+    below, above, share = _position(percent, len(flat))
+    low, high = (flat.kthvalue(place + 1).values for place in (below, above))
+    return low + (high - low) * share
+
+
+def _position(percent: float, entries: int) -> tuple[int, int, float]:
+    """The ranks, counted from 0, that a percentile of so many entries lies between, and the share of the way to the second."""
+    if not 0 <= percent <= 100:
+        raise UsageError(f"a percentile lies between 0 and 100, got {percent}")
+    if entries == 0:
+        raise NotApplicableError("got no features to take a percentile of")
+    position = (entries - 1) * (percent / 100)
+    below = math.floor(position)
+    return below, min(below + 1, entries - 1), position - below
+
+
+def _between(ordered: Tensor, position: tuple[int, int, float]) -> Tensor:
+    below, above, share = position
+    low, high = ordered[:, below].double(), ordered[:, above].double()
+    return low + (high - low) * share
+
+
+# Several scorers, and every setting in a search, ask for other percentages of the same features.
+_first_digits_of: WeakKeyDictionary[Outputs, Tensor] = WeakKeyDictionary()
+
+
+def _order_statistics(outputs: Outputs, ranks: Sequence[int]) -> list[float]:
+    """The values at ``ranks``, counted from 0, of all feature entries in ascending order."""
+    dtype = _stored_dtype(outputs)
+    bits = torch.finfo(dtype).bits
+    ranks, prefixes = list(ranks), [0] * len(ranks)
+    for shift in range(bits - 16, -1, -16):
+        counts = _counts(outputs, dtype, shift, set(prefixes))
+        for which, prefix in enumerate(prefixes):
+            reached = counts[prefix].cumsum(0)
+            digit = int(torch.searchsorted(reached, ranks[which], right=True))
+            ranks[which] -= int(reached[digit] - counts[prefix][digit])
+            prefixes[which] = prefix * 65536 + digit - (32768 if shift == bits - 16 else 0)
+    integers = torch.tensor(prefixes, dtype=_INTEGER[dtype])
+    return [float(value) for value in _ordered_bits(integers.view(dtype)).view(dtype)]
+
+
+def _stored_dtype(outputs: Outputs) -> torch.dtype:
+    """The dtype before chunks widen it: half precision has one digit."""
+    return outputs.subset(torch.arange(0)).features.dtype
+
+
+def _counts(outputs: Outputs, dtype: torch.dtype, shift: int, prefixes: set[int]) -> dict[int, Tensor]:
+    """For each prefix how often each 16-bit digit follows it, (65536,); the topmost digit follows none and is counted once."""
+    top = shift == torch.finfo(dtype).bits - 16
+    if top and outputs in _first_digits_of:
+        return {0: _first_digits_of[outputs]}
+    counts = {prefix: torch.zeros(65536, dtype=torch.int64, device=outputs.device) for prefix in prefixes}
+    for chunk in outputs.chunks():
+        keys = _ordered_bits(chunk.features.flatten().to(dtype))
+        for prefix in counts:
+            own = keys if top else keys[(keys >> (shift + 16)) == prefix]
+            counts[prefix] += torch.bincount(_digit(own, shift, top=top), minlength=65536)
+    found = {prefix: own.cpu() for prefix, own in counts.items()}
+    if top:
+        _first_digits_of[outputs] = found[0]
+    return found
+
+
+_INTEGER = {torch.float16: torch.int16, torch.bfloat16: torch.int16, torch.float32: torch.int32, torch.float64: torch.int64}
+
+
+def _ordered_bits(values: Tensor) -> Tensor:
+    """Signed integers in the order of the floats, whose bits grow downwards below zero; the inverse of itself up to the type."""
+    integers = values.view(_INTEGER[values.dtype])
+    limits = torch.iinfo(integers.dtype)
+    return integers ^ ((integers >> (limits.bits - 1)) & limits.max)
+
+
+def _digit(keys: Tensor, shift: int, *, top: bool) -> Tensor:
+    """The 16 bits from ``shift``; the topmost ones carry the sign."""
+    digit = (keys >> shift).int()
+    return digit + 32768 if top else digit & 65535

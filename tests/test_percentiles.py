@@ -1,0 +1,100 @@
+"""Percentiles against numpy on the whole, in several dtypes and chunks."""
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from oodkit import percentiles
+from oodkit.errors import NotApplicableError, UsageError
+from oodkit.outputs import Outputs
+from oodkit.percentiles import column_percentiles, percentile, percentile_of
+
+
+def outputs_of(features):
+    return Outputs(features, logits=torch.zeros(len(features), 4))
+
+
+def in_pieces(outputs, rows):
+    return Outputs.join([outputs.subset(own) for own in torch.arange(len(outputs)).split(rows)])
+
+
+def random(rows, width, seed=0):
+    return torch.randn(rows, width, generator=torch.Generator().manual_seed(seed))
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float32, torch.float64])
+@pytest.mark.parametrize("percent", [0, 0.1, 10, 50, 90, 99.9, 100])
+def test_a_percentile_is_numpys(dtype, percent):
+    features = (random(200, 7) * torch.tensor([1e-3, 1, 1e3, 1, 1, 0, 1])).to(dtype)
+    expected = np.percentile(features.double().numpy(), percent)
+    assert percentile(in_pieces(outputs_of(features), 13), percent) == pytest.approx(expected, rel=1e-12)
+
+
+def test_a_percentile_by_hand():
+    """Of 0, 10, 20, 30 the 50th lies midway between 10 and 20, the 90th at position 2.7."""
+    outputs = outputs_of(torch.tensor([[30.0, 0.0], [20.0, 10.0]]))
+    assert percentile(outputs, 50) == 15
+    assert percentile(outputs, 90) == pytest.approx(27)
+
+
+@settings(deadline=None, derandomize=True, database=None)
+@given(st.lists(st.floats(width=32, allow_nan=False, allow_infinity=False), min_size=1, max_size=40), st.integers(0, 40))
+def test_order_statistics_are_those_of_sorting(values, rank):
+    """Whatever the signs, the sizes (subnormal ones too) and the ties."""
+    rank = min(rank, len(values) - 1)
+    found = percentiles._order_statistics(outputs_of(torch.tensor(values)[:, None]), [rank, 0])
+    assert found == [sorted(values)[rank], min(values)]
+
+
+def test_more_entries_than_torch_quantile_takes():
+    """17 million, of which the last 17,000 are 1: the 99.9th percentile is the first of them or next to it."""
+    features = torch.zeros(17_000, 1000)
+    features[-17:] = 1
+    outputs = outputs_of(features)
+    assert percentile(outputs, 99.89) == 0
+    assert percentile(outputs, 99.91) == 1
+
+
+def test_a_percentile_of_nothing_or_beyond_the_ends():
+    with pytest.raises(UsageError, match="between 0 and 100, got 101"):
+        percentile(outputs_of(torch.zeros(1, 1)), 101)
+    with pytest.raises(NotApplicableError, match="no features"):
+        percentile(outputs_of(torch.zeros(0, 1)), 50)
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.float32])
+def test_further_percentages_do_not_count_the_leading_digits_again(dtype, monkeypatch):
+    outputs = outputs_of(random(50, 3).to(dtype))
+    values = outputs.features.double().numpy()
+    assert percentile(outputs, 90) == pytest.approx(np.percentile(values, 90), rel=1e-12)
+    passes = []
+    chunks = Outputs.chunks
+    monkeypatch.setattr(Outputs, "chunks", lambda self: passes.append(self) or chunks(self))
+    assert percentile(outputs, 10) == pytest.approx(np.percentile(values, 10), rel=1e-12)
+    assert len(passes) == (0 if dtype == torch.float16 else 1)
+
+
+@pytest.mark.parametrize("entries", [2**26, 120])
+def test_column_percentiles_are_numpys_along_the_images(entries, monkeypatch):
+    """In one block of columns, and in blocks of two of the five columns."""
+    monkeypatch.setattr(percentiles, "BLOCK_ENTRIES", entries)
+    features = random(60, 5)
+    found = column_percentiles(in_pieces(outputs_of(features), 13), [60, 95])
+    np.testing.assert_allclose(found, np.percentile(features.double().numpy(), [60, 95], axis=0), rtol=1e-12)
+
+
+def test_column_percentiles_of_nothing():
+    with pytest.raises(NotApplicableError, match="no features"):
+        column_percentiles(outputs_of(torch.zeros(0, 3)), [50])
+
+
+@pytest.mark.parametrize("percent", [0, 33.3, 90, 100])
+def test_the_percentile_of_a_tensor_is_numpys(percent):
+    values = random(31, 9)
+    assert percentile_of(values, percent).item() == pytest.approx(np.percentile(values.double().numpy(), percent), rel=1e-12)
+
+
+def test_the_percentile_of_a_tensor_larger_than_torch_quantile_takes():
+    assert percentile_of(torch.arange(2**24 + 1), 50) == 2**23
