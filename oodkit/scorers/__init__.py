@@ -12,7 +12,7 @@ from safetensors import SafetensorError, safe_open
 
 from oodkit.errors import OutputsError, UsageError
 from oodkit.scorers.ash import AshB, AshP, AshS
-from oodkit.scorers.base import FORMAT, Scorer
+from oodkit.scorers.base import FORMAT, Scorer, spec_of
 from oodkit.scorers.ebo import Ebo
 from oodkit.scorers.knn import Knn
 from oodkit.scorers.mds import Mds
@@ -22,7 +22,7 @@ from oodkit.scorers.nnguide import NNGuide
 from oodkit.scorers.react import React
 from oodkit.scorers.vim import Vim
 
-__all__ = ["PRESETS", "SCORERS", "Scorer", "load_scorer", "make_scorer", "parse_scorer"]
+__all__ = ["PRESETS", "SCORERS", "Scorer", "load_scorer", "make_scorer", "parse_scorer", "read_spec", "spec_of"]
 
 PRESETS = ("openood", "paper")
 
@@ -46,6 +46,12 @@ def make_scorer(name: str, preset: str = "openood", **settings: Any) -> Scorer:
 
 def parse_scorer(spec: str, preset: str = "openood") -> Scorer:
     """The scorer of a spec like ``knn`` or ``knn:k=50,fraction=0.1``; ``none`` is None. Raises UsageError as ``make_scorer``."""
+    name, settings = read_spec(spec)
+    return make_scorer(name, preset, **settings)
+
+
+def read_spec(spec: str) -> tuple[str, dict[str, Any]]:
+    """The name and the settings that a spec like ``knn:k=50`` gives. Raises UsageError for a name, setting or type unknown."""
     name, _, rest = spec.strip().partition(":")
     types = get_type_hints(_scorer_class(name))
     settings: dict[str, Any] = {}
@@ -55,7 +61,7 @@ def parse_scorer(spec: str, preset: str = "openood") -> Scorer:
             raise UsageError(f"{spec!r} has {item!r} where a setting=value belongs, as in knn:k=50")
         _require_known(setting, [one.name for one in fields(SCORERS[name])], f"setting of {name}")  # type: ignore[arg-type]  # as above
         settings[setting] = _value(text, types[setting], f"{name}:{setting}")
-    return make_scorer(name, preset, **settings)
+    return name, settings
 
 
 def load_scorer(path: str | Path) -> Scorer:

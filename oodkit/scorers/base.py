@@ -26,6 +26,13 @@ State = dict[str, Tensor]
 FORMAT = "oodkit-scorer-1"
 
 
+def spec_of(name: str, settings: Mapping[str, Any]) -> str:
+    """A scorer's name and settings as ``parse_scorer`` reads them: ``knn:k=10``; true, false and none in small letters."""
+    words = {True: "true", False: "false", None: "none"}
+    texts = [f"{key}={words[value] if value is None or isinstance(value, bool) else value}" for key, value in settings.items()]
+    return ":".join([name, ",".join(texts)]).removesuffix(":")
+
+
 class Scorer(ABC):
     """One OOD score of the field. A subclass is a dataclass; its fields are its hyper-parameters.
 
@@ -85,7 +92,7 @@ class Scorer(ABC):
     def spec(self) -> str:
         """The scorer as ``parse_scorer`` reads it, such as ``knn:k=10``: its name and the settings that are not the defaults."""
         own = {one.name: getattr(self, one.name) for one in fields(self) if getattr(self, one.name) != one.default}  # type: ignore[arg-type]  # every subclass is a dataclass
-        return ":".join([self.name, ",".join(f"{name}={value}" for name, value in own.items())]).removesuffix(":")
+        return spec_of(self.name, own)
 
     def probe(self) -> str | None:
         """The probe whose tensor it reads beside features and logits, such as ``odin:noise=0.0014``; None for most scorers."""

@@ -5,7 +5,7 @@ import torch
 from safetensors.torch import save_file
 
 from oodkit.errors import OutputsError, UsageError
-from oodkit.scorers import SCORERS, _value, load_scorer, make_scorer, parse_scorer
+from oodkit.scorers import SCORERS, _value, load_scorer, make_scorer, parse_scorer, read_spec, spec_of
 
 
 def test_the_first_scorers_are_there():
@@ -49,6 +49,15 @@ def test_a_spec_sets_typed_values_over_the_presets():
 def test_a_wrong_spec_says_what_is_wrong_and_what_there_is(spec, message):
     with pytest.raises(UsageError, match=message.replace("(", r"\(")):
         parse_scorer(spec)
+
+
+@pytest.mark.parametrize("spec", ["msp", "knn:k=7,fraction=0.5", "vim:dim=none", "react:percentile=99.0,fits_on=train"])
+def test_a_spec_is_read_and_written_the_same(spec):
+    assert spec_of(*read_spec(spec)) == spec
+
+
+def test_true_and_false_are_written_as_they_are_read():
+    assert spec_of("x", {"on": True, "off": False, "one": 1, "none": None}) == "x:on=true,off=false,one=1,none=none"
 
 
 def test_an_unknown_preset_is_named():
