@@ -10,6 +10,7 @@ from oodkit.evaluation import Result, Scored, mean_weights, results, score_all
 from oodkit.metrics import Estimate, accuracy, auroc
 from oodkit.outputs import Outputs
 from oodkit.scorers import SCORERS, Scorer
+from oodkit.tuning import Tuning, noted
 from oodkit.verdict import Against, Lead, Verdict, give_verdict, knn_lead
 
 
@@ -48,7 +49,8 @@ class ShiftRow:
 class Diagnosis:
     """Everything ``diagnose`` found out about one model.
 
-    accuracy: a fraction with its interval. lead: mean AUROC of KNN minus that of the maximal logit.
+    accuracy: a fraction with its interval. lead: mean AUROC of KNN minus that of the maximal logit. tuning: how the scorers'
+    settings were chosen, where they were searched.
     """
 
     model: str
@@ -61,6 +63,7 @@ class Diagnosis:
     lead: Lead
     verdict: Verdict
     scored: list[Scored] = field(repr=False)
+    tuning: list[Tuning] = field(default_factory=list, repr=False)
 
     def row(self, scorer: str, ood_set: str) -> Result | None:
         """The result of one scorer on one OOD set, or on ``"near mean"``, ``"far mean"`` or ``"mean"``."""
@@ -76,6 +79,7 @@ def diagnose(
     val: Outputs | None = None,
     groups: Mapping[str, str] | None = None,
     scorers: Sequence[str | Scorer] = (),
+    tuning: Sequence[Tuning] = (),
     preset: str = "openood",
     softeners: Sequence[str] | None = None,
     baseline: "Diagnosis | None" = None,
@@ -86,16 +90,17 @@ def diagnose(
     """Diagnose a model from its outputs alone.
 
     ood: outputs by set name; groups: "near" or "far" for each, "far" where not given. fit, val: ID training and validation
-    outputs for the scorers that learn. scorers: names or specs, by default all there are; mls and, where ``fit`` is given, knn
-    are added, since the verdict rests on them. softeners: what the training recipe is known to do to the labels ("label smoothing
-    0.1"), () for nothing, None for unknown. baseline: the diagnosis of the sibling model on the same image sets. progress: called
+    outputs for the scorers that learn. scorers: names or specs, by default those of ``tuning`` or else all there are; mls and,
+    where ``fit`` is given, knn are added, since the verdict rests on them. tuning: what ``tune`` found, to be told with the
+    results. softeners: what the training recipe is known to do to the labels ("label smoothing 0.1"), () for nothing, None for
+    unknown. baseline: the diagnosis of the sibling model on the same image sets. progress: called
     with a line for each step.
     """
     groups = dict.fromkeys(ood, "far") | dict(groups or {})
-    asked = list(scorers) or list(SCORERS)
+    asked = list(scorers) or list(dict.fromkeys(one.spec for one in tuning)) or list(SCORERS)
     named = {one.name if isinstance(one, Scorer) else one.partition(":")[0] for one in asked}
     asked += [name for name in ("mls", "knn") if name not in named and (name == "mls" or fit is not None)]
-    scored = score_all(asked, id_test, ood, fit=fit, val=val, preset=preset, seed=seed, progress=progress)
+    scored = noted(score_all(asked, id_test, ood, fit=fit, val=val, preset=preset, seed=seed, progress=progress), tuning)
     rows = results(scored, groups, model=model, id_set=id_set)
     estimate = accuracy(id_test.predictions(), id_test.labels)
     mls, lead = _of(scored, "mls"), knn_lead(scored, groups, id_test.num_classes)
@@ -103,7 +108,7 @@ def diagnose(
     against = None if baseline is None else _against(baseline, mls, shifts, groups)
     verdict = give_verdict(model, estimate, id_test.num_classes, lead, rows, softeners=softeners, against=against)
     name = None if baseline is None else baseline.model
-    return Diagnosis(model, id_set, estimate, rows, _max_logits(mls, groups), shifts, name, lead, verdict, scored)
+    return Diagnosis(model, id_set, estimate, rows, _max_logits(mls, groups), shifts, name, lead, verdict, scored, list(tuning))
 
 
 def _of(scored: Sequence[Scored], name: str) -> Scored:

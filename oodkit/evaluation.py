@@ -6,12 +6,13 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
+from torch import Tensor
 
 from oodkit.delong import mean_auroc
 from oodkit.errors import NotApplicableError, UsageError
 from oodkit.metrics import Estimate, Vector, aupr_in, aupr_out, fpr95_id, fpr95_ood, mean_estimate
 from oodkit.outputs import Outputs
-from oodkit.scorers import parse_scorer
+from oodkit.scorers import parse_scorer, read_spec, spec_of
 from oodkit.scorers.base import FitsOn, Scorer
 from oodkit.stats import stratified_rows
 
@@ -55,8 +56,9 @@ class Result:
 class Scored:
     """A scorer's scores, (N,) float64: of the ID test images and by OOD set, images in the order of their outputs.
 
-    name, spec, settings, fits_on, fitted_on: of the scorer, as it was when it scored; what it learnt is not kept, since the bank of
-    one scorer can be 10 GB. With a ``reason`` there are no scores. n_id, n_ood: numbers of images, there in any case.
+    name, settings, fits_on, fitted_on: of the scorer, as it was when it scored; spec: as it was asked for. What it learnt is not
+    kept, since the bank of one scorer can be 10 GB. With a ``reason`` there are no scores. n_id, n_ood: numbers of images, there
+    in any case.
     """
 
     name: str
@@ -112,19 +114,20 @@ def score_all(
     A scorer that does not apply, has nothing to learn from or gives NaN gets a ``reason`` and stops nothing. Raises UsageError for
     an unknown scorer, setting or preset, a setting that the model rules out, and a set without images.
     """
-    _require_images(id_test, ood)
+    require_images("test", id_test, ood)
     say = progress or (lambda _: None)
     ready = [_own(one) if isinstance(one, Scorer) else parse_scorer(one, preset) for one in scorers]
+    specs = [one.spec() if isinstance(one, Scorer) else spec_of(*read_spec(one)) for one in scorers]
     held_out = None
     if val is None and fit is not None and any(_learns_from(scorer) == "val" for scorer in ready):
-        val = fit.subset(stratified_rows(fit.labels, HELD_OUT_SHARE, seed, ids=fit.indices))
+        val = fit.subset(held_out_rows(fit, seed))
         held_out = f"no validation images given: learnt from a stratified {HELD_OUT_SHARE:.0%} of the training images"
     sizes = {name: len(outputs) for name, outputs in ood.items()}
     jobs = []
-    for scorer in ready:
+    for scorer, spec in zip(ready, specs, strict=True):
         images, note = {"train": (fit, None), "val": (val, held_out), None: (None, None)}[_learns_from(scorer)]
         caution, reason = _fit(scorer, images, id_test, say)
-        known = (scorer.name, scorer.spec(), scorer.settings(), scorer.fits_on, scorer.fitted_on)
+        known = (scorer.name, spec, scorer.settings(), scorer.fits_on, scorer.fitted_on)
         notes = "; ".join(one for one in (caution, note) if one) or None
         jobs.append(Scored(*known, np.empty(0), {}, len(id_test), sizes, notes, reason))
     everything: list[tuple[str | None, Outputs]] = [(None, id_test), *ood.items()]
@@ -132,6 +135,11 @@ def score_all(
         say(f"scoring {name or 'the in-distribution test set'}: {len(outputs)} images")
         jobs = _with_scores(ready, jobs, name, outputs)
     return jobs
+
+
+def held_out_rows(fit: Outputs, seed: int) -> Tensor:
+    """The rows of ``fit`` that stand in for validation images where none are given: a stratified tenth, drawn by ``seed``."""
+    return stratified_rows(fit.labels, HELD_OUT_SHARE, seed, ids=fit.indices)
 
 
 def results(
@@ -182,8 +190,9 @@ def mean_weights(ood_sets: Sequence[str], groups: Mapping[str, str] | None = Non
     return [1 / (len(sizes) * sizes[group_of[name]]) for name in ood_sets]
 
 
-def _require_images(id_test: Outputs, ood: Mapping[str, Outputs]) -> None:
-    for name, outputs in {"in-distribution test": id_test, **ood}.items():
+def require_images(role: str, inside: Outputs, ood: Mapping[str, Outputs]) -> None:
+    """Raise UsageError where the ID set, for ``role``, or an OOD set has no images, or there is no OOD set."""
+    for name, outputs in {f"in-distribution {role}": inside, **ood}.items():
         if len(outputs) == 0:
             raise UsageError(f"the {name} set has no images; give one that has")
     if not ood:

@@ -18,13 +18,13 @@ LAYERS = (
     {"cli"},
     {"report"},
     {"diagnosis", "verdict"},
-    {"evaluation", "extraction", "forward", "reading"},
+    {"evaluation", "tuning", "extraction", "forward", "reading"},
     {"scorers", "metrics", "delong"}
     | {"classifier", "models", "heads", "probes", "code_identity", "recipe_facts", "images", "benchmarks", "demo"},
-    {"head", "outputs", "parts", "shards", "stats", "percentiles", "cache"},
+    {"head", "outputs", "parts", "shards", "stats", "moments", "percentiles", "cache"},
     {"atomic", "errors"},
 )
-TENSOR_SIDE = {"scorers", "metrics", "delong", "evaluation", "diagnosis", "verdict"}
+TENSOR_SIDE = {"scorers", "metrics", "delong", "evaluation", "tuning", "diagnosis", "verdict"}
 IMAGE_SIDE = {
     "images",
     "benchmarks",

@@ -1,0 +1,176 @@
+"""Settings chosen on validation images, from their outputs alone: OpenOOD's automatic parameter search (APS)."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import product
+from typing import Any
+
+import numpy as np
+import torch
+
+from oodkit.errors import NotApplicableError, UsageError
+from oodkit.evaluation import HELD_OUT_SHARE, Scored, held_out_rows, require_images
+from oodkit.metrics import auroc
+from oodkit.outputs import Outputs
+from oodkit.scorers import SCORERS, Scorer, parse_scorer, read_spec, spec_of
+
+
+@dataclass(frozen=True)
+class Tried:
+    """One combination of settings. spec: the scorer with it. settings: those that were searched.
+
+    auroc: of the ID validation images against the OOD ones, a fraction. reason: why there is none, where it could not be had.
+    """
+
+    spec: str
+    settings: Mapping[str, Any]
+    auroc: float | None = None
+    reason: str | None = None
+
+
+@dataclass(frozen=True)
+class Tuning:
+    """The search of one scorer. scorer: its name. asked, spec: as it was asked for, and as it is to be used from now on.
+
+    sets: the OOD validation sets; n_id, n_ood: the numbers of ID and of OOD validation images. tried: every combination in its
+    order, none where there is nothing to search. before: the one that was asked for, chosen: the best, None where none could
+    score. note: what else is to know of the images.
+    """
+
+    scorer: str
+    asked: str
+    spec: str
+    sets: tuple[str, ...]
+    n_id: int
+    n_ood: int
+    tried: tuple[Tried, ...] = ()
+    before: Tried | None = None
+    chosen: Tried | None = None
+    note: str | None = None
+
+    def remark(self) -> str | None:
+        """What a result with these settings has to say of them; None where they were not searched."""
+        if self.chosen is None or self.before is None:
+            return None
+        was, now = (_percent(one.auroc) for one in (self.before, self.chosen))
+        found = f"{now}, with the settings asked for" if self.spec == self.asked else f"{was} → {now}"
+        return f"tuned on {', '.join(self.sets)}: AUROC {found}" + (f" ({self.note})" if self.note else "")
+
+
+def tune(
+    ood_val: Mapping[str, Outputs],
+    *,
+    scorers: Sequence[str] = (),
+    fit: Outputs | None = None,
+    val: Outputs | None = None,
+    preset: str = "openood",
+    seed: int = 0,
+    progress: Callable[[str], None] | None = None,
+) -> list[Tuning]:
+    """Try every combination of each scorer's ``grid`` on validation images; give the ``spec`` of each to ``evaluate``.
+
+    ood_val: outputs on OOD images for validation by name, which no test set may share. scorers: names or specs, by default all; a
+    setting that a spec gives stays as given. fit, val: ID training and validation outputs. progress: called with a line for each
+    combination.
+
+    A scorer is fitted on what it learns from, as in ``evaluate``, and judged by the AUROC of ``val`` against each OOD set, the
+    unweighted mean over several. The first setting of a grid varies fastest, the setting asked for comes last where the grid does
+    not hold it, and of equals the first wins. A combination that does not apply is a row with its reason; a scorer without a grid,
+    or of which no combination applies, stays as it was asked for. No scorer changes a prediction, and so no choice does.
+
+    Without ``val`` the stratified tenth of ``fit`` takes its place that ``evaluate`` holds out too, and scorers that learn from
+    training images learn from the other nine, which are copied: an image in a bank of neighbours is its own nearest one.
+    Raises UsageError without ID images, for a set without images, and for an unknown scorer, setting or preset.
+    """
+    say = progress or (lambda _: None)
+    asked = [(one, parse_scorer(one, preset)) for one in scorers or list(SCORERS)]
+    train, inside, note = _id_images(fit, val, seed, any(own.fits_on == "train" and candidates(one) for one, own in asked))
+    require_images("validation", inside, ood_val)
+    sets = {name: outputs.with_stored_logits() for name, outputs in ood_val.items()}
+    images = _Images(train, inside.with_stored_logits(), sets)
+    facts = (tuple(sets), len(inside), sum(map(len, sets.values())))
+    tunings = []
+    for text, own in asked:
+        spec = spec_of(*read_spec(text))
+        tunings.append(_searched(Tuning(own.name, spec, spec, *facts, note=note), own, preset, images, say))
+    return tunings
+
+
+def candidates(spec: str) -> list[str]:
+    """The combinations that a search of this scorer tries, as specs; none where it has no grid or all of it is given."""
+    name, given = read_spec(spec)
+    grid = {setting: values for setting, values in SCORERS[name].grid.items() if setting not in given}
+    combinations = product(*reversed(grid.values())) if grid else ()  # the last of a product varies fastest
+    return [spec_of(name, {**given, **dict(zip(grid, reversed(values), strict=True))}) for values in combinations]
+
+
+def noted(scored: Sequence[Scored], tunings: Sequence[Tuning]) -> list[Scored]:
+    """The same scores with a note where the settings were searched."""
+    remarks = {one.spec: remark for one in tunings if (remark := one.remark())}
+    return [replace(one, note="; ".join(filter(None, (one.note, remarks.get(one.spec)))) or None) for one in scored]
+
+
+@dataclass(frozen=True)
+class _Images:
+    train: Outputs | None
+    val: Outputs
+    ood: Mapping[str, Outputs]
+
+    def auroc(self, scorer: Scorer) -> float:
+        """Fitted, scored and forgotten: the banks of a whole grid would not fit in memory together."""
+        if scorer.fits_on is not None:
+            learns_from = self.train if scorer.fits_on == "train" else self.val
+            if learns_from is None:
+                raise NotApplicableError(f"{scorer.name} learns from ID train images and none were given")
+            scorer.fit(learns_from)
+        inside = scorer.score(self.val).numpy()
+        return float(np.mean([auroc(inside, scorer.score(outputs).numpy()) for outputs in self.ood.values()]))
+
+
+def _id_images(fit: Outputs | None, val: Outputs | None, seed: int, learning: bool) -> tuple[Outputs | None, Outputs, str | None]:
+    """What to learn from, ``val`` or what stands in for it, and a note where something does; ``learning``: whether any learns."""
+    if val is not None:
+        return fit, val, None
+    if fit is None:
+        raise UsageError("a search needs ID images: give val, or fit, of which a share is held out")
+    rows = held_out_rows(fit, seed)
+    others = torch.ones(len(fit), dtype=torch.bool)
+    others[rows] = False
+    note = f"no validation images given: held out a stratified {HELD_OUT_SHARE:.0%} of the training images"
+    return fit.subset(others) if learning else None, fit.subset(rows), note
+
+
+def _searched(blank: Tuning, own: Scorer, preset: str, images: _Images, say: Callable[[str], None]) -> Tuning:
+    specs = candidates(blank.asked)
+    if not specs:
+        return blank
+    given = read_spec(blank.asked)[1]
+    as_asked = {setting: getattr(own, setting) for setting in own.grid if setting not in given}
+    tried: list[Tried] = []
+    before: Tried | None = None
+    for spec in specs:
+        say(f"trying {spec}, {len(tried) + 1} of {len(specs)}")
+        combination = {setting: value for setting, value in read_spec(spec)[1].items() if setting in as_asked}
+        tried.append(_try(spec, combination, preset, images))
+        before = tried[-1] if combination == as_asked else before
+    if before is None:
+        before = _try(blank.asked, as_asked, preset, images)
+        tried.append(before)
+    aurocs = [-1.0 if one.auroc is None else one.auroc for one in tried]
+    chosen = tried[int(np.argmax(aurocs))] if max(aurocs) >= 0 else None
+    spec = blank.asked if chosen is None or chosen is before else chosen.spec
+    return replace(blank, spec=spec, tried=tuple(tried), before=before, chosen=chosen)
+
+
+def _try(spec: str, settings: Mapping[str, Any], preset: str, images: _Images) -> Tried:
+    try:
+        scorer = parse_scorer(spec, preset)
+        found = images.auroc(scorer)
+    except (NotApplicableError, UsageError) as error:
+        return Tried(spec, settings, reason=str(error))
+    in_effect = scorer.settings()
+    return Tried(spec, {setting: in_effect[setting] for setting in settings}, found)
+
+
+def _percent(fraction: float | None) -> str:
+    return "–" if fraction is None else f"{100 * fraction:.2f}"
