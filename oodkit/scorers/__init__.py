@@ -13,20 +13,56 @@ from safetensors import SafetensorError, safe_open
 from oodkit.errors import OutputsError, UsageError
 from oodkit.scorers.ash import AshB, AshP, AshS
 from oodkit.scorers.base import FORMAT, Scorer, spec_of
+from oodkit.scorers.dice import Dice
 from oodkit.scorers.ebo import Ebo
+from oodkit.scorers.entropy import Entropy
+from oodkit.scorers.fdbd import Fdbd
+from oodkit.scorers.fsebo import Fsebo
+from oodkit.scorers.gen import Gen
+from oodkit.scorers.gradnorm import GradNorm
+from oodkit.scorers.klm import Klm
 from oodkit.scorers.knn import Knn
 from oodkit.scorers.mds import Mds
 from oodkit.scorers.mls import Mls
 from oodkit.scorers.msp import Msp
+from oodkit.scorers.nci import Nci
 from oodkit.scorers.nnguide import NNGuide
 from oodkit.scorers.react import React
+from oodkit.scorers.scale import Scale
+from oodkit.scorers.she import She
+from oodkit.scorers.temp_scaling import TempScaling
 from oodkit.scorers.vim import Vim
+from oodkit.scorers.vra import Vra
 
 __all__ = ["PRESETS", "SCORERS", "Scorer", "load_scorer", "make_scorer", "parse_scorer", "read_spec", "spec_of"]
 
 PRESETS = ("openood", "paper")
 
-_ALL: tuple[type[Scorer], ...] = (Msp, Mls, Ebo, React, AshB, AshP, AshS, Knn, NNGuide, Vim, Mds)
+_ALL: tuple[type[Scorer], ...] = (
+    Msp,
+    Mls,
+    Ebo,
+    Entropy,
+    Gen,
+    GradNorm,
+    TempScaling,
+    Klm,
+    React,
+    Vra,
+    AshB,
+    AshP,
+    AshS,
+    Scale,
+    Dice,
+    Fsebo,
+    She,
+    Fdbd,
+    Nci,
+    Knn,
+    NNGuide,
+    Vim,
+    Mds,
+)
 SCORERS: dict[str, type[Scorer]] = {scorer.name: scorer for scorer in _ALL}
 
 

@@ -9,6 +9,7 @@ from torch import Tensor
 
 from oodkit.outputs import Outputs
 from oodkit.scorers.base import Scorer
+from oodkit.scorers.shaping import against_negative_features, factor, largest_entries
 
 
 @dataclass
@@ -17,6 +18,7 @@ class _Ash(Scorer):
 
     paper = "arXiv:2209.09858"
     uses = "both"
+    grid: ClassVar = {"percentile": (65.0, 70.0, 75.0, 80.0, 85.0, 90.0, 95.0)}
 
     percentile: float = 90.0
 
@@ -24,22 +26,19 @@ class _Ash(Scorer):
         self.require(0 <= self.percentile < 100, "a percentile of at least 0 and below 100")
 
     def caution(self, outputs: Outputs) -> str | None:
-        if any(bool((chunk.features < 0).any()) for chunk in outputs.chunks()):
-            return f"{self.name} assumes features that are never negative; this network's are, so its figures mean little"
-        return None
+        return against_negative_features(self.name, outputs)
 
     def _score(self, chunk: Outputs) -> Tensor:
         head = self.head_of(chunk)
-        kept = max(chunk.num_features - round(chunk.num_features * self.percentile / 100), 1)
-        values, columns = chunk.features.topk(kept, dim=1, sorted=False)
-        shaped, scale = self._shape(values, chunk.features.double().sum(1))
+        values, columns = largest_entries(chunk.features, self.percentile)
+        shaped, scale = self._shape(values, chunk.features)
         pruned = torch.zeros_like(chunk.features).scatter_(1, columns, shaped)
         products = (pruned @ head.weight.to(pruned).mT).double()
         return (scale[:, None] * products + head.bias.to(products)).logsumexp(1)
 
     @abstractmethod
-    def _shape(self, values: Tensor, total: Tensor) -> tuple[Tensor, Tensor]:
-        """From the kept entries (n, k) and the row sums (n,) what takes their place (n, k), and a factor for the row (n,)."""
+    def _shape(self, values: Tensor, features: Tensor) -> tuple[Tensor, Tensor]:
+        """From the kept entries (n, k) and the rows (n, D) what takes the entries' place (n, k), and a factor for the row (n,)."""
 
 
 @dataclass
@@ -56,8 +55,8 @@ class AshB(_Ash):
     title = "ASH-B"
     presets: ClassVar = {"paper": {"percentile": 65.0}}
 
-    def _shape(self, values: Tensor, total: Tensor) -> tuple[Tensor, Tensor]:
-        return torch.ones_like(values), total / values.shape[1]
+    def _shape(self, values: Tensor, features: Tensor) -> tuple[Tensor, Tensor]:
+        return torch.ones_like(values), features.double().sum(1) / values.shape[1]
 
 
 @dataclass
@@ -74,8 +73,8 @@ class AshP(_Ash):
     title = "ASH-P"
     presets: ClassVar = {"paper": {"percentile": 65.0}}
 
-    def _shape(self, values: Tensor, total: Tensor) -> tuple[Tensor, Tensor]:
-        return values, torch.ones_like(total)
+    def _shape(self, values: Tensor, features: Tensor) -> tuple[Tensor, Tensor]:
+        return values, values.new_ones(len(values))
 
 
 @dataclass
@@ -85,14 +84,12 @@ class AshS(_Ash):
     Djurisic, Bozanic, Ashok and Liu, ICLR 2023, arXiv 2209.09858; andrijazz/ash, ash.py. Learns nothing.
     percentile: 0–100, the share of entries that is pruned; 90, the authors' value for ImageNet (they take 95 for CIFAR DenseNet).
 
-    Fails on features that can be negative, where s₁ / s₂ means nothing or is infinite; it warns. Some code leaves the
-    exponential out, which is another score.
+    Fails on features that can be negative, where s₁ / s₂ means nothing; it warns. s₁ / s₂ is at most 500, so that scores
+    are finite. Some code leaves the exponential out, which is another score.
     """
 
     name = "ash-s"
     title = "ASH-S"
 
-    def _shape(self, values: Tensor, total: Tensor) -> tuple[Tensor, Tensor]:
-        largest = values.double().sum(1)
-        ratio = torch.where(largest == 0, 0.0, total / largest)  # a row of zeros stays one whatever its factor
-        return values, ratio.exp()
+    def _shape(self, values: Tensor, features: Tensor) -> tuple[Tensor, Tensor]:
+        return values, factor(features, values)

@@ -28,6 +28,7 @@ class React(Scorer):
     paper = "arXiv:2111.12797"
     uses = "both"
     presets: ClassVar = {"paper": {"fits_on": "train"}}
+    grid: ClassVar = {"percentile": (85.0, 90.0, 95.0, 99.0)}
 
     percentile: float = 90.0
     fits_on: Literal["train", "val"] = "val"

@@ -36,7 +36,7 @@ def id_outputs(head, rows, seed):
 def ood_outputs(head, rows, seed):
     """No class's features are lit; the other half, which no class ever uses, is."""
     generator = torch.Generator().manual_seed(seed)
-    features = 0.3 * torch.randn(rows, WIDTH, generator=generator).abs()
+    features = 0.25 * torch.randn(rows, WIDTH, generator=generator).abs()
     features[:, WIDTH // 2 :] += 1
     return Outputs(features, head=head)
 
