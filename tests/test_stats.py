@@ -1,25 +1,12 @@
 """Streaming statistics against numpy on the whole, in several dtypes and chunks."""
 
-import gc
-
-import numpy as np
 import pytest
 import torch
 
 from oodkit import stats
-from oodkit.errors import NotApplicableError, OutputsError, UsageError
+from oodkit.errors import NotApplicableError, UsageError
 from oodkit.outputs import Outputs
-from oodkit.stats import (
-    class_sums,
-    correct_alone,
-    eigenpairs_of_few,
-    mean_feature,
-    moments,
-    require_labels,
-    stratified_rows,
-    unit_rows,
-    whitening,
-)
+from oodkit.stats import class_sums, correct_alone, mean_feature, require_labels, stratified_rows, unit_rows
 
 
 def outputs_of(features, labels=None, classes=4):
@@ -36,48 +23,6 @@ def random(rows=120, width=6, seed=0):
     return torch.randn(rows, width, generator=generator), torch.randint(3, (rows,), generator=generator)
 
 
-@pytest.mark.parametrize("pieces", [120, 7])
-@pytest.mark.parametrize("offset", [0, 1e4])
-def test_moments_are_those_of_numpy(pieces, offset):
-    """With an offset of 1e4 a sum of squares would lose eight of float64's sixteen digits."""
-    features, labels = random()
-    x, y = features.double().numpy() + offset, labels.numpy()
-    found = moments(in_pieces(outputs_of(torch.from_numpy(x), labels), pieces))
-    means = np.stack([x[y == c].mean(0) for c in range(3)])
-    residual = x - means[y]
-    assert found.count == 120
-    assert found.class_counts.tolist() == [*np.bincount(y), 0]
-    np.testing.assert_allclose(found.mean, x.mean(0), rtol=1e-13, atol=1e-13)
-    np.testing.assert_allclose(found.class_means[:3], means, rtol=1e-13, atol=1e-13)
-    assert not found.class_means[3].any()
-    np.testing.assert_allclose(found.within, residual.T @ residual / 120, rtol=1e-9, atol=1e-11)
-    np.testing.assert_allclose(found.total, np.cov(x.T, bias=True), rtol=1e-9, atol=1e-11)
-    centre = np.arange(6.0)
-    np.testing.assert_allclose(found.about(torch.from_numpy(centre)), (x - centre).T @ (x - centre) / 120, rtol=1e-12)
-
-
-def test_unlabelled_images_are_one_more_class():
-    """1 and 3 are class 0 (mean 2), 10 and 14 have no label (mean 12): within = (1 + 1 + 4 + 4)/4, total = Σ (x − 7)²/4 = 27.5."""
-    found = moments(outputs_of(torch.tensor([[1.0], [3], [10], [14]]), torch.tensor([0, 0, -1, -1])))
-    assert (found.within.item(), found.total.item()) == pytest.approx((2.5, 27.5))
-    assert found.class_counts.tolist() == [2, 0, 0, 0]
-
-
-def test_half_precision_features_do_not_overflow_the_moments():
-    """300² is beyond float16."""
-    found = moments(outputs_of(torch.tensor([[300.0], [-300]]).half()))
-    assert found.total.item() == 90000
-
-
-def test_moments_of_unusable_outputs():
-    with pytest.raises(NotApplicableError, match="got no images"):
-        moments(outputs_of(torch.zeros(0, 2)))
-    with pytest.raises(NotApplicableError, match="NaN or infinite"):
-        moments(outputs_of(torch.tensor([[1.0], [torch.inf]])))
-    with pytest.raises(OutputsError, match="a label is 4, but the head has 4 classes"):
-        moments(outputs_of(torch.zeros(1, 2), torch.tensor([4])))
-
-
 def test_class_sums_by_hand():
     """Classes 0 and 2 hold 1 + 4 and 8; the unlabelled 16 stands in the last row; the mean is 29/4."""
     outputs = outputs_of(torch.tensor([[1.0], [4], [8], [16]]), torch.tensor([0, 0, 2, -1]))
@@ -87,12 +32,11 @@ def test_class_sums_by_hand():
     assert mean_feature(outputs).tolist() == [7.25]
 
 
-def test_class_sums_are_taken_once_and_serve_the_moments(monkeypatch):
+def test_class_sums_are_taken_once(monkeypatch):
     outputs = outputs_of(*random())
     sums = class_sums(outputs)
-    monkeypatch.setattr(stats, "_class_sums", lambda _: pytest.fail("went through the images again"))
+    monkeypatch.setattr(stats, "_class_sums", lambda *_, **__: pytest.fail("went through the images again"))
     assert class_sums(outputs) is sums
-    torch.testing.assert_close(moments(outputs).mean, mean_feature(outputs))
 
 
 def test_only_correct_images_keep_their_label():
@@ -101,32 +45,10 @@ def test_only_correct_images_keep_their_label():
     assert correct_alone(outputs).labels.tolist() == [0, -1, -1]
 
 
-def test_moments_are_forgotten_with_their_outputs():
-    outputs = outputs_of(random()[0])
-    moments(outputs)
-    before = len(stats._moments_of)
-    del outputs
-    gc.collect()
-    assert len(stats._moments_of) == before - 1
-
-
 def test_labels_can_be_required():
     require_labels(outputs_of(torch.zeros(2, 1)))
     with pytest.raises(NotApplicableError, match="1 of 2 have no label"):
         require_labels(outputs_of(torch.zeros(2, 1), torch.tensor([0, -1])))
-
-
-@pytest.mark.parametrize("rank", [6, 3])
-def test_whitening_is_a_root_of_the_pseudo_inverse(rank):
-    basis = random(rank, 6)[0].double()
-    covariance = basis.mT @ basis
-    factor = whitening(covariance)
-    assert factor.shape == (6, rank)
-    torch.testing.assert_close(factor @ factor.mT, torch.linalg.pinv(covariance, hermitian=True), rtol=1e-7, atol=1e-9)
-
-
-def test_a_covariance_of_nothing_has_an_empty_root():
-    assert whitening(torch.zeros(3, 3)).shape == (3, 0)
 
 
 def test_unit_rows_leave_zeros():
@@ -166,22 +88,3 @@ def test_a_share_of_everything_or_of_nothing():
     for share in (0, 1.5):
         with pytest.raises(UsageError, match=f"above 0 and at most at 1, got {share}"):
             stratified_rows(torch.zeros(1), share)
-
-
-def test_few_rows_have_the_eigenpairs_of_their_whole_covariance():
-    rows = torch.randn(6, 20, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
-    rows[5] = rows[0] + rows[1]  # rank 5
-    values, vectors = eigenpairs_of_few(rows)
-    assert vectors.shape == (20, 5)
-    torch.testing.assert_close(vectors.mT @ vectors, torch.eye(5, dtype=torch.float64))
-    torch.testing.assert_close(vectors * values @ vectors.mT, rows.mT @ rows / 6)
-
-
-def test_fewer_images_than_features_whiten_as_many_do():
-    """The same covariance by both ways: of N rows, and of the same rows often enough to outnumber the features."""
-    features = torch.randn(7, 16, generator=torch.Generator().manual_seed(0))
-    few, many = outputs_of(features), outputs_of(features.repeat(4, 1))
-    factors = moments(few).whitener(), moments(many).whitener()
-    assert moments(few).centred is not None
-    assert moments(many).centred is None
-    torch.testing.assert_close(*(factor @ factor.mT for factor in factors))

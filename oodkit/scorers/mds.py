@@ -4,9 +4,10 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
+from oodkit.moments import moments
 from oodkit.outputs import Outputs
 from oodkit.scorers.base import Scorer, State
-from oodkit.stats import moments, require_labels
+from oodkit.stats import require_labels
 
 
 @dataclass
@@ -29,7 +30,7 @@ class Mds(Scorer):
     def _fit(self, outputs: Outputs) -> State:
         require_labels(outputs)
         learnt = moments(outputs)
-        whitener = learnt.whitener()
+        whitener = learnt.whitener
         present = learnt.class_means[learnt.class_counts > 0]
         return {"mean": learnt.mean, "whitener": whitener, "centres": (present - learnt.mean) @ whitener}
 

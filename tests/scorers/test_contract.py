@@ -8,9 +8,9 @@ import torch
 from oodkit.errors import NotApplicableError, NotFittedError, UsageError
 from oodkit.head import Head
 from oodkit.metrics import auroc
+from oodkit.moments import moments
 from oodkit.outputs import CHUNK_ROWS, Outputs
 from oodkit.scorers import PRESETS, SCORERS, load_scorer, make_scorer, parse_scorer
-from oodkit.stats import moments
 
 LEARNING = [name for name, scorer in SCORERS.items() if scorer.fits_on is not None]
 

@@ -44,7 +44,8 @@ def test_an_explicit_dim_that_leaves_no_residual_is_a_reason(dim, toy):
 
 def test_fewer_images_than_dimensions_leave_nothing_and_are_a_reason(toy):
     with pytest.raises(
-        NotApplicableError, match="nothing of the training features outside 16 dimensions; give more training images"
+        NotApplicableError,
+        match="vim finds nothing of the features to learn from outside 16 dimensions; give more images or a smaller dim",
     ):
         make_scorer("vim").fit(toy.train.subset(torch.arange(10)))
 
