@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 import torch
+from PIL import Image
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
@@ -60,15 +61,23 @@ class Reader(Dataset[Item]):
 
     def __getitem__(self, index: int) -> Item:
         try:
-            image = self.images.load(index)
+            return index, self.images.transformed(index, self._guarded)
+        except _RefusedError as error:
+            return index, f"{REFUSED}: {error}"
         except UnreadableImageError as error:
             return index, str(error)
         except OodkitError as error:  # to be raised in the main process, where it is one line and no worker's traceback
             return index, error
+
+    def _guarded(self, image: Image.Image) -> Tensor:
         try:
-            return index, self.transform(image)
-        except Exception as error:  # noqa: BLE001 (one odd image, a pixel wide or a mile long, must not end the run)
-            return index, f"{REFUSED}: {' '.join(str(error).split()) or type(error).__name__}"
+            return self.transform(image)
+        except Exception as error:  # one odd image, a pixel wide or a mile long, must not end the run
+            raise _RefusedError(" ".join(str(error).split()) or type(error).__name__) from error
+
+
+class _RefusedError(Exception):
+    """Anything that the user's transform raises; it can't be mistaken for what the image set does."""
 
 
 def _collate(items: list[Item]) -> Batch | OodkitError:

@@ -1,9 +1,13 @@
 """The contract of an image set: a length, raw labels, and images by position."""
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 
 import numpy as np
 from PIL import Image
+from torch import Tensor
+
+from oodkit.images.decode import Source
 
 
 class ImageSet(ABC):
@@ -23,6 +27,18 @@ class ImageSet(ABC):
     @abstractmethod
     def load(self, index: int) -> Image.Image:
         """The image in RGB, upright. Raises UnreadableImageError with the reason where it can't be decoded."""
+
+    def transformed(self, index: int, transform: Callable[[Image.Image], Tensor]) -> Tensor:
+        """What a network with this transform gets of the image; raises what ``load`` and the transform do."""
+        return transform(self.load(index))
+
+    def source(self, index: int) -> Source | None:
+        """What the image is decoded from, its file or a stream of its bytes; None where the set holds pixels."""
+        return None
+
+    def stored_size(self, index: int) -> int:
+        """The bytes of ``source``, where there is one, without reading them; −1 where it can't be had."""
+        return -1
 
     @abstractmethod
     def image_name(self, index: int) -> str:

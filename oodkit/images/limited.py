@@ -1,12 +1,15 @@
 """A part of an image set."""
 
 import hashlib
+from collections.abc import Callable
 
 import numpy as np
 from PIL import Image
+from torch import Tensor
 
 from oodkit.errors import UsageError
 from oodkit.images.base import ImageSet
+from oodkit.images.decode import Source
 from oodkit.images.files import FileSet
 
 
@@ -19,6 +22,15 @@ class LimitedSet(ImageSet):
 
     def load(self, index: int) -> Image.Image:
         return self._whole.load(int(self._indices[index]))
+
+    def transformed(self, index: int, transform: Callable[[Image.Image], Tensor]) -> Tensor:
+        return self._whole.transformed(int(self._indices[index]), transform)
+
+    def source(self, index: int) -> Source | None:
+        return self._whole.source(int(self._indices[index]))
+
+    def stored_size(self, index: int) -> int:
+        return self._whole.stored_size(int(self._indices[index]))
 
     def image_name(self, index: int) -> str:
         return self._whole.image_name(int(self._indices[index]))
