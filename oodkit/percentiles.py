@@ -10,7 +10,7 @@ from torch import Tensor
 from oodkit.errors import NotApplicableError, UsageError
 from oodkit.outputs import Outputs
 
-BLOCK_ENTRIES = 2**26  # of the columns that are sorted at a time: 256 MiB in float32, a gigabyte while they are sorted
+BLOCK_ENTRIES = 2**26  # of the columns that are sorted at a time: 256 MiB in float32, twice that while they are gathered
 
 
 def percentile(outputs: Outputs, percent: float) -> float:
@@ -36,7 +36,7 @@ def column_percentiles(outputs: Outputs, percents: Sequence[float]) -> Tensor:
     blocks = []
     for start in range(0, width, step):
         columns = torch.cat([chunk.features[:, start : start + step].mT for chunk in outputs.chunks()], dim=1)
-        ordered = columns.sort(1).values
+        ordered = _sorted_rows(columns)
         blocks.append(torch.stack([_between(ordered, position) for position in positions]))
     return torch.cat(blocks, dim=1)
 
@@ -58,6 +58,13 @@ def _position(percent: float, entries: int) -> tuple[int, int, float]:
     position = (entries - 1) * (percent / 100)
     below = math.floor(position)
     return below, min(below + 1, entries - 1), position - below
+
+
+def _sorted_rows(rows: Tensor) -> Tensor:
+    if rows.is_cuda:
+        return rows.sort(1).values
+    rows.numpy().sort(axis=1)  # in place, without the indices that torch makes too: many times as fast on a CPU
+    return rows
 
 
 def _between(ordered: Tensor, position: tuple[int, int, float]) -> Tensor:
