@@ -47,6 +47,15 @@ def decode(source: Source) -> Image.Image:
         raise UnreadableImageError(_reason(error, source)) from error
 
 
+def dimensions(source: Source) -> tuple[int, int] | None:
+    """Width and height as the file states them, before any EXIF turn; no pixels are decoded. None where it is no image."""
+    try:
+        with _quiet(), Image.open(source, formats=_formats()) as image:
+            return image.size
+    except Exception:  # noqa: BLE001 (Pillow's plugins raise anything, as in ``decode``)
+        return None
+
+
 def to_rgb(image: Image.Image) -> Image.Image:
     """RGB of an image of any of Pillow's modes.
 

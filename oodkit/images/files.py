@@ -40,8 +40,14 @@ class FileSet(ImageSet):
         """The path below the root, as the file system spells it."""
         return os.fsdecode(self._encoded(range(len(self))[index]))
 
+    def source(self, index: int) -> Path:
+        return self.root / self.path(index)
+
+    def stored_size(self, index: int) -> int:
+        return _size_and_time(self._folder() + self._encoded(index))[0]
+
     def load(self, index: int) -> Image.Image:
-        return decode(self.root / self.path(index))
+        return decode(self.source(index))
 
     def image_name(self, index: int) -> str:
         return printable(self.path(index))
@@ -55,7 +61,7 @@ class FileSet(ImageSet):
         digest.update(self._paths)
         digest.update(self._ends.tobytes())
         digest.update(self.labels.tobytes())
-        folder = os.fsencode(self.root) + os.sep.encode()
+        folder = self._folder()
         for index in range(len(self)):
             digest.update(b"%d %d\n" % _size_and_time(folder + self._encoded(index)))
         return digest.hexdigest()
@@ -64,6 +70,9 @@ class FileSet(ImageSet):
         """The set of the files at ``indices`` only."""
         paths = [self.path(index) for index in indices]
         return type(self)(self.spec, self.root, paths, self.labels[indices], self.class_names)
+
+    def _folder(self) -> bytes:
+        return os.fsencode(self.root) + os.sep.encode()
 
     def _encoded(self, index: int) -> bytes:
         start = self._ends[index - 1] if index else 0

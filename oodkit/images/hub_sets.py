@@ -28,10 +28,19 @@ class HubSet(ImageSet):
             self.labels = np.where(np.isnan(labels.astype(np.float64)), -1, labels).astype(np.int64)
             self.class_names = tuple(getattr(rows.features[label_key], "names", None) or ()) or None
 
-    def load(self, index: int) -> Image.Image:
+    def source(self, index: int) -> str | io.BytesIO:
         image = self._rows[index][self._image_key] or {}
         content = image.get("bytes")
-        return decode(io.BytesIO(content) if content is not None else image.get("path") or io.BytesIO())
+        return io.BytesIO(content) if content is not None else image.get("path") or io.BytesIO()
+
+    def stored_size(self, index: int) -> int:
+        source = self.source(index)
+        if isinstance(source, str):
+            return os.stat(source).st_size if os.path.exists(source) else -1  # noqa: PTH110, PTH116
+        return source.getbuffer().nbytes
+
+    def load(self, index: int) -> Image.Image:
+        return decode(self.source(index))
 
     def image_name(self, index: int) -> str:
         return str(range(len(self))[index])

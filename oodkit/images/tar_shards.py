@@ -40,11 +40,17 @@ class TarSet(ImageSet):
         self._places = np.array([(number, sample.start, sample.size) for number, sample in samples], dtype=np.int64).reshape(-1, 3)
         self._names = [sample.name for _, sample in samples]
 
-    def load(self, index: int) -> Image.Image:
+    def source(self, index: int) -> IO[bytes]:
         shard, start, size = (int(value) for value in self._places[index])
         with self._shards[shard].open("rb") as file:
             file.seek(start)
-            return decode(io.BytesIO(file.read(size)))
+            return io.BytesIO(file.read(size))
+
+    def stored_size(self, index: int) -> int:
+        return int(self._places[index, 2])
+
+    def load(self, index: int) -> Image.Image:
+        return decode(self.source(index))
 
     def image_name(self, index: int) -> str:
         return printable(self._names[index])
