@@ -229,7 +229,7 @@ def _with_scores(scorers: Sequence[Scorer], jobs: Sequence[Scored], name: str | 
     pieces: list[list[Vector]] = [[] for _ in jobs]
     reasons = [job.reason for job in jobs]
     for chunk in outputs.chunks():
-        ready = chunk.with_stored_logits()
+        (ready,) = chunk.with_stored_logits().chunks()
         for which, scorer in enumerate(scorers):
             try:
                 if reasons[which] is None:

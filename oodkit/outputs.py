@@ -142,10 +142,15 @@ class Outputs:
     def chunks(self, rows: int = CHUNK_ROWS) -> Iterator["Outputs"]:
         """The same rows in order, ``rows`` at a time, features and logits in float32 or float64, on ``self.device``.
 
-        A column of a chunk is made when it is first asked for. Raises UsageError for less than one row at a time.
+        A column of a chunk is made when it is first asked for. Of a chunk it gives that chunk itself, so that one scorer can find
+        what another made of it. Raises UsageError for less than one row at a time.
         """
         if rows < 1:
             raise UsageError(f"a chunk has at least 1 row, got {rows}")
+        match self._parts:
+            case [ChunkPart() as only] if only.device == self.device and len(self) <= rows:
+                yield self
+                return
         slices: list[tuple[Part, slice]] = []
         room = rows
         for part, size in zip(self._parts, self._sizes(), strict=True):

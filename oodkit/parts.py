@@ -15,12 +15,12 @@ class ChunkPart(Mapping[str, Tensor]):
     """Slices of parts as one. A column is joined, moved and widened when first asked for, then kept for the next scorer."""
 
     def __init__(self, slices: Sequence[tuple[Part, slice]], device: torch.device) -> None:
-        self._slices, self._device = slices, device
+        self._slices, self.device = slices, device
         self._columns: dict[str, Tensor] = {}
 
     def __getitem__(self, name: str) -> Tensor:
         if name not in self._columns:
-            column = joined([part[name][rows] for part, rows in self._slices]).to(self._device)
+            column = joined([part[name][rows] for part, rows in self._slices]).to(self.device)
             self._columns[name] = column.float() if column.dtype in HALF else column
         return self._columns[name]
 

@@ -98,6 +98,15 @@ def test_a_chunk_makes_each_column_once_and_only_when_it_is_asked_for(monkeypatc
     assert widened == [(8, 3)]
 
 
+def test_a_chunk_is_its_own_chunk_where_it_fits(joined):
+    """Several chunks joined, and a chunk that is to be smaller or to lie elsewhere, are cut anew."""
+    first, second = joined.chunks(6)
+    assert next(first.chunks()) is first
+    assert [len(piece) for piece in first.chunks(4)] == [4, 2]
+    assert [piece.indices.tolist() for piece in Outputs.join([first, second]).chunks(100)] == [joined.indices.tolist()]
+    assert next(first.to("meta").chunks()).features.device.type == "meta"
+
+
 def test_logits_can_be_made_once_and_kept(joined, monkeypatch):
     kept = joined.with_stored_logits()
     monkeypatch.setattr(Head, "__call__", lambda *_: pytest.fail("made again"))
