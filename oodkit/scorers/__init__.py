@@ -27,6 +27,7 @@ from oodkit.scorers.mls import Mls
 from oodkit.scorers.msp import Msp
 from oodkit.scorers.nci import Nci
 from oodkit.scorers.nnguide import NNGuide
+from oodkit.scorers.openmax import OpenMax
 from oodkit.scorers.react import React
 from oodkit.scorers.scale import Scale
 from oodkit.scorers.she import She
@@ -47,6 +48,7 @@ _ALL: tuple[type[Scorer], ...] = (
     GradNorm,
     TempScaling,
     Klm,
+    OpenMax,
     React,
     Vra,
     AshB,
