@@ -29,12 +29,6 @@ def mean_feature(outputs: Outputs) -> Tensor:
     return class_sums(outputs)[1].sum(0) / len(outputs)
 
 
-def correct_alone(outputs: Outputs) -> Outputs:
-    """The same images, of which only those that the network classifies as labelled keep their label; the others have none."""
-    labels = outputs.labels.cpu()
-    return outputs.with_labels(torch.where(outputs.predictions() == labels, labels, -1))
-
-
 def _class_sums(outputs: Outputs, *, unit: bool) -> tuple[Tensor, Tensor]:
     slots = outputs.num_classes + 1
     if len(outputs) == 0:

@@ -6,7 +6,7 @@ import torch
 from oodkit import stats
 from oodkit.errors import NotApplicableError, UsageError
 from oodkit.outputs import Outputs
-from oodkit.stats import class_sums, correct_alone, mean_feature, require_labels, stratified_rows, unit_rows
+from oodkit.stats import class_sums, mean_feature, require_labels, stratified_rows, unit_rows
 
 
 def outputs_of(features, labels=None, classes=4):
@@ -37,12 +37,6 @@ def test_class_sums_are_taken_once(monkeypatch):
     sums = class_sums(outputs)
     monkeypatch.setattr(stats, "_class_sums", lambda *_, **__: pytest.fail("went through the images again"))
     assert class_sums(outputs) is sums
-
-
-def test_only_correct_images_keep_their_label():
-    logits = torch.tensor([[2.0, 1], [1, 2], [1, 2]])
-    outputs = Outputs(torch.zeros(3, 1), torch.tensor([0, 0, -1]), logits=logits)
-    assert correct_alone(outputs).labels.tolist() == [0, -1, -1]
 
 
 def test_labels_can_be_required():

@@ -7,7 +7,7 @@ from torch import Tensor
 
 from oodkit.outputs import Outputs
 from oodkit.scorers.base import Scorer, State
-from oodkit.stats import class_sums, correct_alone, mean_feature, require_labels
+from oodkit.stats import class_sums, mean_feature, require_labels
 
 
 @dataclass
@@ -31,8 +31,10 @@ class She(Scorer):
 
     def _fit(self, outputs: Outputs) -> State:
         require_labels(outputs)
+        labels = outputs.labels.cpu()
+        correct = outputs.with_labels(torch.where(outputs.predictions() == labels, labels, -1))
         patterns = mean_feature(outputs).expand(outputs.num_classes, -1)
-        for images in (outputs, correct_alone(outputs)):
+        for images in (outputs, correct):
             counts, sums = class_sums(images)
             counts, sums = counts[:-1, None], sums[:-1]
             patterns = torch.where(counts > 0, sums / counts.clamp(min=1), patterns)
