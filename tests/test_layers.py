@@ -17,14 +17,14 @@ LAYERS = (
     {"", "__main__"},
     {"cli"},
     {"report"},
-    {"diagnosis", "verdict"},
+    {"diagnosis", "verdict", "mixed_curve"},
     {"evaluation", "tuning", "extraction", "forward", "reading"},
     {"scorers", "metrics", "delong"}
     | {"classifier", "models", "heads", "probes", "code_identity", "recipe_facts", "images", "benchmarks", "demo"},
     {"head", "outputs", "parts", "shards", "stats", "moments", "percentiles", "cache"},
     {"atomic", "errors"},
 )
-TENSOR_SIDE = {"scorers", "metrics", "delong", "evaluation", "tuning", "diagnosis", "verdict"}
+TENSOR_SIDE = {"scorers", "metrics", "delong", "evaluation", "tuning", "diagnosis", "verdict", "mixed_curve"}
 IMAGE_SIDE = {
     "images",
     "benchmarks",
