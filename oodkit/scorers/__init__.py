@@ -19,16 +19,21 @@ from oodkit.scorers.entropy import Entropy
 from oodkit.scorers.fdbd import Fdbd
 from oodkit.scorers.fsebo import Fsebo
 from oodkit.scorers.gen import Gen
+from oodkit.scorers.gmm import Gmm
 from oodkit.scorers.gradnorm import GradNorm
 from oodkit.scorers.klm import Klm
 from oodkit.scorers.knn import Knn
 from oodkit.scorers.mds import Mds
+from oodkit.scorers.mds_plus_plus import MdsPlusPlus, RmdsPlusPlus
 from oodkit.scorers.mls import Mls
 from oodkit.scorers.msp import Msp
 from oodkit.scorers.nci import Nci
+from oodkit.scorers.neco import Neco
 from oodkit.scorers.nnguide import NNGuide
 from oodkit.scorers.openmax import OpenMax
 from oodkit.scorers.react import React
+from oodkit.scorers.residual import Residual
+from oodkit.scorers.rmds import Rmds
 from oodkit.scorers.scale import Scale
 from oodkit.scorers.she import She
 from oodkit.scorers.temp_scaling import TempScaling
@@ -63,7 +68,13 @@ _ALL: tuple[type[Scorer], ...] = (
     Knn,
     NNGuide,
     Vim,
+    Residual,
+    Neco,
     Mds,
+    Rmds,
+    MdsPlusPlus,
+    RmdsPlusPlus,
+    Gmm,
 )
 SCORERS: dict[str, type[Scorer]] = {scorer.name: scorer for scorer in _ALL}
 
