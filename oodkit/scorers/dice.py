@@ -22,8 +22,8 @@ class Dice(Scorer):
     authors' value for CIFAR), 70 under ``paper`` (theirs for ImageNet and ResNet-50).
 
     Deviation: OpenOOD keeps the masked weight of its first use, so that a percentile changed afterwards has no effect; here it
-    counts from the next ``fit`` on. Fails where a feature's sign changes from image to image (Swin, ViT, ConvNeXt), since its
-    mean then says little of what it adds.
+    counts from the next ``fit`` on. Fails on features that can be negative, whose mean says little of what each adds: Swin-T has
+    48.48/60.44 (near/far AUROC) on OpenOOD's ImageNet leaderboard.
     """
 
     name = "dice"

@@ -23,7 +23,7 @@ class Fdbd(Scorer):
 
     Two classes with the same weights have no boundary between them and add nothing. An image at the mean itself (or, under
     ``norm``, one without any feature) gets 0, the lowest score. OpenOOD needs a network with a layer named fc; any head serves
-    here. Fails on heads with large biases, which shift the boundaries but not the features.
+    here. Fails where the network takes an OOD image for a class as confidently as an ID one: it is made of differences of logits.
     """
 
     name = "fdbd"

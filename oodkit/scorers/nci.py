@@ -21,7 +21,7 @@ class Nci(Scorer):
     says little; pytorch-ood's 0 leaves the second term out.
 
     An image at the mean itself has no direction, and its first term is 0. OpenOOD needs a network with a layer named fc; any
-    head serves here. Fails where the features have not collapsed towards the weights, as on networks trained briefly.
+    head serves here. Fails where the features have not collapsed towards the weights, which is what it builds on.
     """
 
     name = "nci"

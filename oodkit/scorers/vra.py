@@ -26,8 +26,8 @@ class Vra(Scorer):
     fits_on: ``val`` under ``openood``, ``train`` under ``paper``, none with ``bounds=value``.
 
     The authors' ImageNet ResNet-50 is ``vra:bounds=value,below=erase,low=0.5,high=1``; such values belong to one network.
-    Under ``openood`` it equals ``react`` wherever α is 0, as on most networks that end in a ReLU. Erasing takes every negative
-    feature away; it warns where there are any.
+    Under ``openood`` it equals ``react`` wherever α is 0, as after a ReLU that leaves a tenth of the activations at 0. Erasing
+    takes every negative feature away; it warns where there are any.
     """
 
     name = "vra"
