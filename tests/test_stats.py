@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from oodkit import stats
-from oodkit.errors import NotApplicableError, UsageError
+from oodkit.errors import NotApplicableError, OutputsError, UsageError
 from oodkit.outputs import Outputs
 from oodkit.stats import class_sums, mean_feature, require_labels, stratified_rows, unit_rows
 
@@ -43,6 +43,8 @@ def test_labels_can_be_required():
     require_labels(outputs_of(torch.zeros(2, 1)))
     with pytest.raises(NotApplicableError, match="1 of 2 have no label"):
         require_labels(outputs_of(torch.zeros(2, 1), torch.tensor([0, -1])))
+    with pytest.raises(OutputsError, match="a label is 4, but the head has 4 classes"):
+        require_labels(outputs_of(torch.zeros(2, 1), torch.tensor([0, 4])))
 
 
 def test_unit_rows_leave_zeros():

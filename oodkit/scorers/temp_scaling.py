@@ -6,7 +6,6 @@ from typing import cast
 
 import torch
 from torch import Tensor
-from torch.nn.functional import logsigmoid
 
 from oodkit.errors import NotApplicableError
 from oodkit.outputs import Outputs
@@ -14,21 +13,22 @@ from oodkit.scorers.base import FitsOn, Scorer, State
 from oodkit.scorers.odds import log_odds
 from oodkit.stats import require_labels
 
-WIDEST = 100.0  # T lies between a hundredth and a hundred times the mean spread of the logits
+WIDEST = 1e4  # how far T may lie from the spread of the logits, either way; found ones lie within a factor of 100
+ROWS = 256  # at a time, whose probabilities stay in the processor's cache: three times as fast as ten times as many
 
 
 @dataclass
 class TempScaling(Scorer):
-    """log max_c softmax(z / T)_c, T the temperature at which the ID validation images are most likely; in [−log C, 0].
+    """log p − log(1 − p), p = max_c softmax(z / T)_c, T where the ID validation labels are most likely; at least −log(C − 1).
 
     Guo, Pleiss, Sun and Weinberger, ICML 2017, arXiv 1706.04599, section 4.2; a calibration, which OpenOOD takes as a score.
     temperature: T above 0; None takes the optimum over the labelled ID validation images, and with a number nothing is learnt.
-    Both presets agree. The logarithm ranks as the probability does, and does not tie confident images at 1.
+    Both presets agree. The log-odds rank as the probability p does, which is their sigmoid, and never tie confident images at 1.
 
     The negative log-likelihood is convex in 1 / T, so its optimum is found exactly, by bracketed Newton steps in float64. OpenOOD
     runs an optimiser that can stop far from it; to repeat its figures give the temperature where it stopped. Where every
     validation image is classified correctly the optimum runs to T → 0, and where the labels do not fit the logits at all to
-    T → ∞: T is kept between a hundredth and a hundred times the mean of max_c z_c − mean_c z_c, and a note says so.
+    T → ∞: T is kept between s / 10⁴ and s · 10⁴, s the mean of max_c z_c − mean_c z_c, and a note says so.
 
     Fails where ``msp`` does; a temperature changes the ranking little.
     """
@@ -55,7 +55,7 @@ class TempScaling(Scorer):
         return {"temperature": torch.tensor(temperature, dtype=torch.float64), "end": torch.tensor(end)}
 
     def _score(self, chunk: Outputs) -> Tensor:
-        return logsigmoid(log_odds(chunk.logits.double() / self.settings()["temperature"]))
+        return log_odds(chunk.logits.double() / self.settings()["temperature"])
 
 
 _ENDS = {
@@ -78,22 +78,23 @@ def _optimum(val: Outputs) -> tuple[float, int]:
 
 def _root(val: Outputs, low: float, high: float) -> float:
     """The logarithm of 1 / T between low and high at which the likelihood has no slope; next to an end where it always has."""
-    where = (low + high) / 2
-    for _ in range(100):
+    where, step = (low + high) / 2, high - low
+    while True:
         slope, curvature = _slope_and_curvature(val, math.exp(where))
         low, high = (where, high) if slope <= 0 else (low, where)
         newton = where - float(slope / (curvature * math.exp(where)))
-        following = newton if low <= newton <= high else (low + high) / 2
-        if abs(following - where) < 1e-6:  # the next step would be its square
+        converges = low <= newton <= high and abs(newton - where) <= step / 2
+        following = newton if converges else (low + high) / 2
+        step = abs(following - where)
+        if step < 1e-6:  # the next one would be its square
             return following
         where = following
-    return where
 
 
 def _slope_and_curvature(val: Outputs, beta: float) -> tuple[Tensor, Tensor]:
     """Of the summed negative log-likelihood by β: Σ (E_p[z] − z_y) and Σ Var_p[z], p = softmax(β z)."""
     slope = curvature = torch.zeros((), dtype=torch.float64, device=val.device)
-    for chunk in val.chunks():
+    for chunk in val.chunks(ROWS):
         logits = chunk.logits.double()
         logits = logits - logits.amax(1, keepdim=True)  # then a correct image never adds to the slope, whatever the rounding
         p = (beta * logits).softmax(1)

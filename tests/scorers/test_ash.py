@@ -58,6 +58,11 @@ def test_negative_features_are_cautioned_against(toy):
         assert "never negative" in make_scorer(name).caution(signed)
 
 
+def test_the_grid_is_openoods():
+    for name in ("ash-b", "ash-p", "ash-s", "scale"):
+        assert make_scorer(name).grid == {"percentile": (65, 70, 75, 80, 85, 90, 95)}
+
+
 def test_presets():
     assert [make_scorer(name, "openood").settings()["percentile"] for name in ("ash-b", "ash-p", "ash-s")] == [90, 90, 90]
     assert [make_scorer(name, "paper").settings()["percentile"] for name in ("ash-b", "ash-p", "ash-s")] == [65, 65, 90]

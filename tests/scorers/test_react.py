@@ -34,3 +34,7 @@ def test_openood_learns_from_validation_images_and_the_paper_from_training_image
 def test_it_needs_the_head(toy):
     with pytest.raises(NotApplicableError, match="react needs the head"):
         make_scorer("react").fit(Outputs(toy.val.features, logits=toy.val.logits))
+
+
+def test_the_grid_is_openoods():
+    assert make_scorer("react").grid == {"percentile": (85, 90, 95, 99)}
