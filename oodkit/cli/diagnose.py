@@ -70,6 +70,16 @@ def diagnose(
             rich_help_panel=SETS,
         ),
     ] = None,
+    tune: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAME=SET",
+            help="OOD images that are in no test set, to choose the scorers' settings on; repeatable; "
+            "benchmark takes a benchmark's own.",
+            show_default=False,
+            rich_help_panel=SETS,
+        ),
+    ] = None,
     benchmark: Annotated[
         str | None,
         typer.Option(
@@ -155,7 +165,7 @@ def diagnose(
     oodkit diagnose resnet50.tv2_in1k --benchmark imagenet-1k --data-root /data/openood --report report.html
     """
     from oodkit.cli.diagnosing import run, show
-    from oodkit.cli.inputs import Running, SetNames
+    from oodkit.cli.inputs import BENCHMARK, Running, SetNames
     from oodkit.cli.loading import Loading, load_subjects
     from oodkit.cli.runs import require_writable
 
@@ -167,7 +177,8 @@ def diagnose(
     loading = Loading(arch, checkpoint, square, *scaling, _keyed(model_arg or []), allow_pickle)
     running = Running(device, dtype.value, None if batch_size == "auto" else int(batch_size), workers, cache, quiet)
     named = named_pairs("--near", near or []), named_pairs("--far", far or [])
-    names = SetNames(id_test, *named, fit, val, benchmark, data_root, limit)
+    own = named_pairs("--tune", [text for text in tune or [] if text != BENCHMARK])
+    names = SetNames(id_test, *named, fit, val, benchmark, data_root, limit, own, BENCHMARK in (tune or []))
     subjects = load_subjects(models, baseline, loading)
     document = run(
         subjects, names, running, scorers=scorer or [], preset=preset.value, seed=seed, loading=loading, baseline=baseline

@@ -3,8 +3,8 @@
 import json
 import shlex
 import sys
-from collections.abc import Sequence
-from dataclasses import asdict
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -12,14 +12,17 @@ import typer
 
 from oodkit import demo
 from oodkit.classifier import Classifier
-from oodkit.cli.inputs import Extracted, Running, SetNames, Sets, extract_sets, open_sets
+from oodkit.cli.choosing import choose, chosen_on, images_to_withhold, judged_by
+from oodkit.cli.inputs import Running, SetNames, Sets, extract_sets, open_sets
 from oodkit.cli.loading import Loading, Subject
 from oodkit.cli.progress import status_line
 from oodkit.cli.runs import save_run
 from oodkit.diagnosis import Diagnosis, diagnose
+from oodkit.outputs import Outputs
 from oodkit.recipe_facts import Recipe, recipe_of
 from oodkit.report.document import Document, make_document
 from oodkit.scorers import parse_scorer
+from oodkit.tuning import Tuning
 
 
 def run(
@@ -33,28 +36,47 @@ def run(
     loading: Loading,
     baseline: str = "auto",
 ) -> Document:
-    """Extract, diagnose, and put everything into one document. The demo's models bring its image sets where none are named."""
+    """Extract, choose settings where asked to, diagnose, and put everything into one document.
+
+    The demo's models bring its image sets where none are named.
+    """
     for spec in scorers:
         parse_scorer(spec, preset=preset)
     if not (names.any_set or names.benchmark) and all(one.model.name.startswith("demo:") for one in subjects):
-        names = SetNames(demo.ID_TEST, demo.NEAR, demo.FAR, demo.FIT, demo.VAL, limit=names.limit)
+        names = replace(names, id_test=demo.ID_TEST, near=demo.NEAR, far=demo.FAR, fit=demo.FIT, val=demo.VAL)
     sets, names = open_sets(names, subjects[0].model.num_classes)
     for model in [model for one in subjects for model in (one.model, one.baseline) if model is not None]:
         sets.check_labels(model)
-    extracted: dict[str, Extracted] = {}
+    withheld = images_to_withhold(sets, running) if sets.tune else []
+    extracted: dict[str, dict[str, Outputs]] = {}
+    tunings: dict[str, list[Tuning]] = {}
     diagnoses: dict[str, Diagnosis] = {}
 
+    def extract_and_tune(model: Classifier) -> None:
+        """The test sets come last: by then it is settled what they are scored with."""
+        found = {}
+        if sets.tune:
+            found = extract_sets(model, sets, running, [name for name in sets.named() if name in chosen_on(sets)])
+            tunings[model.name] = choose(
+                model, sets, found, withheld, scorers=scorers, preset=preset, seed=seed, quiet=running.quiet
+            )
+        rest = [name for name in sets.named() if name not in found]
+        extracted[model.name] = found | extract_sets(model, sets, running, rest)
+
     def diagnosis_of(model: Classifier, reference: Diagnosis | None) -> Diagnosis:
-        own = extracted[model.name] = extracted.get(model.name) or extract_sets(model, sets, running)
+        if model.name not in extracted:
+            extract_and_tune(model)
+        own, tuning = extracted[model.name], tunings.get(model.name, [])
         with status_line(f"{model.name}: scoring", quiet=running.quiet) as progress:
             return diagnose(
                 model.name,
-                own.id_test,
-                own.ood,
-                fit=own.fit,
-                val=own.val,
+                own["id"],
+                {name: own[name] for name in sets.ood},
+                fit=own.get("fit"),
+                val=own.get("val"),
                 groups=sets.groups,
-                scorers=scorers,
+                scorers=() if tuning else scorers,
+                tuning=tuning,
                 preset=preset,
                 softeners=_recipe(model).softeners,
                 baseline=reference,
@@ -74,7 +96,7 @@ def run(
     document = make_document(
         [diagnoses[model.name] for model in models],
         {one.model.name: {**facts_of(one.model), "notes": list(one.notes)} for one in subjects},
-        _set_rows(sets, [extracted[model.name] for model in models], models),
+        _set_rows(sets, [extracted[model.name] for model in models], models, withheld),
         command=shlex.join(["oodkit", *sys.argv[1:]]),
         advice_base=" ".join(part for part in (names.flags(), loading.flags(), _flags(again)) if part),
         settings={"preset": preset, "seed": seed, "device": running.device, "dtype": running.dtype},
@@ -134,17 +156,22 @@ def _inputs(subjects: Sequence[Subject], names: SetNames, loading: Loading) -> d
     return {"models": [one.model.name for one in subjects], "baselines": baselines, "sets": sets, "loading": options}
 
 
-def _set_rows(sets: Sets, extracted: Sequence[Extracted], models: Sequence[Classifier]) -> list[dict[str, Any]]:
+def _set_rows(
+    sets: Sets, extracted: Sequence[Mapping[str, Outputs]], models: Sequence[Classifier], withheld: Sequence[int]
+) -> list[dict[str, Any]]:
     """One row a set; notes that differ between models all stand there."""
     rows = []
+    outside = sets.outside()
     for name, images in sets.named().items():
-        outputs = [own.named()[name] for own in extracted]
-        notes = [sets.ood_notes(name, model) if name in sets.ood else own.notes for own, model in zip(outputs, models, strict=True)]
+        outputs = [own[name] for own in extracted]
+        notes = [sets.ood_notes(name, model) if name in outside else own.notes for own, model in zip(outputs, models, strict=True)]
+        if withheld and name == judged_by(sets):
+            notes.append([f"{len(withheld)} images are in a test set too: no setting was chosen on them"])
         skipped = dict.fromkeys(one for own in outputs for one in own.skipped)
         rows.append(
             {
                 "name": name,
-                "role": sets.groups.get(name, name),
+                "role": sets.role(name),
                 "spec": images.spec,
                 "images": len(images),
                 "read": min(len(own) for own in outputs),

@@ -1,8 +1,9 @@
 """From the words of a command line to models, image sets and their outputs, for every command that needs them."""
 
 import shlex
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
+from itertools import combinations
 from pathlib import Path
 
 import typer
@@ -19,6 +20,8 @@ from oodkit.images.decode import printable
 from oodkit.outputs import Outputs
 
 NO_SET = "none"
+BENCHMARK = "benchmark"
+USED_BY_TABLES = {"mean", "near mean", "far mean", "ID", "id", "fit", "val"}
 
 
 @dataclass(frozen=True)
@@ -35,23 +38,33 @@ class Running:
 
 @dataclass(frozen=True)
 class Sets:
-    """The image sets of one run. groups: "near" or "far" by OOD set."""
+    """The image sets of one run. groups: "near" or "far" by OOD set. tune: OOD images to choose settings on."""
 
     id_test: ImageSet
     ood: Mapping[str, ImageSet]
     groups: Mapping[str, str]
     fit: ImageSet | None = None
     val: ImageSet | None = None
+    tune: Mapping[str, ImageSet] = field(default_factory=dict)
 
     def named(self) -> dict[str, ImageSet]:
         """Every set by its role or name, ID first."""
         roles = {"id": self.id_test, "fit": self.fit, "val": self.val}
-        return {role: images for role, images in roles.items() if images is not None} | dict(self.ood)
+        return {role: images for role, images in roles.items() if images is not None} | self.outside()
+
+    def outside(self) -> dict[str, ImageSet]:
+        """Every set of OOD images by its name."""
+        return {**self.tune, **self.ood}
+
+    def role(self, name: str) -> str:
+        """What the set of this name is for: id, fit, val, tune, near or far."""
+        return "tune" if name in self.tune else self.groups.get(name, name)
 
     def refuse_twins(self) -> None:
         """Raise UsageError where an OOD set is the ID set, or the images to learn from, under another name."""
-        known = {images.fingerprint(): role for role, images in self.named().items() if role not in self.ood}
-        for name, images in self.ood.items():
+        outside = self.outside()
+        known = {images.fingerprint(): role for role, images in self.named().items() if role not in outside}
+        for name, images in outside.items():
             if role := known.get(images.fingerprint()):
                 raise UsageError(f"the OOD set {name!r} is the very set given as --{role}; name images of other things")
 
@@ -61,12 +74,12 @@ class Sets:
         Images to learn from may have no labels at all: some scorers need none.
         """
         for role, images in self.named().items():
-            if role not in self.ood and (role == "id" or images.class_names or (images.labels >= 0).any()):
+            if role not in self.outside() and (role == "id" or images.class_names or (images.labels >= 0).any()):
                 _require_known_classes(images, model)
 
     def ood_notes(self, name: str, model: Classifier) -> list[str]:
         """A caution where an OOD set holds classes that the model knows: those images are not OOD."""
-        images = self.ood[name]
+        images = self.outside()[name]
         if images.class_names is None:
             return []
         labels, _ = align_labels(images, model.class_names, model.class_ids, num_classes=0)
@@ -78,23 +91,8 @@ class Sets:
 
 
 @dataclass(frozen=True)
-class Extracted:
-    """One model's outputs on the sets of a run."""
-
-    id_test: Outputs
-    ood: Mapping[str, Outputs] = field(default_factory=dict)
-    fit: Outputs | None = None
-    val: Outputs | None = None
-
-    def named(self) -> dict[str, Outputs]:
-        """Every set's outputs, by the names of ``Sets.named``."""
-        roles = {"id": self.id_test, "fit": self.fit, "val": self.val}
-        return {role: outputs for role, outputs in roles.items() if outputs is not None} | dict(self.ood)
-
-
-@dataclass(frozen=True)
 class SetNames:
-    """The image sets as a command line names them."""
+    """The image sets as a command line names them. tune_benchmark: whether to choose settings on a benchmark's own OOD images."""
 
     id_test: str | None = None
     near: Mapping[str, str] = field(default_factory=dict)
@@ -104,6 +102,8 @@ class SetNames:
     benchmark: str | None = None
     data_root: Path | None = None
     limit: int | None = None
+    tune: Mapping[str, str] = field(default_factory=dict)
+    tune_benchmark: bool = False
 
     @property
     def any_set(self) -> bool:
@@ -114,6 +114,10 @@ class SetNames:
         words: list[tuple[str, object]] = [("--benchmark", self.benchmark), ("--data-root", self.benchmark and self.data_root)]
         words += [("--id", self.id_test), *(("--near", f"{name}={spec}") for name, spec in self.near.items())]
         words += [*(("--far", f"{name}={spec}") for name, spec in self.far.items()), ("--fit", self.fit), ("--val", self.val)]
+        words += [
+            *(("--tune", f"{name}={spec}") for name, spec in self.tune.items()),
+            ("--tune", self.tune_benchmark and BENCHMARK),
+        ]
         return " ".join(f"{option} {shlex.quote(str(value))}" for option, value in [*words, ("--limit", self.limit)] if value)
 
 
@@ -124,6 +128,7 @@ def open_sets(names: SetNames, num_classes: int) -> tuple[Sets, SetNames]:
     the names with the benchmark that was chosen. Raises UsageError where the ID set or every OOD set is missing, where sets and a
     benchmark are named both, and where an OOD set is the ID set.
     """
+    _require_own_names(names)
     if names.benchmark and names.any_set:
         raise UsageError("--benchmark names all image sets already: give it, or --id with --near and --far, not both")
     if names.benchmark or not names.any_set:
@@ -133,10 +138,8 @@ def open_sets(names: SetNames, num_classes: int) -> tuple[Sets, SetNames]:
         raise UsageError("no in-distribution images: give --id SET, or --benchmark NAME with --data-root DIR")
     if not names.near and not names.far:
         raise UsageError("no out-of-distribution images: give --near NAME=SET or --far NAME=SET, or --benchmark NAME")
-    if taken := {"mean", "near mean", "far mean", "ID", "id", "fit", "val"} & {*names.near, *names.far}:
-        raise UsageError(f"an OOD set can't be named {min(taken)!r}, which the tables use already; give it another name")
-    if twice := set(names.near) & set(names.far):
-        raise UsageError(f"{min(twice)!r} is named as near and as far; give each set a name of its own")
+    if names.tune_benchmark:
+        raise UsageError("--tune benchmark takes a benchmark's own images: give --benchmark NAME, or --tune NAME=SET")
 
     def opened(spec: str) -> ImageSet:
         return open_images(spec, limit=names.limit)
@@ -147,9 +150,20 @@ def open_sets(names: SetNames, num_classes: int) -> tuple[Sets, SetNames]:
         groups={**dict.fromkeys(names.near, "near"), **dict.fromkeys(names.far, "far")},
         fit=opened(names.fit) if names.fit not in {None, NO_SET} else None,
         val=opened(names.val) if names.val not in {None, NO_SET} else None,
+        tune={name: opened(spec) for name, spec in names.tune.items()},
     )
     sets.refuse_twins()
     return sets, names
+
+
+def _require_own_names(names: SetNames) -> None:
+    """Raise UsageError where an OOD set has a name that the tables use, or two have one."""
+    if taken := USED_BY_TABLES & {*names.near, *names.far, *names.tune}:
+        raise UsageError(f"an OOD set can't be named {min(taken)!r}, which the tables use already; give it another name")
+    uses = {"near": names.near, "far": names.far, "tune": names.tune}
+    for one, other in combinations(uses, 2):
+        if twice := set(uses[one]) & set(uses[other]):
+            raise UsageError(f"{min(twice)!r} is named as {one} and as {other}; give each set a name of its own")
 
 
 def _benchmark_name(names: SetNames, num_classes: int) -> str:
@@ -175,17 +189,24 @@ def _open_benchmark(names: SetNames, benchmark: Benchmark) -> Sets:
             return None
         return opened(set_name) if spec is None else open_images(spec, limit=names.limit)
 
-    return Sets(
+    sets = Sets(
         id_test=opened("test"),
         ood={one: opened(one) for one in (*benchmark.near, *benchmark.far)},
         groups={**dict.fromkeys(benchmark.near, "near"), **dict.fromkeys(benchmark.far, "far")},
         fit=learnt_from(names.fit, "train"),
         val=learnt_from(names.val, "val"),
+        tune={
+            **{one: opened(one) for one in (benchmark.ood_val if names.tune_benchmark else ())},
+            **{name: open_images(spec, limit=names.limit) for name, spec in names.tune.items()},
+        },
     )
+    if taken := set(names.tune) & {*sets.ood, *(benchmark.ood_val if names.tune_benchmark else ())}:
+        raise UsageError(f"{min(taken)!r} is a set of {benchmark.name} already; give --tune another name")
+    return sets
 
 
-def extract_sets(model: Classifier, sets: Sets, running: Running) -> Extracted:
-    """The model's outputs on every set of the run; where that is a GPU, they go through the scorers on it too."""
+def extract_sets(model: Classifier, sets: Sets, running: Running, names: Iterable[str]) -> dict[str, Outputs]:
+    """The model's outputs on the sets of these names; where that is a GPU, they go through the scorers on it too."""
     device = resolve_device(running.device)
 
     def outputs_of(name: str, images: ImageSet) -> Outputs:
@@ -199,7 +220,7 @@ def extract_sets(model: Classifier, sets: Sets, running: Running) -> Extracted:
                     batch_size=running.batch_size,
                     workers=running.workers,
                     cache=running.cache,
-                    labelled=name not in sets.ood,
+                    labelled=name not in sets.outside(),
                     progress=progress,
                 )
         except KeyboardInterrupt:
@@ -207,8 +228,7 @@ def extract_sets(model: Classifier, sets: Sets, running: Running) -> Extracted:
             raise
         return outputs.to(device) if device.type == "cuda" else outputs
 
-    found = {name: outputs_of(name, images) for name, images in sets.named().items()}
-    return Extracted(found["id"], {name: found[name] for name in sets.ood}, found.get("fit"), found.get("val"))
+    return {name: outputs_of(name, sets.named()[name]) for name in names}
 
 
 def _require_known_classes(images: ImageSet, model: Classifier) -> None:
