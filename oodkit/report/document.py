@@ -12,6 +12,7 @@ import numpy as np
 
 from oodkit.diagnosis import Diagnosis
 from oodkit.evaluation import Scored, best, most_general_mean
+from oodkit.mixed_curve import MixedCurve, MixedRow
 
 SCHEMA = 1
 BINS = 48
@@ -27,11 +28,13 @@ def make_document(
     command: str,
     advice_base: str,
     settings: Mapping[str, Any],
+    mixed: Mapping[str, MixedCurve] | None = None,
 ) -> Document:
     """The document of a run.
 
     facts: what is known of each model, by name. sets: one mapping per image set (name, role, spec, counts, skipped files).
-    advice_base: the options that name the image sets again, from which every advice gets its command.
+    advice_base: the options that name the image sets again, from which every advice gets its command. mixed: the
+    curves of mixed images, by model, where they were asked for.
     """
     return {
         "schema": SCHEMA,
@@ -42,7 +45,7 @@ def make_document(
         "versions": {"python": platform.python_version(), **_versions("torch", "torchvision", "timm", "numpy", "scikit-learn")},
         "settings": dict(settings),
         "sets": [dict(one) for one in sets],
-        "models": [_model(diagnosis, facts[diagnosis.model], advice_base) for diagnosis in diagnoses],
+        "models": [_model(one, facts[one.model], advice_base, (mixed or {}).get(one.model)) for one in diagnoses],
     }
 
 
@@ -57,7 +60,7 @@ def plain(value: Any) -> Any:
     return [plain(one) for one in value] if isinstance(value, list | tuple) else value
 
 
-def _model(diagnosis: Diagnosis, facts: Mapping[str, Any], advice_base: str) -> dict[str, Any]:
+def _model(diagnosis: Diagnosis, facts: Mapping[str, Any], advice_base: str, mixed: MixedCurve | None) -> dict[str, Any]:
     verdict, top = plain(diagnosis.verdict), best(diagnosis.rows)
     verdict["advice"] = [
         {
@@ -73,12 +76,22 @@ def _model(diagnosis: Diagnosis, facts: Mapping[str, Any], advice_base: str) -> 
         "max_logits": plain(diagnosis.max_logits),
         "baseline": diagnosis.baseline,
         "shifts": plain(diagnosis.shifts),
+        "mixed": None if mixed is None else _mixed(mixed),
         "results": plain(diagnosis.rows),
         "summary": most_general_mean(diagnosis.rows),
         "best": None if top is None else top.scorer,
         "verdict": verdict,
         "densities": _densities(next(one for one in diagnosis.scored if one.name == "mls")),
     }
+
+
+def _mixed(curve: MixedCurve) -> dict[str, Any]:
+    baseline = None if curve.baseline is None else [_mixed_row(row) for row in curve.baseline]
+    return {"rows": [_mixed_row(row) for row in curve.rows], "baseline": baseline, "sentence": curve.sentence}
+
+
+def _mixed_row(row: MixedRow) -> dict[str, Any]:
+    return {"lambda" if name == "lam" else name: value for name, value in plain(row).items()}
 
 
 def _command(model: str, flags: str, base: str) -> str:

@@ -1,17 +1,14 @@
 """The document as one self-contained HTML file."""
 
 from collections.abc import Mapping, Sequence
-from io import StringIO
 from pathlib import Path
 from typing import Any
-from warnings import catch_warnings, filterwarnings
 
 from oodkit.atomic import write_atomically
 from oodkit.evaluation import MEANS
 from oodkit.report.document import Document
-from oodkit.report.remarks import printable, remarks, set_remarks, summary_result, useful_means
-
-COLOURS = ("#1b6ca8", "#d1495b", "#edae49", "#66a182", "#7a5195", "#00798c", "#8d6a9f", "#bc5090")
+from oodkit.report.pictures import density_svg, mixed_svg
+from oodkit.report.remarks import mixed_table, printable, remarks, set_remarks, summary_result, useful_means
 
 
 def write_html(document: Document, path: Path) -> None:
@@ -41,6 +38,8 @@ def render_html(document: Document) -> str:
             "table": _by_scorer(model["results"]),
             "remarks": remarks(model),
             "density": Markup(density_svg(model)),  # noqa: S704 (made by matplotlib from numbers; it escapes the set names)
+            "mixed": model["mixed"] and {**model["mixed"], **mixed_table(model["mixed"])},
+            "mixed_curve": model["mixed"] and Markup(mixed_svg(model["mixed"])),  # noqa: S704 (as above)
         }
         for model in document["models"]
     ]
@@ -48,48 +47,9 @@ def render_html(document: Document) -> str:
     return environment.get_template("report.html.j2").render(document=document, models=models, sets=sets)
 
 
-def density_svg(model: Mapping[str, Any]) -> str:
-    """Densities of the maximal logit, ID against each OOD set, as SVG."""
-    import matplotlib as mpl
-    from matplotlib.backends.backend_svg import FigureCanvasSVG
-    from matplotlib.figure import Figure
-
-    densities = model["densities"]
-    edges = densities["edges"]
-    with mpl.rc_context(
-        {"svg.fonttype": "none", "svg.hashsalt": "oodkit", "font.family": "sans-serif", "font.size": 9, "text.parse_math": False}
-    ):
-        figure = Figure(figsize=(7, 2.6), layout="constrained")
-        FigureCanvasSVG(figure)
-        axes = figure.add_subplot()
-        for (name, values), colour in zip(densities["sets"].items(), _colours(len(densities["sets"])), strict=True):
-            axes.stairs(values, edges, color=colour, fill=True, alpha=0.18)
-            axes.stairs(values, edges, color=colour, label=_label(name), linewidth=1.6)
-        axes.set_xlabel("maximal logit")
-        axes.set_ylabel("density")
-        axes.spines[["top", "right"]].set_visible(False)
-        axes.set_yticks([])
-        axes.legend(frameon=False)
-        text = StringIO()
-        with catch_warnings():
-            filterwarnings("ignore", "Glyph .* missing from font")  # the browser draws the letters, in fonts of its own
-            figure.savefig(text, format="svg", transparent=True, metadata={"Date": None})
-    svg = text.getvalue()
-    return svg[svg.index("<svg") :]
-
-
 def _finished(value: object) -> object:
     """What a template's expression becomes, before it is escaped; markup of our own is left as it is."""
     return printable(value) if type(value) is str else value
-
-
-def _label(name: str) -> str:
-    name = printable(name)
-    return name if len(name) <= 32 else f"{name[:31]}…"
-
-
-def _colours(count: int) -> list[str]:
-    return [COLOURS[i % len(COLOURS)] for i in range(count)]
 
 
 def _columns(results: Sequence[Mapping[str, Any]]) -> list[tuple[str, str]]:

@@ -40,6 +40,20 @@ def set_remarks(images: Mapping[str, Any]) -> list[str]:
     return [*lines, *(f"note: {note}" for note in images["notes"])]
 
 
+def mixed_table(mixed: Mapping[str, Any]) -> dict[str, Any]:
+    """The table of mixed images: its ``columns`` and, by λ, the figures of each column with the baseline's or None."""
+    shown = useful_means(mixed["rows"][0]["auroc_ood"])
+    before = {row["lambda"]: _mixed_figures(row) for row in mixed["baseline"] or []}
+    figures = {row["lambda"]: _mixed_figures(row) for row in mixed["rows"]}
+    columns = [name for name in figures[0] if name not in MEANS or name in shown]
+    lines = {lam: {name: (own[name], before.get(lam, {}).get(name)) for name in columns} for lam, own in figures.items()}
+    return {"columns": columns, "lines": lines}
+
+
+def _mixed_figures(row: Mapping[str, Any]) -> dict[str, Mapping[str, float]]:
+    return {"ID": row["auroc_id"], **{one["ood_set"]: one["auroc"] for one in row["auroc_ood"]}}
+
+
 def printable(text: str) -> str:
     r"""The text on one line; what a terminal would obey, or no file can hold, is spelled as Python spells it: ``\x1b``.
 

@@ -10,7 +10,7 @@ from rich.text import Text
 
 from oodkit.evaluation import MEANS
 from oodkit.report.document import Document
-from oodkit.report.remarks import printable, remarks, set_remarks, summary_result, useful_means
+from oodkit.report.remarks import mixed_table, printable, remarks, set_remarks, summary_result, useful_means
 
 WIDEST = 2000  # columns; rich would cut what does not fit into fewer
 
@@ -50,6 +50,9 @@ def _print_model(console: Console, model: Mapping[str, Any]) -> None:
     console.print(_max_logit_table(model))
     if model["shifts"]:
         console.print(_shift_table(model))
+    if model["mixed"]:
+        console.print(_mixed_table(model["mixed"]))
+        _say(console, model["mixed"]["sentence"], "dim")
     console.print(_scorer_table(model))
     marked = [f"* highest {model['summary']} AUROC"] if model["best"] else []
     for line in marked + remarks(model):
@@ -85,6 +88,20 @@ def _shift_table(model: Mapping[str, Any]) -> Table:
         numbers = [_number(row[name], 3) for name in ("r_id", "r_ood", "ratio")]
         numbers += [f"{row['p_baseline']:.3f}", f"{row['p_model']:.3f}", _number(row["delta_p"], 3)]
         _add_row(table, row["ood_set"], *numbers)
+    return table
+
+
+def _mixed_table(mixed: Mapping[str, Any]) -> Table:
+    found = mixed_table(mixed)
+    beside = " / the baseline's" if mixed["baseline"] else ""
+    title = f"Mixed images, (1 − λ) of one ID image and λ of another: AUROC of the maximal logit in percent{beside}"
+    columns = ["ID over mixed" if name == "ID" else f"mixed over {name}" for name in found["columns"]]
+    table = _table(title, "λ", "images", "mean logit", *columns)
+    for row in mixed["rows"]:
+        cells = [
+            _estimate(own) + (f" / {_estimate(before)}" if beside else "") for own, before in found["lines"][row["lambda"]].values()
+        ]
+        _add_row(table, f"{row['lambda']:g}", str(row["n"]), f"{row['mean']:.3f}", *cells)
     return table
 
 
