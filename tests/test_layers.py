@@ -47,7 +47,8 @@ AT_THE_TOP = {
     "torch",
 }  # beside the standard library; anything else inside the function that needs it
 AT_THE_TOP_OF = {"cli": {"rich", "typer"}, "report.terminal": {"rich"}}
-HEAVY_CLI = {"oodkit.cli.inputs", "oodkit.cli.choosing", "oodkit.cli.loading", "oodkit.cli.diagnosing"}  # the commands import these inside their functions
+# the commands import these inside their functions
+HEAVY_CLI = {"oodkit.cli.inputs", "oodkit.cli.choosing", "oodkit.cli.loading", "oodkit.cli.diagnosing", "oodkit.cli.mixing"}
 LIGHT = {"oodkit.atomic", "oodkit.errors"}
 
 FILES = sorted(ROOT.rglob("*.py"))

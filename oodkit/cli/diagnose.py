@@ -98,6 +98,12 @@ def diagnose(
         list[str] | None,
         typer.Option("--scorer", metavar="NAME[:k=v]", help="Scorers to try, repeatable; by default all.", show_default=False),
     ] = None,
+    mixed: Annotated[
+        bool,
+        typer.Option(
+            "--mixed", help="Run mixed images too: the maximal logit between ID and OOD, by how much of a second image is mixed in."
+        ),
+    ] = False,
     preset: Annotated[Preset, typer.Option(help="Hyper-parameters: OpenOOD v1.5's or the papers' own.")] = Preset.openood,
     arch: Annotated[
         str | None,
@@ -181,7 +187,15 @@ def diagnose(
     names = SetNames(id_test, *named, fit, val, benchmark, data_root, limit, own, BENCHMARK in (tune or []))
     subjects = load_subjects(models, baseline, loading)
     document = run(
-        subjects, names, running, scorers=scorer or [], preset=preset.value, seed=seed, loading=loading, baseline=baseline
+        subjects,
+        names,
+        running,
+        scorers=scorer or [],
+        preset=preset.value,
+        seed=seed,
+        loading=loading,
+        baseline=baseline,
+        mixed=mixed,
     )
     show(document, report=report, output=output, as_json=json_, quiet=quiet)
 

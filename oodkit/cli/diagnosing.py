@@ -15,9 +15,11 @@ from oodkit.classifier import Classifier
 from oodkit.cli.choosing import choose, chosen_on, images_to_withhold, judged_by
 from oodkit.cli.inputs import Running, SetNames, Sets, extract_sets, open_sets
 from oodkit.cli.loading import Loading, Subject
+from oodkit.cli.mixing import mixed_curves
 from oodkit.cli.progress import status_line
 from oodkit.cli.runs import save_run
 from oodkit.diagnosis import Diagnosis, diagnose
+from oodkit.images.mixed import mixed_sets
 from oodkit.outputs import Outputs
 from oodkit.recipe_facts import Recipe, recipe_of
 from oodkit.report.document import Document, make_document
@@ -35,8 +37,9 @@ def run(
     seed: int,
     loading: Loading,
     baseline: str = "auto",
+    mixed: bool = False,
 ) -> Document:
-    """Extract, choose settings where asked to, diagnose, and put everything into one document.
+    """Extract, choose settings where asked to, diagnose, and put everything into one document; with ``mixed`` mixed images too.
 
     The demo's models bring its image sets where none are named.
     """
@@ -47,6 +50,7 @@ def run(
     sets, names = open_sets(names, subjects[0].model.num_classes)
     for model in [model for one in subjects for model in (one.model, one.baseline) if model is not None]:
         sets.check_labels(model)
+    mixed_images = mixed_sets(sets.id_test, seed=seed) if mixed else {}
     withheld = images_to_withhold(sets, running) if sets.tune else []
     extracted: dict[str, dict[str, Outputs]] = {}
     tunings: dict[str, list[Tuning]] = {}
@@ -91,6 +95,7 @@ def run(
         reference = None if one.baseline is None else diagnoses[one.baseline.name]
         diagnoses[one.model.name] = diagnosis_of(one.model, reference)
 
+    curves = mixed_curves(subjects, mixed_images, diagnoses, running) if mixed else None
     models = [one.model for one in subjects]
     again = {"preset": preset, "seed": seed, "baseline": baseline, "device": running.device, "dtype": running.dtype}
     document = make_document(
@@ -100,6 +105,7 @@ def run(
         command=shlex.join(["oodkit", *sys.argv[1:]]),
         advice_base=" ".join(part for part in (names.flags(), loading.flags(), _flags(again)) if part),
         settings={"preset": preset, "seed": seed, "device": running.device, "dtype": running.dtype},
+        mixed=curves,
     )
     document["inputs"] = _inputs(subjects, names, loading)
     return document

@@ -206,29 +206,31 @@ def _open_benchmark(names: SetNames, benchmark: Benchmark) -> Sets:
 
 
 def extract_sets(model: Classifier, sets: Sets, running: Running, names: Iterable[str]) -> dict[str, Outputs]:
-    """The model's outputs on the sets of these names; where that is a GPU, they go through the scorers on it too."""
+    """The model's outputs on the sets of these names."""
+    named, outside = sets.named(), sets.outside()
+    return {name: extract_set(model, name, named[name], running, labelled=name not in outside) for name in names}
+
+
+def extract_set(model: Classifier, name: str, images: ImageSet, running: Running, *, labelled: bool) -> Outputs:
+    """The model's outputs on one set; where that is a GPU, they go through the scorers on it too. name: for the progress bar."""
     device = resolve_device(running.device)
-
-    def outputs_of(name: str, images: ImageSet) -> Outputs:
-        try:
-            with progress_bar(f"{model.name} on {name}", quiet=running.quiet) as progress:
-                outputs = extract(
-                    model,
-                    images,
-                    device=running.device,
-                    dtype=running.dtype,
-                    batch_size=running.batch_size,
-                    workers=running.workers,
-                    cache=running.cache,
-                    labelled=name not in sets.outside(),
-                    progress=progress,
-                )
-        except KeyboardInterrupt:
-            typer.echo("interrupted; what is done is kept, and the same command goes on from there", err=True)
-            raise
-        return outputs.to(device) if device.type == "cuda" else outputs
-
-    return {name: outputs_of(name, sets.named()[name]) for name in names}
+    try:
+        with progress_bar(f"{model.name} on {name}", quiet=running.quiet) as progress:
+            outputs = extract(
+                model,
+                images,
+                device=running.device,
+                dtype=running.dtype,
+                batch_size=running.batch_size,
+                workers=running.workers,
+                cache=running.cache,
+                labelled=labelled,
+                progress=progress,
+            )
+    except KeyboardInterrupt:
+        typer.echo("interrupted; what is done is kept, and the same command goes on from there", err=True)
+        raise
+    return outputs.to(device) if device.type == "cuda" else outputs
 
 
 def _require_known_classes(images: ImageSet, model: Classifier) -> None:

@@ -10,7 +10,16 @@ from rich.text import Text
 
 from oodkit.evaluation import MEANS
 from oodkit.report.document import Document
-from oodkit.report.remarks import mixed_table, printable, remarks, set_remarks, summary_result, useful_means
+from oodkit.report.remarks import (
+    mixed_table,
+    printable,
+    remarks,
+    set_remarks,
+    summary_result,
+    tuning_rows,
+    tuning_title,
+    useful_means,
+)
 
 WIDEST = 2000  # columns; rich would cut what does not fit into fewer
 
@@ -57,6 +66,9 @@ def _print_model(console: Console, model: Mapping[str, Any]) -> None:
     marked = [f"* highest {model['summary']} AUROC"] if model["best"] else []
     for line in marked + remarks(model):
         _say(console, line, "dim")
+    if model["tuning"]:
+        console.print(_tuning_table(model))
+        _say(console, "AUROC in percent, of ID validation images against the sets chosen on; the JSON has every combination", "dim")
     _print_verdict(console, model["verdict"])
 
 
@@ -94,13 +106,12 @@ def _shift_table(model: Mapping[str, Any]) -> Table:
 def _mixed_table(mixed: Mapping[str, Any]) -> Table:
     found = mixed_table(mixed)
     beside = " / the baseline's" if mixed["baseline"] else ""
-    title = f"Mixed images, (1 − λ) of one ID image and λ of another: AUROC of the maximal logit in percent{beside}"
+    title = f"Mixed images, AUROC of the maximal logit in percent{beside}"
     columns = ["ID over mixed" if name == "ID" else f"mixed over {name}" for name in found["columns"]]
     table = _table(title, "λ", "images", "mean logit", *columns)
     for row in mixed["rows"]:
-        cells = [
-            _estimate(own) + (f" / {_estimate(before)}" if beside else "") for own, before in found["lines"][row["lambda"]].values()
-        ]
+        pairs = found["lines"][row["lambda"]].values()
+        cells = [_estimate(own) + (f" / {_estimate(before)}" if beside else "") for own, before in pairs]
         _add_row(table, f"{row['lambda']:g}", str(row["n"]), f"{row['mean']:.3f}", *cells)
     return table
 
@@ -115,6 +126,14 @@ def _scorer_table(model: Mapping[str, Any]) -> Table:
         marked = scorer == model["best"]
         label = f"{scorer} *" if marked else scorer
         _add_row(table, label, *(cells.get(column, "–") for column in columns), style="bold green" if marked else None)
+    return table
+
+
+def _tuning_table(model: Mapping[str, Any]) -> Table:
+    table = _table(tuning_title(model), "scorer", "tried", "chosen", "as asked", "as chosen")
+    for row in tuning_rows(model):
+        figures = ["–" if row[which] is None else f"{100 * row[which]:.2f}" for which in ("before", "after")]
+        _add_row(table, row["scorer"], str(row["tried"]), row["chosen"], *figures)
     return table
 
 
