@@ -42,7 +42,7 @@ def mixed_svg(mixed: Mapping[str, Any]) -> str:
                 values, low, high = ([100 * one[key] for one in estimates] for key in ("value", "low", "high"))
                 axes.plot(lambdas, values, line, color=colour, linewidth=1.8, label=label if line == "-" else None)
                 if line == "-":
-                    axes.fill_between(lambdas, low, high, color=colour, alpha=0.18, linewidth=0)
+                    axes.fill([*lambdas, *lambdas[::-1]], [*low, *high[::-1]], color=colour, alpha=0.18, linewidth=0)
         if mixed["baseline"]:
             axes.plot([], [], "--", color=GREY, linewidth=1.8, label="the baseline's")
         axes.set_xlabel("λ, the partner's share")
