@@ -77,6 +77,7 @@ def _model(diagnosis: Diagnosis, facts: Mapping[str, Any], advice_base: str, mix
         "baseline": diagnosis.baseline,
         "shifts": plain(diagnosis.shifts),
         "mixed": None if mixed is None else _mixed(mixed),
+        "tuning": [plain(one) for one in diagnosis.tuning if one.tried],
         "results": plain(diagnosis.rows),
         "summary": most_general_mean(diagnosis.rows),
         "best": None if top is None else top.scorer,

@@ -8,7 +8,17 @@ from oodkit.atomic import write_atomically
 from oodkit.evaluation import MEANS
 from oodkit.report.document import Document
 from oodkit.report.pictures import density_svg, mixed_svg
-from oodkit.report.remarks import mixed_table, printable, remarks, set_remarks, summary_result, useful_means
+from oodkit.report.remarks import (
+    mixed_table,
+    printable,
+    remarks,
+    set_remarks,
+    settings_in_words,
+    summary_result,
+    tuning_rows,
+    tuning_title,
+    useful_means,
+)
 
 
 def write_html(document: Document, path: Path) -> None:
@@ -29,6 +39,7 @@ def render_html(document: Document) -> str:
     environment.filters["interval"] = _interval
     environment.filters["shade"] = _shade
     environment.filters["number"] = _number
+    environment.filters["settings"] = settings_in_words
     models = [
         {
             **model,
@@ -37,6 +48,7 @@ def render_html(document: Document) -> str:
             "columns": _columns(model["results"]),
             "table": _by_scorer(model["results"]),
             "remarks": remarks(model),
+            "searched": model["tuning"] and {"title": tuning_title(model), "rows": tuning_rows(model)},
             "density": Markup(density_svg(model)),  # noqa: S704 (made by matplotlib from numbers; it escapes the set names)
             "mixed": model["mixed"] and {**model["mixed"], **mixed_table(model["mixed"])},
             "mixed_curve": model["mixed"] and Markup(mixed_svg(model["mixed"])),  # noqa: S704 (as above)

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from oodkit.evaluation import MEANS
+from oodkit.scorers import spec_of
 
 FILES_SHOWN = 10
 
@@ -38,6 +39,30 @@ def set_remarks(images: Mapping[str, Any]) -> list[str]:
     lines = [f"skipped {file['name']}: {file['reason']}" for file in files[:FILES_SHOWN]]
     lines += [f"skipped {len(files) - FILES_SHOWN} more; the JSON names them"] if len(files) > FILES_SHOWN else []
     return [*lines, *(f"note: {note}" for note in images["notes"])]
+
+
+def tuning_title(model: Mapping[str, Any]) -> str:
+    """Above the table of searches: what was chosen on which images."""
+    return f"Settings chosen on {', '.join(model['tuning'][0]['sets'])}"
+
+
+def tuning_rows(model: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """A row a search: the scorer as asked for, how many combinations were tried, the chosen one in words, and both AUROCs."""
+    return [
+        {
+            "scorer": one["asked"],
+            "tried": len(one["tried"]),
+            "chosen": settings_in_words(one["chosen"]["settings"]) if one["chosen"] else "none applies",
+            "before": one["before"]["auroc"],
+            "after": one["chosen"]["auroc"] if one["chosen"] else None,
+        }
+        for one in model["tuning"]
+    ]
+
+
+def settings_in_words(settings: Mapping[str, Any]) -> str:
+    """Settings as a spec has them: ``gamma=0.1,m=100``."""
+    return spec_of("", settings).removeprefix(":")
 
 
 def mixed_table(mixed: Mapping[str, Any]) -> dict[str, Any]:

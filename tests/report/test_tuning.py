@@ -1,0 +1,60 @@
+"""The search in the reports: every combination is told, and names are spelled, not obeyed."""
+
+from html import unescape
+
+import pytest
+
+from oodkit.report.html import render_html
+from oodkit.report.remarks import tuning_rows, tuning_title
+from oodkit.report.terminal import print_document
+
+NAME = "<b>mine</b>\x1b[31m[red]"
+
+
+@pytest.fixture
+def searched(document):
+    """One search with a row that does not apply, and one in which none does."""
+    rows = [
+        {"spec": "vim:dim=2", "settings": {"dim": 2}, "auroc": 0.91234, "reason": None},
+        {"spec": "vim:dim=9", "settings": {"dim": 9}, "auroc": None, "reason": "a dim <below> 4"},
+        {"spec": "vim", "settings": {"dim": 1}, "auroc": 0.85, "reason": None},
+    ]
+    facts = {"sets": [NAME], "n_id": 40, "n_ood": 30, "note": None}
+    found = {"scorer": "vim", "asked": "vim", "spec": "vim:dim=2", **facts, "tried": rows, "before": rows[2], "chosen": rows[0]}
+    none = {**found, "scorer": "knn", "asked": "knn", "spec": "knn", "tried": rows[1:2], "before": rows[1], "chosen": None}
+    document["models"][0]["tuning"] = [found, none]
+    return document
+
+
+def test_the_rows_of_the_table(searched):
+    (model,) = searched["models"]
+    assert tuning_title(model) == f"Settings chosen on {NAME}"
+    assert tuning_rows(model) == [
+        {"scorer": "vim", "tried": 3, "chosen": "dim=2", "before": 0.85, "after": 0.91234},
+        {"scorer": "knn", "tried": 1, "chosen": "none applies", "before": None, "after": None},
+    ]
+
+
+def test_the_terminal_has_a_row_a_search(searched, capsys):
+    print_document(searched)
+    printed = capsys.readouterr().out
+    assert r"Settings chosen on <b>mine</b>\x1b[31m[red]" in " ".join(printed.split())
+    lines = [line.split() for line in printed[printed.index("Settings chosen") :].splitlines()]
+    assert ["vim", "3", "dim=2", "85.00", "91.23"] in lines
+    assert ["knn", "1", "none", "applies", "–", "–"] in lines
+
+
+def test_the_report_folds_every_combination_with_its_reason(searched):
+    html = render_html(searched)
+    assert "<b>mine" not in html
+    assert r"Settings chosen on <b>mine</b>\x1b[31m[red]" in unescape(html)
+    assert html.count("<details>") == 2
+    assert "dim=2 ★" in html
+    assert "dim=1 (as asked for)" in html
+    assert "a dim &lt;below&gt; 4" in html
+
+
+def test_without_a_search_there_is_no_section(document, capsys):
+    assert document["models"][0]["tuning"] == []
+    print_document(document)
+    assert "Settings chosen" not in capsys.readouterr().out + render_html(document)
