@@ -4,15 +4,13 @@ Run by ``nox -s bench``. Weights are random and images are cut from scikit-learn
 """
 
 import argparse
-import os
 import resource
 import subprocess
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import NamedTuple
 
 import numpy as np
 import timm
@@ -20,6 +18,7 @@ import torch
 from PIL import Image
 from safetensors.torch import save_file
 from sklearn.datasets import load_sample_image
+from timing import cost
 
 from oodkit import extraction
 from oodkit.classifier import load_classifier
@@ -45,28 +44,6 @@ def make_jpegs(folder: Path, count: int, seed: int) -> None:
         path = folder / CLASSES[i % len(CLASSES)] / f"{i:05}.jpg"
         path.parent.mkdir(parents=True, exist_ok=True)
         patch.save(path, quality=92)
-
-
-class Cost(NamedTuple):
-    """Seconds of wall clock, and of processor time of this process and its finished workers. Where other programs take turns on
-    the machine, only the second can be trusted."""
-
-    wall: float
-    cpu: float
-
-    def __str__(self) -> str:
-        return f"{self.wall:8.1f} s wall {self.cpu:8.1f} s processor"
-
-
-def cost(work: Callable[[], object]) -> Cost:
-    def now() -> tuple[float, float]:
-        used = os.times()
-        return time.perf_counter(), used.user + used.system + used.children_user + used.children_system
-
-    before = now()
-    work()
-    after = now()
-    return Cost(after[0] - before[0], after[1] - before[1])
 
 
 @contextmanager
