@@ -9,7 +9,7 @@ from oodkit.delong import compare_aurocs
 from oodkit.evaluation import Result, Scored, mean_weights, results, score_all
 from oodkit.metrics import Estimate, accuracy, auroc
 from oodkit.outputs import Outputs
-from oodkit.scorers import SCORERS, Scorer
+from oodkit.scorers import Scorer, one_pass_scorers
 from oodkit.tuning import Tuning, noted
 from oodkit.verdict import Against, Lead, Verdict, give_verdict, knn_lead
 
@@ -90,14 +90,13 @@ def diagnose(
     """Diagnose a model from its outputs alone.
 
     ood: outputs by set name; groups: "near" or "far" for each, "far" where not given. fit, val: ID training and validation
-    outputs for the scorers that learn. scorers: names or specs, by default those of ``tuning`` or else all there are; mls and,
-    where ``fit`` is given, knn are added, since the verdict rests on them. tuning: what ``tune`` found, to be told with the
-    results. softeners: what the training recipe is known to do to the labels ("label smoothing 0.1"), () for nothing, None for
-    unknown. baseline: the diagnosis of the sibling model on the same image sets. progress: called
-    with a line for each step.
+    outputs for the scorers that learn. scorers: names or specs, by default those of ``tuning`` or else all that need no probe;
+    mls and, where ``fit`` is given, knn are added, since the verdict rests on them. tuning: what ``tune`` found, to be told with
+    the results. softeners: what the training recipe is known to do to the labels ("label smoothing 0.1"), () for nothing, None
+    for unknown. baseline: the diagnosis of the sibling model on the same image sets. progress: called with a line for each step.
     """
     groups = dict.fromkeys(ood, "far") | dict(groups or {})
-    asked = list(scorers) or list(dict.fromkeys(one.spec for one in tuning)) or list(SCORERS)
+    asked = list(scorers) or list(dict.fromkeys(one.spec for one in tuning)) or one_pass_scorers()
     named = {one.name if isinstance(one, Scorer) else one.partition(":")[0] for one in asked}
     asked += [name for name in ("mls", "knn") if name not in named and (name == "mls" or fit is not None)]
     scored = noted(score_all(asked, id_test, ood, fit=fit, val=val, preset=preset, seed=seed, progress=progress), tuning)

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
+import torch
 from torch import Tensor
 
 from oodkit.delong import mean_auroc
@@ -219,6 +220,8 @@ def _fit(scorer: Scorer, images: Outputs | None, id_test: Outputs, say: Callable
                 raise NotApplicableError(f"{scorer.name} learns from ID {scorer.fits_on} images and none were given")
             say(f"fitting {scorer.name}: {len(images)} images")
             scorer.fit(images)
+        if scorer.probe() is not None:
+            scorer.probed(id_test.subset(torch.arange(0)))  # what keeps a probe from a network keeps it from every set of images
         return scorer.caution(id_test), None
     except NotApplicableError as error:
         return None, str(error)

@@ -16,7 +16,7 @@ from oodkit.cache import cache_root
 from oodkit.classifier import Classifier
 from oodkit.code_identity import stable_repr
 from oodkit.errors import OutputsError, UnsupportedModelError, UsageError
-from oodkit.forward import Runner
+from oodkit.forward import Runner, obstacle
 from oodkit.head import Head
 from oodkit.images.base import ImageSet
 from oodkit.images.classes import align_labels
@@ -40,7 +40,7 @@ from oodkit.shards import (
 SHARD_SIZE = 512
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
 Dtype = Literal["auto", "float32", "bfloat16", "float16"]
-Progress = Callable[[int, int], None]
+Progress = Callable[[int, int, str], None]
 
 
 def extract(
@@ -64,8 +64,9 @@ def extract(
     device: "auto" (CUDA, then MPS, then CPU) or any torch device. dtype: "auto" is float32, so that results do not depend on
     the machine; "bfloat16" and "float16" run under autocast and store features in that type, logits always in float32.
     batch_size: None lets oodkit choose, and a batch that does not fit in memory is halved. workers: processes that decode, None =
-    by the number of cores. probes: specs such as ``odin:noise=0.0014``, each a further run of the network on every image, whose
-    tensor the outputs then hold under that name. progress: called with (images done, images in all), from 0 again for each probe.
+    by the number of cores. probes: specs such as ``odin`` or ``odin:noise=0.0028``, each a further run of the network on every
+    image, cached by itself; ``extra`` gives its tensor under the whole spec. progress: called with (images done, images in all,
+    what runs), which is ``""`` for the forward pass and else a probe's name, for which it counts from 0 again.
 
     Labels are in the model's class order, −1 where a class is none of the model's; with ``labelled=False``, for OOD images, all
     are −1 whatever the set says. Images that can't be read are in ``skipped``. The network comes back on the device and in the
@@ -90,7 +91,7 @@ def extract(
 
 
 def outputs_key(model: Classifier, images: ImageSet, dtype: Dtype = "auto", probe: str | None = None) -> str:
-    """The cache key: a hash of weights, transform, dtype and image list, of a probe's spec where it is its; never of a name."""
+    """The cache key: a hash of weights, transform, dtype, image list and, for what a probe finds, its spec; never of a name."""
     parts = [
         FORMAT,
         model.fingerprint(),
@@ -98,7 +99,7 @@ def outputs_key(model: Classifier, images: ImageSet, dtype: Dtype = "auto", prob
         dict(model.preprocessing),
         _dtype_name(dtype),
         images.fingerprint(),
-        *([] if probe is None else [probe]),
+        *([] if probe is None else [parse_probe(probe).spec()]),
     ]
     return hashlib.blake2b(json.dumps(parts, sort_keys=True, default=str).encode(), digest_size=12).hexdigest()
 
@@ -126,62 +127,71 @@ class _How:
     progress: Progress | None
 
 
+@dataclass(frozen=True)
+class _Plan:
+    """A folder of outputs, or of what one probe finds, and its shards that are still to be made."""
+
+    probe: Probe | None
+    folder: Path
+    manifest: Manifest
+    missing: Sequence[int]
+
+
 def _extract_into(model: Classifier, images: ImageSet, probes: Sequence[str], how: _How) -> Outputs:
-    ready = {spec: parse_probe(spec) for spec in probes}
-    for probe in ready.values():
-        if obstacle := probe.obstacle(model):
-            raise UnsupportedModelError(f"the probe {probe.name} can't run on {model.name}: {obstacle}")
-    folder, _ = _complete(model, images, None, how)
-    outputs = open_outputs(folder)
-    for spec, probe in ready.items():
-        outputs = outputs.with_extras(open_parts(*_complete(model, images, (spec, probe), how)))
+    ready = list(dict.fromkeys(parse_probe(spec) for spec in probes))
+    plans = [_plan(model, images, probe, how) for probe in (None, *ready)]
+    for plan in plans:
+        if plan.probe and plan.missing and (why := obstacle(model, plan.probe)):
+            raise UnsupportedModelError(f"the probe {plan.probe.name} can't run on {model.name}: {why}")
+    forward, *further = plans
+    _carry_out(forward, model, images, how)
+    outputs = open_outputs(forward.folder)
+    for plan in further:
+        _carry_out(plan, model, images, how)
+        outputs = outputs.with_extras(open_parts(plan.folder, plan.manifest))
     return outputs
 
 
-def _complete(model: Classifier, images: ImageSet, probe: tuple[str, Probe] | None, how: _How) -> tuple[Path, Manifest]:
-    """The folder of outputs, or of what one probe finds, with every shard there; what is missing is made."""
-    key = outputs_key(model, images, how.dtype, None if probe is None else probe[0])
-    folder = how.root / key
-    manifest = read_manifest(folder)
+def _plan(model: Classifier, images: ImageSet, probe: Probe | None, how: _How) -> _Plan:
+    spec = None if probe is None else probe.spec()
+    key = outputs_key(model, images, how.dtype, spec)
+    manifest = read_manifest(how.root / key)
     if manifest is None or how.batch_size not in {None, manifest.batch_size}:
-        columns = COLUMNS if probe is None else (probe[0], "indices")
+        columns = COLUMNS if spec is None else (spec, "indices")
         about = {
             "model": model.name,
             "images": images.spec,
             "dtype": _dtype_name(how.dtype),
             "preprocessing": dict(model.preprocessing),
         }
-        about |= {} if probe is None else {"probe": probe[0]}
-        batch_size = how.batch_size or _default_batch_size(model, differentiates=probe is not None and probe[1].differentiates)
+        about |= {} if spec is None else {"probe": spec}
+        batch_size = how.batch_size or _default_batch_size(model, probe, resolve_device(how.device))
         manifest = Manifest(key, len(images), SHARD_SIZE, batch_size, about, columns)
-        write_manifest(folder, manifest)
-    if probe is None and not _has_head(folder):
-        model.head.save(folder / HEAD_FILE)
-    missing = missing_shards(folder, manifest)
-    done = manifest.count - sum(len(manifest.shard_range(shard)) for shard in missing)
-    tell = how.progress or (lambda _done, _all: None)
-    tell(done, manifest.count)
-    if missing:
-        runner = Runner(model, resolve_device(how.device), DTYPES[_dtype_name(how.dtype)], manifest.batch_size, probe)
-        _run_shards(folder, manifest, missing, images, runner, how.workers, lambda count: tell(done + count, manifest.count))
-    return folder, manifest
+    return _Plan(probe, how.root / key, manifest, missing_shards(how.root / key, manifest))
 
 
-def _run_shards(
-    folder: Path,
-    manifest: Manifest,
-    missing: Sequence[int],
-    images: ImageSet,
-    runner: Runner,
-    workers: int | None,
-    tell: Callable[[int], None],
-) -> None:
-    plan = {shard: _batches(manifest, shard) for shard in missing}
-    batches = list(chain.from_iterable(plan.values()))
+def _carry_out(plan: _Plan, model: Classifier, images: ImageSet, how: _How) -> None:
+    """Make what is missing, so that every shard is there."""
+    manifest, what = plan.manifest, "" if plan.probe is None else plan.probe.name
+    if read_manifest(plan.folder) != manifest:
+        write_manifest(plan.folder, manifest)
+    if plan.probe is None and not _has_head(plan.folder):
+        model.head.save(plan.folder / HEAD_FILE)
+    done = manifest.count - sum(len(manifest.shard_range(shard)) for shard in plan.missing)
+    tell = how.progress or (lambda _done, _all, _what: None)
+    tell(done, manifest.count, what)
+    if plan.missing:
+        runner = Runner(model, resolve_device(how.device), DTYPES[_dtype_name(how.dtype)], manifest.batch_size, plan.probe)
+        _run_shards(plan, images, runner, how.workers, lambda count: tell(done + count, manifest.count, what))
+
+
+def _run_shards(plan: _Plan, images: ImageSet, runner: Runner, workers: int | None, tell: Callable[[int], None]) -> None:
+    batches_of = {shard: _batches(plan.manifest, shard) for shard in plan.missing}
+    batches = list(chain.from_iterable(batches_of.values()))
     stream = read_batches(images, runner.model.transform, batches, workers=workers, pin_memory=runner.device.type == "cuda")
     done = 0
     with runner.network_in_place():
-        for shard, planned in plan.items():
+        for shard, planned in batches_of.items():
             rows, skipped = [], []
             for positions, pixels, failures in islice(stream, len(planned)):
                 skipped += [Skipped(index, images.image_name(index), reason) for index, reason in failures]
@@ -190,7 +200,7 @@ def _run_shards(
                 rows.append({"indices": positions, "labels": labels, **found})
                 done += len(positions) + len(failures)
                 tell(done)
-            write_shard(folder, shard, {name: torch.cat([row[name] for row in rows]) for name in rows[0]}, skipped)
+            write_shard(plan.folder, shard, {name: torch.cat([row[name] for row in rows]) for name in rows[0]}, skipped)
 
 
 def _has_head(folder: Path) -> bool:
@@ -206,11 +216,16 @@ def _batches(manifest: Manifest, shard: int) -> list[list[int]]:
     return [rows[start : start + manifest.batch_size] for start in range(0, len(rows), manifest.batch_size)]
 
 
-def _default_batch_size(model: Classifier, *, differentiates: bool) -> int:
-    """64 images of 224 × 224, and as many pixels of other sizes, at most 256 images; an eighth of it where gradients are kept."""
+def _default_batch_size(model: Classifier, probe: Probe | None, device: torch.device) -> int:
+    """64 images of 224 × 224, and as many pixels of other sizes, at most 256 images.
+
+    An eighth of it where gradients are kept on a CPU: they take some 80 MB an image of a ResNet-50, and a machine that runs out
+    of memory ends the run, while on a GPU the batch is halved and the run goes on.
+    """
     _, height, width = model.input_size
-    share = 8 if differentiates else 1
-    return max(1, min(256, 64 * 224 * 224 // (height * width)) // share)
+    whole = min(256, 64 * 224 * 224 // (height * width))
+    keeps_gradients = probe is not None and probe.differentiates and device.type == "cpu"
+    return max(1, whole // 8 if keeps_gradients else whole)
 
 
 def _dtype_name(dtype: Dtype | torch.dtype) -> str:

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from oodkit.classifier import Classifier
-from oodkit.errors import OodkitError
+from oodkit.errors import OodkitError, UnsupportedModelError
 from oodkit.heads import features_and_logits
 from oodkit.probes.base import Probe
 
@@ -18,16 +18,16 @@ Columns = dict[str, Tensor]
 class Runner:
     """Runs a network, or a probe on it, batch by batch.
 
-    columns: the names of the tensors that ``run`` gives.
+    columns: the names of the tensors that ``run`` gives: features and logits, or the probe's spec.
     """
 
     def __init__(
-        self, model: Classifier, device: torch.device, dtype: torch.dtype, batch_size: int, probe: tuple[str, Probe] | None = None
+        self, model: Classifier, device: torch.device, dtype: torch.dtype, batch_size: int, probe: Probe | None = None
     ) -> None:
         self.device, self.dtype, self.batch_size = device, dtype, batch_size
         self.model = model
         self.head = model.head.to(device)
-        self.columns: Sequence[str] = ("features", "logits") if probe is None else (probe[0],)
+        self.columns: Sequence[str] = ("features", "logits") if probe is None else (probe.spec(),)
         self._probe = probe
 
     @contextmanager
@@ -47,7 +47,7 @@ class Runner:
             net.to(before).to(memory_format=torch.contiguous_format).train(training)
 
     def run(self, pixels: Tensor) -> Columns:
-        """The columns of a batch on the CPU: features (n, D) in the runner's dtype and logits (n, C) in float32; or the probe's."""
+        """The columns of a batch on the CPU: features (n, D) in the run's dtype and float32 logits (n, C); or the probe's."""
         while True:
             try:
                 pieces = [self._forward(piece) for piece in torch.split(pixels, self.batch_size)]
@@ -71,22 +71,35 @@ class Runner:
         half = self.dtype != torch.float32
         with torch.autocast(self.device.type, self.dtype) if half else nullcontext():
             columns = self._columns(pixels)
-        for name, tensor in columns.items():
-            if name != "features" and not bool(torch.isfinite(tensor).all()):
-                what = "the network gives logits" if name == "logits" else f"the probe {name} gives values"
-                hint = "use --dtype float32 or bfloat16" if half else "the weights may be damaged"
-                raise OodkitError(f"{what} that are not finite in {str(self.dtype).removeprefix('torch.')}; {hint}")
+        if not bool(torch.isfinite(columns[self.columns[-1]]).all()):  # the logits, as features that are not finite make them so
+            what = "network gives logits" if self._probe is None else f"probe {self._probe.name} gives values"
+            hint = "use --dtype float32 or bfloat16" if half else "the weights may be damaged"
+            raise OodkitError(f"the {what} that are not finite in {str(self.dtype).removeprefix('torch.')}; {hint}")
         return {name: tensor.detach().cpu() for name, tensor in columns.items()}
 
     def _columns(self, pixels: Tensor) -> Columns:
         if self._probe is not None:
-            name, probe = self._probe
-            return {name: probe.run(self.model, pixels)}
+            dtype = self.dtype if self._probe.finds == "features" else torch.float32
+            return {self._probe.spec(): self._probe.run(self.model, pixels).to(dtype)}
         with torch.no_grad():
             features, _ = features_and_logits(self.model.net, self.head, pixels)
         features = features.to(self.dtype)
         with torch.autocast(self.device.type, enabled=False):
             return {"features": features, "logits": self.head(features.float())}
+
+
+def obstacle(model: Classifier, probe: Probe) -> str | None:
+    """Why the probe can't run on this network, tried on a random image where the network lies; None where it can."""
+    pixels = torch.randn(1, *model.input_size, generator=torch.Generator().manual_seed(0))
+    runner = Runner(model, _device_of(model.net), torch.float32, 1, probe)
+    with runner.network_in_place():
+        try:
+            runner.run(pixels)
+        except UnsupportedModelError as error:
+            return str(error)
+        except Exception as error:  # noqa: BLE001 (a stranger's network may raise anything)
+            return f"on a random image it raised {type(error).__name__}: {' '.join(str(error).split())}"
+    return None
 
 
 def _device_of(net: nn.Module) -> torch.device:

@@ -29,7 +29,8 @@ class Outputs:
     A label of −1 means none of the classes. ``indices`` (N,) are the images' positions in their image set; they have gaps where
     an image could not be read. Where no logits are given, ``head`` makes them whenever they are asked for.
 
-    ``skipped`` are the images that could not be read, ``notes`` what else the extraction has to tell; subsets keep both.
+    ``skipped`` are the images that could not be read, ``notes`` what else the extraction has to tell, ``obstacles``, by a probe's
+    spec, why it can't run on this network; subsets keep them.
     Raises OutputsError where the tensors do not fit together.
 
     The rows may lie in several parts (the shards of a folder, memory-mapped): ``features``, ``logits`` and ``labels`` put them
@@ -69,6 +70,7 @@ class Outputs:
         self.device = torch.device("cpu")
         self.skipped: tuple[Skipped, ...] = ()
         self.notes: tuple[str, ...] = ()
+        self.obstacles: Mapping[str, str] = {}
         if head is not None:
             self._require_width(head)
 
@@ -132,7 +134,7 @@ class Outputs:
     def extra(self, name: str) -> Tensor:
         """A probe's tensor, (N, …). Raises OutputsError where that probe did not run."""
         if name not in self._parts[0]:
-            raise OutputsError(f"these outputs hold no {name!r}: that probe did not run")
+            raise OutputsError(f"these outputs hold no {name!r}: {self.obstacles.get(name, 'that probe did not run')}")
         return self._column(name)
 
     def predictions(self) -> Tensor:

@@ -12,7 +12,7 @@ from oodkit.errors import NotApplicableError, UsageError
 from oodkit.evaluation import HELD_OUT_SHARE, Scored, held_out_rows, require_images
 from oodkit.metrics import auroc
 from oodkit.outputs import Outputs
-from oodkit.scorers import SCORERS, Scorer, parse_scorer, read_spec, spec_of
+from oodkit.scorers import SCORERS, Scorer, one_pass_scorers, parse_scorer, read_spec, spec_of
 
 
 @dataclass(frozen=True)
@@ -69,9 +69,9 @@ def tune(
 ) -> list[Tuning]:
     """Try every combination of each scorer's ``grid`` on validation images; give the ``spec`` of each to ``evaluate``.
 
-    ood_val: outputs on OOD images for validation by name, which no test set may share. scorers: names or specs, by default all; a
-    setting that a spec gives stays as given. fit, val: ID training and validation outputs. progress: called with a line for each
-    combination.
+    ood_val: outputs on OOD images for validation, by name; that no test set holds these images is the caller's to see to (the
+    command line compares them). scorers: names or specs, by default all that need no probe; a setting that a spec gives stays
+    as given. fit, val: ID training and validation outputs. progress: called with a line for each combination.
 
     A scorer is fitted on what it learns from, as in ``evaluate``, and judged by the AUROC of ``val`` against each OOD set, the
     unweighted mean over several. The first setting of a grid varies fastest, the setting asked for comes last where the grid does
@@ -83,7 +83,7 @@ def tune(
     Raises UsageError without ID images, for a set without images, and for an unknown scorer, setting or preset.
     """
     say = progress or (lambda _: None)
-    asked = [(one, parse_scorer(one, preset)) for one in scorers or list(SCORERS)]
+    asked = [(one, parse_scorer(one, preset)) for one in scorers or one_pass_scorers()]
     train, inside, note = _id_images(fit, val, seed, any(own.fits_on == "train" and candidates(one) for one, own in asked))
     require_images("validation", inside, ood_val)
     sets = {name: outputs.with_stored_logits() for name, outputs in ood_val.items()}

@@ -69,7 +69,7 @@ def test_a_damaged_shard_alone_is_made_again(tiny_model, image_folder, tmp_path,
 def _extract_and_die(model, images, cache, after):
     """Extract, but kill this very process once ``after`` images are done: no handler runs, nothing is flushed."""
 
-    def progress(done, _total):
+    def progress(done, _total, _what):
         if done >= after:
             os.kill(os.getpid(), signal.SIGKILL)
 
@@ -311,8 +311,8 @@ def test_progress_counts_every_image_also_the_unreadable(tiny_model, image_folde
     (root / "dog" / "1.png").write_bytes(b"no image")
     calls = []
     extract(tiny_model, open_images(str(root)), cache=tmp_path / "cache", batch_size=4, progress=lambda *call: calls.append(call))
-    assert calls[0] == (0, 12)
-    assert calls[-1] == (12, 12)
+    assert calls[0] == (0, 12, "")
+    assert calls[-1] == (12, 12, "")
     assert calls == sorted(calls)
 
 

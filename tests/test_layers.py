@@ -48,7 +48,14 @@ AT_THE_TOP = {
 }  # beside the standard library; anything else inside the function that needs it
 AT_THE_TOP_OF = {"cli": {"rich", "typer"}, "report.terminal": {"rich"}}
 # the commands import these inside their functions
-HEAVY_CLI = {"oodkit.cli.inputs", "oodkit.cli.choosing", "oodkit.cli.loading", "oodkit.cli.diagnosing", "oodkit.cli.mixing"}
+HEAVY_CLI = {
+    "oodkit.cli.inputs",
+    "oodkit.cli.choosing",
+    "oodkit.cli.loading",
+    "oodkit.cli.diagnosing",
+    "oodkit.cli.mixing",
+    "oodkit.cli.probing",
+}
 LIGHT = {"oodkit.atomic", "oodkit.errors"}
 
 FILES = sorted(ROOT.rglob("*.py"))

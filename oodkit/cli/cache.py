@@ -29,9 +29,9 @@ def list_entries(cache: CacheOption = None, json_: JsonOption = False) -> None:
         state = "complete" if not entry.missing else f"{entry.missing} shards missing"
         count = entry.manifest.count if entry.manifest else 0
         size = f"{entry.bytes / 1e6:.1f} MB"
-        typer.echo(
-            f"{entry.key}  {entry.about('model')}  {entry.about('images')}  {entry.about('dtype')}  {count} images  {size}  {state}"
-        )
+        probe = [] if (spec := entry.about("probe")) == "?" else [f"probe {spec}"]
+        of = [entry.about(fact) for fact in ("model", "images", "dtype")]
+        typer.echo("  ".join([entry.key, *of, *probe, f"{count} images", size, state]))
     total = sum(entry.bytes for entry in entries) / 1e6
     typer.echo(f"{len(entries)} entries, {total:.1f} MB in {root}")
 

@@ -16,6 +16,7 @@ from oodkit.cli.choosing import choose, chosen_on, images_to_withhold, judged_by
 from oodkit.cli.inputs import Running, SetNames, Sets, extract_sets, open_sets
 from oodkit.cli.loading import Loading, Subject
 from oodkit.cli.mixing import mixed_curves
+from oodkit.cli.probing import probes_by_set, searched
 from oodkit.cli.progress import status_line
 from oodkit.cli.runs import save_run
 from oodkit.diagnosis import Diagnosis, diagnose
@@ -52,19 +53,24 @@ def run(
         sets.check_labels(model)
     mixed_images = mixed_sets(sets.id_test, seed=seed) if mixed else {}
     withheld = images_to_withhold(sets, running) if sets.tune else []
+    shown = {one.model.name for one in subjects}  # of a mere baseline no scorer's figures are shown, so no probe runs on it
     extracted: dict[str, dict[str, Outputs]] = {}
     tunings: dict[str, list[Tuning]] = {}
     diagnoses: dict[str, Diagnosis] = {}
 
     def extract_and_tune(model: Classifier) -> None:
         """The test sets come last: by then it is settled what they are scored with."""
-        found = {}
+        found: dict[str, Outputs] = {}
+        wanted = scorers if model.name in shown else ()
         if sets.tune:
-            found = extract_sets(model, sets, running, [name for name in sets.named() if name in chosen_on(sets)])
+            probes = probes_by_set(searched(wanted, preset), sets, [judged_by(sets), *sets.tune])
+            found = extract_sets(model, sets, running, {name: probes[name] for name in probes if name in chosen_on(sets)})
             tunings[model.name] = choose(
                 model, sets, found, withheld, scorers=scorers, preset=preset, seed=seed, quiet=running.quiet
             )
-        rest = [name for name in sets.named() if name not in found]
+            wanted = [one.spec for one in tunings[model.name]] if wanted else ()
+        probes = probes_by_set([parse_scorer(spec, preset) for spec in wanted], sets, ["id", *sets.ood])
+        rest = {name: probes[name] for name in probes if name not in found}
         extracted[model.name] = found | extract_sets(model, sets, running, rest)
 
     def diagnosis_of(model: Classifier, reference: Diagnosis | None) -> Diagnosis:

@@ -1,9 +1,9 @@
 """From the words of a command line to models, image sets and their outputs, for every command that needs them."""
 
 import shlex
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from itertools import combinations
+from itertools import chain, combinations
 from pathlib import Path
 
 import typer
@@ -13,11 +13,13 @@ from oodkit.classifier import Classifier
 from oodkit.cli.progress import progress_bar
 from oodkit.errors import ImageSetError, UsageError
 from oodkit.extraction import Dtype, extract, resolve_device
+from oodkit.forward import obstacle
 from oodkit.images import open_images
 from oodkit.images.base import ImageSet
 from oodkit.images.classes import align_labels
 from oodkit.images.decode import printable
 from oodkit.outputs import Outputs
+from oodkit.probes import parse_probe
 
 NO_SET = "none"
 BENCHMARK = "benchmark"
@@ -205,13 +207,25 @@ def _open_benchmark(names: SetNames, benchmark: Benchmark) -> Sets:
     return sets
 
 
-def extract_sets(model: Classifier, sets: Sets, running: Running, names: Iterable[str]) -> dict[str, Outputs]:
-    """The model's outputs on the sets of these names."""
+def extract_sets(model: Classifier, sets: Sets, running: Running, probes: Mapping[str, Sequence[str]]) -> dict[str, Outputs]:
+    """The model's outputs on the sets that ``probes`` names, each with the probes that it names for it.
+
+    A probe that can't run on this network is left out, and the outputs say why.
+    """
     named, outside = sets.named(), sets.outside()
-    return {name: extract_set(model, name, named[name], running, labelled=name not in outside) for name in names}
+    asked = dict.fromkeys(chain.from_iterable(probes.values()))
+    obstacles = {spec: why for spec in asked if (why := obstacle(model, parse_probe(spec)))}
+    found = {}
+    for name, specs in probes.items():
+        able = [spec for spec in specs if spec not in obstacles]
+        found[name] = extract_set(model, name, named[name], running, labelled=name not in outside, probes=able)
+        found[name].obstacles = obstacles
+    return found
 
 
-def extract_set(model: Classifier, name: str, images: ImageSet, running: Running, *, labelled: bool) -> Outputs:
+def extract_set(
+    model: Classifier, name: str, images: ImageSet, running: Running, *, labelled: bool, probes: Sequence[str] = ()
+) -> Outputs:
     """The model's outputs on one set; where that is a GPU, they go through the scorers on it too. name: for the progress bar."""
     device = resolve_device(running.device)
     try:
@@ -225,6 +239,7 @@ def extract_set(model: Classifier, name: str, images: ImageSet, running: Running
                 workers=running.workers,
                 cache=running.cache,
                 labelled=labelled,
+                probes=probes,
                 progress=progress,
             )
     except KeyboardInterrupt:

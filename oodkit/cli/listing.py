@@ -44,12 +44,23 @@ def _models() -> list[dict[str, str]]:
 
 
 def _scorers() -> list[dict[str, str]]:
-    from oodkit.scorers import SCORERS
+    from oodkit.scorers import SCORERS, one_pass_scorers
 
+    once = one_pass_scorers()
     return [
-        {"name": name, "fits on": _fits_on(scorer.fits_on), "method": scorer.title, "paper": scorer.paper}
+        {
+            "name": name,
+            "fits on": _fits_on(scorer.fits_on),
+            "network": _runs(name in once),
+            "method": scorer.title,
+            "paper": scorer.paper,
+        }
         for name, scorer in SCORERS.items()
     ]
+
+
+def _runs(once: bool) -> str:
+    return "runs once" if once else "runs again"
 
 
 def _fits_on(what: str | None) -> str:

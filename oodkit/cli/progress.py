@@ -6,13 +6,16 @@ from contextlib import contextmanager
 
 
 @contextmanager
-def progress_bar(title: str, *, quiet: bool) -> Iterator[Callable[[int, int], None] | None]:
-    """A bar with the count, the rate and the time left; None where stderr is no terminal or nothing should be shown."""
+def progress_bar(title: str, *, quiet: bool) -> Iterator[Callable[[int, int, str], None] | None]:
+    """A bar with the count, the rate and the time left, one for each thing that runs under the title in turn.
+
+    None where stderr is no terminal or nothing should be shown.
+    """
     if quiet or not sys.stderr.isatty():
         yield None
         return
     from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
+    from rich.progress import BarColumn, MofNCompleteColumn, TaskID, TextColumn, TimeRemainingColumn
     from rich.progress import Progress as Bar
 
     columns = (
@@ -23,11 +26,15 @@ def progress_bar(title: str, *, quiet: bool) -> Iterator[Callable[[int, int], No
         TimeRemainingColumn(),
     )
     with Bar(*columns, console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task(title, total=None, rate="")
+        tasks: dict[str, TaskID] = {}
 
-        def show(done: int, total: int) -> None:
+        def show(done: int, total: int, what: str) -> None:
+            if what not in tasks:
+                for over in tasks.values():
+                    bar.remove_task(over)
+                tasks[what] = bar.add_task(f"{title}, {what}" if what else title, total=total, rate="")
             speed = bar.tasks[0].speed
-            bar.update(task, completed=done, total=total, rate=f"{speed:.0f} images/s" if speed else "")
+            bar.update(tasks[what], completed=done, rate=f"{speed:.0f} images/s" if speed else "")
 
         yield show
 

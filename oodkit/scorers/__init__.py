@@ -11,6 +11,7 @@ from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 from safetensors import SafetensorError, safe_open
 
 from oodkit.errors import OutputsError, UsageError
+from oodkit.scorers.adascale import AdaScaleA, AdaScaleL
 from oodkit.scorers.ash import AshB, AshP, AshS
 from oodkit.scorers.base import FORMAT, Scorer, spec_of
 from oodkit.scorers.dice import Dice
@@ -30,7 +31,9 @@ from oodkit.scorers.msp import Msp
 from oodkit.scorers.nci import Nci
 from oodkit.scorers.neco import Neco
 from oodkit.scorers.nnguide import NNGuide
+from oodkit.scorers.odin import Odin
 from oodkit.scorers.openmax import OpenMax
+from oodkit.scorers.rankfeat import RankFeat
 from oodkit.scorers.react import React
 from oodkit.scorers.residual import Residual
 from oodkit.scorers.rmds import Rmds
@@ -40,7 +43,7 @@ from oodkit.scorers.temp_scaling import TempScaling
 from oodkit.scorers.vim import Vim
 from oodkit.scorers.vra import Vra
 
-__all__ = ["PRESETS", "SCORERS", "Scorer", "load_scorer", "make_scorer", "parse_scorer", "read_spec", "spec_of"]
+__all__ = ["PRESETS", "SCORERS", "Scorer", "load_scorer", "make_scorer", "one_pass_scorers", "parse_scorer", "read_spec", "spec_of"]
 
 PRESETS = ("openood", "paper")
 
@@ -75,8 +78,17 @@ _ALL: tuple[type[Scorer], ...] = (
     MdsPlusPlus,
     RmdsPlusPlus,
     Gmm,
+    Odin,
+    AdaScaleA,
+    AdaScaleL,
+    RankFeat,
 )
 SCORERS: dict[str, type[Scorer]] = {scorer.name: scorer for scorer in _ALL}
+
+
+def one_pass_scorers() -> list[str]:
+    """The names of those that live on one forward pass an image: they name no probe."""
+    return [name for name, scorer in SCORERS.items() if scorer().probe() is None]
 
 
 def make_scorer(name: str, preset: str = "openood", **settings: Any) -> Scorer:

@@ -122,12 +122,15 @@ class Scorer(ABC):
         return outputs.head
 
     def probed(self, outputs: Outputs) -> Tensor:
-        """What its probe found, (N, …). Raises NotApplicableError where the probe did not run on these images."""
+        """What its probe found, (N, …). Raises NotApplicableError where the probe did not or could not run on these images."""
         name = self.probe()
         assert name is not None
         try:
             return outputs.extra(name)  # noqa: S610 (nothing to do with Django)
         except OutputsError as error:
+            if name in outputs.obstacles:
+                reason = outputs.obstacles[name]
+                raise NotApplicableError(f"{self.name} needs a probe that this network rules out: {reason}") from error
             remedy = f"name it, --scorer {self.spec()}, or extract(…, probes=[{name!r}])"
             raise NotApplicableError(f"{self.name} needs a probe, the network run again on each image: {remedy}") from error
 

@@ -7,6 +7,7 @@ import torch
 
 from oodkit.head import Head
 from oodkit.outputs import Outputs
+from oodkit.scorers import SCORERS
 
 CLASSES, WIDTH = 4, 32
 
@@ -19,6 +20,16 @@ class Toy:
     test: Outputs
     ood: Outputs
 
+    @staticmethod
+    def probed(outputs):
+        """The same images with what every probe might find: the logits themselves, or features that the perturbation has halved.
+
+        A half is exact in every precision, so that features in half precision and the same in single give the same.
+        """
+        found = {"logits": outputs.logits, "both": outputs.features / 2}
+        columns = {scorer().probe(): found[scorer.uses] for scorer in SCORERS.values() if scorer().probe()}
+        return outputs.with_extras([{"indices": outputs.indices, **columns}])
+
     def outputs_for(self, fits_on):
         return {"train": self.train, "val": self.val, None: None}[fits_on]
 
@@ -30,7 +41,7 @@ def id_outputs(head, rows, seed):
     features = 0.1 * torch.randn(rows, WIDTH, generator=generator).abs()
     own = labels[:, None] * 4 + torch.arange(4)
     features.scatter_add_(1, own, 4 + 0.3 * torch.randn(rows, 4, generator=generator))
-    return Outputs(features, labels, head=head)
+    return Toy.probed(Outputs(features, labels, head=head))
 
 
 def ood_outputs(head, rows, seed):
@@ -38,7 +49,7 @@ def ood_outputs(head, rows, seed):
     generator = torch.Generator().manual_seed(seed)
     features = 0.25 * torch.randn(rows, WIDTH, generator=generator).abs()
     features[:, WIDTH // 2 :] += 1
-    return Outputs(features, head=head)
+    return Toy.probed(Outputs(features, head=head))
 
 
 @pytest.fixture

@@ -11,8 +11,10 @@ from oodkit.head import Head
 from oodkit.metrics import auroc
 from oodkit.moments import moments
 from oodkit.outputs import CHUNK_ROWS, Outputs
-from oodkit.scorers import PRESETS, SCORERS, load_scorer, make_scorer, parse_scorer, spec_of
+from oodkit.probes import parse_probe
+from oodkit.scorers import PRESETS, SCORERS, load_scorer, make_scorer, one_pass_scorers, parse_scorer, spec_of
 
+PROBED = [name for name in SCORERS if name not in one_pass_scorers()]
 LEARNING = [name for name, scorer in SCORERS.items() if scorer.fits_on is not None]
 
 every_scorer = pytest.mark.parametrize("name", SCORERS)
@@ -53,7 +55,7 @@ def test_higher_is_in_distribution_under_either_preset(name, preset, toy):
     """OpenMax lowers leading logits far from their class's mean. Those of the toy's OOD images are about 0, with nothing to lower;
     its OOD images are ID images with features three times as long."""
     scorer = fitted(name, toy, preset)
-    ood = Outputs(3 * toy.test.features, head=toy.head) if name == "openmax" else toy.ood
+    ood = toy.probed(Outputs(3 * toy.test.features, head=toy.head)) if name == "openmax" else toy.ood
     assert auroc(scorer.score(toy.test), scorer.score(ood)) > 0.99
 
 
@@ -78,7 +80,7 @@ def test_several_chunks_of_many_small_parts_are_as_good_as_one_part(name, toy):
     rows = 2 * CHUNK_ROWS + 204
     noise = 0.05 * torch.randn(rows, 32, generator=torch.Generator().manual_seed(5)).abs()
     numbers = torch.arange(rows) % len(toy.train)
-    whole = Outputs(toy.train.features[numbers] + noise, toy.train.labels[numbers], head=toy.head)
+    whole = toy.probed(Outputs(toy.train.features[numbers] + noise, toy.train.labels[numbers], head=toy.head))
     parts = in_pieces(whole, 37)
     one, other = (make_scorer(name).fit(images) for images in (whole, parts))
     assert one.fitted_on == other.fitted_on == (rows if one.fits_on else 0)
@@ -112,8 +114,8 @@ def test_inputs_stay_as_they_were(name, toy):
 @every_scorer
 @pytest.mark.parametrize("half", [torch.float16, torch.bfloat16], ids=str)
 def test_half_precision_features_give_the_same_scores(name, half, toy):
-    halves = [Outputs(one.features.to(half), one.labels, head=toy.head) for one in (toy.train, toy.val, toy.test)]
-    singles = [Outputs(one.features.float(), one.labels, head=toy.head) for one in halves]
+    halves = [toy.probed(Outputs(one.features.to(half), one.labels, head=toy.head)) for one in (toy.train, toy.val, toy.test)]
+    singles = [toy.probed(Outputs(one.features.float(), one.labels, head=toy.head)) for one in halves]
     scores = []
     for train, val, test in (halves, singles):
         scorer = make_scorer(name)
@@ -239,10 +241,11 @@ HARD = [_zero_rows, _dead_features, _dependent_features, _few_images, _a_class_w
 def test_hard_inputs_give_finite_scores(name, hard, toy):
     """Of the images learnt from, and of others with rows of zeros among them; ``score`` itself refuses what is not finite."""
     head, features, labels = hard(toy)
-    outputs = Outputs(features, labels, head=head)
+    outputs = toy.probed(Outputs(features, labels, head=head))
     scorer = make_scorer(name).fit(outputs)
     assert len(scorer.score(outputs)) == len(outputs)
-    assert len(scorer.score(Outputs(torch.cat([toy.ood.features, torch.zeros(2, 32)]), head=head))) == len(toy.ood) + 2
+    others = toy.probed(Outputs(torch.cat([toy.ood.features, torch.zeros(2, 32)]), head=head))
+    assert len(scorer.score(others)) == len(toy.ood) + 2
 
 
 @every_scorer
@@ -250,16 +253,39 @@ def test_features_that_are_nan_give_a_reason_and_no_score(name, toy):
     features = toy.test.features.clone()
     features[3, 2] = torch.nan
     with pytest.raises(NotApplicableError, match="NaN or infinite"):
-        fitted(name, toy).score(Outputs(features, head=toy.head))
+        fitted(name, toy).score(toy.probed(Outputs(features, head=toy.head)))
 
 
 @pytest.mark.parametrize("name", [name for name, scorer in SCORERS.items() if scorer.uses == "both"])
 def test_outputs_without_a_head_give_a_score_or_a_reason(name, toy):
-    bare = Outputs(toy.train.features, toy.train.labels, logits=toy.train.logits)
+    bare = toy.probed(Outputs(toy.train.features, toy.train.labels, logits=toy.train.logits))
     try:
         assert make_scorer(name).fit(bare).score(bare).isfinite().all()
     except NotApplicableError as error:
         assert "needs the head" in str(error)  # noqa: PT017 (either outcome is right, and nothing else)
+
+
+@pytest.mark.parametrize("name", PROBED)
+def test_without_its_probe_it_says_how_to_get_it(name, toy):
+    bare = Outputs(toy.val.features, toy.val.labels, head=toy.head)
+    with pytest.raises(NotApplicableError, match=rf"{name} needs a probe, .*: name it, --scorer {name}, or extract\(…, probes="):
+        make_scorer(name).fit(bare).score(bare)
+
+
+@pytest.mark.parametrize("name", PROBED)
+def test_a_probe_that_the_network_rules_out_is_the_reason(name, toy):
+    bare = Outputs(toy.val.features, toy.val.labels, head=toy.head)
+    bare.obstacles = {make_scorer(name).probe(): "it has no pixels"}
+    with pytest.raises(NotApplicableError, match=f"{name} needs a probe that this network rules out: it has no pixels"):
+        make_scorer(name).fit(bare).score(bare.subset(torch.arange(3)))
+
+
+@pytest.mark.parametrize("name", PROBED)
+@pytest.mark.parametrize("preset", PRESETS)
+def test_the_probe_that_it_names_is_there_under_that_very_name(name, preset):
+    """Neither side of the waist knows the other: that both spell the settings alike is held here."""
+    spec = make_scorer(name, preset).probe()
+    assert parse_probe(spec).spec() == spec
 
 
 def test_moments_are_shared_between_scorers_and_forgotten_with_the_outputs(toy):
