@@ -47,6 +47,13 @@ class Moments:
         """(D, r) in float64: A with A Aᵀ the pseudo-inverse of the total covariance."""
         return whitening(self.total) if self.few is None else _scaled(*eigenpairs_of_few(self.few[1]))
 
+    @cached_property
+    def total_rank(self) -> int:
+        """The rank of the total covariance: the number of eigenvalues that count."""
+        if self.few is not None:
+            return self.total_whitener.shape[1]
+        return int(counted(torch.linalg.eigvalsh(self.total), len(self.total)).sum())
+
     def eigenpairs(self, centre: Tensor | None = None, deviations: Tensor | None = None) -> Pairs:
         """Eigenvalues (r,), ascending, and eigenvectors (D, r) of the mean of v vᵀ, v = (f − centre) / deviations.
 

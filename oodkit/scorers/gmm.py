@@ -32,5 +32,6 @@ class Gmm(Mahalanobis):
         return {**super()._fit(outputs), "log_shares": (counts / counts.sum()).log()}
 
     def _score(self, chunk: Outputs) -> Tensor:
-        distances = self._distances(chunk)
-        return (self.learnt("log_shares", distances) - distances / 2).logsumexp(1).clamp(max=0)
+        found = self._distances(chunk)
+        nearby = (self.learnt("log_shares", found.beyond) - found.beyond / 2).logsumexp(1)
+        return (nearby - found.to_mean / 2).clamp(max=0)

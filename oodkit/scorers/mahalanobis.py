@@ -1,17 +1,71 @@
 """Mahalanobis distances to the class means: what MDS, RMDS, their forms on unit features, and the Gaussian mixture share."""
 
+from dataclasses import dataclass
 from typing import ClassVar
 from weakref import WeakKeyDictionary
 
+import torch
 from torch import Tensor
 
-from oodkit.moments import Moments, moments, unit_moments
+from oodkit.moments import Moments, moments, once, unit_moments
 from oodkit.outputs import Outputs
 from oodkit.scorers.base import Scorer, State
 from oodkit.stats import require_labels, unit_rows
 
-# The products with the whitener are most of what these scorers cost, and those of one run get each chunk one after the other.
-_distances_of: WeakKeyDictionary[Outputs, list[tuple[Tensor, Tensor]]] = WeakKeyDictionary()
+
+@dataclass(frozen=True, eq=False)
+class Whitened:
+    """Coordinates in which the tied covariance Σ is the identity, turned so that the class means lie along the first K ≤ C − 1.
+
+    whitener: (D, r), A with A Aᵀ = Σ⁺. centres: (C, K), the means of the classes that have images, less the mean of all.
+    spread: (K,), the variance of the class means along each coordinate.
+    """
+
+    whitener: Tensor
+    centres: Tensor
+    spread: Tensor
+
+
+@once
+def whitened(outputs: Outputs) -> Whitened:
+    """Learnt from the features."""
+    return _whitened(moments(outputs))
+
+
+@once
+def unit_whitened(outputs: Outputs) -> Whitened:
+    """Learnt from the features divided by their lengths."""
+    return _whitened(unit_moments(outputs))
+
+
+def _whitened(learnt: Moments) -> Whitened:
+    present = learnt.class_counts > 0
+    offsets = (learnt.class_means[present] - learnt.mean) @ learnt.whitener
+    shares = learnt.class_counts[present].double() / learnt.count
+    spread, rotation = torch.linalg.eigh(offsets.mT * shares @ offsets)
+    rank = min(len(offsets) - 1, len(spread))
+    turned = rotation.flip(1)
+    return Whitened(learnt.whitener @ turned, (offsets @ turned)[:, :rank].contiguous(), spread.flip(0)[:rank].clamp(min=0))
+
+
+@dataclass(frozen=True, eq=False)
+class Distances:
+    """Of n images, with a = Aᵀ(f − μ) and h_c the centres: (f − μ_c)ᵀ Σ⁺ (f − μ_c) = ‖a‖² + ‖h_c‖² − 2⟨a, h_c⟩.
+
+    to_mean: (n,), ‖a‖². beyond: (n, C), the rest. leading: (n, K), the coordinates of a along which the class means lie.
+    """
+
+    to_mean: Tensor
+    beyond: Tensor
+    leading: Tensor
+
+    def to_nearest(self) -> Tensor:
+        """(n,), at least 0: the squared distance to the nearest class mean."""
+        return (self.to_mean + self.beyond.amin(1)).clamp(min=0)
+
+
+# The product with the whitener is most of what these scorers cost, and those of one run get each chunk one after the other.
+_found: WeakKeyDictionary[Outputs, list[tuple[Tensor, Distances]]] = WeakKeyDictionary()
 
 
 class Mahalanobis(Scorer):
@@ -26,29 +80,29 @@ class Mahalanobis(Scorer):
 
     def _fit(self, outputs: Outputs) -> State:
         require_labels(outputs)
-        learnt = self._moments(outputs)
-        present = learnt.class_means[learnt.class_counts > 0]
-        return {"mean": learnt.mean, "whitener": learnt.whitener, "centres": (present - learnt.mean) @ learnt.whitener}
+        space = self._whitened(outputs)
+        return {"mean": self._moments(outputs).mean, "whitener": space.whitener, "centres": space.centres}
 
     def _moments(self, outputs: Outputs) -> Moments:
         return unit_moments(outputs) if self.unit else moments(outputs)
 
+    def _whitened(self, outputs: Outputs) -> Whitened:
+        return unit_whitened(outputs) if self.unit else whitened(outputs)
+
     def _centred(self, chunk: Outputs) -> Tensor:
         """(n, D) the features less the mean of all training features."""
-        features = chunk.features.double()
-        return (unit_rows(features) if self.unit else features) - self.learnt("mean", features)
+        features = unit_rows(chunk.features.double()) if self.unit else chunk.features
+        return features - self.learnt("mean", features)
 
-    def _distances(self, chunk: Outputs) -> Tensor:
-        """(n, C) the squared distances (f − μ_c)ᵀ Σ⁺ (f − μ_c) = ‖a‖² + ‖h_c‖² − 2⟨a, h_c⟩, Σ⁺ = A Aᵀ, a = Aᵀf, h_c = Aᵀμ_c.
-
-        Scorers that were fitted on the same outputs hold the same A, and find the distances of the same chunk once.
-        """
+    def _distances(self, chunk: Outputs) -> Distances:
+        """Scorers that were fitted on the same outputs hold the same whitener, and find these of the same chunk once."""
         whitener = self.learnt("whitener", chunk.features)
-        known = _distances_of.setdefault(chunk, [])
+        known = _found.setdefault(chunk, [])
         for other, distances in known:
             if other is whitener:
                 return distances
-        whitened, centres = self._centred(chunk) @ whitener, self.learnt("centres", whitener)
-        distances = (whitened @ centres.mT).mul_(-2).add_(centres.square().sum(1)).add_(whitened.square().sum(1, keepdim=True))
-        known.append((whitener, distances.clamp_(min=0)))
-        return distances
+        coordinates, centres = self._centred(chunk) @ whitener, self.learnt("centres", whitener)
+        leading = coordinates[:, : centres.shape[1]]
+        beyond = torch.addmm(centres.square().sum(1), leading, centres.mT, alpha=-2)
+        known.append((whitener, Distances(torch.linalg.vector_norm(coordinates, dim=1).square(), beyond, leading)))
+        return known[-1][1]

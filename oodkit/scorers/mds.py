@@ -24,4 +24,4 @@ class Mds(Mahalanobis):
     paper = "arXiv:1807.03888"
 
     def _score(self, chunk: Outputs) -> Tensor:
-        return -self._distances(chunk).amin(1)
+        return -self._distances(chunk).to_nearest()

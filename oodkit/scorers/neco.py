@@ -56,12 +56,12 @@ class Neco(Scorer):
         return {**learnt, "dim": torch.tensor(leading.shape[1]), "logit": torch.tensor(logit)}
 
     def _score(self, chunk: Outputs) -> Tensor:
-        features = chunk.features.double()
+        features = chunk.features
         standardised = (features - self.learnt("mean", features)) / self.learnt("deviations", features)
-        length = torch.linalg.vector_norm(standardised if self.length == "standardised" else features, dim=1)
+        length = torch.linalg.vector_norm(standardised if self.length == "standardised" else features.double(), dim=1)
         inside = torch.linalg.vector_norm(standardised @ self.learnt("components", features), dim=1)
         share = torch.where(length == 0, 0.0, inside / length)
-        return share * chunk.logits.double().amax(1) if self.settings()["logit"] else share
+        return share * chunk.logits.amax(1).double() if self.settings()["logit"] else share
 
 
 @once

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+import torch
 from torch import Tensor
 
 from oodkit.outputs import Outputs
@@ -26,9 +27,18 @@ class Rmds(Mahalanobis):
     paper = "arXiv:2106.09022"
 
     def _fit(self, outputs: Outputs) -> State:
-        return {**super()._fit(outputs), "background": self._moments(outputs).total_whitener}
+        """With many images Σ and Σ₀ have one range; then where Σ⁺ is the identity Σ₀⁺ is diagonal: it needs no whitener of its own."""
+        state, learnt = super()._fit(outputs), self._moments(outputs)
+        if learnt.total_rank == state["whitener"].shape[1]:
+            spread = self._whitened(outputs).spread
+            return {**state, "shrinkage": spread / (1 + spread)}
+        return {**state, "background": learnt.total_whitener}
 
     def _score(self, chunk: Outputs) -> Tensor:
+        assert self.state is not None
+        found = self._distances(chunk)
+        if "shrinkage" in self.state:  # ‖a‖² stands in both terms
+            return -found.leading.square() @ self.learnt("shrinkage", found.leading) - found.beyond.amin(1)
         centred = self._centred(chunk)
-        background = (centred @ self.learnt("background", centred)).square().sum(1)
-        return background - self._distances(chunk).amin(1)
+        background = torch.linalg.vector_norm(centred @ self.learnt("background", centred), dim=1).square()
+        return background - found.to_nearest()

@@ -2,6 +2,7 @@
 
 from typing import Literal
 
+import torch
 from torch import Tensor
 
 from oodkit.errors import NotApplicableError
@@ -60,5 +61,6 @@ def lengths(features: Tensor, centre: Tensor, inside: Tensor) -> Tensor:
 
     ‖Rᵀv‖² = ‖v‖² − ‖Qᵀv‖² spares the wide R; the difference is good to 1e-8 of ‖v‖.
     """
-    shifted = features.double() - centre
-    return (shifted.square().sum(1) - (shifted @ inside).square().sum(1)).clamp(min=0).sqrt()
+    shifted = features - centre
+    whole, kept = (torch.linalg.vector_norm(rows, dim=1).square() for rows in (shifted, shifted @ inside))
+    return (whole - kept).clamp(min=0).sqrt()

@@ -52,6 +52,6 @@ def _scale(outputs: Outputs, state: State) -> Tensor:
     """The factor a: the sum of the training images' maximal logits over the sum of their residual lengths."""
     logits = residuals = torch.zeros((), dtype=torch.float64, device=outputs.device)
     for chunk in outputs.chunks():
-        logits = logits + chunk.logits.double().amax(1).sum()
+        logits = logits + chunk.logits.amax(1).double().sum()
         residuals = residuals + lengths(chunk.features, state["origin"], state["principal"]).sum()
     return logits / residuals
