@@ -37,8 +37,8 @@ class MixedRow:
     for each OOD set and mean, the most general mean last. change_id, change_ood: auroc_id, and the AUROC of that last mean, minus
     the baseline's, by the paired test; None without a baseline that read the same images, change_id also at λ = 0.
 
-    Mixed images are made of the very ID images that they are held against. That moves both scores together, so the intervals of
-    auroc_id, which take the two for independent samples, are rather too wide than too narrow.
+    The mixed images are made of ID images that they are held against, whose scores move with theirs. DeLong's interval, which takes
+    both sides for independent samples, is therefore too wide for auroc_id and change_id, the more so the smaller λ.
     """
 
     lam: float

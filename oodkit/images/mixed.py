@@ -1,4 +1,4 @@
-"""Mixed images: each image of a set blended with another of it, as mixup does."""
+"""Mixed images: pairs of images of a set blended, as mixup does."""
 
 import hashlib
 from collections.abc import Callable, Sequence
@@ -17,13 +17,13 @@ MOST = 1000  # mixed images for each λ: the figures hold to a few points, and i
 
 
 class MixedSet(ImageSet):
-    """(1 − λ) · image + λ · its partner, for each image of ``whole`` (mixup: Zhang et al., arXiv:1710.09412, equation 1).
+    """(1 − λ) · one image + λ · another, for pairs of images of ``whole`` (mixup: Zhang et al., arXiv:1710.09412, equation 1).
 
-    The partners follow one random circle through all images, whatever their classes, drawn by ``seed`` and the same for every λ.
-    So no image meets itself, and of three images or more no two meet twice, which at λ = ½ would be the same image again.
+    The pairs are drawn by ``seed`` whatever the classes, and are the same for every λ. No image is in two of them, so that there are
+    half as many as images: mixed images that share one are less evidence than they seem, and intervals would be too narrow.
 
     What is mixed are the tensors that the transform makes, so the images may differ in size. lam: λ, above 0 and at most ½.
-    Raises UsageError for another λ, ImageSetError where there are not two images.
+    pairs: (n, 2) positions in ``whole``, ascending in the first. Raises UsageError for another λ, ImageSetError without two images.
     """
 
     def __init__(self, whole: ImageSet, lam: float, seed: int = 0) -> None:
@@ -31,11 +31,11 @@ class MixedSet(ImageSet):
             raise UsageError(f"a mixed image takes a share of its partner above 0 and at most 0.5, got {lam:g}")
         if len(whole) < 2:
             raise ImageSetError(f"mixing needs two images or more; {whole.spec} has {len(whole)}")
-        self.spec, self.labels = f"{whole.spec} mixed at {lam:g}", np.full(len(whole), -1)
+        half = len(whole) // 2
+        drawn = np.random.default_rng(seed).permutation(len(whole))[: 2 * half].reshape(2, half).T
+        self.pairs = drawn[drawn[:, 0].argsort()]
+        self.spec, self.labels = f"{whole.spec} mixed at {lam:g}", np.full(half, -1)
         self._whole, self._lam = whole, lam
-        circle = np.random.default_rng(seed).permutation(len(whole))
-        self.partners = np.empty_like(circle)
-        self.partners[circle] = np.roll(circle, -1)
 
     def load(self, index: int) -> Image.Image:
         """The mixed image for the eye, in the size of the first; the network gets ``transformed``."""
@@ -50,20 +50,22 @@ class MixedSet(ImageSet):
         return torch.lerp(first, second, self._lam)
 
     def image_name(self, index: int) -> str:
-        return f"{self._whole.image_name(index)} + {self._whole.image_name(int(self.partners[index]))}"
+        return " + ".join(self._whole.image_name(int(one)) for one in self.pairs[index])
 
     def fingerprint(self) -> str:
         known = f"{self._whole.fingerprint()} {self._lam!r}".encode()
-        return hashlib.blake2b(known + self.partners.tobytes(), digest_size=16).hexdigest()
+        return hashlib.blake2b(known + self.pairs.tobytes(), digest_size=16).hexdigest()
 
-    def _pair(self, index: int) -> tuple[Image.Image, Image.Image]:
-        first, partner = self._whole.load(index), int(self.partners[index])
+    def _pair(self, index: int) -> list[Image.Image]:
+        return [self._loaded(int(one)) for one in self.pairs[index]]
+
+    def _loaded(self, one: int) -> Image.Image:
         try:
-            return first, self._whole.load(partner)
+            return self._whole.load(one)
         except UnreadableImageError as error:
-            raise UnreadableImageError(f"its partner, {self._whole.image_name(partner)}: {error}") from error
+            raise UnreadableImageError(f"{self._whole.image_name(one)}: {error}") from error
 
 
 def mixed_sets(images: ImageSet, *, seed: int = 0, lambdas: Sequence[float] = LAMBDAS, limit: int = MOST) -> dict[float, ImageSet]:
-    """By λ at most ``limit`` mixed images of a set, evenly spread over it, of the same pairs for every λ; see ``MixedSet``."""
+    """By λ at most ``limit`` mixed images of a set, evenly spread over it, the same pairs for every λ: see ``MixedSet``."""
     return {lam: limited(MixedSet(images, lam, seed), limit) for lam in lambdas}
