@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass
 
-import torch
 from torch import Tensor
 
 from oodkit.outputs import Outputs
@@ -27,7 +26,7 @@ class Rmds(Mahalanobis):
     paper = "arXiv:2106.09022"
 
     def _fit(self, outputs: Outputs) -> State:
-        """With many images Σ and Σ₀ have one range; then where Σ⁺ is the identity Σ₀⁺ is diagonal: it needs no whitener of its own."""
+        """With many images Σ and Σ₀ have one range; then where Σ⁺ is the identity Σ₀⁺ is diagonal, with no whitener of its own."""
         state, learnt = super()._fit(outputs), self._moments(outputs)
         if learnt.total_rank == state["whitener"].shape[1]:
             spread = self._whitened(outputs).spread
@@ -40,5 +39,5 @@ class Rmds(Mahalanobis):
         if "shrinkage" in self.state:  # ‖a‖² stands in both terms
             return -found.leading.square() @ self.learnt("shrinkage", found.leading) - found.beyond.amin(1)
         centred = self._centred(chunk)
-        background = torch.linalg.vector_norm(centred @ self.learnt("background", centred), dim=1).square()
+        background = (centred @ self.learnt("background", centred)).square().sum(1)
         return background - found.to_nearest()

@@ -62,5 +62,6 @@ def lengths(features: Tensor, centre: Tensor, inside: Tensor) -> Tensor:
     ‖Rᵀv‖² = ‖v‖² − ‖Qᵀv‖² spares the wide R; the difference is good to 1e-8 of ‖v‖.
     """
     shifted = features - centre
-    whole, kept = (torch.linalg.vector_norm(rows, dim=1).square() for rows in (shifted, shifted @ inside))
-    return (whole - kept).clamp(min=0).sqrt()
+    whole, kept = (torch.linalg.vector_norm(rows, dim=1) for rows in (shifted, shifted @ inside))
+    outside: Tensor = (whole.square() - kept.square()).clamp(min=0).sqrt()
+    return outside
