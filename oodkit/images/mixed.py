@@ -19,8 +19,8 @@ MOST = 1000  # mixed images for each λ: the figures hold to a few points, and i
 class MixedSet(ImageSet):
     """(1 − λ) · one image + λ · another, for pairs of images of ``whole`` (mixup: Zhang et al., arXiv:1710.09412, equation 1).
 
-    The pairs are drawn by ``seed`` whatever the classes, and are the same for every λ. No image is in two of them, so that there are
-    half as many as images: mixed images that share one are less evidence than they seem, and intervals would be too narrow.
+    The pairs are drawn by ``seed`` whatever the classes, and are the same for every λ. No image is in two of them: mixed images
+    that share one are less evidence than they seem, and intervals would be too narrow. So n images give n // 2 mixed ones.
 
     What is mixed are the tensors that the transform makes, so the images may differ in size. lam: λ, above 0 and at most ½.
     pairs: (n, 2) positions in ``whole``, ascending in the first. Raises UsageError for another λ, ImageSetError without two images.
