@@ -12,6 +12,7 @@ _HOME = {
     "Outputs": "outputs",
     "Result": "evaluation",
     "Scorer": "scorers",
+    "Tuning": "tuning",
     "auroc": "metrics",
     "diagnose": "diagnosis",
     "evaluate": "evaluation",
@@ -19,6 +20,7 @@ _HOME = {
     "load_classifier": "classifier",
     "make_scorer": "scorers",
     "open_images": "images",
+    "tune": "tuning",
 }
 __all__ = sorted(_HOME)  # noqa: PLE0605 (a list of names; one table serves names and homes)
 

@@ -6,6 +6,7 @@ import json
 import re
 import shlex
 from collections.abc import Iterator
+from dataclasses import fields
 from pathlib import Path
 from textwrap import dedent
 from types import ModuleType
@@ -20,6 +21,7 @@ from oodkit import errors
 from oodkit.benchmarks import BENCHMARKS
 from oodkit.cli import app
 from oodkit.scorers import SCORERS
+from oodkit.tuning import Tried, Tuning
 from oodkit.verdict import MARGIN, WEAK, Code
 
 REPOSITORY = Path(__file__).parents[1]
@@ -199,6 +201,11 @@ def test_every_key_of_the_result_is_documented(tmp_path: Path) -> None:
     text = page("results-json.md")
     missing = {key for key in _keys(document) if f"`{key}`" not in text}
     assert not missing
+
+
+def test_every_key_of_a_search_is_documented() -> None:
+    keys = {one.name for kind in (Tuning, Tried) for one in fields(kind)}
+    assert not {key for key in keys if f"`{key}`" not in page("results-json.md")}
 
 
 def _keys(value: Any) -> Iterator[str]:

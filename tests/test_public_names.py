@@ -17,6 +17,7 @@ PUBLIC = [
     "Outputs",
     "Result",
     "Scorer",
+    "Tuning",
     "auroc",
     "diagnose",
     "evaluate",
@@ -24,6 +25,7 @@ PUBLIC = [
     "load_classifier",
     "make_scorer",
     "open_images",
+    "tune",
 ]
 
 

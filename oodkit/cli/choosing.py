@@ -29,7 +29,7 @@ def chosen_on(sets: Sets) -> set[str]:
 def images_to_withhold(sets: Sets, running: Running) -> list[int]:
     """Positions in the ID set that settings are judged by of images that a test set holds too; they take no part in the choice.
 
-    Benchmarks hold a few images twice, which is no reason to refuse them. Raises UsageError where that leaves none, and where an
+    A benchmark may hold a few images twice, which is no reason to refuse it. Raises UsageError where that leaves none, and where an
     image of a ``--tune`` set is in any other set, whatever it is called there: such a set was not made for choosing.
     """
     inside = judged_by(sets)

@@ -20,7 +20,8 @@ OOD = ("cifar100", "tin", "mnist", "svhn", "texture", "places365")
 def root(tmp_path):
     """OpenOOD's folders and lists for CIFAR-10: ten images a set, one a class where there are classes."""
     rng = np.random.default_rng(0)
-    names = {**{f"{split}_cifar10": True for split in ("train", "val", "test")}, **{f"test_{name}": False for name in OOD}}
+    inside, outside = (f"{split}_cifar10" for split in ("train", "val", "test")), ("val_tin", *(f"test_{name}" for name in OOD))
+    names = {**dict.fromkeys(inside, True), **dict.fromkeys(outside, False)}
     for name, labelled in names.items():
         folder = tmp_path / "data" / "images_classic" / name
         folder.mkdir(parents=True)
@@ -62,6 +63,34 @@ def test_others_can_take_their_place(run, root):
     own_list = root / "images_classic" / "own.txt"
     own_list.write_text((root / "benchmark_imglist" / "cifar10" / "val_cifar10.txt").read_text())
     assert run(*MODEL, "--benchmark", "cifar10", "--data-root", str(root), "--fit", str(own_list)).code == 0
+
+
+def test_its_own_ood_validation_images_choose_settings(run, root, tmp_path):
+    benchmark = ("--benchmark", "cifar10", "--data-root", str(root), "--scorer", "react", "--scorer", "msp")
+    document = json.loads(run(*MODEL, *benchmark, "--tune", "benchmark").out)
+    assert {one["name"] for one in document["sets"] if one["role"] == "tune"} == {"val_tin"}
+    (search,) = document["models"][0]["tuning"]
+    assert (search["scorer"], search["sets"], search["n_id"], search["n_ood"]) == ("react", ["val_tin"], 10, 10)
+    np.savez(tmp_path / "own.npz", images=np.random.default_rng(7).integers(0, 256, (6, 8, 8, 3), dtype=np.uint8))
+    document = json.loads(run(*MODEL, *benchmark, "--tune", "benchmark", "--tune", "own=own.npz").out)
+    assert document["models"][0]["tuning"][0]["sets"] == ["val_tin", "own"]
+    inputs = document["inputs"]["sets"]
+    assert (inputs["tune"], inputs["tune_benchmark"]) == ({"own": "own.npz"}, True)
+
+
+def test_an_image_of_its_test_sets_under_another_name_is_refused(run, root):
+    images = root / "images_classic"
+    (images / "val_tin" / "3.png").write_bytes((images / "test_svhn" / "8.png").read_bytes())
+    ran = run(*MODEL, "--benchmark", "cifar10", "--data-root", str(root), "--tune", "benchmark")
+    assert ran.code == 2
+    message = " ".join(ran.err.split())
+    assert "1 of 10 images of --tune val_tin are in --far svhn too, such as val_tin/3.png, there test_svhn/8.png; " in message
+
+
+def test_a_set_to_choose_on_has_a_name_of_its_own(run, root):
+    ran = run(*MODEL, "--benchmark", "cifar10", "--data-root", str(root), "--tune", f"svhn={root / 'images_classic' / 'val_tin'}")
+    assert ran.code == 2
+    assert "'svhn' is a set of cifar10 already; give --tune another name" in ran.err
 
 
 def test_a_benchmark_of_another_number_of_classes_is_refused(run, root):

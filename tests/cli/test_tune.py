@@ -120,6 +120,13 @@ def test_advised_commands_carry_the_sets_and_run(run, halves):
         assert run(*shlex.split(command)[1:], "--workers", "0", "--quiet").code == 0
 
 
+def test_the_options_name_the_sets_again_as_a_shell_reads_them():
+    from oodkit.cli.inputs import SetNames
+
+    names = SetNames(benchmark="cifar10", tune={"mine": "my images"}, tune_benchmark=True, limit=9)
+    assert names.flags() == "--benchmark cifar10 --tune 'mine=my images' --tune benchmark --limit 9"
+
+
 def test_without_validation_images_a_share_of_the_training_images_is_held_out(run, halves):
     document = diagnosed(run, V2, *SETS[:-2], *TUNE, "--scorer", "knn", *SMALL)
     (one,) = document["models"][0]["tuning"]
@@ -209,7 +216,7 @@ def test_settings_are_not_judged_by_the_id_test_set(run, halves):
 
 
 def test_validation_images_that_are_test_images_take_no_part(run, halves, tmp_path):
-    """Benchmarks hold a few images twice."""
+    """A benchmark may hold a few images twice."""
     save_arrays(tmp_path / "a.npz", "demo:digits:val", range(100), labels=open_images("demo:digits:val").labels[:100])
     save_arrays(tmp_path / "b.npz", "demo:digits", range(5), labels=open_images("demo:digits").labels[:5])
     both = [np.load(tmp_path / name) for name in ("b.npz", "a.npz")]
