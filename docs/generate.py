@@ -6,7 +6,7 @@ Run ``python docs/generate.py`` after a change to an option, a scorer, a benchma
 import ast
 import inspect
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import fields
 from enum import Enum
 from pathlib import Path
@@ -37,11 +37,18 @@ def options(command: str) -> str:
 def scorers(_: str) -> str:
     """A table of all scorers, and a section for each with its formula, settings and presets."""
     rows = [
-        (f"[`{name}`](#{name})", one.title, f"ID {one.fits_on}" if one.fits_on else "nothing", one.uses)
-        for name, one in SCORERS.items()
+        (f"[`{name}`](#{anchor})", one.title, f"ID {one.fits_on}" if one.fits_on else "nothing", one.uses)
+        for anchor, (name, one) in zip(_anchors(SCORERS), SCORERS.items(), strict=True)
     ]
     sections = [_table(("scorer", "method", "fits on", "scores from"), rows), *(_scorer(name) for name in SCORERS)]
     return "\n\n".join(sections)
+
+
+def _anchors(headings: Iterable[str]) -> list[str]:
+    """Where GitHub and MyST put headings of one word: without signs but - and _, numbered where that is taken (mds++: mds-1)."""
+    plain = [re.sub(r"[^\w-]", "", heading) for heading in headings]
+    earlier = [plain[:place].count(word) for place, word in enumerate(plain)]
+    return [f"{word}-{count}" if count else word for word, count in zip(plain, earlier, strict=True)]
 
 
 def benchmarks(_: str) -> str:

@@ -156,7 +156,8 @@ def test_every_scorer_has_a_section_and_a_row() -> None:
     text = page("scorers.md")
     for name, scorer in SCORERS.items():
         assert f"\n## {name}\n\n{scorer.title} (" in text
-        assert f"| [`{name}`](#{name}) |" in text
+        anchor = {"mds++": "mds-1", "rmds++": "rmds-1"}.get(name, name)  # signs are left out of anchors, and mds is there
+        assert f"| [`{name}`](#{anchor}) |" in text
 
 
 def test_every_error_has_its_line_in_the_tree() -> None:

@@ -67,6 +67,9 @@ REFERENCES = [
     ("ash-s:percentile=65", 94.31, 93.36),
     ("ash-p", 78.07, 77.18),
     ("fsebo", 92.50, 89.38),
+    ("residual:dim=64,fits_on=train", 42.89, 60.69),
+    ("mds++", 86.84, 98.20),
+    ("rmds++", 96.42, 98.20),
     ("openmax", 58.38, 61.33),
 ]
 
