@@ -60,7 +60,7 @@ def _scorers() -> list[dict[str, str]]:
 
 
 def _runs(once: bool) -> str:
-    return "runs once" if once else "runs again"
+    return "one pass" if once else "runs the network again"
 
 
 def _fits_on(what: str | None) -> str:
