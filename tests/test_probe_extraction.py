@@ -189,7 +189,7 @@ def test_an_unknown_probe_stops_before_anything_runs(model, images, tmp_path, se
 
 
 def test_without_the_probe_the_outputs_say_so(model, images):
-    with pytest.raises(OutputsError, match="hold no 'odin'.*: that probe did not run"):
+    with pytest.raises(OutputsError, match=r"hold no 'odin'.*: that probe did not run"):
         extract(model, images, cache=False).extra("odin")
 
 

@@ -10,7 +10,7 @@ from oodkit.errors import NotApplicableError, UsageError
 from oodkit.head import Head
 from oodkit.outputs import Outputs
 from oodkit.scorers import adascale as module
-from oodkit.scorers import make_scorer
+from oodkit.scorers import make_scorer, parse_scorer
 from oodkit.tuning import candidates
 
 SPEC = "adascale:share=0.05,step=0.5"
@@ -31,8 +31,8 @@ def test_by_hand():
     """D = 4, so 1 % and 5 % are one entry each. f = (4, 1, 3, 0); f′ = (3.9, 1, 3, 0): Q = 10 · 0.1 + 3.9 = 4.9.
 
     Of the four validation images with f = (4, 1, 3, 0) and f′ = (4, 0, 0, 0), (3.95, …), (3.9, …), (3.8, …) the Q are 4, 4.45, 4.9
-    and 5.8: F = 3/4. P = 0 + (1 − 3/4) · 100 · 0.99… with low = 0, high = 99: 24.75; k = 4 − round(0.99) = 3: the sum of 4, 3 and 1
-    is all of it, r = 8/8 = 1. z = (4, 4). A: lse(4e, 3e + 1); L: lse(4, 4).
+    and 5.8: F = 3/4. With low = 0 and high = 99, P = 99/4 = 24.75 and k = 4 − round(0.99) = 3: 4, 3 and 1 are all there is, so
+    r = 1. z = (4, 4). A: lse(4e, 3e + 1); L: lse(4, 4).
     With low = 40, P = 40 + 59/4 = 54.75, k = 4 − round(2.19) = 2, r = 8/7.
     """
     features = torch.tensor([[4.0, 1, 3, 0]])
@@ -127,8 +127,6 @@ def test_the_lower_percentile_must_be_the_lower(settings):
 
 
 def test_of_the_grid_openoods_36_pairs_are_possible_in_its_order():
-    from oodkit.scorers import parse_scorer
-
     possible = []
     for spec in candidates("adascale-l"):
         try:

@@ -24,8 +24,8 @@ def test_by_hand():
 
 
 def test_the_score_takes_the_temperature():
-    """pytorch-ood scores without it. At T = 1 the first image leads, 1 / (1 + 2e^−4) = 0.96 against 1 / (1 + e^−1.5 + e^−9) = 0.82; at
-    1000 the sum of the gaps to the other classes counts, 8 against 10.5, and the second leads."""
+    """pytorch-ood scores without it. At T = 1 the first image leads, 1 / (1 + 2e^−4) = 0.96 against 1 / (1 + e^−1.5 + e^−9) = 0.82;
+    at 1000 the sum of the gaps to the other classes counts, 8 against 10.5, and the second leads."""
     logits = [[4.0, 0.0, 0.0], [9.0, 7.5, 0.0]]
     scores = {}
     for temperature in (1.0, 1000.0):
