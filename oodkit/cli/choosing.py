@@ -65,7 +65,7 @@ def choose(
     """The settings of each scorer for this model, from its outputs on the sets of ``chosen_on``."""
     inside = judged_by(sets)
     if withheld:
-        kept = ~torch.isin(found[inside].indices, torch.tensor(withheld))
+        kept = ~torch.isin(found[inside].indices.cpu(), torch.tensor(withheld))
         found = {**found, inside: found[inside].subset(kept)}
     with status_line(f"{model.name}: choosing settings", quiet=quiet) as progress:
         return tune(
