@@ -5,6 +5,7 @@ import torch
 
 from oodkit.diagnosis import diagnose
 from oodkit.head import Head
+from oodkit.mixed_curve import diagnose_mixed
 from oodkit.outputs import Outputs
 from oodkit.report.document import make_document
 
@@ -35,4 +36,7 @@ def document() -> dict:
     sets = [image_set("id", "id", notes=("classes are matched by <name>",)), image_set(SET_NAME, "far", files=12)]
     facts = {"net<br>": {**FACTS, "notes": ["no baseline: none is <known>"]}}
     settings = {"preset": "openood"}
-    return make_document([found], facts, sets, command=f"oodkit diagnose {SET_NAME}", advice_base="--id x", settings=settings)
+    before = diagnose_mixed(found, {lam: outputs_of(20, 3, 3 * (1 - lam)) for lam in (0.1, 0.5)})
+    mixed = {"net<br>": diagnose_mixed(found, {lam: outputs_of(20, 4, 3 * (1 - 2 * lam)) for lam in (0.1, 0.5)}, before)}
+    command = f"oodkit diagnose {SET_NAME}"
+    return make_document([found], facts, sets, command=command, advice_base="--id x", settings=settings, mixed=mixed)
