@@ -159,7 +159,7 @@ def test_what_the_scorers_learnt_is_let_go(sets, monkeypatch):
     banks = []
     learn = Knn._fit
     monkeypatch.setattr(
-        Knn, "_fit", lambda *given: banks.append(learn(*given)["bank"]) or {"bank": banks[-1], "k": torch.tensor(5)}
+        Knn, "_fit", lambda *given: banks.append((state := learn(*given))["bank"]) or {**state, "k": torch.tensor(5)}
     )
     gone = []
     scored = score_all(["knn", "mls"], **sets)

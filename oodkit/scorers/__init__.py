@@ -35,6 +35,7 @@ from oodkit.scorers.odin import Odin
 from oodkit.scorers.openmax import OpenMax
 from oodkit.scorers.rankfeat import RankFeat
 from oodkit.scorers.react import React
+from oodkit.scorers.relation import Relation
 from oodkit.scorers.residual import Residual
 from oodkit.scorers.rmds import Rmds
 from oodkit.scorers.scale import Scale
@@ -70,6 +71,7 @@ _ALL: tuple[type[Scorer], ...] = (
     Nci,
     Knn,
     NNGuide,
+    Relation,
     Vim,
     Residual,
     Neco,

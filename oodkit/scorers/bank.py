@@ -1,30 +1,83 @@
-"""A bank of training features and the search in it, for the scorers that look at neighbours."""
+"""A bank of training images in bounded memory, and the exact search in it, for the scorers that look at neighbours."""
+
+from collections.abc import Iterator
 
 import torch
 from torch import Tensor
 
-from oodkit.outputs import Outputs
+from oodkit.errors import NotApplicableError
+from oodkit.outputs import CHUNK_ROWS, Outputs
+from oodkit.scorers.base import Scorer
 from oodkit.stats import stratified_rows, unit_rows
 
+BANK_BYTES = 4 * 2**30  # what a bank may take unless its share of the images is asked for; 0.4 of ImageNet at 2048 features
 BANK_ROWS = 65536  # × 4096 queries in float32 are 1 GiB of products, the most that a search on an accelerator holds at a time
+COLUMNS = 64  # of a bank are put in another order at a time
 
 
-def sample(outputs: Outputs, fraction: float, least: int, seed: int) -> Outputs:
-    """A class-stratified share of the images, at least ``least`` of them; the same images in whatever order they come."""
-    if fraction == 1:
-        return outputs
-    return outputs.subset(stratified_rows(outputs.labels, fraction, seed, ids=outputs.indices, least=least))
+class BankScorer(Scorer):
+    """A scorer that holds training images.
+
+    fraction: the share of them, drawn class by class; None takes all, or as many as BANK_BYTES hold. seed: of that draw.
+    """
+
+    fits_on = "train"
+    fraction: float | None
+    seed: int
+
+    def __post_init__(self) -> None:
+        self.require(self.fraction is None or 0 < self.fraction <= 1, "a fraction above 0 and at most 1, or none")
+
+    def width(self, outputs: Outputs) -> int:
+        """How many float32 numbers an image takes in the bank."""
+        return outputs.num_features
+
+    def rows(self, outputs: Outputs, least: int = 1) -> Tensor:
+        """(K,) the numbers of the rows that the bank holds, at least ``least``, in the order of their images."""
+        share = min(1.0, BANK_BYTES / (4 * self.width(outputs) * len(outputs))) if self.fraction is None else self.fraction
+        indices, rows = outputs.indices.cpu(), torch.arange(len(outputs))
+        if share < 1:
+            rows = stratified_rows(outputs.labels, share, self.seed, ids=indices, least=least)
+        return rows[indices[rows].argsort(stable=True)]
+
+    def caution(self, outputs: Outputs) -> str | None:
+        if self.state is None or self.fraction is not None or (share := self.settings()["fraction"]) == 1:
+            return None
+        whole = 4 * self.width(outputs) * self.fitted_on
+        return (
+            f"the bank holds {share:.0%} of the training images ({_gib(BANK_BYTES)}); fraction=1 takes all of them, {_gib(whole)}"
+        )
 
 
-def unit_bank(outputs: Outputs, *, energy: bool = False) -> Tensor:
-    """(N, D) float32 features of unit length; with ``energy`` each times log Σ_c exp(z_c) of its image."""
-    bank = torch.empty(len(outputs), outputs.num_features, device=outputs.device)
-    start = 0
-    for chunk in outputs.chunks():
-        rows = unit_rows(chunk.features)
-        bank[start : start + len(chunk)] = rows * chunk.logits.logsumexp(1, keepdim=True) if energy else rows
-        start += len(chunk)
+def _gib(count: int) -> str:
+    return f"{count / 2**30:.3g} GiB"
+
+
+def pieces(outputs: Outputs, rows: Tensor) -> Iterator[tuple[slice, Outputs]]:
+    """Some rows of the outputs a chunk at a time, each with its place among them; together they would be a second bank."""
+    for start in range(0, len(rows), CHUNK_ROWS):
+        place = slice(start, start + CHUNK_ROWS)
+        for chunk in outputs.subset(rows[place]).chunks():
+            yield place, chunk
+
+
+def unit_bank(outputs: Outputs, rows: Tensor, *, energy: bool = False) -> Tensor:
+    """(K, D) float32 features of unit length; with ``energy`` each times log Σ_c exp(z_c) of its image.
+
+    Raises NotApplicableError where they are not finite.
+    """
+    bank = torch.empty(len(rows), outputs.num_features, device=outputs.device)
+    for place, chunk in pieces(outputs, rows):
+        unit = unit_rows(chunk.features)
+        bank[place] = unit * chunk.logits.logsumexp(1, keepdim=True) if energy else unit
+        require_finite(bank[place])
     return bank
+
+
+def require_finite(*banks: Tensor) -> None:
+    """Raise NotApplicableError unless all entries are finite."""
+    if not all(bool(bank.isfinite().all()) for bank in banks):
+        raise NotApplicableError("the features to learn from hold NaN or infinite values; extract them in float32 or bfloat16")
 
 
 def bank_share(bank: Tensor, outputs: Outputs) -> Tensor:
@@ -32,28 +85,37 @@ def bank_share(bank: Tensor, outputs: Outputs) -> Tensor:
     return torch.tensor(len(bank) / len(outputs), dtype=torch.float64)
 
 
-def largest_products(queries: Tensor, bank: Tensor, k: int) -> Tensor:
-    """(n, k) the k largest inner products of each query (n, D) with the rows of the bank (N, D), exact, in descending order.
+def reorder(bank: Tensor, order: Tensor) -> None:
+    """Put the rows of the bank in the given order, in place and a few columns at a time: a copy would be a second bank."""
+    for columns in torch.split(bank, COLUMNS, dim=1):
+        columns.copy_(columns[order])
 
-    Both on one device; a query that is not finite gives NaN.
+
+def nearest(queries: Tensor, bank: Tensor, k: int) -> tuple[Tensor, Tensor]:
+    """The k largest inner products of each query (n, D) with the rows of the bank (N, D), and which rows: (n, k) twice.
+
+    Exact and in descending order; of k > N only N. All on one device.
     """
-    queries = queries.float()
-    products = _by_faiss(queries, bank, k) if queries.device.type == "cpu" else _by_torch(queries, bank, k)
-    return products.masked_fill(~queries.isfinite().all(1, keepdim=True), torch.nan)
+    k = min(k, len(bank))
+    return _by_faiss(queries, bank, k) if queries.device.type == "cpu" else _by_torch(queries, bank, k)
 
 
-def _by_faiss(queries: Tensor, bank: Tensor, k: int) -> Tensor:
+def _by_faiss(queries: Tensor, bank: Tensor, k: int) -> tuple[Tensor, Tensor]:
     """``faiss.knn`` is the search of an IndexFlatIP without the index, which would be a second copy of the bank."""
     import faiss
 
-    products, _ = faiss.knn(queries.contiguous().numpy(), bank.numpy(), k, metric=faiss.METRIC_INNER_PRODUCT)
-    return torch.from_numpy(products)
+    products, rows = faiss.knn(queries.contiguous().numpy(), bank.numpy(), k, metric=faiss.METRIC_INNER_PRODUCT)
+    return torch.from_numpy(products), torch.from_numpy(rows)
 
 
-def _by_torch(queries: Tensor, bank: Tensor, k: int) -> Tensor:
+def _by_torch(queries: Tensor, bank: Tensor, k: int) -> tuple[Tensor, Tensor]:
     """On an accelerator, where faiss may be a build without it."""
-    products = queries.new_empty(len(queries), 0)
-    for rows in torch.split(bank, BANK_ROWS):
-        merged = torch.cat([products, queries @ rows.mT], dim=1)
-        products = merged.topk(min(k, merged.shape[1]), dim=1).values
-    return products
+    products, rows = queries.new_empty(len(queries), 0), torch.empty(len(queries), 0, dtype=torch.int64, device=queries.device)
+    start = 0
+    for part in torch.split(bank, BANK_ROWS):
+        numbers = torch.arange(start, start + len(part), device=queries.device).expand(len(queries), -1)
+        merged = torch.cat([products, queries @ part.mT], dim=1)
+        products, places = merged.topk(min(k, merged.shape[1]), dim=1)
+        rows = torch.cat([rows, numbers], dim=1).gather(1, places)
+        start += len(part)
+    return products, rows

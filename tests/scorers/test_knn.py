@@ -32,7 +32,7 @@ def test_the_size_of_the_features_does_not_matter(toy):
 
 def test_k_is_clipped_to_the_bank_and_reported():
     bank = outputs_of(torch.randn(12, 3, generator=torch.Generator().manual_seed(0)))
-    assert make_scorer("knn").fit(bank).settings() == {"k": 12, "fraction": 1.0, "seed": 0}
+    assert make_scorer("knn").fit(bank).settings() == {"k": 12, "fraction": 1.0, "seed": 0, "index": "exact"}
 
 
 def test_a_fraction_that_leaves_fewer_than_k_is_raised_and_reported(toy):
@@ -59,3 +59,10 @@ def test_the_search_structure_is_no_part_of_what_is_stored(toy):
         "k": torch.int64,
         "fraction": torch.float64,
     }
+
+
+def test_a_query_that_is_not_finite_leaves_the_others_alone(toy):
+    features = toy.test.features.clone()
+    features[1, 2] = torch.nan
+    scores = make_scorer("knn").fit(toy.train)._score(Outputs(features, head=toy.head))
+    assert scores.isnan().nonzero().flatten().tolist() == [1]

@@ -14,8 +14,8 @@ def test_the_first_scorers_are_there():
 
 def test_a_spec_sets_typed_values_over_the_presets():
     scorer = parse_scorer("nnguide: k=7 , fraction=0.5", preset="paper")
-    assert scorer.settings() == {"k": 7, "fraction": 0.5, "seed": 0}
-    assert parse_scorer("nnguide:seed=3", preset="paper").settings() == {"k": 10, "fraction": 1.0, "seed": 3}
+    assert scorer.settings() == {"k": 7, "fraction": 0.5, "seed": 0, "index": "exact"}
+    assert parse_scorer("nnguide:seed=3", preset="paper").settings() == {"k": 10, "fraction": None, "seed": 3, "index": "exact"}
     assert parse_scorer("vim:dim=none").settings() == {"dim": None}
     assert parse_scorer("vim:dim=paper").settings() == {"dim": "paper"}
     assert parse_scorer("react:fits_on=train").fits_on == "train"
@@ -34,10 +34,10 @@ def test_a_spec_sets_typed_values_over_the_presets():
         ("msp:k=5", "unknown setting of msp: 'k'; there are none"),
         ("knn:k", "'k' where a setting=value belongs"),
         ("knn:k=5.5", "knn:k takes a whole number or paper, got '5.5'"),
-        ("knn:fraction=lots", "takes a number, got 'lots'"),
+        ("knn:fraction=lots", "takes a number or none, got 'lots'"),
         ("react:fits_on=test", "takes train or val, got 'test'"),
         ("knn:k=0", "knn expects k of at least 1"),
-        ("knn:fraction=nan", "knn:fraction takes a number, got 'nan'"),
+        ("knn:fraction=nan", "knn:fraction takes a number or none, got 'nan'"),
         ("ebo:temperature=inf", "ebo:temperature takes a number, got 'inf'"),
         ("nnguide:k=-1", "nnguide expects k of at least 1"),
         ("react:percentile=101", "between 0 and 100, got percentile=101"),
