@@ -19,7 +19,7 @@ LEAST_ROWS = 1000  # an exact search in fewer is as fast
 RECALL = 0.95  # as many lists are looked through as it takes to find this share of the neighbours,
 LEAST_SHARE, MOST_SHARE = 1 / 32, 1 / 8  # but no fewer and no more of the lists than these shares: more would hardly be faster
 ASKED = 500  # images of the bank that the recall is measured on
-POINTS_PER_LIST, ROUNDS = 32, 8  # of the k-means; more of either move the recall by less than a percent
+POINTS_PER_LIST, ROUNDS = 32, 8  # of the k-means; twice the points and more rounds found no more neighbours
 PRODUCTS = 2**26  # the most that a search holds at a time, 256 MiB
 
 
