@@ -29,8 +29,8 @@ class OpenMax(Scorer):
     class with fewer correct images than ``tail`` is fitted to those it has; one without two different distances keeps its logits
     (F = 0).
 
-    Weak, and far behind the maximal logit on the data that OpenOOD's figures are compared on: an image among the farthest of its own
-    class loses as much as an OOD image, and what is taken from a negative logit raises it.
+    Weak: 58 near and 61 far on the tensors that OpenOOD's figures are compared on, where the maximal logit has 95 and 94. An image
+    among the farthest of its own class loses as much as an OOD image, and what is taken from a negative logit raises it.
     """
 
     name = "openmax"
