@@ -193,7 +193,7 @@ def test_every_environment_variable_is_documented() -> None:
 
 
 def test_every_key_of_the_result_is_documented(tmp_path: Path) -> None:
-    words = ["diagnose", "demo:digits-v2", "--limit", "60", "--workers", "0", "--json", "--device", "cpu"]
+    words = ["diagnose", "demo:digits-v2", "--limit", "60", "--workers", "0", "--mixed", "--json", "--device", "cpu"]
     done = CliRunner().invoke(app, [*words, "--cache", str(tmp_path / "cache"), "--output", str(tmp_path / "run")])
     assert done.exit_code == 0, done.output
     document = json.loads((tmp_path / "run" / "result.json").read_text(encoding="utf-8"))
