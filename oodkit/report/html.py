@@ -12,6 +12,7 @@ from oodkit.report.remarks import (
     mixed_table,
     printable,
     remarks,
+    scorers_best_first,
     set_remarks,
     settings_in_words,
     summary_result,
@@ -46,7 +47,7 @@ def render_html(document: Document) -> str:
             "top": summary_result(model, model["best"]),
             "mls": summary_result(model, "mls"),
             "columns": _columns(model["results"]),
-            "table": _by_scorer(model["results"]),
+            "table": _by_scorer(model),
             "remarks": remarks(model),
             "searched": model["tuning"] and {"title": tuning_title(model), "rows": tuning_rows(model)},
             "density": Markup(density_svg(model)),  # noqa: S704 (made by matplotlib from numbers; it escapes the set names)
@@ -71,10 +72,10 @@ def _columns(results: Sequence[Mapping[str, Any]]) -> list[tuple[str, str]]:
     return [(name, group) for name, group in columns if name not in MEANS or name in shown]
 
 
-def _by_scorer(results: Sequence[Mapping[str, Any]]) -> dict[str, dict[str, Mapping[str, Any]]]:
-    table: dict[str, dict[str, Mapping[str, Any]]] = {}
-    for row in results:
-        table.setdefault(row["scorer"], {})[row["ood_set"]] = row
+def _by_scorer(model: Mapping[str, Any]) -> dict[str, dict[str, Mapping[str, Any]]]:
+    table: dict[str, dict[str, Mapping[str, Any]]] = {scorer: {} for scorer in scorers_best_first(model)}
+    for row in model["results"]:
+        table[row["scorer"]][row["ood_set"]] = row
     return table
 
 

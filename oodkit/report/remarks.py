@@ -16,6 +16,13 @@ def summary_result(model: Mapping[str, Any], scorer: str | None) -> Mapping[str,
     return next(rows, None)
 
 
+def scorers_best_first(model: Mapping[str, Any]) -> list[str]:
+    """The scorers by their AUROC in the mean that the models are compared by; those that were not scored last."""
+    found = {scorer: summary_result(model, scorer) for scorer in dict.fromkeys(row["scorer"] for row in model["results"])}
+    aurocs = {scorer: row["auroc"]["value"] if row and row["auroc"] else -1.0 for scorer, row in found.items()}
+    return sorted(aurocs, key=lambda scorer: -aurocs[scorer])
+
+
 def useful_means(results: Sequence[Mapping[str, Any]]) -> list[str]:
     """The means worth a column: those over more than one set."""
     groups = {row["ood_set"]: row["group"] for row in results}

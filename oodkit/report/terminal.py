@@ -14,6 +14,7 @@ from oodkit.report.remarks import (
     mixed_table,
     printable,
     remarks,
+    scorers_best_first,
     set_remarks,
     summary_result,
     tuning_rows,
@@ -121,7 +122,7 @@ def _scorer_table(model: Mapping[str, Any]) -> Table:
     sets = list(dict.fromkeys(row["ood_set"] for row in results if row["ood_set"] not in MEANS))
     columns = sets + useful_means(results)
     table = _table("AUROC / FPR@95 in percent (OOD is the positive class)", "scorer", *columns)
-    for scorer in dict.fromkeys(row["scorer"] for row in results):
+    for scorer in scorers_best_first(model):
         cells = {row["ood_set"]: _cell(row) for row in results if row["scorer"] == scorer}
         marked = scorer == model["best"]
         label = f"{scorer} *" if marked else scorer

@@ -18,7 +18,7 @@ class Gen(Scorer):
     Liu, Lochman and Zach, "GEN: Pushing the Limits of Softmax-Based Out-of-Distribution Detection", CVPR 2023; XixiLiu95/GEN.
     Learns nothing. Both presets agree.
     gamma: γ, above 0; 0.1. The smaller, the more the small probabilities count. m: at least 1; 100, the authors' value for
-    ImageNet. A network with fewer classes gives all of them, and a note says so.
+    ImageNet. Of a network with fewer classes all count.
 
     In float64, with 1 − p of the largest p from the other logits, so that confident images do not tie. pytorch-ood divides by m,
     which ranks alike.
@@ -38,11 +38,6 @@ class Gen(Scorer):
     def __post_init__(self) -> None:
         self.require(self.gamma > 0, "a gamma above 0")
         self.require(self.m >= 1, "m of at least 1")
-
-    def caution(self, outputs: Outputs) -> str | None:
-        if self.m <= outputs.num_classes:
-            return None
-        return f"the network has fewer classes than m = {self.m}: gen sums over all {outputs.num_classes} of them"
 
     def _score(self, chunk: Outputs) -> Tensor:
         largest = chunk.logits.topk(min(self.m, chunk.num_classes), dim=1).values.double()

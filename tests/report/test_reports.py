@@ -6,7 +6,7 @@ from html.parser import HTMLParser
 import pytest
 
 from oodkit.report.html import render_html, write_html
-from oodkit.report.remarks import printable, remarks, set_remarks
+from oodkit.report.remarks import printable, remarks, scorers_best_first, set_remarks, summary_result
 from oodkit.report.terminal import print_document
 
 
@@ -43,6 +43,16 @@ def test_both_tell_every_remark(document, printed):
     for line in told:
         assert printable(line) in printed
         assert printable(line) in text
+
+
+def test_scorers_stand_best_first_and_those_without_figures_last(document, printed):
+    model = document["models"][0]
+    order = scorers_best_first(model)
+    aurocs = [row["auroc"]["value"] for row in (summary_result(model, scorer) for scorer in order) if row["auroc"]]
+    assert aurocs == sorted(aurocs, reverse=True)
+    assert 0 < len(aurocs) < len(order)
+    places = [printed.rindex(f"\n{scorer} ") for scorer in order]
+    assert places == sorted(places)
 
 
 def test_one_reason_of_several_scorers_is_told_once():
