@@ -37,10 +37,16 @@ def options(command: str) -> str:
 def scorers(_: str) -> str:
     """A table of all scorers, and a section for each with its formula, settings and presets."""
     rows = [
-        (f"[`{name}`](#{anchor})", one.title, f"ID {one.fits_on}" if one.fits_on else "nothing", one.uses)
+        (
+            f"[`{name}`](#{anchor})",
+            one.title,
+            f"ID {one.fits_on}" if one.fits_on else "nothing",
+            one.uses,
+            "once" if one().probe() is None else "[again](#scorers-that-run-the-network-again)",
+        )
         for anchor, (name, one) in zip(_anchors(SCORERS), SCORERS.items(), strict=True)
     ]
-    sections = [_table(("scorer", "method", "fits on", "scores from"), rows), *(_scorer(name) for name in SCORERS)]
+    sections = [_table(("scorer", "method", "fits on", "scores from", "network runs"), rows), *(_scorer(name) for name in SCORERS)]
     return "\n\n".join(sections)
 
 

@@ -95,7 +95,7 @@ class Scorer(ABC):
         return spec_of(self.name, own)
 
     def probe(self) -> str | None:
-        """The probe whose tensor it reads beside features and logits, such as ``odin:noise=0.0014``; None for most scorers."""
+        """The probe whose tensor it reads beside features and logits, with all its settings; None for most scorers."""
         return None
 
     def caution(self, outputs: Outputs) -> str | None:

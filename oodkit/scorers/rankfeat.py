@@ -14,8 +14,8 @@ class RankFeat(Scorer):
 
     Song, Sebe and Wang, NeurIPS 2022, arXiv 2209.08590. From each map X (channels × positions) of an image the largest singular
     value with both its vectors, σ₁u₁v₁ᵀ, is taken away, and the rest of the network runs on what is left. Learns nothing; both
-    presets agree. Runs the network again: a forward pass and a second one of the last stage. Exact; the authors' and OpenOOD's
-    power iteration, an approximation, is not needed here.
+    presets agree. Runs the network again: a forward pass and a second one of the last stage. The decomposition is exact;
+    OpenOOD can put 20 power iterations in its place, off by default.
 
     For networks with stages of feature maps: ResNets and their kin, RegNet, ConvNeXt; the last two stages count, whatever their
     number. Others get the reason why not, as does a last stage whose map is a single position. Fails often: it takes away most
