@@ -53,7 +53,7 @@ def test_every_advised_command_parses_and_runs(run, demo_sets):
 
 def test_a_second_run_is_read_from_the_cache_and_says_the_same(run, demo_sets, monkeypatch):
     first = json.loads(run("diagnose", V2, *demo_sets, "--json").out)
-    monkeypatch.setattr(sys.modules["oodkit.extraction"], "features_and_logits", lambda *_: pytest.fail("a forward pass was made"))
+    monkeypatch.setattr(sys.modules["oodkit.forward"], "features_and_logits", lambda *_: pytest.fail("a forward pass was made"))
     second = json.loads(run("diagnose", V2, *demo_sets, "--json").out)
     assert first["models"] == second["models"]
 
@@ -200,7 +200,7 @@ def test_an_ood_set_may_have_labels_of_its_own(run, tmp_path):
 
 
 def test_labels_are_checked_before_any_forward_pass(run, tmp_path, monkeypatch):
-    monkeypatch.setattr(sys.modules["oodkit.extraction"], "features_and_logits", lambda *_: pytest.fail("a forward pass was made"))
+    monkeypatch.setattr(sys.modules["oodkit.forward"], "features_and_logits", lambda *_: pytest.fail("a forward pass was made"))
     (tmp_path / "flat").mkdir()
     Image.new("RGB", (8, 8)).save(tmp_path / "flat" / "a.png")
     ran = run("diagnose", V1, "--id", str(tmp_path / "flat"), "--far", "x=demo:photo-patches", "--workers", "0")
