@@ -81,9 +81,11 @@ def python_blocks(path: Path) -> list[str]:
 
 
 def anchors(path: Path) -> set[str]:
-    """The fragments of a page's headings, as GitHub and MyST make them."""
+    """The fragments of a page's headings, as GitHub and MyST make them: of equal ones the second gets a 1."""
     headings = re.findall(r"^#+ (.+)$", FENCE.sub("", path.read_text(encoding="utf-8")), re.MULTILINE)
-    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+    plain = [re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings]
+    counted = [(one, plain[:place].count(one)) for place, one in enumerate(plain)]
+    return {f"{one}-{before}" if before else one for one, before in counted}
 
 
 @pytest.fixture(scope="module")

@@ -1,13 +1,14 @@
 """Energy of clipped features, weighted by how strongly the image lights its features."""
 
 from dataclasses import dataclass
+from typing import cast
 
 import torch
 from torch import Tensor
 
 from oodkit.outputs import Outputs
 from oodkit.percentiles import percentile
-from oodkit.scorers.base import Scorer, State
+from oodkit.scorers.base import FitsOn, Scorer, State
 
 
 @dataclass
@@ -16,23 +17,27 @@ class Fsebo(Scorer):
 
     Guan et al., AAAI 2024, pp. 19858–19866; SYSU-MIA-GROUP/statistical_discrepancy_ood, ood_test.py. c is a percentile of all
     entries of the ID training features jointly; reads no labels.
-    percentile: 0–100; 92, the authors' value.
+    percentile: 0–100; 92, the authors' value. clip: c itself; None takes it from the percentile, and with a number nothing is
+    learnt and the percentile does not count.
 
     Deviation: the authors' script clips the ID images at c but the OOD images at the constant 1.0, which tells the score which
-    set an image stands in. Here every image is clipped at the same c, so the published figures need not come out again; there
-    is no setting for the leak. Fails where an energy or a mean is negative enough to turn the product round; it warns.
+    set an image stands in. Here every image is clipped at the same c, so the published figures need not come out again; to
+    repeat them, score the ID images with ``fsebo`` and the OOD images with ``fsebo:clip=1``. Fails where an energy or a mean
+    is negative enough to turn the product round; it warns.
     """
 
     name = "fsebo"
     title = "FS-EBO"
     paper = "AAAI 2024, pp. 19858–19866"
     uses = "both"
-    fits_on = "train"
+    fits_on = cast("FitsOn", "train")  # an instance with a clip of its own learns from nothing
 
     percentile: float = 92.0
+    clip: float | None = None
 
     def __post_init__(self) -> None:
         self.require(0 <= self.percentile <= 100, "a percentile between 0 and 100")
+        self.fits_on = "train" if self.clip is None else None
 
     def caution(self, outputs: Outputs) -> str | None:
         for chunk in outputs.chunks():
@@ -45,7 +50,7 @@ class Fsebo(Scorer):
         return {"clip": torch.tensor(percentile(outputs, self.percentile), dtype=torch.float64)}
 
     def _score(self, chunk: Outputs) -> Tensor:
-        clipped = chunk.features.minimum(self.learnt("clip", chunk.features))
+        clipped = chunk.features.clamp(max=self.settings()["clip"])
         return self.head_of(chunk)(clipped).double().logsumexp(1) * _strength(chunk)
 
 

@@ -33,8 +33,17 @@ def test_an_image_scores_alike_in_whichever_set_it_stands(toy):
     assert fitted.state["clip"] > 1.5
     scored = score_all([fitted], toy.test, {"the same images": toy.test, "others": toy.ood})[0]
     np.testing.assert_array_equal(scored.ood_scores["the same images"], scored.id_scores)
-    literal = toy.head(toy.test.features.clamp(max=1)).double().logsumexp(1) * (1 + toy.test.features.double().mean(1))
+    literal = make_scorer("fsebo", clip=1.0).score(toy.test)
     assert (torch.from_numpy(scored.ood_scores["the same images"]) - literal).abs().min() > 0.1
+
+
+def test_the_scripts_constant_can_be_had(toy):
+    """With a clip of its own it learns nothing, so that both halves of the script can be put together."""
+    scorer = make_scorer("fsebo", clip=1.0)
+    assert scorer.fits_on is None
+    features = toy.test.features
+    expected = toy.head(features.clamp(max=1)).double().logsumexp(1) * (1 + features.double().mean(1))
+    torch.testing.assert_close(scorer.score(toy.test), expected, rtol=1e-6, atol=1e-6)
 
 
 def test_it_warns_where_a_factor_is_negative(toy):
