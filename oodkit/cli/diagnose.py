@@ -96,7 +96,12 @@ def diagnose(
     ] = None,
     scorer: Annotated[
         list[str] | None,
-        typer.Option("--scorer", metavar="NAME[:k=v]", help="Scorers to try, repeatable; by default all.", show_default=False),
+        typer.Option(
+            "--scorer",
+            metavar="NAME[:k=v]",
+            help="Scorers to try, repeatable; by default all that live on one forward pass.",
+            show_default=False,
+        ),
     ] = None,
     mixed: Annotated[
         bool,
