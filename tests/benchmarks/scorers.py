@@ -7,6 +7,7 @@ page cache holds when they are read. Each scorer has a process of its own; then 
 
 import argparse
 import json
+import shutil
 import subprocess
 import sys
 import threading
@@ -22,7 +23,7 @@ from timing import Cost, cost
 from oodkit.errors import OodkitError
 from oodkit.evaluation import score_all
 from oodkit.scorers import SCORERS, make_scorer
-from oodkit.shards import open_outputs
+from oodkit.shards import absent_shards, open_outputs, read_manifest
 
 WIDTH, CLASSES = 2048, 1000
 FIT, VAL, ID, OOD = 100_000, 5_000, 40_000, 10_000
@@ -46,7 +47,7 @@ def main() -> None:
     if arguments.measure:
         print(json.dumps(measure(arguments.measure, arguments.folder, arguments.scale)))
     elif arguments.folder:
-        report(arguments.folder, arguments)
+        report(arguments.folder / f"scale-{arguments.scale:g}", arguments)
     else:
         with TemporaryDirectory() as folder:
             report(Path(folder), arguments)
@@ -59,9 +60,16 @@ def sizes(scale: float) -> dict[str, int]:
 def write_all(folder: Path, scale: float) -> None:
     network = Network(WIDTH, CLASSES)
     for name, count in sizes(scale).items():
-        if not (folder / name).exists():
+        if not is_whole(folder / name):
+            shutil.rmtree(folder / name, ignore_errors=True)
             labels = torch.full((count,), -1) if name == "ood" else torch.arange(count) % CLASSES
             write_outputs(folder / name, labels, network)
+
+
+def is_whole(folder: Path) -> bool:
+    """An earlier run may have been stopped while it wrote."""
+    manifest = read_manifest(folder)
+    return manifest is not None and not absent_shards(folder, manifest)
 
 
 def report(folder: Path, arguments: argparse.Namespace) -> None:
