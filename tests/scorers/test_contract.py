@@ -124,6 +124,18 @@ def test_half_precision_features_give_the_same_scores(name, half, toy):
     torch.testing.assert_close(*scores, rtol=1e-6, atol=1e-6)
 
 
+@every_scorer
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no CUDA device here")
+def test_a_gpu_gives_the_same_scores(name, toy):
+    scorer = fitted(name, toy)
+    expected = scorer.score(toy.test)
+    images = toy.outputs_for(scorer.fits_on)
+    there = make_scorer(name)
+    there = there.fit(images.to("cuda")) if images is not None else there
+    torch.testing.assert_close(there.score(toy.test.to("cuda")), expected, rtol=1e-5, atol=1e-5)
+    torch.testing.assert_close(scorer.score(toy.test.to("cuda")), expected, rtol=1e-5, atol=1e-5)
+
+
 @every_learning_scorer
 def test_scoring_before_fitting_is_a_typed_error(name, toy):
     with pytest.raises(NotFittedError, match=f"{re.escape(name)} has not been fitted: call fit"):
