@@ -1,14 +1,12 @@
 """Means and covariances of features by class in float64, a bounded chunk at a time; their eigendecompositions, each made once."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cached_property, wraps
-from typing import TypeVar
-from weakref import WeakKeyDictionary
+from functools import cached_property
 
 import torch
 from torch import Tensor
 
+from oodkit.memo import once
 from oodkit.outputs import Outputs
 from oodkit.stats import class_sums, unit_rows
 
@@ -16,7 +14,6 @@ FLOAT64_EPSILON = torch.finfo(torch.float64).eps
 BLOCKS = 4  # of the columns of a symmetric product; with more of them each gets too small to be fast
 
 Pairs = tuple[Tensor, Tensor]  # eigenvalues (r,), ascending, and eigenvectors (D, r)
-T = TypeVar("T")
 
 
 @dataclass(frozen=True, eq=False)
@@ -65,22 +62,6 @@ class Moments:
             return eigenpairs_of_few((self.few[1] + shift) / scale)
         values, vectors = torch.linalg.eigh((self.total + torch.outer(shift, shift)) / torch.outer(scale, scale))
         return values, vectors
-
-
-def once(function: Callable[[Outputs], T]) -> Callable[[Outputs], T]:
-    """The function, which goes through the same outputs once only: several scorers, or settings of one, learn from the same images.
-
-    What it gave is forgotten together with the outputs.
-    """
-    known: WeakKeyDictionary[Outputs, T] = WeakKeyDictionary()
-
-    @wraps(function)
-    def remembering(outputs: Outputs) -> T:
-        if outputs not in known:
-            known[outputs] = function(outputs)
-        return known[outputs]
-
-    return remembering
 
 
 @once

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from oodkit.errors import OutputsError, UsageError
 from oodkit.head import Head
-from oodkit.parts import HALF, ChunkPart, Part, joined, require_same_columns
+from oodkit.parts import HALF, ChunkPart, Part, joined, require_same_columns, versions
 
 CHUNK_ROWS = 4096  # 4096 × 2048 features in float64 are 64 MiB: large enough for the matrix product, small beside any machine
 
@@ -184,10 +184,15 @@ class Outputs:
         return self._changed([{name: self._gathered(name, len(rows), moves) for name in self._parts[0]}])
 
     def with_head(self, head: Head) -> "Outputs":
-        """The same images with the logits of another head; no forward pass. Raises OutputsError where it takes other features."""
+        """The same images with the logits of another head; no forward pass, and nothing that a probe found with the head before.
+
+        Raises OutputsError where it takes other features.
+        """
         self._require_width(head)
-        parts = [{name: tensor for name, tensor in part.items() if name != "logits"} for part in self._parts]
-        return self._changed(parts, head=head)
+        probes = [name for name in self._parts[0] if name not in _OWN_COLUMNS]
+        why = "it ran with another head; extract again with the head applied"
+        parts = [{name: part[name] for name in _OF_ANY_HEAD} for part in self._parts]
+        return self._changed(parts, head=head, obstacles={**self.obstacles, **dict.fromkeys(probes, why)})
 
     def with_extras(self, parts: Sequence[Part]) -> "Outputs":
         """The same images with what a probe found: parts of an own column each beside the ``indices`` of its rows.
@@ -218,6 +223,11 @@ class Outputs:
             raise UsageError("scorers compute in float64, which MPS lacks; use cpu here (the forward pass may run on mps)")
         head = None if self.head is None else self.head.to(device)
         return self._changed(head=head, device=torch.device(device))
+
+    def versions(self) -> tuple[int, ...]:
+        """Numbers that are others once a tensor of these outputs, or of their head, was changed in place."""
+        of_head = [] if self.head is None else versions({"weight": self.head.weight, "bias": self.head.bias})
+        return (*of_head, *(version for part in self._parts for version in versions(part)))
 
     def _column(self, name: str) -> Tensor:
         return joined([part[name] for part in self._parts]).to(self.device)
@@ -255,6 +265,8 @@ class Outputs:
         return self.head(features.float() if features.dtype in HALF else features)
 
 
+_OF_ANY_HEAD = ("features", "labels", "indices")
+_OWN_COLUMNS = (*_OF_ANY_HEAD, "logits")
 _INTEGERS = (torch.int64, torch.int32, torch.int16, torch.int8, torch.uint8)
 
 

@@ -15,23 +15,33 @@ class ChunkPart(Mapping[str, Tensor]):
     """Slices of parts as one. A column is joined, moved and widened when first asked for, then kept for the next scorer."""
 
     def __init__(self, slices: Sequence[tuple[Part, slice]], device: torch.device) -> None:
-        self._slices, self.device = slices, device
+        self.slices, self.device = slices, device
         self._columns: dict[str, Tensor] = {}
 
     def __getitem__(self, name: str) -> Tensor:
         if name not in self._columns:
-            column = joined([part[name][rows] for part, rows in self._slices]).to(self.device)
+            column = joined([part[name][rows] for part, rows in self.slices]).to(self.device)
             self._columns[name] = column.float() if column.dtype in HALF else column
         return self._columns[name]
 
     def __contains__(self, name: object) -> bool:
-        return name in self._slices[0][0]
+        return name in self.slices[0][0]
 
     def __iter__(self) -> Iterator[str]:
-        return iter(self._slices[0][0])
+        return iter(self.slices[0][0])
 
     def __len__(self) -> int:
-        return len(self._slices[0][0])
+        return len(self.slices[0][0])
+
+
+def versions(part: Part) -> list[int]:
+    """How often each tensor of the part was changed in place, as far as PyTorch counts that; of a chunk, those it is cut from.
+
+    A tensor made under ``torch.inference_mode`` has no count, and one shared with numpy counts its own changes only.
+    """
+    if isinstance(part, ChunkPart):
+        return [version for own, _ in part.slices for version in versions(own)]
+    return [-1 if tensor.is_inference() else tensor._version for tensor in part.values()]
 
 
 def joined(tensors: Sequence[Tensor]) -> Tensor:

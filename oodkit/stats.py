@@ -1,15 +1,14 @@
 """Statistics of features that need more images than fit in memory: float64, one bounded chunk at a time."""
 
-from weakref import WeakKeyDictionary
-
 import torch
 from torch import Tensor
 
 from oodkit.errors import NotApplicableError, OutputsError, UsageError
+from oodkit.memo import Memo
 from oodkit.outputs import Outputs
 
 # Several scorers learn from the same images.
-_class_sums_of: WeakKeyDictionary[Outputs, dict[bool, tuple[Tensor, Tensor]]] = WeakKeyDictionary()
+_class_sums_of: Memo[tuple[Tensor, Tensor]] = Memo()
 
 
 def class_sums(outputs: Outputs, *, unit: bool = False) -> tuple[Tensor, Tensor]:
@@ -18,10 +17,7 @@ def class_sums(outputs: Outputs, *, unit: bool = False) -> tuple[Tensor, Tensor]
     unit: of the features divided by their lengths. One pass; the same outputs are never gone through again. Raises
     NotApplicableError where there are no images or the features are not finite, OutputsError where a label has no class.
     """
-    known = _class_sums_of.setdefault(outputs, {})
-    if unit not in known:
-        known[unit] = _class_sums(outputs, unit=unit)
-    return known[unit]
+    return _class_sums_of.get(outputs, unit, lambda: _class_sums(outputs, unit=unit))
 
 
 def mean_feature(outputs: Outputs) -> Tensor:

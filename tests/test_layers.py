@@ -21,7 +21,7 @@ LAYERS = (
     {"evaluation", "tuning", "extraction", "forward", "reading"},
     {"scorers", "metrics", "delong"}
     | {"classifier", "models", "heads", "probes", "code_identity", "recipe_facts", "images", "benchmarks", "demo"},
-    {"head", "outputs", "parts", "shards", "stats", "moments", "percentiles", "cache"},
+    {"head", "outputs", "parts", "shards", "stats", "moments", "memo", "failures", "percentiles", "cache"},
     {"atomic", "errors"},
 )
 TENSOR_SIDE = {"scorers", "metrics", "delong", "evaluation", "tuning", "diagnosis", "verdict", "mixed_curve"}

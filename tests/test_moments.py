@@ -8,7 +8,8 @@ import pytest
 import torch
 
 from oodkit.errors import NotApplicableError, OutputsError
-from oodkit.moments import eigenpairs_of_few, moments, once, unit_moments, whitening
+from oodkit.memo import once
+from oodkit.moments import eigenpairs_of_few, moments, unit_moments, whitening
 from oodkit.outputs import Outputs
 
 

@@ -2,12 +2,12 @@
 
 from dataclasses import dataclass
 from typing import ClassVar
-from weakref import WeakKeyDictionary
 
 import torch
 from torch import Tensor
 
-from oodkit.moments import Moments, moments, once, unit_moments
+from oodkit.memo import Memo, once
+from oodkit.moments import Moments, moments, unit_moments
 from oodkit.outputs import Outputs
 from oodkit.scorers.base import Scorer, State
 from oodkit.stats import require_labels, unit_rows
@@ -65,7 +65,7 @@ class Distances:
 
 
 # The product with the whitener is most of what these scorers cost, and those of one run get each chunk one after the other.
-_found: WeakKeyDictionary[Outputs, list[tuple[Tensor, Distances]]] = WeakKeyDictionary()
+_found: Memo[Distances] = Memo()
 
 
 class Mahalanobis(Scorer):
@@ -97,12 +97,10 @@ class Mahalanobis(Scorer):
     def _distances(self, chunk: Outputs) -> Distances:
         """Scorers that were fitted on the same outputs hold the same whitener, and find these of the same chunk once."""
         whitener = self.learnt("whitener", chunk.features)
-        known = _found.setdefault(chunk, [])
-        for other, distances in known:
-            if other is whitener:
-                return distances
+        return _found.get(chunk, whitener, lambda: self._distances_along(chunk, whitener))
+
+    def _distances_along(self, chunk: Outputs, whitener: Tensor) -> Distances:
         coordinates, centres = self._centred(chunk) @ whitener, self.learnt("centres", whitener)
         leading = coordinates[:, : centres.shape[1]]
         beyond = torch.addmm(centres.square().sum(1), leading, centres.mT, alpha=-2)
-        known.append((whitener, Distances(torch.linalg.vector_norm(coordinates, dim=1).square(), beyond, leading)))
-        return known[-1][1]
+        return Distances(torch.linalg.vector_norm(coordinates, dim=1).square(), beyond, leading)

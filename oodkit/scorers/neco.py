@@ -7,7 +7,8 @@ import torch
 from torch import Tensor
 
 from oodkit.errors import NotApplicableError
-from oodkit.moments import FLOAT64_EPSILON, counted, moments, once
+from oodkit.memo import once
+from oodkit.moments import FLOAT64_EPSILON, counted, moments
 from oodkit.outputs import Outputs
 from oodkit.scorers.base import Scorer, State
 

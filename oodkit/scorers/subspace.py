@@ -6,7 +6,8 @@ import torch
 from torch import Tensor
 
 from oodkit.errors import NotApplicableError
-from oodkit.moments import counted, moments, once, whitening
+from oodkit.memo import once
+from oodkit.moments import counted, moments, whitening
 from oodkit.outputs import Outputs
 
 Dim = int | Literal["paper"] | None
