@@ -67,6 +67,19 @@ def test_another_head_makes_other_logits_of_the_same_images(joined):
         joined.with_head(Head(torch.eye(4), torch.zeros(4)))
 
 
+def test_another_head_has_no_probe_s_findings_of_the_one_before():
+    outputs = rows_of(0, 2, extras={"odin": torch.ones(2, 2)})
+    outputs.obstacles = {"rankfeat": "it has no map"}
+    turned = outputs.with_head(Head(-HEAD.weight, HEAD.bias))
+    assert turned.obstacles == {
+        "odin": "it ran with another head; extract again with the head applied",
+        "rankfeat": "it has no map",
+    }
+    with pytest.raises(OutputsError, match="hold no 'odin': it ran with another head"):
+        turned.extra("odin")
+    assert (outputs.extra("odin").tolist(), dict(outputs.obstacles)) == ([[1, 1], [1, 1]], {"rankfeat": "it has no map"})
+
+
 @pytest.mark.parametrize("rows", [3, 4, 100])
 def test_chunks_go_over_the_ends_of_parts(joined, rows):
     """512 rows of a shard are too few for a matrix product: all chunks but the last are full."""

@@ -1,12 +1,11 @@
 """The scorers, one file a paper, and how to get one by its name."""
 
 import json
-import math
+from collections.abc import Mapping
 from dataclasses import fields
 from difflib import get_close_matches
 from pathlib import Path
-from types import NoneType, UnionType
-from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
+from typing import Any, get_type_hints
 
 from safetensors import SafetensorError, safe_open
 
@@ -41,6 +40,7 @@ from oodkit.scorers.rmds import Rmds
 from oodkit.scorers.scale import Scale
 from oodkit.scorers.she import She
 from oodkit.scorers.temp_scaling import TempScaling
+from oodkit.scorers.values import checked, value_of
 from oodkit.scorers.vim import Vim
 from oodkit.scorers.vra import Vra
 
@@ -102,9 +102,7 @@ def make_scorer(name: str, preset: str = "openood", **settings: Any) -> Scorer:
     if preset not in PRESETS:
         raise UsageError(f"unknown preset {preset!r}; there are {_words(PRESETS)}")
     kind = _scorer_class(name)
-    for setting in settings:
-        _require_known(setting, [one.name for one in fields(kind)], f"setting of {name}")  # type: ignore[arg-type]  # a dataclass
-    return kind(**{**kind.presets.get(preset, {}), **settings})
+    return kind(**{**kind.presets.get(preset, {}), **_checked(name, settings)})
 
 
 def parse_scorer(spec: str, preset: str = "openood") -> Scorer:
@@ -116,15 +114,14 @@ def parse_scorer(spec: str, preset: str = "openood") -> Scorer:
 def read_spec(spec: str) -> tuple[str, dict[str, Any]]:
     """The name and the settings that a spec like ``knn:k=50`` gives. Raises UsageError for a name, setting or type unknown."""
     name, _, rest = spec.strip().partition(":")
-    types = get_type_hints(_scorer_class(name))
+    _scorer_class(name)
     settings: dict[str, Any] = {}
     for item in rest.split(",") if rest else []:
         setting, equals, text = (part.strip() for part in item.partition("="))
         if not equals:
             raise UsageError(f"{spec!r} has {item!r} where a setting=value belongs, as in knn:k=50")
-        _require_known(setting, [one.name for one in fields(SCORERS[name])], f"setting of {name}")  # type: ignore[arg-type]  # as above
-        settings[setting] = _value(text, types[setting], f"{name}:{setting}")
-    return name, settings
+        settings[setting] = value_of(text)
+    return name, _checked(name, settings)
 
 
 def load_scorer(path: str | Path) -> Scorer:
@@ -135,8 +132,8 @@ def load_scorer(path: str | Path) -> Scorer:
             if facts.get("format") != FORMAT:
                 raise OutputsError(f"{path} is no oodkit scorer: its metadata has no format {FORMAT}")
             scorer = make_scorer(facts["scorer"], **json.loads(facts["settings"]))
-            if json.loads(facts["fitted"]):
-                scorer.state = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (safe_open is no mapping)
+            if (learnt := json.loads(facts["learnt"])) is not None:
+                scorer.state = {name: file.get_tensor(name) for name in learnt}
             scorer.fitted_on = json.loads(facts["fitted_on"])
             return scorer
     except (OSError, SafetensorError, KeyError, TypeError, ValueError) as error:
@@ -146,6 +143,14 @@ def load_scorer(path: str | Path) -> Scorer:
 def _scorer_class(name: str) -> type[Scorer]:
     _require_known(name, list(SCORERS), "scorer")
     return SCORERS[name]
+
+
+def _checked(name: str, settings: Mapping[str, Any]) -> dict[str, Any]:
+    kind = _scorer_class(name)
+    known, types = [one.name for one in fields(kind)], get_type_hints(kind)  # type: ignore[arg-type]  # a dataclass
+    for setting in settings:
+        _require_known(setting, known, f"setting of {name}")
+    return {setting: checked(value, types[setting], f"{name}:{setting}") for setting, value in settings.items()}
 
 
 def _require_known(word: str, known: list[str], what: str) -> None:
@@ -159,29 +164,3 @@ def _require_known(word: str, known: list[str], what: str) -> None:
 
 def _words(words: Any) -> str:
     return ", ".join(words)
-
-
-def _value(text: str, hint: Any, where: str) -> Any:
-    """The text as the first of the hint's types that it can be. Raises UsageError where it is none of them."""
-    options = get_args(hint) if get_origin(hint) in (Union, UnionType) else (hint,)
-    for option in options:
-        if option is NoneType and text == "none":
-            return None
-        if get_origin(option) is Literal and text in get_args(option):
-            return text
-        if option is bool and text in ("true", "false"):
-            return text == "true"
-        if option in (int, float):
-            try:
-                number = option(text)
-            except ValueError:
-                continue
-            if math.isfinite(number):
-                return number
-    raise UsageError(f"{where} takes {' or '.join(_describe(option) for option in options)}, got {text!r}")
-
-
-def _describe(option: Any) -> str:
-    if get_origin(option) is Literal:
-        return " or ".join(get_args(option))
-    return {int: "a whole number", float: "a number", bool: "true or false", NoneType: "none"}[option]

@@ -23,7 +23,7 @@ from oodkit.outputs import Outputs
 
 FitsOn = Literal["train", "val"] | None
 State = dict[str, Tensor]
-FORMAT = "oodkit-scorer-1"
+FORMAT = "oodkit-scorer-2"
 
 
 def spec_of(name: str, settings: Mapping[str, Any]) -> str:
@@ -105,13 +105,19 @@ class Scorer(ABC):
     def save(self, path: str | Path) -> None:
         """Write settings and what was learnt to one safetensors file; ``load_scorer`` reads it."""
         tensors = {name: tensor.cpu().contiguous() for name, tensor in (self.state or {}).items()}
-        facts = {"settings": self._given(), "fitted": self.state is not None, "fitted_on": self.fitted_on}
+        learnt = None if self.state is None else sorted(self.state)
+        facts = {"settings": self._given(), "learnt": learnt, "fitted_on": self.fitted_on}
         metadata = {"format": FORMAT, "scorer": self.name, **{name: json.dumps(fact) for name, fact in facts.items()}}
         write_atomically(Path(path), lambda temporary: save_file(tensors, temporary, metadata))
 
     def learnt(self, name: str, like: Tensor) -> Tensor:
-        """What ``fit`` stored under ``name``, on the device of ``like``; it stays there for the next chunk."""
+        """What ``fit`` stored under ``name``, on the device of ``like``; it stays there for the next chunk.
+
+        Raises OutputsError where it is not there: the scorer was loaded from what another version saved.
+        """
         assert self.state is not None
+        if name not in self.state:
+            raise OutputsError(f"this {self.name} has not learnt its {name!r}: another version of oodkit saved it; fit it again")
         self.state[name] = self.state[name].to(like.device)
         return self.state[name]
 
@@ -130,7 +136,7 @@ class Scorer(ABC):
         except OutputsError as error:
             if name in outputs.obstacles:
                 reason = outputs.obstacles[name]
-                raise NotApplicableError(f"{self.name} needs a probe that this network rules out: {reason}") from error
+                raise NotApplicableError(f"{self.name} needs a probe that can't serve here: {reason}") from error
             remedy = f"name it, --scorer {self.spec()}, or extract(…, probes=[{name!r}])"
             raise NotApplicableError(f"{self.name} needs a probe, the network run again on each image: {remedy}") from error
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from oodkit.errors import NotApplicableError
 from oodkit.outputs import Outputs
 from oodkit.scorers.base import Scorer, State
 
@@ -33,6 +34,9 @@ class Klm(Scorer):
         classes = outputs.num_classes
         sums = torch.zeros(classes, classes, dtype=torch.float64, device=outputs.device)
         for chunk in outputs.chunks():
+            if not chunk.logits.isfinite().all():
+                what = "the logits to learn from hold NaN or infinite values"
+                raise NotApplicableError(f"{what}; extract them in float32 or bfloat16")
             sums.index_add_(0, chunk.logits.argmax(1), chunk.logits.double().softmax(1))
         counts = sums.sum(1, keepdim=True)
         templates = torch.where(counts == 0, torch.eye(classes).to(sums), sums / counts)

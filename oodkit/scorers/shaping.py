@@ -3,6 +3,7 @@
 import torch
 from torch import Tensor
 
+from oodkit.memo import once
 from oodkit.outputs import Outputs
 
 LARGEST_EXPONENT = 500.0  # e^500 times any logit is finite; beyond it lie only k far below D, or features that can be negative
@@ -24,8 +25,14 @@ def factor(features: Tensor, largest: Tensor) -> Tensor:
     return torch.where(kept == 0, 0.0, total / kept).clamp(max=LARGEST_EXPONENT).exp()
 
 
+@once
+def _has_negative_features(outputs: Outputs) -> bool:
+    """All that assume this ask it of the same images."""
+    return any(bool((chunk.features < 0).any()) for chunk in outputs.chunks())
+
+
 def against_negative_features(name: str, outputs: Outputs) -> str | None:
     """The caution of a scorer that assumes features as after a ReLU; None where no entry is negative."""
-    if any(bool((chunk.features < 0).any()) for chunk in outputs.chunks()):
+    if _has_negative_features(outputs):
         return f"{name} assumes features that are never negative; this network's are, so its figures mean little"
     return None

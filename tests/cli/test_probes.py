@@ -51,7 +51,7 @@ def test_what_the_network_rules_out_is_a_row_with_the_true_reason_and_ends_no_ot
     ran = run("diagnose", MODEL, *SETS, "--scorer", "rankfeat", "--scorer", "odin", "--scorer", "mls")
     assert ran.code == 0
     reason = "the last stage gives maps of 1 × 1, of which nothing is left without the first rank"
-    assert f"rankfeat: not scored, needs a probe that this network rules out: {reason}\n" in ran.out
+    assert f"rankfeat: not scored, needs a probe that can't serve here: {reason}\n" in ran.out
     assert probed(run) == {"odin": ["demo:digits", "demo:photo-patches"]}
 
 

@@ -288,8 +288,16 @@ def test_without_its_probe_it_says_how_to_get_it(name, toy):
 def test_a_probe_that_the_network_rules_out_is_the_reason(name, toy):
     bare = Outputs(toy.val.features, toy.val.labels, head=toy.head)
     bare.obstacles = {make_scorer(name).probe(): "it has no pixels"}
-    with pytest.raises(NotApplicableError, match=f"{name} needs a probe that this network rules out: it has no pixels"):
+    with pytest.raises(NotApplicableError, match=f"{name} needs a probe that can't serve here: it has no pixels"):
         make_scorer(name).fit(bare).score(bare.subset(torch.arange(3)))
+
+
+@pytest.mark.parametrize("name", PROBED)
+def test_what_a_probe_found_is_not_taken_for_that_of_another_head(name, toy):
+    """The probe ran the network with its own head, of which its logits, or the gradient behind its features, still tell."""
+    scorer = make_scorer(name).fit(toy.val)
+    with pytest.raises(NotApplicableError, match=f"{name} needs a probe.*: it ran with another head; extract again with the head"):
+        scorer.score(toy.test.with_head(Head(-toy.head.weight, toy.head.bias)))
 
 
 @pytest.mark.parametrize("name", PROBED)

@@ -55,6 +55,16 @@ def test_it_warns_where_a_factor_is_negative(toy):
     assert "turns the order round" in scorer.caution(toy.test.with_head(below))
 
 
+def test_its_look_at_the_test_set_is_a_chunk_from_all_over_it(toy, monkeypatch):
+    """Negative features in the last of 9,000 images are seen; 3,000 rows are read, and not all."""
+    features = toy.test.features[torch.arange(9000) % 90]
+    features[8000:] = -2.0
+    read, original = [], Outputs.chunks
+    monkeypatch.setattr(Outputs, "chunks", lambda self, *rest: read.append(len(self)) or original(self, *rest))
+    assert "turns the order round" in make_scorer("fsebo").fit(toy.train).caution(Outputs(features, head=toy.head))
+    assert read[-1] == 3000
+
+
 def test_it_needs_the_head(toy):
     with pytest.raises(NotApplicableError, match="fsebo needs the head"):
         make_scorer("fsebo").fit(Outputs(toy.train.features, logits=toy.train.logits))

@@ -5,6 +5,7 @@ import pytest
 import torch
 from scipy.stats import entropy
 
+from oodkit.errors import NotApplicableError
 from oodkit.outputs import Outputs
 from oodkit.scorers import make_scorer
 
@@ -74,3 +75,11 @@ def test_a_constant_added_to_all_logits_changes_nothing(toy):
     shifted = [Outputs(one.features, logits=one.logits + 8) for one in (toy.val, toy.test)]
     one, other = (make_scorer("klm").fit(val).score(test) for val, test in ((toy.val, toy.test), shifted))
     torch.testing.assert_close(one, other, rtol=1e-4, atol=2e-6)
+
+
+@pytest.mark.parametrize("value", [torch.nan, torch.inf, -torch.inf])
+def test_logits_that_are_not_finite_teach_nothing(value):
+    logits = torch.eye(3)
+    logits[1, 2] = value
+    with pytest.raises(NotApplicableError, match="the logits to learn from hold NaN or infinite values; extract them in float32"):
+        make_scorer("klm").fit(Outputs(torch.zeros(3, 1), logits=logits))

@@ -1,11 +1,17 @@
 """Getting a scorer by its name, a spec or a file."""
 
+from dataclasses import fields
+from typing import get_type_hints
+
+import numpy as np
 import pytest
 import torch
+from safetensors import safe_open
 from safetensors.torch import save_file
 
 from oodkit.errors import OutputsError, UsageError
-from oodkit.scorers import SCORERS, _value, load_scorer, make_scorer, parse_scorer, read_spec, spec_of
+from oodkit.scorers import PRESETS, SCORERS, load_scorer, make_scorer, parse_scorer, read_spec, spec_of
+from oodkit.scorers.values import checked, value_of
 
 
 def test_the_first_scorers_are_there():
@@ -33,12 +39,12 @@ def test_a_spec_sets_typed_values_over_the_presets():
         ("nnguide:fractoin=1", "did you mean fraction"),
         ("msp:k=5", "unknown setting of msp: 'k'; there are none"),
         ("knn:k", "'k' where a setting=value belongs"),
-        ("knn:k=5.5", "knn:k takes a whole number or paper, got '5.5'"),
+        ("knn:k=5.5", "knn:k takes a whole number or paper, got 5.5"),
         ("knn:fraction=lots", "takes a number or none, got 'lots'"),
         ("react:fits_on=test", "takes train or val, got 'test'"),
         ("knn:k=0", "knn expects k of at least 1"),
-        ("knn:fraction=nan", "knn:fraction takes a number or none, got 'nan'"),
-        ("ebo:temperature=inf", "ebo:temperature takes a number, got 'inf'"),
+        ("knn:fraction=nan", "knn:fraction takes a number or none, got nan"),
+        ("ebo:temperature=inf", "ebo:temperature takes a number, got inf"),
         ("nnguide:k=-1", "nnguide expects k of at least 1"),
         ("react:percentile=101", "between 0 and 100, got percentile=101"),
         ("ash-s:percentile=100", "at least 0 and below 100"),
@@ -70,8 +76,48 @@ def test_an_unknown_preset_is_named():
     [("true", bool, True), ("false", bool, False), ("2", int | None, 2), ("none", int | None, None), ("2", float, 2.0)],
 )
 def test_values_are_read_as_the_fields_type(text, hint, value):
-    assert _value(text, hint, "x") == value
-    assert type(_value(text, hint, "x")) is type(value)
+    found = checked(value_of(text), hint, "x")
+    assert found == value
+    assert type(found) is type(value)
+
+
+@pytest.mark.parametrize(
+    ("name", "settings", "message"),
+    [
+        ("neco", {"length": "foo"}, "neco:length takes standardised or raw, got 'foo'"),
+        ("react", {"fits_on": "tset"}, "react:fits_on takes train or val, got 'tset'"),
+        ("knn", {"k": 2.5}, "knn:k takes a whole number or paper, got 2.5"),
+        ("knn", {"k": True}, "knn:k takes a whole number or paper, got True"),
+        ("knn", {"k": None}, "knn:k takes a whole number or paper, got None"),
+        ("knn", {"seed": 2**63}, "knn:seed takes a whole number, got 9223372036854775808"),
+        ("relation", {"exponent": 1.5}, "relation:exponent takes a whole number, got 1.5"),
+        ("vim", {"dim": "foo"}, "vim:dim takes a whole number or paper or none, got 'foo'"),
+        ("ebo", {"temperature": "1"}, "ebo:temperature takes a number, got '1'"),
+        ("ebo", {"temperature": np.float64("nan")}, "ebo:temperature takes a number, got nan"),
+        ("ebo", {"temperature": float("inf")}, "ebo:temperature takes a number, got inf"),
+        ("ebo", {"temperature": 10**400}, "ebo:temperature takes a number, got 1000"),
+        ("ebo", {"temperature": [1.0]}, r"ebo:temperature takes a number, got \[1.0\]"),
+    ],
+)
+def test_a_value_of_another_type_is_a_usage_error_in_the_words_of_a_spec(name, settings, message):
+    with pytest.raises(UsageError, match=message):
+        make_scorer(name, **settings)
+
+
+def test_whole_numbers_are_numbers_and_numpy_s_are_python_s():
+    temperature, k = make_scorer("ebo", temperature=2).temperature, make_scorer("knn", k=np.int32(7)).k
+    assert (temperature, type(temperature), k, type(k)) == (2.0, float, 7, int)
+    assert make_scorer("neco", logit=np.bool_(True)).logit is True
+
+
+@pytest.mark.parametrize("name", SCORERS)
+@pytest.mark.parametrize("preset", PRESETS)
+def test_every_scorer_s_own_values_are_of_their_fields_types(name, preset):
+    own = make_scorer(name, preset)
+    given = {one.name: getattr(own, one.name) for one in fields(own)}
+    assert make_scorer(name, **given) == own
+    hints = get_type_hints(type(own))
+    assert all(checked(value, hints[setting], setting) == value for setting, values in own.grid.items() for value in values)
 
 
 def test_a_file_that_is_no_scorer_is_refused(tmp_path):
@@ -84,7 +130,36 @@ def test_a_file_that_is_no_scorer_is_refused(tmp_path):
     save_file({"weight": torch.zeros(1)}, path)
     with pytest.raises(OutputsError, match="is no oodkit scorer"):
         load_scorer(path)
-    facts = {"format": "oodkit-scorer-1", "settings": "{}", "fitted": "false", "fitted_on": "0"}
+    facts = {"format": "oodkit-scorer-2", "settings": "{}", "learnt": "null", "fitted_on": "0"}
     save_file({}, path, {**facts, "scorer": "of-tomorrow"})
     with pytest.raises(OutputsError, match="unknown scorer: 'of-tomorrow'"):
         load_scorer(path)
+    save_file({}, path, {**facts, "scorer": "knn", "settings": '{"k": 2.5}'})
+    with pytest.raises(OutputsError, match=r"can't read a scorer from .*knn:k takes a whole number or paper, got 2.5"):
+        load_scorer(path)
+
+
+def rewritten(path, change):
+    """The scorer's file with other tensors or metadata."""
+    with safe_open(path, "pt") as file:
+        tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (safe_open is no mapping)
+        changed, facts = change(tensors, file.metadata())
+    save_file(changed, path, facts)
+
+
+def test_a_file_without_all_that_the_scorer_learnt_is_refused(toy, tmp_path):
+    path = tmp_path / "scorer.safetensors"
+    make_scorer("mds").fit(toy.train).save(path)
+    rewritten(path, lambda tensors, facts: ({"mean": tensors["mean"]}, facts))
+    with pytest.raises(OutputsError, match=r"can't read a scorer from .*centres"):
+        load_scorer(path)
+
+
+def test_a_file_of_another_version_that_named_things_otherwise_is_refused_when_it_scores(toy, tmp_path):
+    path = tmp_path / "scorer.safetensors"
+    make_scorer("mds").fit(toy.train).save(path)
+    rewritten(path, lambda tensors, facts: ({"middle": tensors["mean"]}, {**facts, "learnt": '["middle"]'}))
+    with pytest.raises(
+        OutputsError, match="this mds has not learnt its 'whitener': another version of oodkit saved it; fit it again"
+    ):
+        load_scorer(path).score(toy.test)

@@ -80,3 +80,10 @@ def test_it_needs_the_head(toy):
 def test_impossible_settings():
     with pytest.raises(UsageError, match="scale expects a percentile of at least 0 and below 100, got percentile=100"):
         make_scorer("scale", percentile=100)
+
+
+def test_all_that_assume_features_above_zero_look_at_the_images_once(toy, monkeypatch):
+    looks, original = [], Outputs.chunks
+    monkeypatch.setattr(Outputs, "chunks", lambda self, *rest: looks.append(1) or original(self, *rest))
+    assert {make_scorer(name).caution(toy.test) for name in ("ash-b", "ash-p", "ash-s", "scale", "vra", "adascale-a")} == {None}
+    assert looks == [1]
