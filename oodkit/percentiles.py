@@ -10,7 +10,7 @@ from torch import Tensor
 from oodkit.errors import NotApplicableError, UsageError
 from oodkit.outputs import Outputs
 
-BLOCK_ENTRIES = 2**26  # of the columns that are sorted at a time: 256 MiB in float32, twice that while they are gathered
+BLOCK_BYTES = 2**30  # of the columns that are sorted at a time, in the precision they are stored in
 
 
 def percentile(outputs: Outputs, percent: float) -> float:
@@ -18,7 +18,7 @@ def percentile(outputs: Outputs, percent: float) -> float:
 
     Exact for any N in bounded memory: floats order as their bit patterns do, so a pass of 65,536 counters for every 16 bits finds
     an order statistic digit by digit. What is stored in half precision takes one pass, and no other percentage takes another.
-    Raises UsageError for an impossible percentage, NotApplicableError where there are no features.
+    Raises UsageError for an impossible percentage, NotApplicableError where there are no features or they are not finite.
     """
     below, above, share = _position(percent, len(outputs) * outputs.num_features)
     low, high = _order_statistics(outputs, [below, above])
@@ -28,17 +28,17 @@ def percentile(outputs: Outputs, percent: float) -> float:
 def column_percentiles(outputs: Outputs, percents: Sequence[float]) -> Tensor:
     """(P, D) in float64: each percentile (0–100) of every feature by itself, over its N values.
 
-    As many columns at a time as fit into a bounded block: each block is one pass over the features. Raises as ``percentile``.
+    As many columns at a time as a bounded block holds, and a pass over the features for each block: ImageNet's 1.28 million images
+    at 2,048 features take 5 in half precision and 10 in float32. Raises as ``percentile``.
     """
-    rows, width = len(outputs), outputs.num_features
-    positions = [_position(percent, rows) for percent in percents]
-    step = max(1, BLOCK_ENTRIES // max(rows, 1))
-    blocks = []
-    for start in range(0, width, step):
-        columns = torch.cat([chunk.features[:, start : start + step].mT for chunk in outputs.chunks()], dim=1)
-        ordered = _sorted_rows(columns)
-        blocks.append(torch.stack([_between(ordered, position) for position in positions]))
-    return torch.cat(blocks, dim=1)
+    rows, width, dtype = len(outputs), outputs.num_features, _stored_dtype(outputs)
+    positions = [_position(percent, rows if width else 0) for percent in percents]
+    ranks = sorted({0, rows - 1, *(rank for below, above, _ in positions for rank in (below, above))})
+    step = max(1, BLOCK_BYTES // (rows * dtype.itemsize))
+    blocks = [_columns_at(ranks, outputs, dtype, slice(start, min(start + step, width))) for start in range(0, width, step)]
+    at = dict(zip(ranks, torch.cat(blocks, dim=1).double(), strict=True))
+    _require_finite(bool((at[0].isfinite() & at[rows - 1].isfinite()).all()))
+    return torch.stack([at[below] + (at[above] - at[below]) * share for below, above, share in positions])
 
 
 def percentile_of(values: Tensor, percent: float) -> Tensor:
@@ -60,17 +60,26 @@ def _position(percent: float, entries: int) -> tuple[int, int, float]:
     return below, min(below + 1, entries - 1), position - below
 
 
-def _sorted_rows(rows: Tensor) -> Tensor:
-    if rows.is_cuda:
-        return rows.sort(1).values
-    rows.numpy().sort(axis=1)  # in place, without the indices that torch makes too: many times as fast on a CPU
-    return rows
+def _columns_at(ranks: Sequence[int], outputs: Outputs, dtype: torch.dtype, columns: slice) -> Tensor:
+    """(R, n) the values at ``ranks``, counted from 0, of each of these n columns in ascending order; of NaN some lie at the ends."""
+    keys = torch.empty(columns.stop - columns.start, len(outputs), dtype=_INTEGER[dtype], device=outputs.device)
+    start = 0
+    for chunk in outputs.chunks():
+        own = _ordered_bits(chunk.features[:, columns].to(dtype))
+        keys[:, start : start + len(chunk)] = own.mT.contiguous()  # turned round by itself, which is twice as fast
+        start += len(chunk)
+    if keys.is_cuda:
+        found = torch.stack([keys.kthvalue(rank + 1, dim=1).values for rank in ranks])
+    else:
+        # In place, without the indices that torch makes too: many times as fast. Of 16 bits numpy's stable sort is a radix sort.
+        keys.numpy().sort(axis=1, kind="stable" if keys.dtype == torch.int16 else None)
+        found = keys[:, ranks].mT.contiguous()
+    return _ordered_bits(found.view(dtype)).view(dtype)
 
 
-def _between(ordered: Tensor, position: tuple[int, int, float]) -> Tensor:
-    below, above, share = position
-    low, high = ordered[:, below].double(), ordered[:, above].double()
-    return low + (high - low) * share
+def _require_finite(finite: bool) -> None:
+    if not finite:
+        raise NotApplicableError("the features to learn from hold NaN or infinite values; extract them in float32 or bfloat16")
 
 
 # Several scorers, and every setting in a search, ask for other percentages of the same features.
@@ -111,8 +120,15 @@ def _counts(outputs: Outputs, dtype: torch.dtype, shift: int, prefixes: set[int]
             counts[prefix] += torch.bincount(_digit(own, shift, top=top), minlength=65536)
     found = {prefix: own.cpu() for prefix, own in counts.items()}
     if top:
+        least, most = (int(digit) for digit in _digit(_ordered_bits(_ends(dtype)), shift, top=True))
+        _require_finite(not bool(found[0][:least].any() or found[0][most + 1 :].any()))
         _first_digits_of[outputs] = found[0]
     return found
+
+
+def _ends(dtype: torch.dtype) -> Tensor:
+    """(2,) the least and the largest finite number; beyond their digits lie only the infinite ones and NaN."""
+    return torch.tensor([torch.finfo(dtype).min, torch.finfo(dtype).max], dtype=dtype)
 
 
 _INTEGER = {torch.float16: torch.int16, torch.bfloat16: torch.int16, torch.float32: torch.int32, torch.float64: torch.int64}

@@ -5,6 +5,7 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from torch.multiprocessing.reductions import StorageWeakRef
 
 from oodkit import percentiles
 from oodkit.errors import NotApplicableError, UsageError
@@ -22,6 +23,14 @@ def in_pieces(outputs, rows):
 
 def random(rows, width, seed=0):
     return torch.randn(rows, width, generator=torch.Generator().manual_seed(seed))
+
+
+def passes_over(monkeypatch):
+    """A list that grows with each pass over outputs."""
+    passes = []
+    chunks = Outputs.chunks
+    monkeypatch.setattr(Outputs, "chunks", lambda self: passes.append(self) or chunks(self))
+    return passes
 
 
 @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float32, torch.float64])
@@ -69,20 +78,54 @@ def test_further_percentages_do_not_count_the_leading_digits_again(dtype, monkey
     outputs = outputs_of(random(50, 3).to(dtype))
     values = outputs.features.double().numpy()
     assert percentile(outputs, 90) == pytest.approx(np.percentile(values, 90), rel=1e-12)
-    passes = []
-    chunks = Outputs.chunks
-    monkeypatch.setattr(Outputs, "chunks", lambda self: passes.append(self) or chunks(self))
+    passes = passes_over(monkeypatch)
     assert percentile(outputs, 10) == pytest.approx(np.percentile(values, 10), rel=1e-12)
     assert len(passes) == (0 if dtype == torch.float16 else 1)
 
 
-@pytest.mark.parametrize("entries", [2**26, 120])
-def test_column_percentiles_are_numpys_along_the_images(entries, monkeypatch):
-    """In one block of columns, and in blocks of two of the five columns."""
-    monkeypatch.setattr(percentiles, "BLOCK_ENTRIES", entries)
-    features = random(60, 5)
-    found = column_percentiles(in_pieces(outputs_of(features), 13), [60, 95])
-    np.testing.assert_allclose(found, np.percentile(features.double().numpy(), [60, 95], axis=0), rtol=1e-12)
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float32, torch.float64])
+@pytest.mark.parametrize("columns", [5, 2])
+def test_column_percentiles_are_numpys_along_the_images(dtype, columns, monkeypatch):
+    """In one block of columns, and in blocks of two of the five columns, one of which is 0 throughout."""
+    monkeypatch.setattr(percentiles, "BLOCK_BYTES", columns * 60 * dtype.itemsize)
+    features = (random(60, 5) * torch.tensor([1e-3, 1, 1e3, 0, 1])).to(dtype)
+    outputs = in_pieces(outputs_of(features), 13)
+    passes = passes_over(monkeypatch)
+    found = column_percentiles(outputs, [60, 95, 0, 100])
+    np.testing.assert_allclose(found, np.percentile(features.double().numpy(), [60, 95, 0, 100], axis=0), rtol=1e-12)
+    assert len(passes) == -(-5 // columns)
+
+
+def test_columns_are_gathered_without_keeping_the_chunks(monkeypatch):
+    """A chunk widened to float32 that lives on in a view of a few of its columns is all of the features in the end."""
+    chunks, storages, alive = Outputs.chunks, [], []
+
+    def watched(self):
+        for chunk in chunks(self, 10):
+            alive.append(sum(not storage.expired() for storage in storages))
+            storages.append(StorageWeakRef(chunk.features.untyped_storage()))
+            yield chunk
+
+    monkeypatch.setattr(Outputs, "chunks", watched)
+    column_percentiles(outputs_of(random(60, 5).half()), [50])
+    assert max(alive) <= 1, "the one that was given last"
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float32, torch.float64])
+@pytest.mark.parametrize("value", [np.nan, -np.nan, np.inf, -np.inf])
+def test_features_that_are_not_finite_have_no_percentiles(dtype, value):
+    features = random(50, 3).to(dtype)
+    features[7, 1] = value
+    for find in (lambda: percentile(outputs_of(features), 50), lambda: column_percentiles(outputs_of(features), [50])):
+        with pytest.raises(NotApplicableError, match="the features to learn from hold NaN or infinite values"):
+            find()
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float32])
+def test_the_largest_numbers_are_finite(dtype):
+    ends = torch.tensor([[torch.finfo(dtype).min], [torch.finfo(dtype).max]], dtype=dtype)
+    assert percentile(outputs_of(ends), 0) == column_percentiles(outputs_of(ends), [0]).item() == torch.finfo(dtype).min
+    assert percentile(outputs_of(ends), 100) == column_percentiles(outputs_of(ends), [100]).item() == torch.finfo(dtype).max
 
 
 def test_column_percentiles_of_nothing():

@@ -11,7 +11,7 @@ from oodkit.scorers.base import Scorer
 from oodkit.stats import stratified_rows, unit_rows
 
 BANK_BYTES = 4 * 2**30  # what a bank may take unless its share of the images is asked for; 0.4 of ImageNet at 2048 features
-BANK_ROWS = 65536  # × 4096 queries in float32 are 1 GiB of products, the most that a search on an accelerator holds at a time
+BANK_ROWS = 65536  # × 4096 queries in float32 are 1 GiB of products, of which a search on an accelerator holds one block at a time
 COLUMNS = 64  # of a bank are put in another order at a time
 
 
@@ -113,9 +113,9 @@ def _by_torch(queries: Tensor, bank: Tensor, k: int) -> tuple[Tensor, Tensor]:
     products, rows = queries.new_empty(len(queries), 0), torch.empty(len(queries), 0, dtype=torch.int64, device=queries.device)
     start = 0
     for part in torch.split(bank, BANK_ROWS):
-        numbers = torch.arange(start, start + len(part), device=queries.device).expand(len(queries), -1)
-        merged = torch.cat([products, queries @ part.mT], dim=1)
-        products, places = merged.topk(min(k, merged.shape[1]), dim=1)
-        rows = torch.cat([rows, numbers], dim=1).gather(1, places)
+        own, places = (queries @ part.mT).topk(min(k, len(part)), dim=1)
+        found, numbers = torch.cat([products, own], dim=1), torch.cat([rows, places + start], dim=1)
+        products, order = found.topk(min(k, found.shape[1]), dim=1)
+        rows = numbers.gather(1, order)
         start += len(part)
     return products, rows
