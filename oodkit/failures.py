@@ -13,9 +13,9 @@ def is_out_of_memory(error: Exception) -> bool:
 
 
 def reason_of(error: Exception, device: torch.device) -> str | None:
-    """One line for an error that ends one computation and need not end the others; None for any other error."""
+    """What was met, on one line, for an error that ends one computation and need not end the others; None for any other."""
     if is_out_of_memory(error):
         return f"ran out of memory on {device}: {' '.join(str(error).split()) or 'no more is known'}"
     if isinstance(error, torch.linalg.LinAlgError):  # type: ignore[attr-defined]  # documented, and missing from its __all__
-        return f"its decomposition did not converge: {' '.join(str(error).split())}"
+        return f"met a decomposition that did not converge: {' '.join(str(error).split())}"
     return None

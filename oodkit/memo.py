@@ -11,7 +11,7 @@ T = TypeVar("T")
 
 
 class Memo(Generic[T]):
-    """Values by outputs and key. All of an outputs' are forgotten together with it, or once one of its tensors is changed in place."""
+    """Values by outputs and key; forgotten together with the outputs, or once one of their tensors is changed in place."""
 
     def __init__(self) -> None:
         self._known: WeakKeyDictionary[Outputs, tuple[tuple[int, ...], dict[Hashable, T]]] = WeakKeyDictionary()
@@ -31,7 +31,7 @@ class Memo(Generic[T]):
 
 
 def once(function: Callable[[Outputs], T]) -> Callable[[Outputs], T]:
-    """The function, which goes through the same outputs once only: several scorers, or settings of one, learn from the same images."""
+    """The function, which goes through the same outputs once only: several scorers, or settings of one, ask it of the same."""
     known: Memo[T] = Memo()
 
     @wraps(function)

@@ -41,7 +41,7 @@ def versions(part: Part) -> list[int]:
     """
     if isinstance(part, ChunkPart):
         return [version for own, _ in part.slices for version in versions(own)]
-    return [-1 if tensor.is_inference() else tensor._version for tensor in part.values()]
+    return [-1 if tensor.is_inference() else tensor._version for tensor in part.values()]  # noqa: SLF001 (there is no other way to it)
 
 
 def joined(tensors: Sequence[Tensor]) -> Tensor:

@@ -1,5 +1,6 @@
 """Rows: their order, their figures, and what becomes of scorers that can't serve."""
 
+import gc
 import json
 import weakref
 from dataclasses import asdict
@@ -16,6 +17,8 @@ from oodkit.metrics import aupr_in, auroc, fpr95_id, fpr95_ood
 from oodkit.outputs import Outputs
 from oodkit.scorers import SCORERS, Scorer, make_scorer, one_pass_scorers
 from oodkit.scorers.knn import Knn
+from oodkit.scorers.nnguide import NNGuide
+from oodkit.scorers.relation import Relation
 
 GROUPS = {"a": "near", "b": "near"}
 
@@ -169,6 +172,73 @@ def test_what_the_scorers_learnt_is_let_go(sets, monkeypatch):
     assert (scored[0].fits_on, scored[0].fitted_on) == ("train", 200)
 
 
+def test_one_bank_is_there_at_a_time_and_the_results_keep_their_order(sets, monkeypatch):
+    banks, left = [], []
+
+    def watched(learn):
+        def learning(*given):
+            gc.collect()
+            left.append(sum(bank() is not None for bank in banks))
+            state = learn(*given)
+            banks.extend(weakref.ref(tensor) for tensor in state.values() if tensor.ndim == 2)
+            return state
+
+        return learning
+
+    for kind in (Knn, NNGuide, Relation):
+        monkeypatch.setattr(kind, "_fit", watched(kind._fit))
+    names = ["relation", "mls", "knn", "vim", "nnguide", "msp", "knn:k=3"]
+    scored = score_all(names, **sets)
+    assert left == [0, 0, 0, 0]
+    assert [one.spec for one in scored] == names
+    assert all(len(one.id_scores) == 60 and list(one.ood_scores) == ["a", "c", "b"] for one in scored)
+
+
+NO_MEMORY = torch.OutOfMemoryError("CUDA out of memory.\nTried to allocate 8 GiB")
+NO_CONVERGENCE = torch.linalg.LinAlgError("linalg.eigh: failed to converge")
+
+
+@pytest.mark.parametrize("name", ["vim", "knn"])
+@pytest.mark.parametrize("step", ["_fit", "_score"])
+@pytest.mark.parametrize(
+    ("error", "reason"),
+    [
+        (NO_MEMORY, "ran out of memory on cpu: CUDA out of memory. Tried to allocate 8 GiB"),
+        (MemoryError("std::bad_alloc"), "ran out of memory on cpu: std::bad_alloc"),
+        (NO_CONVERGENCE, "met a decomposition that did not converge: linalg.eigh: failed to converge"),
+    ],
+    ids=["accelerator", "machine", "decomposition"],
+)
+def test_what_fails_in_one_scorer_leaves_the_others_their_scores(name, step, error, reason, sets, monkeypatch):
+    monkeypatch.setattr(SCORERS[name], step, lambda *_: (_ for _ in ()).throw(error))
+    scored = {one.name: one for one in score_all(["mls", name, "nnguide"], **sets)}
+    where = " (in the in-distribution test set)" if step == "_score" else ""
+    assert {one.name: one.reason for one in scored.values()} == {"mls": None, name: f"{name} {reason}{where}", "nnguide": None}
+    assert [len(one.ood_scores) for one in scored.values()] == [3, 0, 3]
+
+
+def test_a_bank_that_leaves_no_room_to_read_the_set_leaves_the_others_their_scores(sets, monkeypatch):
+    """The first pass makes the logits of four sets; in knn's own there is no room left for them."""
+    calls, original = [], Outputs.with_stored_logits
+
+    def short(outputs):
+        calls.append(1)
+        if len(calls) > 4:
+            raise NO_MEMORY
+        return original(outputs)
+
+    monkeypatch.setattr(Outputs, "with_stored_logits", short)
+    first, second = score_all(["knn", "mls"], **sets)
+    assert first.reason.startswith("knn ran out of memory on cpu: CUDA out of memory")
+    assert (second.reason, len(second.ood_scores)) == (None, 3)
+
+
+def test_a_mistake_in_the_code_is_no_reason(sets, monkeypatch):
+    monkeypatch.setattr(SCORERS["vim"], "_score", lambda *_: torch.zeros(2) @ torch.zeros(3))
+    with pytest.raises(RuntimeError, match="inconsistent tensor size"):
+        score_all(["mls", "vim"], **sets)
+
+
 def test_a_fitted_scorer_of_the_callers_keeps_its_tensors_where_they_are(sets, monkeypatch):
     """Scoring stores what was learnt anew on the outputs' device; here as another tensor, which shows it on any machine."""
     own = make_scorer("knn", k=3).fit(sets["fit"])
@@ -217,11 +287,15 @@ def test_progress_is_told_step_by_step(sets):
     lines = []
     evaluate(["knn", "mls"], **sets, progress=lines.append)
     assert lines == [
-        "fitting knn: 200 images",
         "scoring the in-distribution test set: 60 images",
         "scoring a: 30 images",
         "scoring c: 50 images",
         "scoring b: 40 images",
+        "fitting knn: 200 images",
+        "scoring the in-distribution test set by knn: 60 images",
+        "scoring a by knn: 30 images",
+        "scoring c by knn: 50 images",
+        "scoring b by knn: 40 images",
     ]
 
 

@@ -24,5 +24,5 @@ def test_a_reason_is_one_line():
     assert reason_of(MemoryError(), CPU) == "ran out of memory on cpu: no more is known"
     with pytest.raises(torch.linalg.LinAlgError) as raised:
         torch.linalg.eigh(torch.full((3, 3), torch.nan))
-    assert reason_of(raised.value, CPU).startswith("its decomposition did not converge: linalg.eigh")
+    assert reason_of(raised.value, CPU).startswith("met a decomposition that did not converge: linalg.eigh")
     assert reason_of(RuntimeError("mat1 and mat2 shapes cannot be multiplied"), CPU) is None

@@ -18,13 +18,13 @@ LAYERS = (
     {"cli"},
     {"report"},
     {"diagnosis", "verdict", "mixed_curve"},
-    {"evaluation", "tuning", "extraction", "forward", "reading"},
+    {"evaluation", "scoring", "tuning", "extraction", "forward", "reading"},
     {"scorers", "metrics", "delong"}
     | {"classifier", "models", "heads", "probes", "code_identity", "recipe_facts", "images", "benchmarks", "demo"},
     {"head", "outputs", "parts", "shards", "stats", "moments", "memo", "failures", "percentiles", "cache"},
     {"atomic", "errors"},
 )
-TENSOR_SIDE = {"scorers", "metrics", "delong", "evaluation", "tuning", "diagnosis", "verdict", "mixed_curve"}
+TENSOR_SIDE = {"scorers", "metrics", "delong", "evaluation", "scoring", "tuning", "diagnosis", "verdict", "mixed_curve"}
 IMAGE_SIDE = {
     "images",
     "benchmarks",
@@ -55,6 +55,7 @@ HEAVY_CLI = {
     "oodkit.cli.diagnosing",
     "oodkit.cli.mixing",
     "oodkit.cli.probing",
+    "oodkit.cli.session",
 }
 LIGHT = {"oodkit.atomic", "oodkit.errors"}
 

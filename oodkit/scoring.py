@@ -1,0 +1,190 @@
+"""Scorers fitted once, and every image set scored once, whatever fails on the way."""
+
+from collections.abc import Callable, Mapping, Sequence
+from copy import copy
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from oodkit.errors import NotApplicableError, UsageError
+from oodkit.failures import reason_of
+from oodkit.metrics import Vector
+from oodkit.outputs import Outputs
+from oodkit.scorers import parse_scorer, read_spec, spec_of
+from oodkit.scorers.bank import BankScorer
+from oodkit.scorers.base import FitsOn, Scorer
+from oodkit.stats import stratified_rows
+
+HELD_OUT_SHARE = 0.1
+
+
+@dataclass(frozen=True, eq=False)
+class Scored:
+    """A scorer's scores, (N,) float64: of the ID test images and by OOD set, images in the order of their outputs.
+
+    name, settings, fits_on, fitted_on: of the scorer, as it was when it scored; spec: as it was asked for. What it learnt is not
+    kept, since the bank of one scorer can be 10 GB. With a ``reason`` there are no scores. n_id, n_ood: numbers of images, there
+    in any case.
+    """
+
+    name: str
+    spec: str
+    settings: Mapping[str, Any]
+    fits_on: FitsOn
+    fitted_on: int
+    id_scores: Vector
+    ood_scores: Mapping[str, Vector]
+    n_id: int
+    n_ood: Mapping[str, int]
+    note: str | None = None
+    reason: str | None = None
+
+
+def score_all(
+    scorers: Sequence[str | Scorer],
+    id_test: Outputs,
+    ood: Mapping[str, Outputs],
+    *,
+    fit: Outputs | None = None,
+    val: Outputs | None = None,
+    preset: str = "openood",
+    seed: int = 0,
+    progress: Callable[[str], None] | None = None,
+) -> list[Scored]:
+    """Fit each scorer once and score the ID test images and every OOD set once.
+
+    scorers: names, specs like ``knn:k=20``, or scorers; those are left as they are, and one already fitted is used as it is.
+    fit, val: ID training and validation outputs. Without ``val`` the scorers that learn from validation images get a stratified
+    tenth of ``fit``, drawn by ``seed``, and a note says so. progress: called with a line for each step.
+
+    All scorers without a bank go through each set together; then each with one by itself, so that there is one bank at a time.
+    A scorer that does not apply, has nothing to learn from, gives NaN, runs out of memory or meets a decomposition that does not
+    converge gets a ``reason`` and stops nothing. Raises UsageError for an unknown scorer, setting or preset, a setting that the
+    model rules out, and a set without images.
+    """
+    require_images("test", id_test, ood)
+    say = progress or (lambda _: None)
+    ready = [_own(one) if isinstance(one, Scorer) else parse_scorer(one, preset) for one in scorers]
+    specs = [one.spec() if isinstance(one, Scorer) else spec_of(*read_spec(one)) for one in scorers]
+    held_out = None
+    if val is None and fit is not None and any(_learns_from(scorer) == "val" for scorer in ready):
+        val = fit.subset(held_out_rows(fit, seed))
+        held_out = f"no validation images given: learnt from a stratified {HELD_OUT_SHARE:.0%} of the training images"
+    sizes = {name: len(outputs) for name, outputs in ood.items()}
+    done: dict[int, Scored] = {}
+    for numbers in _passes(ready):
+        jobs = []
+        for number in numbers:
+            scorer = ready[number]
+            images, note = {"train": (fit, None), "val": (val, held_out), None: (None, None)}[_learns_from(scorer)]
+            caution, reason = _fit(scorer, images, id_test, say)
+            known = (scorer.name, specs[number], scorer.settings(), scorer.fits_on, scorer.fitted_on)
+            notes = "; ".join(one for one in (caution, note) if one) or None
+            jobs.append(Scored(*known, np.empty(0), {}, len(id_test), sizes, notes, reason))
+        group = [ready[number] for number in numbers]
+        done |= zip(numbers, _scored(group, jobs, id_test, ood, say), strict=True)
+        for scorer in group:
+            scorer.state = None
+    return [done[number] for number in range(len(ready))]
+
+
+def held_out_rows(fit: Outputs, seed: int) -> Tensor:
+    """The rows of ``fit`` that stand in for validation images where none are given: a stratified tenth, drawn by ``seed``."""
+    return stratified_rows(fit.labels, HELD_OUT_SHARE, seed, ids=fit.indices)
+
+
+def require_images(role: str, inside: Outputs, ood: Mapping[str, Outputs]) -> None:
+    """Raise UsageError where the ID set, for ``role``, or an OOD set has no images, or there is no OOD set."""
+    for name, outputs in {f"in-distribution {role}": inside, **ood}.items():
+        if len(outputs) == 0:
+            raise UsageError(f"the {name} set has no images; give one that has")
+    if not ood:
+        raise UsageError("got no OOD set; give at least one")
+
+
+def _own(scorer: Scorer) -> Scorer:
+    """A copy to fit, and to keep what it learnt on the outputs' device; the caller's scorer shares only tensors with it."""
+    own = copy(scorer)
+    own.state = None if scorer.state is None else dict(scorer.state)
+    return own
+
+
+def _learns_from(scorer: Scorer) -> FitsOn:
+    """What the scorer still has to learn from."""
+    return scorer.fits_on if scorer.state is None else None
+
+
+def _fit(scorer: Scorer, images: Outputs | None, id_test: Outputs, say: Callable[[str], None]) -> tuple[str | None, str | None]:
+    """Its caution, and the reason why it can't score; each None where there is none."""
+    try:
+        if _learns_from(scorer) is not None:
+            if images is None:
+                raise NotApplicableError(f"{scorer.name} learns from ID {scorer.fits_on} images and none were given")
+            say(f"fitting {scorer.name}: {len(images)} images")
+            scorer.fit(images)
+        if scorer.probe() is not None:
+            scorer.probed(id_test.subset(torch.arange(0)))  # what keeps a probe from a network keeps it from every set of images
+        return scorer.caution(id_test), None
+    except _STOPS_ONE as error:
+        return None, _reason(scorer.name, error, id_test)
+
+
+def _passes(scorers: Sequence[Scorer]) -> list[list[int]]:
+    """The numbers of the scorers that go through the sets together; reading a set again is cheap beside a search in a bank."""
+    banks = [number for number, scorer in enumerate(scorers) if isinstance(scorer, BankScorer)]
+    others = [number for number in range(len(scorers)) if number not in banks]
+    return [numbers for numbers in (others, *([number] for number in banks)) if numbers]
+
+
+def _scored(
+    scorers: Sequence[Scorer], jobs: list[Scored], id_test: Outputs, ood: Mapping[str, Outputs], say: Callable[[str], None]
+) -> list[Scored]:
+    """The jobs of one pass with their scores or reasons. Where not even the images can be read, that is the reason of all."""
+    everything: list[tuple[str | None, Outputs]] = [(None, id_test), *ood.items()]
+    by = f" by {jobs[0].name}" if isinstance(scorers[0], BankScorer) else ""
+    for name, outputs in everything:
+        if any(job.reason is None for job in jobs):
+            say(f"scoring {name or 'the in-distribution test set'}{by}: {len(outputs)} images")
+            try:
+                jobs = _with_scores(scorers, jobs, name, outputs)
+            except (RuntimeError, MemoryError) as error:
+                jobs = [_with_set(job, name, [], job.reason or _reason(job.name, error, outputs)) for job in jobs]
+    return jobs
+
+
+def _with_scores(scorers: Sequence[Scorer], jobs: Sequence[Scored], name: str | None, outputs: Outputs) -> list[Scored]:
+    """All scorers go through the set together: its features are read, and its logits made, once."""
+    pieces: list[list[Vector]] = [[] for _ in jobs]
+    reasons = [job.reason for job in jobs]
+    where = f" (in {name or 'the in-distribution test set'})"
+    for chunk in outputs.chunks():
+        (ready,) = chunk.with_stored_logits().chunks()
+        for which, scorer in enumerate(scorers):
+            try:
+                if reasons[which] is None:
+                    pieces[which].append(scorer.score(ready).numpy())
+            except _STOPS_ONE as error:
+                reasons[which] = _reason(scorer.name, error, outputs) + where
+    return [_with_set(job, name, own, reason) for job, own, reason in zip(jobs, pieces, reasons, strict=True)]
+
+
+def _with_set(job: Scored, name: str | None, pieces: Sequence[Vector], reason: str | None) -> Scored:
+    if reason is not None:
+        return replace(job, id_scores=np.empty(0), ood_scores={}, reason=reason)
+    scores = np.concatenate(pieces)
+    return replace(job, id_scores=scores) if name is None else replace(job, ood_scores={**job.ood_scores, name: scores})
+
+
+_STOPS_ONE = (NotApplicableError, RuntimeError, MemoryError)
+
+
+def _reason(name: str, error: Exception, outputs: Outputs) -> str:
+    """Why a scorer gives no scores. Raises the error where that is a mistake in the code, and none of these."""
+    if isinstance(error, NotApplicableError):
+        return str(error)
+    if (met := reason_of(error, outputs.device)) is None:
+        raise error
+    return f"{name} {met}"
