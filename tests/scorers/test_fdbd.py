@@ -60,7 +60,7 @@ def test_an_image_at_the_mean_and_one_without_features_score_lowest():
 def test_settings():
     assert make_scorer("fdbd").settings() == {"normaliser": "distance"}
     assert SCORERS["fdbd"].grid == {"normaliser": ("distance", "norm")}
-    with pytest.raises(UsageError, match="normaliser distance or norm"):
+    with pytest.raises(UsageError, match="fdbd:normaliser takes distance or norm, got 'l1'"):
         make_scorer("fdbd", normaliser="l1")
 
 

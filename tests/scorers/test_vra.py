@@ -84,8 +84,8 @@ def test_presets_and_grid():
         ({"high": 101}, "percentiles between 0 and 100"),
         ({"low": -1}, "percentiles between 0 and 100"),
         ({"fits_on": None}, "fits_on=train or val for percentiles"),
-        ({"bounds": "all"}, "bounds joint, each or value"),
-        ({"below": "keep"}, "below raise or erase"),
+        ({"bounds": "all"}, "vra:bounds takes joint or each or value, got 'all'"),
+        ({"below": "keep"}, "vra:below takes raise or erase, got 'keep'"),
     ],
 )
 def test_impossible_settings(settings, message):
