@@ -65,12 +65,12 @@ class _AdaScale(Scorer):
     def _ratio(self, chunk: Outputs) -> Tensor:
         """(n,) r = s₁ / s₂ of max(f, 0) at the image's own percentile; 1 for a row without a positive entry."""
         shifts = self.learnt("shifts", chunk.features)
-        share_below = torch.searchsorted(shifts, self._shift(chunk), right=True) / len(shifts)
+        share_below = torch.searchsorted(shifts, self._shift(chunk), right=True).double() / len(shifts)
         percentile = self.low + (1 - share_below) * (self.high - self.low)
         width = chunk.num_features
-        sizes = (width - (width * percentile / 100).round()).long().clamp(min=1)
-        positive = chunk.features.clamp(min=0).double()
         most = max(width - round(width * self.low / 100), 1)
+        sizes = (width - (width * percentile / 100).round()).long().clamp(1, most)
+        positive = chunk.features.clamp(min=0).double()
         largest = positive.topk(most, dim=1).values.cumsum(1).gather(1, sizes[:, None] - 1).squeeze(1)
         return torch.where(largest == 0, 1.0, positive.sum(1) / largest)
 

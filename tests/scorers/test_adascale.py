@@ -81,6 +81,18 @@ def test_against_the_algorithm_written_out(low, high, shift):
         np.testing.assert_allclose(found, scores, rtol=1e-9)
 
 
+def test_percentiles_are_found_in_double_precision():
+    """At D = 1000 and low = 64.65, float32 makes the 354 largest entries of the 353 that are there."""
+    rng = np.random.default_rng(1)
+    pairs = [[rng.gamma(0.5, 1.0, (rows, 1000)) for _ in range(2)] for rows in (7, 40)]
+    pairs[1][1] += 100 * np.arange(40)[:, None]  # most lie beyond all that is known: their percentile is low itself
+    weights, bias = rng.normal(size=(3, 1000)) / 30, rng.normal(size=3)
+    head = Head(torch.tensor(weights), torch.tensor(bias))
+    val, test = (with_perturbed(Outputs(torch.tensor(f), head=head), torch.tensor(moved)) for f, moved in pairs)
+    for name, scores in written_out(*pairs, (weights, bias), 64.65, 99.0, 10).items():
+        np.testing.assert_allclose(make_scorer(name, low=64.65, high=99.0).fit(val).score(test), scores, rtol=1e-9)
+
+
 def test_at_most_so_many_images_are_learnt_from_the_same_in_any_order(toy, monkeypatch):
     monkeypatch.setattr(module, "MOST_IMAGES", 20)
     scorer = make_scorer("adascale-a").fit(toy.val)
