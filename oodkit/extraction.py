@@ -91,7 +91,10 @@ def extract(
 
 
 def outputs_key(model: Classifier, images: ImageSet, dtype: Dtype = "auto", probe: str | None = None) -> str:
-    """The cache key: a hash of weights, transform, dtype, image list and, for what a probe finds, its spec; never of a name."""
+    """The cache key: a hash of weights, transform, dtype, image list and, for what a probe finds, its spec and version; never
+    of a name.
+    """
+    asked = None if probe is None else parse_probe(probe)
     parts = [
         FORMAT,
         model.fingerprint(),
@@ -99,7 +102,7 @@ def outputs_key(model: Classifier, images: ImageSet, dtype: Dtype = "auto", prob
         dict(model.preprocessing),
         _dtype_name(dtype),
         images.fingerprint(),
-        *([] if probe is None else [parse_probe(probe).spec()]),
+        *([] if asked is None else [asked.spec(), asked.version]),
     ]
     return hashlib.blake2b(json.dumps(parts, sort_keys=True, default=str).encode(), digest_size=12).hexdigest()
 
@@ -181,7 +184,8 @@ def _carry_out(plan: _Plan, model: Classifier, images: ImageSet, how: _How) -> N
     tell = how.progress or (lambda _done, _all, _what: None)
     tell(done, manifest.count, what)
     if plan.missing:
-        runner = Runner(model, resolve_device(how.device), DTYPES[_dtype_name(how.dtype)], manifest.batch_size, plan.probe)
+        device = resolve_device(how.device)
+        runner = Runner(model, device, DTYPES[_dtype_name(how.dtype)], _runs_at(plan, model, how, device), plan.probe)
         _run_shards(plan, images, runner, how.workers, lambda count: tell(done + count, manifest.count, what))
 
 
@@ -201,6 +205,14 @@ def _run_shards(plan: _Plan, images: ImageSet, runner: Runner, workers: int | No
                 done += len(positions) + len(failures)
                 tell(done)
             write_shard(plan.folder, shard, {name: torch.cat([row[name] for row in rows]) for name in rows[0]}, skipped)
+
+
+def _runs_at(plan: _Plan, model: Classifier, how: _How, device: torch.device) -> int:
+    """The batch size of the manifest; of a probe with gradients that began on another device no more than this one has room for."""
+    begun = plan.manifest.batch_size
+    if how.batch_size is not None or plan.probe is None or not plan.probe.differentiates:
+        return begun
+    return min(begun, _default_batch_size(model, plan.probe, device))
 
 
 def _has_head(folder: Path) -> bool:

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from oodkit.classifier import Classifier
 from oodkit.errors import OodkitError, UnsupportedModelError
+from oodkit.failures import is_out_of_memory
 from oodkit.heads import features_and_logits
 from oodkit.probes.base import Probe
 
@@ -53,18 +54,18 @@ class Runner:
                 pieces = [self._forward(piece) for piece in torch.split(pixels, self.batch_size)]
                 return {name: torch.cat([piece[name] for piece in pieces]) for name in self.columns}
             except (torch.OutOfMemoryError, RuntimeError) as error:
-                if not _is_out_of_memory(error):
+                if not is_out_of_memory(error):
                     raise
                 if self.batch_size == 1:
                     remedy = "use a smaller model, --dtype float16 or --device cpu"
                     raise OodkitError(f"not even one image fits in the memory of {self.device}; {remedy}") from error
-                self.batch_size //= 2
-                if self.device.type == "cuda":
-                    torch.cuda.empty_cache()
+            self.batch_size //= 2
+            if self.device.type == "cuda":
+                torch.cuda.empty_cache()  # not before the exception is gone, whose traceback holds the activations
 
     def nothing(self) -> Columns:
         """The columns of no image."""
-        return {name: tensor[:0] for name, tensor in self.run(torch.zeros(1, *self.model.input_size)).items()}
+        return {name: tensor[:0] for name, tensor in self.run(_random_image(self.model)).items()}
 
     def _forward(self, pixels: Tensor) -> Columns:
         pixels = pixels.to(self.device, non_blocking=True).contiguous(memory_format=torch.channels_last)
@@ -90,11 +91,10 @@ class Runner:
 
 def obstacle(model: Classifier, probe: Probe) -> str | None:
     """Why the probe can't run on this network, tried on a random image where the network lies; None where it can."""
-    pixels = torch.randn(1, *model.input_size, generator=torch.Generator().manual_seed(0))
     runner = Runner(model, _device_of(model.net), torch.float32, 1, probe)
     with runner.network_in_place():
         try:
-            runner.run(pixels)
+            runner.run(_random_image(model))
         except UnsupportedModelError as error:
             return str(error)
         except Exception as error:  # noqa: BLE001 (a stranger's network may raise anything)
@@ -102,10 +102,10 @@ def obstacle(model: Classifier, probe: Probe) -> str | None:
     return None
 
 
+def _random_image(model: Classifier) -> Tensor:
+    """(1, channels, H, W); not of zeros, by whose norm a network may divide."""
+    return torch.randn(1, *model.input_size, generator=torch.Generator().manual_seed(0))
+
+
 def _device_of(net: nn.Module) -> torch.device:
     return next((tensor.device for tensor in chain(net.parameters(), net.buffers())), torch.device("cpu"))
-
-
-def _is_out_of_memory(error: Exception) -> bool:
-    signs = ("out of memory", "not enough memory", "can't allocate memory", "ALLOC_FAILED")
-    return isinstance(error, torch.OutOfMemoryError) or any(sign in str(error) for sign in signs)

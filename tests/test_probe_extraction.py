@@ -14,6 +14,7 @@ from oodkit.extraction import extract, outputs_key
 from oodkit.images import open_images
 from oodkit.probes import parse_probe
 from oodkit.scorers import make_scorer
+from oodkit.shards import COLUMNS, Manifest, write_manifest
 
 ODIN = "odin:temperature=1000.0,noise=0.0014"
 ADASCALE = "adascale:share=0.05,step=0.5"
@@ -59,6 +60,28 @@ def test_a_spec_however_it_is_spelled_is_one_probe_under_its_whole_spec(model, i
         extract(model, images, cache=tmp_path, probes=[spec, "odin"]).extra(ODIN)
     assert len(cache_entries(tmp_path)) == 2
     assert outputs_key(model, images, probe="odin:noise=0.0028") != outputs_key(model, images, probe=ODIN)
+
+
+def test_a_probe_that_was_mended_does_not_serve_what_it_found_before(model, images, monkeypatch):
+    keys = [outputs_key(model, images, probe="odin"), outputs_key(model, images)]
+    monkeypatch.setattr(type(parse_probe("odin")), "version", 2)
+    assert outputs_key(model, images, probe="odin") != keys[0]
+    assert outputs_key(model, images) == keys[1]
+
+
+def test_a_run_that_began_on_a_gpu_goes_on_in_batches_that_this_device_has_room_for(model, images, tmp_path, seen, monkeypatch):
+    """A probe with gradients takes several times the memory; without them, or where it was asked for, the size stays."""
+    for spec in ("odin", None):
+        key = outputs_key(model, images, probe=spec)
+        columns = COLUMNS if spec is None else (ODIN, "indices")
+        write_manifest(tmp_path / key, Manifest(key, len(images), 5, 5, columns=columns))
+    monkeypatch.setattr(extract_module, "_default_batch_size", lambda _model, probe, _device: 2 if probe else 5)
+    extract(model, images, cache=tmp_path, probes=["odin"])
+    tried = [1, 1]
+    assert seen == [*tried, 5, 5, 2, *[2] * 4, *[1] * 2, *[2] * 4, *[1] * 2, 2, 2], "two passes a piece"
+    del seen[:]
+    extract(model, images, cache=tmp_path / "asked", probes=["odin"], batch_size=5)
+    assert seen == [*tried, 5, 5, 2, 5, 5, 5, 5, 2, 2]
 
 
 def test_features_that_are_cached_are_not_computed_again(model, images, tmp_path, seen):

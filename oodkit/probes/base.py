@@ -15,12 +15,14 @@ from oodkit.errors import UnsupportedModelError, UsageError
 class Probe(ABC):
     """A further run of the network on each image. A subclass is a frozen dataclass; its fields, numbers all, are its settings.
 
-    name: its word in a spec. finds: ``"logits"`` are stored in float32, ``"features"`` in the precision of the run, as those of
-    the forward pass are. differentiates: whether it asks for gradients with regard to the pixels, which takes several times the
-    memory of a forward pass.
+    name: its word in a spec. version: part of the key under which its findings are cached; whoever changes what it finds adds 1.
+    finds: ``"logits"`` are stored in float32, ``"features"`` in the precision of the run, as those of the forward pass are.
+    differentiates: whether it asks for gradients with regard to the pixels, which takes several times the memory of a forward
+    pass.
     """
 
     name: ClassVar[str]
+    version: ClassVar[int] = 1
     finds: ClassVar[Literal["logits", "features"]]
     differentiates: ClassVar[bool] = False
 
