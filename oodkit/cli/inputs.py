@@ -40,7 +40,11 @@ class Running:
 
 @dataclass(frozen=True)
 class Sets:
-    """The image sets of one run. groups: "near" or "far" by OOD set. tune: OOD images to choose settings on."""
+    """The image sets of one run.
+
+    groups: "near" or "far" by OOD set. tune: OOD images to choose settings on. held_out: positions in ``fit`` of the images of
+    ``val``, where they were drawn from it. notes: what is to be said of a set, by its role or name.
+    """
 
     id_test: ImageSet
     ood: Mapping[str, ImageSet]
@@ -48,6 +52,8 @@ class Sets:
     fit: ImageSet | None = None
     val: ImageSet | None = None
     tune: Mapping[str, ImageSet] = field(default_factory=dict)
+    held_out: Sequence[int] = ()
+    notes: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
     def named(self) -> dict[str, ImageSet]:
         """Every set by its role or name, ID first."""

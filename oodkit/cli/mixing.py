@@ -1,27 +1,23 @@
-"""``diagnose --mixed``: mixed images through every model and its baseline."""
+"""``diagnose --mixed``: mixed images through a model."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 from oodkit.classifier import Classifier
 from oodkit.cli.inputs import Running, extract_set
-from oodkit.cli.loading import Subject
-from oodkit.diagnosis import Diagnosis
 from oodkit.images.base import ImageSet
-from oodkit.mixed_curve import MixedCurve, diagnose_mixed
+from oodkit.outputs import Outputs
 
 
-def mixed_curves(
-    subjects: Sequence[Subject], mixed: Mapping[float, ImageSet], diagnoses: Mapping[str, Diagnosis], running: Running
-) -> dict[str, MixedCurve]:
-    """The curve of each model, against its baseline's where it has one. mixed: images by λ; diagnoses: by the model's name."""
-    curves: dict[str, MixedCurve] = {}
+def extract_mixed(model: Classifier, mixed: Mapping[float, ImageSet], running: Running) -> dict[float, Outputs]:
+    """The model's outputs on mixed images, by λ as they are."""
+    return {lam: extract_set(model, f"mixed {lam:g}", images, running, labelled=False) for lam, images in mixed.items()}
 
-    def curve_of(model: Classifier, baseline: MixedCurve | None) -> MixedCurve:
-        outputs = {lam: extract_set(model, f"mixed {lam:g}", images, running, labelled=False) for lam, images in mixed.items()}
-        return diagnose_mixed(diagnoses[model.name], outputs, baseline)
 
-    for one in subjects:
-        if one.baseline is not None and one.baseline.name not in curves:
-            curves[one.baseline.name] = curve_of(one.baseline, None)
-        curves[one.model.name] = curve_of(one.model, None if one.baseline is None else curves[one.baseline.name])
-    return curves
+def unread_note(outputs: Mapping[float, Outputs]) -> str | None:
+    """What to say where mixed images could not be read; the pairs are the same for every λ."""
+    skipped = {one.index: one for own in outputs.values() for one in own.skipped}
+    if not skipped:
+        return None
+    first = skipped[min(skipped)]
+    count = max(len(own) + len(own.skipped) for own in outputs.values())
+    return f"{len(skipped)} of {count} mixed images are left out, since they can't be read; the first: {first.name}: {first.reason}"

@@ -50,5 +50,9 @@ def limited(images: ImageSet, limit: int) -> ImageSet:
         return images
     edges = np.arange(limit + 1) * len(images) // limit
     indices = np.random.default_rng(0).integers(edges[:-1], edges[1:])
-    # A part of a file set is a file set: its fingerprint looks at its own files and not at all the others.
+    return taken(images, indices)
+
+
+def taken(images: ImageSet, indices: np.ndarray) -> ImageSet:
+    """The images at ``indices``. Of a file set a file set: its fingerprint looks at its own files and not at all the others."""
     return images.take(indices) if isinstance(images, FileSet) else LimitedSet(images, indices)

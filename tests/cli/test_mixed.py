@@ -7,6 +7,8 @@ import numpy as np
 import pytest
 
 from oodkit.cache import cache_entries
+from oodkit.cli import inputs, session
+from oodkit.images import open_images
 
 V1, V2 = "demo:digits-v1", "demo:digits-v2"
 MLS = ("--scorer", "mls", "--workers", "0", "--device", "cpu")
@@ -59,3 +61,32 @@ def test_a_single_id_image_is_refused_before_any_work(run):
     assert ran.code == 3
     assert "mixing needs two images or more; demo:digits has 1" in " ".join(ran.err.split())
     assert cache_entries() == []
+
+
+def test_every_forward_pass_comes_before_the_scoring(run, demo_sets, monkeypatch):
+    """An interruption while mixed images run would take every finished score with it."""
+    order = []
+    extract, diagnose = inputs.extract, session.diagnose
+    monkeypatch.setattr(inputs, "extract", lambda model, one, **more: order.append("run") or extract(model, one, **more))
+    monkeypatch.setattr(session, "diagnose", lambda *given, **more: order.append("score") or diagnose(*given, **more))
+    assert run("diagnose", V2, *demo_sets, "--baseline", "none", "--scorer", "mls", "--mixed", "--quiet").code == 0
+    assert order == ["run"] * (4 + 5) + ["score"]
+
+
+def test_mixed_images_that_could_not_be_read_are_counted(run, tmp_path):
+    """Of 12 images one is broken, and with it the pair that it is in."""
+    digits = open_images("demo:digits", limit=12)
+    for i in range(12):
+        folder = tmp_path / "id" / str(int(digits.labels[i]))
+        folder.mkdir(parents=True, exist_ok=True)
+        digits.load(i).save(folder / f"{i:02}.png")
+    broken = next((tmp_path / "id").rglob("*.png"))
+    broken.write_bytes(b"no image")
+    ran = run("diagnose", V1, "--id", "id", "--far", "x=demo:photo-patches", "--limit", "40", *MLS, "--mixed")
+    assert ran.code == 0, ran.err
+    note = "1 of 6 mixed images are left out, since they can't be read; the first: "
+    assert note in ran.out
+    assert f"{broken.parent.name}/{broken.name}: " in ran.out[ran.out.index(note) :]
+    (model,) = json.loads((tmp_path / "oodkit-runs/diagnose-001/result.json").read_text())["models"]
+    assert any(one.startswith(note) for one in model["facts"]["notes"])
+    assert [row["n"] for row in model["mixed"]["rows"]] == [11, 5, 5, 5, 5, 5]

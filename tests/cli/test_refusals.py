@@ -1,0 +1,91 @@
+"""What ``oodkit diagnose`` refuses, in one clear line."""
+
+import sys
+
+import pytest
+from PIL import Image
+
+V1, V2 = "demo:digits-v1", "demo:digits-v2"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "message"),
+    [
+        ((V1, "--id", "demo:digits"), 2, "no out-of-distribution images: give --near NAME=SET or --far NAME=SET"),
+        ((V1, "--far", "x=demo:photo-patches"), 2, "no in-distribution images: give --id SET"),
+        ((V1, "--id", "demo:digits", "--far", "photo-patches"), 2, "is not NAME=SET"),
+        ((V1, "--id", "demo:digits", "--far", "x=demo:digits", "--near", "x=demo:digits"), 2, "'x' is named as near and as far"),
+        ((V1, "--id", "demo:digits", "--far", "mean=demo:digits"), 2, "can't be named 'mean'"),
+        ((V1, "--id", "demo:nothing", "--far", "x=demo:digits"), 3, "no demo image set named 'nothing'"),
+        ((V1, "--id", "no/such/folder", "--far", "x=demo:digits"), 3, "no/such/folder"),
+        ((V1, "--id", "demo:digits-unseen", "--far", "x=demo:photo-patches"), 3, "belong to none of the 8 classes"),
+        ((V1, "--id", "demo:digits", "--far", "x=demo:photo-patches", "--scorer", "knm"), 2, "knn"),
+        ((V1, "--id", "demo:digits", "--far", "x=demo:photo-patches", "--scorer", "knn:q=1"), 2, "knn"),
+        ((V1, "--id", "demo:digits", "--far", "x=demo:photo-patches", "--device", "tpu"), 2, "no device 'tpu' here"),
+        ((V1, "--benchmark", "cifar10", "--id", "demo:digits"), 2, "names all image sets already"),
+        ((V1, "--benchmark", "cifar11", "--data-root", "."), 2, "no benchmark 'cifar11'; choose from cifar10"),
+        (("py:nowhere.py:net", "--input-size", "32"), 3, "nowhere.py"),
+        (("test_resnet.nothing",), 3, "test_resnet"),
+    ],
+)
+def test_wrong_input_is_one_clear_line(run, arguments, code, message):
+    ran = run("diagnose", *arguments)
+    assert ran.code == code
+    assert message in " ".join(ran.err.split())
+    assert ran.out == ""
+
+
+def test_a_bare_model_names_both_ways_to_give_images(run, tmp_path):
+    (tmp_path / "net.py").write_text("import timm\ndef net():\n    return timm.create_model('test_resnet', num_classes=7)\n")
+    ran = run("diagnose", f"py:{tmp_path / 'net.py'}:net", "--input-size", "32")
+    assert ran.code == 2
+    assert "name them with --id SET and --near/--far NAME=SET, or give --benchmark NAME with --data-root DIR" in ran.err
+
+
+def test_debug_shows_the_traceback(run, monkeypatch):
+    from oodkit.cli import main
+    from oodkit.errors import ImageSetError
+
+    monkeypatch.setenv("OODKIT_DEBUG", "")
+    monkeypatch.setattr(sys, "argv", ["oodkit", "--debug", "diagnose", V1, "--id", "demo:nothing", "--far", "x=demo:digits"])
+    with pytest.raises(ImageSetError):
+        main()
+
+
+def test_labels_are_checked_before_any_forward_pass(run, tmp_path, monkeypatch):
+    monkeypatch.setattr(sys.modules["oodkit.forward"], "features_and_logits", lambda *_: pytest.fail("a forward pass was made"))
+    (tmp_path / "flat").mkdir()
+    Image.new("RGB", (8, 8)).save(tmp_path / "flat" / "a.png")
+    ran = run("diagnose", V1, "--id", str(tmp_path / "flat"), "--far", "x=demo:photo-patches", "--workers", "0")
+    assert ran.code == 3
+    assert "1 of 1 images" in ran.err
+    assert "they have no labels" in ran.err
+
+
+def test_an_unexpected_error_is_one_line_too(run, monkeypatch):
+    import oodkit.cli.loading
+
+    monkeypatch.setattr(oodkit.cli.loading, "load_classifier", lambda *_, **__: 1 / 0)
+    ran = run("diagnose", V1)
+    assert ran.code == 1
+    assert ran.err.startswith("error: unexpected ZeroDivisionError: division by zero; oodkit --debug")
+    assert ran.err.count("\n") == 1
+
+
+def test_a_report_that_could_not_be_written_is_refused_before_any_work(run, monkeypatch):
+    monkeypatch.setattr("oodkit.cli.loading.load_classifier", lambda *_, **__: pytest.fail("a model was loaded"))
+    ran = run("diagnose", V1, "--report", ".")
+    assert ran.code == 2
+    assert "--report . is a folder; give the name of a file" in ran.err
+
+
+def test_the_id_set_under_another_name_is_no_ood_set(run):
+    ran = run("diagnose", V1, "--id", "demo:digits", "--far", "x=demo:digits")
+    assert ran.code == 2
+    assert "the OOD set 'x' is the very set given as --id" in ran.err
+
+
+def test_impossible_numbers_are_usage_errors(run):
+    for option, text in (("--std", "0"), ("--mean", "nan"), ("--input-size", "-3"), ("--input-size", "1,2,3,4")):
+        ran = run("diagnose", V1, option, text)
+        assert ran.code == 2, (option, text)
