@@ -13,6 +13,7 @@ from oodkit.errors import OutputsError, UsageError
 from oodkit.scorers.adascale import AdaScaleA, AdaScaleL
 from oodkit.scorers.ash import AshB, AshP, AshS
 from oodkit.scorers.base import FORMAT, Scorer, spec_of
+from oodkit.scorers.common.values import checked, value_of
 from oodkit.scorers.dice import Dice
 from oodkit.scorers.ebo import Ebo
 from oodkit.scorers.entropy import Entropy
@@ -40,7 +41,6 @@ from oodkit.scorers.rmds import Rmds
 from oodkit.scorers.scale import Scale
 from oodkit.scorers.she import She
 from oodkit.scorers.temp_scaling import TempScaling
-from oodkit.scorers.values import checked, value_of
 from oodkit.scorers.vim import Vim
 from oodkit.scorers.vra import Vra
 

@@ -10,7 +10,7 @@ from torch import Tensor
 from oodkit.errors import NotApplicableError
 from oodkit.outputs import Outputs
 from oodkit.scorers.base import Scorer, State
-from oodkit.scorers.shaping import LARGEST_EXPONENT, against_negative_features
+from oodkit.scorers.common.shaping import LARGEST_EXPONENT, against_negative_features
 from oodkit.stats import stratified_rows
 
 MOST_IMAGES = 5000  # to learn from, as in OpenOOD; by the Dvoretzky–Kiefer–Wolfowitz inequality F is then known to ± 0.02

@@ -8,7 +8,7 @@ from torch.nn.functional import logsigmoid
 
 from oodkit.outputs import Outputs
 from oodkit.scorers.base import Scorer
-from oodkit.scorers.odds import log_odds
+from oodkit.scorers.common.odds import log_odds
 
 
 @dataclass

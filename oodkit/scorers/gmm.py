@@ -6,7 +6,7 @@ from torch import Tensor
 
 from oodkit.outputs import Outputs
 from oodkit.scorers.base import State
-from oodkit.scorers.mahalanobis import Mahalanobis
+from oodkit.scorers.common.mahalanobis import Mahalanobis
 
 
 @dataclass

@@ -7,7 +7,7 @@ from torch import Tensor
 
 from oodkit.outputs import Outputs
 from oodkit.scorers.base import State
-from oodkit.scorers.neighbours import NeighbourScorer
+from oodkit.scorers.common.neighbours import NeighbourScorer
 from oodkit.stats import unit_rows
 
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from torch import Tensor
 
 from oodkit.outputs import Outputs
-from oodkit.scorers.mahalanobis import Mahalanobis
+from oodkit.scorers.common.mahalanobis import Mahalanobis
 
 
 @dataclass

@@ -8,8 +8,8 @@ from torch import Tensor
 from torch.nn.functional import threshold
 
 from oodkit.outputs import Outputs
-from oodkit.scorers.bank import BankScorer, bank_share, pieces, reorder, require_finite
 from oodkit.scorers.base import State
+from oodkit.scorers.common.bank import BankScorer, bank_share, pieces, reorder, require_finite
 from oodkit.stats import unit_rows
 
 BLOCK = 64  # images of the bank that are compared, or passed over, together; larger ones are passed over less often

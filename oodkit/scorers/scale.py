@@ -7,7 +7,7 @@ from torch import Tensor
 
 from oodkit.outputs import Outputs
 from oodkit.scorers.base import Scorer
-from oodkit.scorers.shaping import against_negative_features, factor, largest_entries
+from oodkit.scorers.common.shaping import against_negative_features, factor, largest_entries
 
 
 @dataclass

@@ -10,7 +10,7 @@ from torch import Tensor
 from oodkit.errors import NotApplicableError
 from oodkit.outputs import Outputs
 from oodkit.scorers.base import FitsOn, Scorer, State
-from oodkit.scorers.odds import log_odds
+from oodkit.scorers.common.odds import log_odds
 from oodkit.stats import require_labels
 
 WIDEST = 1e4  # how far T may lie from the spread of the logits, either way; found ones lie within a factor of 100

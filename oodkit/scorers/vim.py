@@ -8,7 +8,7 @@ from torch import Tensor
 
 from oodkit.outputs import Outputs
 from oodkit.scorers.base import Scorer, State
-from oodkit.scorers.subspace import lengths, origin, principal, resolved
+from oodkit.scorers.common.subspace import lengths, origin, principal, resolved
 
 
 @dataclass

@@ -9,7 +9,7 @@ from torch import Tensor
 from oodkit.outputs import Outputs
 from oodkit.percentiles import column_percentiles, percentile
 from oodkit.scorers.base import FitsOn, Scorer, State
-from oodkit.scorers.shaping import against_negative_features
+from oodkit.scorers.common.shaping import against_negative_features
 
 
 @dataclass

@@ -11,7 +11,7 @@ from safetensors.torch import save_file
 
 from oodkit.errors import OutputsError, UsageError
 from oodkit.scorers import PRESETS, SCORERS, load_scorer, make_scorer, parse_scorer, read_spec, spec_of
-from oodkit.scorers.values import checked, value_of
+from oodkit.scorers.common.values import checked, value_of
 
 
 def test_the_first_scorers_are_there():

@@ -6,15 +6,15 @@ import torch
 from torch import Tensor
 
 from oodkit.outputs import Outputs
-from oodkit.scorers import ivf
-from oodkit.scorers.bank import BankScorer, bank_share, nearest, unit_bank
 from oodkit.scorers.base import State
+from oodkit.scorers.common import ivf
+from oodkit.scorers.common.bank import BankScorer, bank_share, nearest, unit_bank
 
 
 class NeighbourScorer(BankScorer):
     """A scorer of the largest inner products of f̂ with a bank.
 
-    index: ``"exact"``, recall 1; or ``"ivf"``, see ``oodkit.scorers.ivf``, with the recall as measured when it is built.
+    index: ``"exact"``, recall 1; or ``"ivf"``, see ``oodkit.scorers.common.ivf``, with the recall as measured when it is built.
     """
 
     index: Literal["exact", "ivf"]

@@ -11,8 +11,8 @@ from torch import Tensor
 
 from oodkit.errors import NotApplicableError
 from oodkit.outputs import CHUNK_ROWS
-from oodkit.scorers.bank import nearest, reorder
 from oodkit.scorers.base import State
+from oodkit.scorers.common.bank import nearest, reorder
 from oodkit.stats import unit_rows
 
 LEAST_ROWS = 1000  # an exact search in fewer is as fast

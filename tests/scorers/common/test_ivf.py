@@ -5,7 +5,8 @@ import torch
 
 from oodkit.errors import NotApplicableError
 from oodkit.outputs import Outputs
-from oodkit.scorers import ivf, load_scorer, make_scorer, parse_scorer
+from oodkit.scorers import load_scorer, make_scorer, parse_scorer
+from oodkit.scorers.common import ivf
 from oodkit.stats import unit_rows
 
 CLASSES, WIDTH = 60, 24

@@ -7,7 +7,7 @@ from oodkit import moments
 from oodkit.evaluation import score_all
 from oodkit.outputs import Outputs
 from oodkit.scorers import make_scorer
-from oodkit.scorers.mahalanobis import Mahalanobis, _found
+from oodkit.scorers.common.mahalanobis import Mahalanobis, _found
 
 PLAIN, UNIT = ("mds", "rmds", "gmm"), ("mds++", "rmds++")
 

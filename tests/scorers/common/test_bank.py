@@ -6,8 +6,9 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 from oodkit.errors import NotApplicableError, UsageError
 from oodkit.outputs import Outputs
-from oodkit.scorers import bank, make_scorer
-from oodkit.scorers.bank import nearest, reorder, unit_bank
+from oodkit.scorers import make_scorer
+from oodkit.scorers.common import bank
+from oodkit.scorers.common.bank import nearest, reorder, unit_bank
 
 BANKS = ["knn", "nnguide", "relation"]
 every_bank = pytest.mark.parametrize("name", BANKS)

@@ -1,0 +1,1 @@
+"""What several scorers share; no scorer of its own."""
