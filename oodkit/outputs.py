@@ -1,5 +1,6 @@
 """What a network says of a set of images: the waist between the image side and the tensor side."""
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from copy import copy
 from dataclasses import dataclass
@@ -110,6 +111,11 @@ class Outputs:
         if self.head is not None:
             return self.head.num_classes
         return self._parts[0]["logits"].shape[1]
+
+    @property
+    def row_bytes(self) -> int:
+        """What an image takes in all columns together, as stored."""
+        return sum(column.element_size() * math.prod(column.shape[1:]) for column in self._parts[0].values())
 
     @property
     def features(self) -> Tensor:

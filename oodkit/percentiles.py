@@ -2,12 +2,12 @@
 
 import math
 from collections.abc import Sequence
-from weakref import WeakKeyDictionary
 
 import torch
 from torch import Tensor
 
 from oodkit.errors import NotApplicableError, UsageError
+from oodkit.memo import once
 from oodkit.outputs import Outputs
 
 BLOCK_BYTES = 2**30  # of the columns that are sorted at a time, in the precision they are stored in
@@ -61,7 +61,7 @@ def _position(percent: float, entries: int) -> tuple[int, int, float]:
 
 
 def _columns_at(ranks: Sequence[int], outputs: Outputs, dtype: torch.dtype, columns: slice) -> Tensor:
-    """(R, n) the values at ``ranks``, counted from 0, of each of these n columns in ascending order; of NaN some lie at the ends."""
+    """(R, n) the values at ``ranks``, counted from 0, of each of these n columns in ascending order, NaN at the ends."""
     keys = torch.empty(columns.stop - columns.start, len(outputs), dtype=_INTEGER[dtype], device=outputs.device)
     start = 0
     for chunk in outputs.chunks():
@@ -82,17 +82,13 @@ def _require_finite(finite: bool) -> None:
         raise NotApplicableError("the features to learn from hold NaN or infinite values; extract them in float32 or bfloat16")
 
 
-# Several scorers, and every setting in a search, ask for other percentages of the same features.
-_first_digits_of: WeakKeyDictionary[Outputs, Tensor] = WeakKeyDictionary()
-
-
 def _order_statistics(outputs: Outputs, ranks: Sequence[int]) -> list[float]:
     """The values at ``ranks``, counted from 0, of all feature entries in ascending order."""
     dtype = _stored_dtype(outputs)
     bits = torch.finfo(dtype).bits
     ranks, prefixes = list(ranks), [0] * len(ranks)
     for shift in range(bits - 16, -1, -16):
-        counts = _counts(outputs, dtype, shift, set(prefixes))
+        counts = {0: _first_digits(outputs)} if shift == bits - 16 else _next_digits(outputs, dtype, shift, set(prefixes))
         for which, prefix in enumerate(prefixes):
             reached = counts[prefix].cumsum(0)
             digit = int(torch.searchsorted(reached, ranks[which], right=True))
@@ -107,28 +103,32 @@ def _stored_dtype(outputs: Outputs) -> torch.dtype:
     return outputs.subset(torch.arange(0)).features.dtype
 
 
-def _counts(outputs: Outputs, dtype: torch.dtype, shift: int, prefixes: set[int]) -> dict[int, Tensor]:
-    """For each prefix how often each 16-bit digit follows it, (65536,); the topmost digit follows none and is counted once."""
-    top = shift == torch.finfo(dtype).bits - 16
-    if top and outputs in _first_digits_of:
-        return {0: _first_digits_of[outputs]}
+@once
+def _first_digits(outputs: Outputs) -> Tensor:
+    """How often each topmost 16-bit digit comes, (65536,). Raises NotApplicableError where the features are not finite."""
+    dtype = _stored_dtype(outputs)
+    shift = torch.finfo(dtype).bits - 16
+    counts = torch.zeros(65536, dtype=torch.int64, device=outputs.device)
+    for chunk in outputs.chunks():
+        counts += torch.bincount(_digit(_keys(chunk, dtype), shift, top=True), minlength=65536)
+    ends = torch.tensor([torch.finfo(dtype).min, torch.finfo(dtype).max], dtype=dtype)
+    least, most = _digit(_ordered_bits(ends), shift, top=True).tolist()  # beyond them lie only the infinite numbers and NaN
+    _require_finite(not bool(counts[:least].any() or counts[most + 1 :].any()))
+    return counts.cpu()
+
+
+def _next_digits(outputs: Outputs, dtype: torch.dtype, shift: int, prefixes: set[int]) -> dict[int, Tensor]:
+    """For each prefix how often each 16-bit digit follows it, (65536,)."""
     counts = {prefix: torch.zeros(65536, dtype=torch.int64, device=outputs.device) for prefix in prefixes}
     for chunk in outputs.chunks():
-        keys = _ordered_bits(chunk.features.flatten().to(dtype))
-        for prefix in counts:
-            own = keys if top else keys[(keys >> (shift + 16)) == prefix]
-            counts[prefix] += torch.bincount(_digit(own, shift, top=top), minlength=65536)
-    found = {prefix: own.cpu() for prefix, own in counts.items()}
-    if top:
-        least, most = (int(digit) for digit in _digit(_ordered_bits(_ends(dtype)), shift, top=True))
-        _require_finite(not bool(found[0][:least].any() or found[0][most + 1 :].any()))
-        _first_digits_of[outputs] = found[0]
-    return found
+        keys = _keys(chunk, dtype)
+        for prefix in prefixes:
+            counts[prefix] += torch.bincount(_digit(keys[(keys >> (shift + 16)) == prefix], shift, top=False), minlength=65536)
+    return {prefix: own.cpu() for prefix, own in counts.items()}
 
 
-def _ends(dtype: torch.dtype) -> Tensor:
-    """(2,) the least and the largest finite number; beyond their digits lie only the infinite ones and NaN."""
-    return torch.tensor([torch.finfo(dtype).min, torch.finfo(dtype).max], dtype=dtype)
+def _keys(chunk: Outputs, dtype: torch.dtype) -> Tensor:
+    return _ordered_bits(chunk.features.flatten().to(dtype))
 
 
 _INTEGER = {torch.float16: torch.int16, torch.bfloat16: torch.int16, torch.float32: torch.int32, torch.float64: torch.int64}

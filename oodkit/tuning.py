@@ -7,12 +7,16 @@ from typing import Any
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from oodkit.errors import NotApplicableError, UsageError
-from oodkit.evaluation import HELD_OUT_SHARE, Scored, held_out_rows, require_images
+from oodkit.evaluation import HELD_OUT_SHARE, Scored, require_images
 from oodkit.metrics import auroc
 from oodkit.outputs import Outputs
 from oodkit.scorers import SCORERS, Scorer, one_pass_scorers, parse_scorer, read_spec, spec_of
+from oodkit.stats import stratified_rows
+
+FIT_BYTES = 4 * 2**30  # what the training images may take that are copied where a share of them is held out
 
 
 @dataclass(frozen=True)
@@ -63,6 +67,7 @@ def tune(
     scorers: Sequence[str] = (),
     fit: Outputs | None = None,
     val: Outputs | None = None,
+    withheld: Sequence[int] = (),
     preset: str = "openood",
     seed: int = 0,
     progress: Callable[[str], None] | None = None,
@@ -71,7 +76,8 @@ def tune(
 
     ood_val: outputs on OOD images for validation, by name; that no test set holds these images is the caller's to see to (the
     command line compares them). scorers: names or specs, by default all that need no probe; a setting that a spec gives stays
-    as given. fit, val: ID training and validation outputs. progress: called with a line for each combination.
+    as given. fit, val: ID training and validation outputs. withheld: ``indices`` of the images, of ``val`` or else of ``fit``, that
+    take no part. progress: called with a line for each combination.
 
     A scorer is fitted on what it learns from, as in ``evaluate``, and judged by the AUROC of ``val`` against each OOD set, the
     unweighted mean over several. The first setting of a grid varies fastest, the setting asked for comes last where the grid does
@@ -79,12 +85,16 @@ def tune(
     or of which no combination applies, stays as it was asked for. No scorer changes a prediction, and so no choice does.
 
     Without ``val`` the stratified tenth of ``fit`` takes its place that ``evaluate`` holds out too, and scorers that learn from
-    training images learn from the other nine, which are copied: an image in a bank of neighbours is its own nearest one.
+    training images learn from the other nine, which are copied: an image in a bank of neighbours is its own nearest one. Of either
+    only as many are taken, a stratified draw, as FIT_BYTES hold; the note says so. The logits of the validation images are made
+    once and kept, 4 · C bytes an image, unless they are stored with the features.
     Raises UsageError without ID images, for a set without images, and for an unknown scorer, setting or preset.
     """
     say = progress or (lambda _: None)
     asked = [(one, parse_scorer(one, preset)) for one in scorers or one_pass_scorers()]
-    train, inside, note = _id_images(fit, val, seed, any(own.fits_on == "train" and candidates(one) for one, own in asked))
+    train, inside, note = _id_images(
+        fit, val, withheld, seed, any(own.fits_on == "train" and candidates(one) for one, own in asked)
+    )
     require_images("validation", inside, ood_val)
     sets = {name: outputs.with_stored_logits() for name, outputs in ood_val.items()}
     images = _Images(train, inside.with_stored_logits(), sets)
@@ -127,17 +137,44 @@ class _Images:
         return float(np.mean([auroc(inside, scorer.score(outputs).numpy()) for outputs in self.ood.values()]))
 
 
-def _id_images(fit: Outputs | None, val: Outputs | None, seed: int, learning: bool) -> tuple[Outputs | None, Outputs, str | None]:
+def _id_images(
+    fit: Outputs | None, val: Outputs | None, withheld: Sequence[int], seed: int, learning: bool
+) -> tuple[Outputs | None, Outputs, str | None]:
     """What to learn from, ``val`` or what stands in for it, and a note where something does; ``learning``: whether any learns."""
     if val is not None:
-        return fit, val, None
+        return fit, val.subset(_free_rows(val, withheld)) if withheld else val, None
     if fit is None:
         raise UsageError("a search needs ID images: give val, or fit, of which a share is held out")
-    rows = held_out_rows(fit, seed)
-    others = torch.ones(len(fit), dtype=torch.bool)
-    others[rows] = False
+    free = _free_rows(fit, withheld)
+    judged_by = torch.zeros(len(fit), dtype=torch.bool)
+    judged_by[_drawn(fit, free, HELD_OUT_SHARE, seed)] = True
+    held_out, share = _that_fit(fit, judged_by.nonzero().flatten(), seed)
     note = f"no validation images given: held out a stratified {HELD_OUT_SHARE:.0%} of the training images"
-    return fit.subset(others) if learning else None, fit.subset(rows), note
+    note += f", judged by {share:.0%} of them ({_gib(FIT_BYTES)})" if share < 1 else ""
+    if not learning:
+        return None, fit.subset(held_out), note
+    others, share = _that_fit(fit, free[~judged_by[free]], seed)
+    note += f"; learnt from {share:.0%} of the others ({_gib(FIT_BYTES)})" if share < 1 else ""
+    return fit.subset(others), fit.subset(held_out), note
+
+
+def _that_fit(outputs: Outputs, rows: Tensor, seed: int) -> tuple[Tensor, float]:
+    """As many of the rows as FIT_BYTES hold, a stratified draw, and the share that they are."""
+    share = min(1.0, FIT_BYTES / max(outputs.row_bytes * len(rows), 1))
+    return (rows if share == 1 else _drawn(outputs, rows, share, seed)), share
+
+
+def _drawn(outputs: Outputs, rows: Tensor, share: float, seed: int) -> Tensor:
+    drawn: Tensor = rows[stratified_rows(outputs.labels.cpu()[rows], share, seed, ids=outputs.indices.cpu()[rows])]
+    return drawn
+
+
+def _gib(count: int) -> str:
+    return f"{count / 2**30:.3g} GiB"
+
+
+def _free_rows(outputs: Outputs, withheld: Sequence[int]) -> Tensor:
+    return (~torch.isin(outputs.indices.cpu(), torch.tensor(withheld, dtype=torch.int64))).nonzero().flatten()
 
 
 def _searched(blank: Tuning, own: Scorer, preset: str, images: _Images, say: Callable[[str], None]) -> Tuning:

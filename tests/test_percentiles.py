@@ -141,3 +141,11 @@ def test_the_percentile_of_a_tensor_is_numpys(percent):
 
 def test_the_percentile_of_a_tensor_larger_than_torch_quantile_takes():
     assert percentile_of(torch.arange(2**24 + 1), 50) == 2**23
+
+
+def test_features_changed_in_place_are_counted_again():
+    features = random(50, 3)
+    outputs = outputs_of(features)
+    percentile(outputs, 90)
+    features += 1
+    assert percentile(outputs, 90) == pytest.approx(np.percentile(features.double().numpy(), 90), rel=1e-12)

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 
+from oodkit import tuning
 from oodkit.diagnosis import diagnose
 from oodkit.errors import NotApplicableError, UsageError
 from oodkit.evaluation import evaluate, held_out_rows
@@ -190,6 +191,32 @@ def test_without_validation_images_a_tenth_is_held_out_of_what_is_learnt_from():
     assert sorted([*learnt.tolist(), *judged.tolist()]) == list(range(40))
     assert first.note == "no validation images given: held out a stratified 10% of the training images"
     assert first.note in first.remark()
+
+
+def test_the_copy_of_the_other_nine_keeps_to_its_memory_and_says_so(monkeypatch):
+    """An image takes 3 · 4 bytes of features, 8 of its label and 8 of its index: of 36 there is room for 10, of the 4 for all."""
+    fit = outputs(list(range(40)), [0] * 40, [0] * 40)
+    monkeypatch.setattr(tuning, "FIT_BYTES", 10 * (3 * 4 + 8 + 8))
+    (first, *_) = tune({"v": OOD}, scorers=["learner"], fit=fit)
+    assert {len(one) for one in Learner.seen} == {10}
+    assert torch.bincount(Learner.seen[0].labels).tolist() == [5, 5]
+    assert first.n_id == 4
+    assert first.note.endswith("held out a stratified 10% of the training images; learnt from 28% of the others (2.61e-07 GiB)")
+    assert not set(held_out_rows(fit, 0).tolist()) & set(Learner.seen[0].indices.tolist())
+    monkeypatch.setattr(tuning, "FIT_BYTES", 2 * (3 * 4 + 8 + 8))
+    (first, *_) = tune({"v": OOD}, scorers=["learner"], fit=fit)
+    assert first.n_id == 2
+    assert ", judged by 50% of them (" in first.note
+
+
+def test_withheld_images_are_neither_learnt_from_nor_judged_by():
+    fit = outputs(list(range(40)), [0] * 40, [0] * 40)
+    tune({"v": OOD}, scorers=["learner", "val-learner"], fit=fit, withheld=range(20))
+    learnt, judged = Learner.seen[0].indices.tolist(), ValLearner.seen[0].indices.tolist()
+    assert sorted([*learnt, *judged]) == list(range(20, 40))
+    assert judged == fit.subset(torch.arange(20, 40)).subset(held_out_rows(fit.subset(torch.arange(20, 40)), 0)).indices.tolist()
+    (found,) = tune({"v": OOD}, scorers=["toy"], val=VAL, withheld=[1])
+    assert found.n_id == 1
 
 
 def test_what_a_combination_learnt_is_let_go_before_the_next_learns(monkeypatch):

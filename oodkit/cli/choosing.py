@@ -2,15 +2,14 @@
 
 from collections.abc import Mapping, Sequence
 
-import torch
-
 from oodkit.classifier import Classifier
 from oodkit.cli.inputs import Running, Sets
 from oodkit.cli.progress import status_line
 from oodkit.errors import UsageError
 from oodkit.images.base import ImageSet
-from oodkit.images.overlap import shared_images
+from oodkit.images.overlap import Comparison
 from oodkit.outputs import Outputs
+from oodkit.scorers import read_spec
 from oodkit.tuning import Tuning, tune
 
 
@@ -32,7 +31,7 @@ def images_to_withhold(sets: Sets, running: Running) -> list[int]:
     A benchmark may hold a few images twice, which is no reason to refuse it. Raises UsageError where that leaves none, and where an
     image of a ``--tune`` set is in any other set, whatever it is called there: such a set was not made for choosing.
     """
-    inside = judged_by(sets)
+    inside, comparison = judged_by(sets), Comparison()
     tests = {"id": sets.id_test, **sets.ood}
     with status_line("comparing image sets", quiet=running.quiet) as say:
         for name, images in sets.tune.items():
@@ -40,12 +39,12 @@ def images_to_withhold(sets: Sets, running: Running) -> list[int]:
                 if other not in sets.tune:
                     if say:
                         say(f"{name} with {other}")
-                    _refuse_shared(name, images, _described(sets, other), others, is_test=other in tests)
+                    _refuse_shared(comparison, name, images, _described(sets, other), others, is_test=other in tests)
         positions: set[int] = set()
         for other, others in tests.items():
             if say:
                 say(f"{inside} with {other}")
-            positions |= shared_images(sets.named()[inside], others).keys()
+            positions |= comparison.shared_images(sets.named()[inside], others).keys()
     if len(positions) == len(sets.named()[inside]):
         raise UsageError(f"every image of --{inside} is in a test set, which settings can't be chosen on; give another --{inside}")
     return sorted(positions)
@@ -61,12 +60,16 @@ def choose(
     preset: str,
     seed: int,
     quiet: bool,
+    shown: bool = True,
 ) -> list[Tuning]:
-    """The settings of each scorer for this model, from its outputs on the sets of ``chosen_on``."""
-    inside = judged_by(sets)
-    if withheld:
-        kept = ~torch.isin(found[inside].indices.cpu(), torch.tensor(withheld))
-        found = {**found, inside: found[inside].subset(kept)}
+    """The settings of each scorer for this model, from its outputs on the sets of ``chosen_on``.
+
+    shown: whether its figures are; of a mere baseline, where they are not, only the scorers that the verdict rests on are searched.
+    """
+    if not shown:
+        rests_on = [name for name in ("mls", "knn") if name == "mls" or "fit" in found]
+        own = [one for one in scorers if read_spec(one)[0] in rests_on]
+        scorers = own + [name for name in rests_on if name not in {read_spec(one)[0] for one in own}]
     with status_line(f"{model.name}: choosing settings", quiet=quiet) as progress:
         return tune(
             {name: found[name] for name in sets.tune},
@@ -74,6 +77,7 @@ def choose(
             fit=found.get("fit"),
             val=found.get("val"),
             preset=preset,
+            withheld=withheld,
             seed=seed,
             progress=progress,
         )
@@ -83,8 +87,8 @@ def _described(sets: Sets, name: str) -> str:
     return f"--{sets.role(name)} {name}" if name in sets.ood else f"--{name}"
 
 
-def _refuse_shared(name: str, images: ImageSet, other: str, others: ImageSet, *, is_test: bool) -> None:
-    shared = shared_images(images, others)
+def _refuse_shared(comparison: Comparison, name: str, images: ImageSet, other: str, others: ImageSet, *, is_test: bool) -> None:
+    shared = comparison.shared_images(images, others)
     if not shared:
         return
     ours, theirs = next(iter(shared.items()))

@@ -120,6 +120,7 @@ def _choose(model: Classifier, found: Mapping[str, Outputs], task: Task) -> list
         preset=task.preset,
         seed=task.seed,
         quiet=task.running.quiet,
+        shown=model.name in task.shown,
     )
 
 

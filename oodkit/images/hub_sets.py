@@ -4,6 +4,7 @@ import hashlib
 import io
 import os
 import sys
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -34,10 +35,19 @@ class HubSet(ImageSet):
         return io.BytesIO(content) if content is not None else image.get("path") or io.BytesIO()
 
     def stored_size(self, index: int) -> int:
-        source = self.source(index)
-        if isinstance(source, str):
-            return os.stat(source).st_size if os.path.exists(source) else -1  # noqa: PTH110, PTH116
-        return source.getbuffer().nbytes
+        content, path = self._sizes_and_paths
+        if (size := content[index].as_py()) is not None:
+            return int(size)
+        source = path[index].as_py()
+        return os.stat(source).st_size if source and os.path.exists(source) else -1  # noqa: PTH110, PTH116
+
+    @cached_property
+    def _sizes_and_paths(self) -> tuple[Any, Any]:
+        """Two Arrow columns: how long the bytes of each image are, from where they lie and not from the bytes, and the paths."""
+        import pyarrow.compute as arrow
+
+        column = self._rows.data.column(self._image_key)
+        return arrow.binary_length(arrow.struct_field(column, "bytes")), arrow.struct_field(column, "path")
 
     def load(self, index: int) -> Image.Image:
         return decode(self.source(index))

@@ -1,9 +1,11 @@
 """Images that two sets share, told by what they are and not by their names."""
 
 import hashlib
-from collections.abc import Callable, Iterator
+import os
+from collections.abc import Callable
 from os import PathLike
 from pathlib import Path
+from typing import IO
 
 import numpy as np
 
@@ -11,59 +13,81 @@ from oodkit.errors import UnreadableImageError
 from oodkit.images.base import ImageSet
 from oodkit.images.decode import dimensions
 
-ABSENT = -1
+UNASKED, ABSENT = -2, -1
 PIECE = 1 << 20
+SAMPLE = 1 << 12  # bytes from the middle, where compressed images differ; at the start many share their headers
+
+Key = Callable[[ImageSet, int], int]  # of an image: equal for like images, not negative; ABSENT where it can't be had
+
+
+class Comparison:
+    """Compares image sets, each with several others: what it has found of an image it keeps for the next."""
+
+    def __init__(self) -> None:
+        self._known: dict[tuple[ImageSet, Key], np.ndarray] = {}
+
+    def shared_images(self, ours: ImageSet, others: ImageSet) -> dict[int, int]:
+        """Positions in ``ours`` of the images that are in ``others`` too, each with the position of its like there.
+
+        Where both sets hold files (folders, lists, shards, the Hub), images are alike that are the same byte by byte; of files of
+        equal size 4 KiB are read, and the whole of those that are equal there. Where one holds pixels (arrays), they are decoded,
+        and alike in every pixel; only files of equal dimensions are decoded. Labels do not count. What can't be read is like
+        nothing.
+        """
+        files = ours.source(0) is not None and others.source(0) is not None
+        mine, theirs = np.arange(len(ours)), np.arange(len(others))
+        for key in (_stored_size, _sample, _digest_of_file) if files else (_dimensions, _digest_of_pixels):
+            own, other = self._keys(key, ours, mine), self._keys(key, others, theirs)
+            both = np.setdiff1d(np.intersect1d(own, other), [ABSENT])
+            mine, theirs = mine[np.isin(own, both)], theirs[np.isin(other, both)]
+        own, other = self._keys(key, ours, mine), self._keys(key, others, theirs)
+        kinds, first = np.unique(other, return_index=True)
+        return dict(zip(mine.tolist(), theirs[first[np.searchsorted(kinds, own)]].tolist(), strict=True))
+
+    def _keys(self, key: Key, images: ImageSet, rows: np.ndarray) -> np.ndarray:
+        known = self._known.setdefault((images, key), np.full(len(images), UNASKED))
+        for index in rows[known[rows] == UNASKED].tolist():
+            known[index] = key(images, index)
+        found: np.ndarray = known[rows]
+        return found
 
 
 def shared_images(ours: ImageSet, others: ImageSet) -> dict[int, int]:
-    """Positions in ``ours`` of the images that are in ``others`` too, each with the position of its like there.
-
-    Where both sets hold files (folders, lists, shards, the Hub), images are alike that are the same byte by byte; only files of
-    equal size are read. Where one holds pixels (arrays), they are decoded, and alike in every pixel; only files of equal
-    dimensions are decoded. Labels do not count. What can't be read is like nothing.
-    """
-    files = ours.source(0) is not None and others.source(0) is not None
-    size, digest = (_stored_size, _digest_of_file) if files else (_dimensions, _digest_of_pixels)
-    our_sizes, their_sizes = _each(ours, size), _each(others, size)
-    both = np.setdiff1d(np.intersect1d(our_sizes, their_sizes), [ABSENT])
-    known: dict[bytes, list[int]] = {}
-    for index, found in _digests(ours, np.isin(our_sizes, both), digest):
-        known.setdefault(found, []).append(index)
-    shared: dict[int, int] = {}
-    for index, found in _digests(others, np.isin(their_sizes, both), digest):
-        for own in known.get(found, ()):
-            shared.setdefault(own, index)
-    return dict(sorted(shared.items()))
-
-
-def _each(images: ImageSet, size: Callable[[ImageSet, int], int]) -> np.ndarray:
-    return np.fromiter((size(images, index) for index in range(len(images))), np.int64, len(images))
-
-
-def _digests(
-    images: ImageSet, candidates: np.ndarray, digest: Callable[[ImageSet, int], bytes | None]
-) -> Iterator[tuple[int, bytes]]:
-    for index in np.flatnonzero(candidates).tolist():
-        found = digest(images, index)
-        if found is not None:
-            yield index, found
+    """The same for two sets alone."""
+    return Comparison().shared_images(ours, others)
 
 
 def _stored_size(images: ImageSet, index: int) -> int:
     return images.stored_size(index)
 
 
-def _digest_of_file(images: ImageSet, index: int) -> bytes | None:
+def _sample(images: ImageSet, index: int) -> int:
+    def middle(file: IO[bytes]) -> int:
+        size = file.seek(0, os.SEEK_END)
+        file.seek(max(0, (size - SAMPLE) // 2))
+        return _number(hashlib.blake2b(file.read(SAMPLE), digest_size=8))
+
+    return _read(images, index, middle)
+
+
+def _digest_of_file(images: ImageSet, index: int) -> int:
+    def whole(file: IO[bytes]) -> int:
+        digest = hashlib.blake2b(digest_size=8)
+        while piece := file.read(PIECE):
+            digest.update(piece)
+        return _number(digest)
+
+    return _read(images, index, whole)
+
+
+def _read(images: ImageSet, index: int, key: Callable[[IO[bytes]], int]) -> int:
     source = images.source(index)
     assert source is not None
-    digest = hashlib.blake2b(digest_size=16)
     try:
         with Path(source).open("rb") if isinstance(source, str | PathLike) else source as file:
-            while piece := file.read(PIECE):
-                digest.update(piece)
+            return key(file)
     except OSError:
-        return None
-    return digest.digest()
+        return ABSENT
 
 
 def _dimensions(images: ImageSet, index: int) -> int:
@@ -76,9 +100,14 @@ def _dimensions(images: ImageSet, index: int) -> int:
     return ABSENT if found is None else max(found) << 32 | min(found)
 
 
-def _digest_of_pixels(images: ImageSet, index: int) -> bytes | None:
+def _digest_of_pixels(images: ImageSet, index: int) -> int:
     try:
         image = images.load(index)
     except UnreadableImageError:
-        return None
-    return hashlib.blake2b(repr(image.size).encode() + image.tobytes(), digest_size=16).digest()
+        return ABSENT
+    return _number(hashlib.blake2b(repr(image.size).encode() + image.tobytes(), digest_size=8))
+
+
+def _number(digest: "hashlib.blake2b") -> int:
+    """63 bits: of images that agree in size, and in a sample or in dimensions, that is enough to tell them apart."""
+    return int.from_bytes(digest.digest()) >> 1

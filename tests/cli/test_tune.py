@@ -3,6 +3,7 @@
 import json
 import shlex
 import sys
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -97,7 +98,20 @@ def test_every_model_and_baseline_is_tuned_on_its_own(run, halves, monkeypatch):
     document = diagnosed(run, V2, *SETS, *TUNE, "--scorer", "ash-b", *SMALL)
     assert len(tuned) == 2
     assert [len(model["tuning"]) for model in document["models"]] == [1]
-    assert tuned[0] != tuned[1]
+    assert [[one.scorer for one in own] for own in tuned] == [["mls", "knn"], ["ash-b"]]
+
+
+@pytest.mark.parametrize(("asked", "searched"), [([], ["mls", "knn"]), (["ash-b", "knn:k=7"], ["knn:k=7", "mls"])])
+def test_of_a_mere_baseline_only_what_the_verdict_rests_on_is_searched(asked, searched, monkeypatch):
+    from oodkit.cli import choosing
+
+    given = []
+    monkeypatch.setattr(choosing, "tune", lambda *_, scorers, **__: given.append(scorers))
+    sets = SimpleNamespace(tune={}, fit=None, val=None)
+    how = {"preset": "openood", "seed": 0, "quiet": True}
+    for shown, found in ((True, {"fit": 1}), (False, {"fit": 1}), (False, {})):
+        choosing.choose(SimpleNamespace(name="net"), sets, found, [], scorers=asked, shown=shown, **how)
+    assert given == [asked, searched, ["mls"]]
 
 
 def test_the_test_sets_are_extracted_after_the_search(run, halves, monkeypatch):
@@ -230,5 +244,5 @@ def test_validation_images_that_are_test_images_take_no_part(run, halves, tmp_pa
 
 
 def test_a_search_leaves_no_trace_where_none_was_asked_for(run, halves, monkeypatch):
-    monkeypatch.setattr(sys.modules["oodkit.cli.choosing"], "shared_images", lambda *_: pytest.fail("sets were compared"))
+    monkeypatch.setattr(sys.modules["oodkit.cli.choosing"], "Comparison", lambda: pytest.fail("sets were compared"))
     assert diagnosed(run, V1, *SETS, "--scorer", "msp", *SMALL)["models"][0]["tuning"] == []

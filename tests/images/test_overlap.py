@@ -2,6 +2,7 @@
 
 import io
 import tarfile
+from collections import Counter
 
 import numpy as np
 import pytest
@@ -58,7 +59,43 @@ def test_of_files_only_those_of_equal_size_are_read(tmp_path, monkeypatch):
     asked = []
     monkeypatch.setattr(files.FileSet, "source", lambda own, index: asked.append(index) or own.root / own.path(index))
     assert shared_images(ours, others) == {1: 1}
-    assert asked == [0, 0, 1, 1], "the first of each, to learn that they are files; then the two of one size"
+    assert asked == [0, 0, 1, 1, 1, 1], "the first of each, to learn that they are files; then the two of one size, twice"
+
+
+def numbered_files(root, *contents):
+    root.mkdir()
+    for number, content in enumerate(contents):
+        (root / f"{number}.png").write_bytes(content)
+    return open_images(root)
+
+
+def test_of_files_of_equal_size_only_those_with_equal_middles_are_read_whole(tmp_path, monkeypatch):
+    monkeypatch.setattr(overlap, "SAMPLE", 2)
+    ours = numbered_files(tmp_path / "ours", b"header-ab-footer", b"header-cd-footer", b"header-ef-footer")
+    others = numbered_files(tmp_path / "others", b"HEADER-ab-footer", b"header-cd-footer")
+    whole, digest = [], overlap._digest_of_file
+    monkeypatch.setattr(overlap, "_digest_of_file", lambda images, row: whole.append((images, row)) or digest(images, row))
+    assert shared_images(ours, others) == {1: 1}
+    assert whole == [(ours, 0), (ours, 1), (others, 0), (others, 1)]
+
+
+def test_what_one_comparison_found_of_an_image_serves_all_sets(tmp_path, monkeypatch):
+    """Compared with five test sets, ImageNet's training images would be looked at five times."""
+    ours = numbered_files(tmp_path / "ours", b"one", b"two", b"other")
+    sets = [numbered_files(tmp_path / f"{number}", b"one", b"six", bytes(number)) for number in range(3)]
+    asked = Counter()
+    size = files.FileSet.stored_size
+    monkeypatch.setattr(files.FileSet, "stored_size", lambda own, row: asked.update([("size", own, row)]) or size(own, row))
+    comparison = overlap.Comparison()
+    for name in ("_sample", "_digest_of_file"):
+        monkeypatch.setattr(overlap, name, counted(asked, name, getattr(overlap, name)))
+    assert [comparison.shared_images(ours, one) for one in (*sets, sets[0])] == [{0: 0}] * 4
+    assert {name for name, *_ in asked} == {"size", "_sample", "_digest_of_file"}
+    assert set(asked.values()) == {1}
+
+
+def counted(asked, name, key):
+    return lambda images, row: asked.update([(name, images, row)]) or key(images, row)
 
 
 def test_a_relabelled_copy_of_arrays_is_found(tmp_path):
@@ -115,8 +152,27 @@ def test_rows_of_the_hub_are_files_too(tmp_path):
     saved = folder(tmp_path / "files", {"a": 0, "b": 1, "c": 2})
     content = (tmp_path / "files" / "a.png").read_bytes()
     cells = [None, {"bytes": content, "path": "a.png"}, {"bytes": None, "path": str(tmp_path / "files" / "c.png")}]
-    hub = HubSet("hf:x", [{"image": cell} for cell in cells], "image", None)
-    assert shared_images(hub, saved) == {1: 0, 2: 2}
+    assert shared_images(hub_of(cells), saved) == {1: 0, 2: 2}
+
+
+def test_the_size_of_a_hub_image_is_had_without_its_bytes(monkeypatch):
+    hub = hub_of([{"bytes": b"12345", "path": None}, {"bytes": None, "path": "nowhere"}, None])
+    monkeypatch.setattr(HubSet, "source", lambda *_: pytest.fail("read"))
+    assert [hub.stored_size(row) for row in range(3)] == [5, -1, -1]
+
+
+class Rows(list):
+    """As much of a ``datasets.Dataset`` as a set of its rows reads: them, and the Arrow table behind them."""
+
+    def __init__(self, cells):
+        super().__init__({"image": cell} for cell in cells)
+        arrow = pytest.importorskip("pyarrow")
+        kind = arrow.struct([("bytes", arrow.binary()), ("path", arrow.string())])
+        self.data = arrow.table({"image": arrow.array(cells, type=kind)})
+
+
+def hub_of(cells):
+    return HubSet("hf:x", Rows(cells), "image", None)
 
 
 def test_a_part_of_a_set_is_looked_at_alone(tmp_path):
