@@ -14,8 +14,8 @@ from oodkit.failures import reason_of
 from oodkit.metrics import Vector
 from oodkit.outputs import Outputs
 from oodkit.scorers import parse_scorer, read_spec, spec_of
-from oodkit.scorers.bank import BankScorer
 from oodkit.scorers.base import FitsOn, Scorer
+from oodkit.scorers.common.bank import BankScorer
 from oodkit.stats import stratified_rows
 
 HELD_OUT_SHARE = 0.1

@@ -31,7 +31,7 @@ class PytorchOod:
         "entropy": "it clips p at 1e-7",
         "gen": "it clips p at 1e-7",
         "gradnorm": "it: one gradient an image; oodkit: the closed form",
-        "temp_scaling": "both one LBFGS call; it starts from T = 1, oodkit as OpenOOD from 1.5",
+        "temp_scaling": "it: one LBFGS call; oodkit: the optimum",
         "klm": "",
         "openmax": "it fits on all train images of a class, oodkit as the paper on the correct ones; it loops over images",
         "react": "",
