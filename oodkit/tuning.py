@@ -148,17 +148,17 @@ def _id_images(
     free = _free_rows(fit, withheld)
     judged_by = torch.zeros(len(fit), dtype=torch.bool)
     judged_by[_drawn(fit, free, HELD_OUT_SHARE, seed)] = True
-    held_out, share = _that_fit(fit, judged_by.nonzero().flatten(), seed)
+    held_out, share = rows_that_fit(fit, judged_by.nonzero().flatten(), seed)
     note = f"no validation images given: held out a stratified {HELD_OUT_SHARE:.0%} of the training images"
     note += f", judged by {share:.0%} of them ({_gib(FIT_BYTES)})" if share < 1 else ""
     if not learning:
         return None, fit.subset(held_out), note
-    others, share = _that_fit(fit, free[~judged_by[free]], seed)
+    others, share = rows_that_fit(fit, free[~judged_by[free]], seed)
     note += f"; learnt from {share:.0%} of the others ({_gib(FIT_BYTES)})" if share < 1 else ""
     return fit.subset(others), fit.subset(held_out), note
 
 
-def _that_fit(outputs: Outputs, rows: Tensor, seed: int) -> tuple[Tensor, float]:
+def rows_that_fit(outputs: Outputs, rows: Tensor, seed: int) -> tuple[Tensor, float]:
     """As many of the rows as FIT_BYTES hold, a stratified draw, and the share that they are."""
     share = min(1.0, FIT_BYTES / max(outputs.row_bytes * len(rows), 1))
     return (rows if share == 1 else _drawn(outputs, rows, share, seed)), share

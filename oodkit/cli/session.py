@@ -18,7 +18,7 @@ from oodkit.mixed_curve import MixedCurve, diagnose_mixed
 from oodkit.outputs import Outputs, Skipped
 from oodkit.recipe_facts import Recipe, recipe_of
 from oodkit.scorers import parse_scorer
-from oodkit.tuning import Tuning
+from oodkit.tuning import Tuning, rows_that_fit
 
 
 @dataclass(frozen=True)
@@ -110,7 +110,8 @@ def _choose(model: Classifier, found: Mapping[str, Outputs], task: Task) -> list
     """Images that were drawn from the training images to judge by are not learnt from: in a bank each is its own neighbour."""
     if task.sets.held_out and any(one.fits_on == "train" for one in searched(task.scorers, task.preset)):
         others = ~torch.isin(found["fit"].indices.cpu(), torch.tensor(task.sets.held_out))
-        found = {**found, "fit": found["fit"].subset(others)}
+        rows, _ = rows_that_fit(found["fit"], others.nonzero().flatten(), task.seed)
+        found = {**found, "fit": found["fit"].subset(rows)}
     return choose(
         model,
         task.sets,
