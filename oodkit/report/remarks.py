@@ -32,12 +32,17 @@ def useful_means(results: Sequence[Mapping[str, Any]]) -> list[str]:
 
 def remarks(model: Mapping[str, Any]) -> list[str]:
     """Below the table of scorers: why some were not scored, what the figures of others rest on, and what else is to be said."""
-    reasons: dict[str, list[str]] = {}
-    for scorer, reason in dict.fromkeys((row["scorer"], row["reason"]) for row in model["results"] if row["reason"]):
-        reasons.setdefault(reason.removeprefix(f"{scorer} "), []).append(scorer)
-    noted = dict.fromkeys((row["scorer"], row["note"]) for row in model["results"] if row["note"])
+    reasons, notes = (_scorers_by_text(model["results"], key) for key in ("reason", "note"))
     lines = [f"{', '.join(scorers)}: not scored, {reason}" for reason, scorers in reasons.items()]
-    return [*lines, *(f"{scorer}: {note.removeprefix(f'{scorer} ')}" for scorer, note in noted), *model["facts"]["notes"]]
+    return [*lines, *(f"{', '.join(scorers)}: {note}" for note, scorers in notes.items()), *model["facts"]["notes"]]
+
+
+def _scorers_by_text(results: Sequence[Mapping[str, Any]], key: str) -> dict[str, list[str]]:
+    """What is said of several scorers alike is said once."""
+    found: dict[str, list[str]] = {}
+    for scorer, text in dict.fromkeys((row["scorer"], row[key]) for row in results if row[key]):
+        found.setdefault(text.removeprefix(f"{scorer} "), []).append(scorer)
+    return found
 
 
 def set_remarks(images: Mapping[str, Any]) -> list[str]:

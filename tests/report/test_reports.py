@@ -60,6 +60,11 @@ def test_one_reason_of_several_scorers_is_told_once():
     assert remarks({"results": rows, "facts": {"notes": []}}) == ["knn, vim: not scored, learns from images"]
 
 
+def test_one_note_of_several_scorers_is_told_once():
+    rows = [{"scorer": name, "reason": None, "note": f"{name} assumes a ReLU; tuned on x"} for name in ("ash-b", "scale")]
+    assert remarks({"results": rows, "facts": {"notes": []}}) == ["ash-b, scale: assumes a ReLU; tuned on x"]
+
+
 def test_of_many_skipped_files_the_first_ten_are_named(document):
     lines = set_remarks(document["sets"][1])
     assert [line[:10] for line in lines[:10]] == [f"skipped {i:02}" for i in range(10)]
