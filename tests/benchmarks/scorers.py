@@ -22,7 +22,7 @@ from timing import Cost, cost
 
 from oodkit.errors import OodkitError
 from oodkit.evaluation import score_all
-from oodkit.scorers import SCORERS, make_scorer
+from oodkit.scorers import SCORERS, make_scorer, parse_scorer
 from oodkit.shards import absent_shards, open_outputs, read_manifest
 
 WIDTH, CLASSES = 2048, 1000
@@ -38,7 +38,7 @@ GB = 1e9
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--scale", type=float, default=1.0, help="factor on the numbers of images")
-    parser.add_argument("--scorer", action="append", choices=sorted(SCORERS), help="only this one, and no joint run; repeatable")
+    parser.add_argument("--scorer", action="append", help="only this one, such as knn:index=ivf, and no joint run; repeatable")
     parser.add_argument("--threads", type=int, default=torch.get_num_threads())
     parser.add_argument("--folder", type=Path, help="where the outputs go, and stay for another run; default: a temporary folder")
     parser.add_argument("--measure", help=argparse.SUPPRESS)
@@ -83,7 +83,7 @@ def report(folder: Path, arguments: argparse.Namespace) -> None:
         print(f"Left out, for they read what a probe stores beside features and logits: {', '.join(probing)}.\n")
     print(f"| {' | '.join(COLUMNS)} |\n|---|---|{'---:|' * (len(COLUMNS) - 2)}")
     chosen = [name for name in arguments.scorer or SCORERS if name not in probing]
-    costs = {name: row(name, make_scorer(name).fits_on or "nothing", arguments, folder) for name in chosen}
+    costs = {spec: row(spec, parse_scorer(spec).fits_on or "nothing", arguments, folder) for spec in chosen}
     if not arguments.scorer:
         costs[JOINT] = row(JOINT, "", arguments, folder)
         print_verdict(costs, child(FORWARD, arguments, folder), arguments.scale)
@@ -173,7 +173,7 @@ class Peak:
 
 def one_scorer(name: str, folder: Path) -> dict:
     test = [open_outputs(folder / role) for role in ("id", "ood")]
-    scorer = make_scorer(name)
+    scorer = parse_scorer(name)
     images = None if scorer.fits_on is None else open_outputs(folder / {"train": "fit", "val": "val"}[scorer.fits_on])
     try:
         fit = cost(lambda: scorer.fit(images)) if images is not None else Cost(0, 0)
