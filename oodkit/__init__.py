@@ -18,6 +18,7 @@ _HOME = {
     "evaluate": "evaluation",
     "extract": "extraction",
     "load_classifier": "classifier",
+    "load_scorer": "scorers",
     "make_scorer": "scorers",
     "open_images": "images",
     "tune": "tuning",

@@ -23,6 +23,7 @@ PUBLIC = [
     "evaluate",
     "extract",
     "load_classifier",
+    "load_scorer",
     "make_scorer",
     "open_images",
     "tune",

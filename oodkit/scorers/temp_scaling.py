@@ -30,7 +30,7 @@ class TempScaling(Scorer):
     validation image is classified correctly the optimum runs to T → 0, and where the labels do not fit the logits at all to
     T → ∞: T is kept between s / 10⁴ and s · 10⁴, s the mean of max_c z_c − mean_c z_c, and a note says so.
 
-    Fails where ``msp`` does; a temperature changes the ranking little.
+    Fails where ``msp`` does; a temperature changes the ranking a little, for better or worse.
     """
 
     name = "temp_scaling"
