@@ -50,7 +50,7 @@ def _scorers() -> list[dict[str, str]]:
     return [
         {
             "name": name,
-            "fits on": _fits_on(scorer.fits_on),
+            "fits_on": _fits_on(scorer.fits_on),
             "network": _runs(name in once),
             "method": scorer.title,
             "paper": scorer.paper,

@@ -1,7 +1,7 @@
 """The scorers, one file a paper, and how to get one by its name."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import fields
 from difflib import get_close_matches
 from pathlib import Path
@@ -135,13 +135,16 @@ def load_scorer(path: str | Path) -> Scorer:
             if (learnt := json.loads(facts["learnt"])) is not None:
                 scorer.state = {name: file.get_tensor(name) for name in learnt}
             scorer.fitted_on = json.loads(facts["fitted_on"])
+            shape = json.loads(facts.get("learnt_shape", "null"))  # a file from before it was stored is taken at its word
+            scorer.learnt_shape = shape and (int(shape[0]), int(shape[1]))
             return scorer
     except (OSError, SafetensorError, KeyError, TypeError, ValueError) as error:
         raise OutputsError(f"can't read a scorer from {path}: {error}") from error
 
 
 def _scorer_class(name: str) -> type[Scorer]:
-    _require_known(name, list(SCORERS), "scorer")
+    meant = [own for own, kind in SCORERS.items() if name.casefold() in (own, kind.title.casefold())]
+    _require_known(name, list(SCORERS), "scorer", meant)
     return SCORERS[name]
 
 
@@ -153,10 +156,10 @@ def _checked(name: str, settings: Mapping[str, Any]) -> dict[str, Any]:
     return {setting: checked(value, types[setting], f"{name}:{setting}") for setting, value in settings.items()}
 
 
-def _require_known(word: str, known: list[str], what: str) -> None:
+def _require_known(word: str, known: list[str], what: str, meant: Sequence[str] = ()) -> None:
     if word in known:
         return
-    near = get_close_matches(word, known)
+    near = meant or get_close_matches(word, known)
     raise UsageError(
         f"unknown {what}: {word!r}; " + (f"did you mean {_words(near)}?" if near else f"there are {_words(known) or 'none'}")
     )

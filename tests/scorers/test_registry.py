@@ -31,6 +31,8 @@ def test_a_spec_sets_typed_values_over_the_presets():
     ("spec", "message"),
     [
         ("kn", "unknown scorer: 'kn'; did you mean knn"),
+        ("KNN", "did you mean knn\\?"),
+        ("energy", "unknown scorer: 'energy'; did you mean ebo\\?"),
         ("ash", "unknown scorer: 'ash'; did you mean ash-"),
         ("zzz", "unknown scorer: 'zzz'; there are msp, mls"),
         ("", "unknown scorer: ''"),
