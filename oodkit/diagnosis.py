@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 
 import numpy as np
 
@@ -91,7 +92,8 @@ def diagnose(
 
     ood: outputs by set name; groups: "near" or "far" for each, "far" where not given. fit, val: ID training and validation
     outputs for the scorers that learn. scorers: names or specs, by default those of ``tuning`` or else all that need no probe;
-    mls and, where ``fit`` is given, knn are added, since the verdict rests on them. tuning: what ``tune`` found, to be told with
+    mls and, where ``fit`` is given, knn are added, since the verdict rests on them; plain knn too where those asked for give no
+    scores. tuning: what ``tune`` found, to be told with
     the results. softeners: what the training recipe is known to do to the labels ("label smoothing 0.1"), () for nothing, None
     for unknown. baseline: the diagnosis of the sibling model on the same image sets. progress: called with a line for each step.
     """
@@ -99,10 +101,15 @@ def diagnose(
     asked = list(scorers) or list(dict.fromkeys(one.spec for one in tuning)) or one_pass_scorers()
     named = {one.name if isinstance(one, Scorer) else one.partition(":")[0] for one in asked}
     asked += [name for name in ("mls", "knn") if name not in named and (name == "mls" or fit is not None)]
-    scored = noted(score_all(asked, id_test, ood, fit=fit, val=val, preset=preset, seed=seed, progress=progress), tuning)
+    score = partial(score_all, id_test=id_test, ood=ood, fit=fit, val=val, preset=preset, seed=seed, progress=progress)
+    scored = score(asked)
+    knn = [one for one in scored if one.name == "knn"]
+    if fit is not None and all(one.reason for one in knn) and all(one.spec != "knn" for one in knn):
+        scored += score(["knn"])
+    scored = noted(scored, tuning)
     rows = results(scored, groups, model=model, id_set=id_set)
     estimate = accuracy(id_test.predictions(), id_test.labels)
-    mls, lead = _of(scored, "mls"), knn_lead(scored, groups, id_test.num_classes)
+    mls, lead = _of(scored, "mls"), knn_lead(scored, groups, id_test.num_classes, fit_given=fit is not None)
     shifts = [] if baseline is None else _shifts(mls, _of(baseline.scored, "mls"), groups)
     against = None if baseline is None else _against(baseline, mls, shifts, groups)
     verdict = give_verdict(model, estimate, id_test.num_classes, lead, rows, softeners=softeners, against=against)

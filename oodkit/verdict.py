@@ -90,12 +90,15 @@ def give_verdict(
     return Verdict(code, SENTENCES[code].format(model=model), tuple(evidence), tuple(advice))
 
 
-def knn_lead(scored: Sequence[Scored], groups: Mapping[str, str], num_classes: int) -> Lead:
-    """KNN against the maximal logit. Of several KNN the first whose neighbours belong to one class is taken."""
+def knn_lead(scored: Sequence[Scored], groups: Mapping[str, str], num_classes: int, *, fit_given: bool = False) -> Lead:
+    """KNN against the maximal logit. Of several KNN the first whose neighbours belong to one class is taken.
+
+    fit_given: whether there were ID training images, so that another reason keeps a KNN from scoring.
+    """
     mls = next((one for one in scored if one.name == "mls" and one.reason is None), None)
     found = [one for one in scored if one.name == "knn" and one.reason is None]
     if mls is None or not found:
-        return Lead(problem="no feature score: KNN needs ID training images (--fit SET)", remedy="--fit SET")
+        return Lead(problem=_no_feature_score(scored), remedy="" if fit_given else "--fit SET")
     far = {one.spec: _beyond_the_class(one, num_classes) for one in found}
     knn = next((one for one in found if far[one.spec] is None), found[0])
     if problem := far[knn.spec]:
@@ -104,6 +107,12 @@ def knn_lead(scored: Sequence[Scored], groups: Mapping[str, str], num_classes: i
     sets = list(mls.ood_scores)
     scores = [knn.ood_scores[name] for name in sets], [mls.ood_scores[name] for name in sets]
     return Lead(knn.spec, compare_aurocs(knn.id_scores, scores[0], mls.id_scores, scores[1], mean_weights(sets, groups)))
+
+
+def _no_feature_score(scored: Sequence[Scored]) -> str:
+    """Of several KNN the last one's reason: it is the plain one, where ``diagnose`` had to add it."""
+    knn = next((one for one in reversed(scored) if one.name == "knn"), None)
+    return f"no feature score from {knn.spec}: {knn.reason}" if knn else "no feature score: KNN needs ID training images"
 
 
 def _beyond_the_class(knn: Scored, num_classes: int) -> str | None:

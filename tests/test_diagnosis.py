@@ -56,6 +56,32 @@ def test_mls_and_knn_are_measured_even_if_others_were_asked_for():
     assert {row.scorer for row in found.rows} == {"msp", "mls", "knn"}
 
 
+def test_plain_knn_is_added_where_those_asked_for_do_not_score():
+    """A bank of 40 images is too small for the index, which is that row's own reason and no want of training images."""
+    fit = outputs_of([6 + number / 10 for number in range(40)])
+    found = diagnose("net", outputs_of([6, 10, 7]), {"set": outputs_of([3, 5])}, fit=fit, scorers=["knn:k=5,index=ivf"])
+    reasons = {row.spec: row.reason for row in found.rows}
+    assert "take index=exact" in reasons["knn:k=5,index=ivf"]
+    assert reasons["knn"] is None
+    assert found.lead.spec == "knn"
+    assert not any("--fit" in advice.flags for advice in found.verdict.advice)
+
+
+def test_where_no_knn_scores_its_own_reason_is_the_evidence():
+    features = torch.full((4, 2), torch.nan)
+    fit = Outputs(features, torch.zeros(4), logits=torch.zeros(4, 2))
+    found = diagnose("net", outputs_of([6, 10, 7]), {"set": outputs_of([3, 5])}, fit=fit, scorers=["knn:k=2"])
+    assert found.lead.problem.startswith("no feature score from knn: the features to learn from hold NaN")
+    assert found.lead.problem in found.verdict.evidence
+    assert not any("--fit" in advice.flags for advice in found.verdict.advice)
+
+
+def test_without_training_images_that_is_the_evidence():
+    found = diagnose("net", outputs_of([6, 10]), {"set": outputs_of([3, 5])}, scorers=["knn:k=2"])
+    assert found.lead.problem == "no feature score from knn:k=2: knn learns from ID train images and none were given"
+    assert found.lead.remedy == "--fit SET"
+
+
 def test_what_needs_training_images_is_a_row_with_its_reason():
     found = diagnose("net", outputs_of([6, 10]), {"set": outputs_of([3, 5])})
     reasons = {row.scorer: row.reason for row in found.rows}

@@ -24,7 +24,7 @@ class Relation(BankScorer):
     the training images.
     exponent: e, a whole number from 1; 1. threshold: at least 0 and below 1; 0.03. fraction: the share of the training images that
     the bank holds, drawn class by class; none takes all, or as many as 4 GiB hold, and says so: the whole of ImageNet takes
-    14.5 GiB at 2048 features. Half of the images give about half of the score, in the same order. seed: of that draw.
+    14.5 GiB at 2048 features. Half of the images give about half of the score, in nearly the same order. seed: of that draw.
 
     Exact, though few of the pairs are looked at: r is at most ⟨p, p_i⟩, so that blocks of images whose predictions can't come
     above the threshold with an image's are passed over. Images that fall below it with all others tie at 0.
