@@ -20,10 +20,11 @@ class Knn(NeighbourScorer):
     to the size of the bank. fraction: the share of the training images that the bank holds, drawn class by class, raised where
     it leaves fewer than k (with 1 % of ImageNet the paper takes k = 10); none takes all, or as many as 4 GiB hold, and says so:
     the whole of ImageNet takes 9.8 GiB at 2048 features. seed: of that draw, and of the index.
-    index: ``exact`` searches the whole bank, with a recall of 1; ``ivf`` looks through lists of images around k-means centres, the
-    nearest to the query: as many as find 95 % of the neighbours of 500 images of the bank, but at most an eighth. The recall is
-    measured on them and told with the results: high where the features lie in clusters, and lower for OOD images, which lie in
-    none. For banks of 1,000 images and more; with fewer the exact search is as fast.
+    index: ``exact`` searches the whole bank; ``ivf`` looks through lists of images around k-means centres, the nearest to the
+    query. For banks of 100,000 images and more, of wide features that lie in clusters: else the exact search is as fast or faster.
+    recall: above 0 and at most 1; the share of the neighbours that ``ivf`` is to find, of 500 images of the bank, in as many lists
+    as that takes: few where the features lie in clusters. The results tell the share as measured, 1 with ``exact``. It is
+    smaller for OOD images, which lie in no cluster.
 
     Needs no logits, so label smoothing and mixup harm it least. Weak on near-OOD of ImageNet.
     """
@@ -39,6 +40,7 @@ class Knn(NeighbourScorer):
     fraction: float | None = None
     seed: int = 0
     index: Literal["exact", "ivf"] = "exact"
+    recall: float = 0.95
 
     def __post_init__(self) -> None:
         super().__post_init__()

@@ -19,9 +19,9 @@ class NNGuide(NeighbourScorer):
     k: how many neighbours; 100 under ``openood``, 10 under ``paper``; clipped to the size of the bank. fraction: the share of the
     training images that the bank holds; 0.01 under ``openood``, none, which is all of them or as many as 4 GiB hold, under
     ``paper``; raised where it leaves fewer than k images. seed: of the draw, which takes its share of every class whatever the
-    order of the images (OpenOOD takes the first batches), and of the index. index: ``exact``, of recall 1, or ``ivf``, as for
-    ``knn``, of a smaller recall: images of large energy are among the largest products wherever they lie. The
-    authors add ReAct at 95 for ResNet-50; that is left out here.
+    order of the images (OpenOOD takes the first batches), and of the index. index, recall: as for ``knn``; ``ivf`` needs
+    a larger fraction, and more lists, for images of large energy are among the largest products wherever they lie. The authors add
+    ReAct at 95 for ResNet-50; that is left out here.
 
     Fails with the energy: label smoothing costs it 20 points on ResNet-50. A negative energy turns the product's sign.
     """
@@ -36,6 +36,7 @@ class NNGuide(NeighbourScorer):
     fraction: float | None = 0.01
     seed: int = 0
     index: Literal["exact", "ivf"] = "exact"
+    recall: float = 0.95
 
     def __post_init__(self) -> None:
         super().__post_init__()

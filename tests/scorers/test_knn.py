@@ -32,7 +32,7 @@ def test_the_size_of_the_features_does_not_matter(toy):
 
 def test_k_is_clipped_to_the_bank_and_reported():
     bank = outputs_of(torch.randn(12, 3, generator=torch.Generator().manual_seed(0)))
-    assert make_scorer("knn").fit(bank).settings() == {"k": 12, "fraction": 1.0, "seed": 0, "index": "exact"}
+    assert make_scorer("knn").fit(bank).settings() == {"k": 12, "fraction": 1.0, "seed": 0, "index": "exact", "recall": 1.0}
 
 
 def test_a_fraction_that_leaves_fewer_than_k_is_raised_and_reported(toy):
@@ -49,7 +49,7 @@ def test_the_papers_k_goes_by_the_number_of_classes(classes, k):
 
 
 def test_a_query_of_zeros_is_one_away_from_everything(toy):
-    score = make_scorer("knn").fit(toy.train).score(outputs_of(torch.zeros(1, 32)))
+    score = make_scorer("knn").fit(toy.train).score(outputs_of(torch.zeros(1, 32), classes=4))
     assert score.item() == pytest.approx(-1)
 
 
@@ -58,6 +58,7 @@ def test_the_search_structure_is_no_part_of_what_is_stored(toy):
         "bank": torch.float32,
         "k": torch.int64,
         "fraction": torch.float64,
+        "recall": torch.float64,
     }
 
 

@@ -31,11 +31,11 @@ def test_the_bank_takes_its_share_of_every_class(toy):
 
 def test_a_fraction_that_leaves_fewer_than_k_is_raised_and_reported(toy):
     settings = make_scorer("nnguide").fit(toy.train).settings()
-    assert settings == {"k": 100, "fraction": pytest.approx(100 / 203), "seed": 0, "index": "exact"}
+    assert settings == {"k": 100, "fraction": pytest.approx(100 / 203), "seed": 0, "index": "exact", "recall": 1.0}
 
 
 def test_k_is_clipped_to_the_images_there_are(toy):
-    assert make_scorer("nnguide").fit(toy.val).settings() == {"k": 60, "fraction": 1.0, "seed": 0, "index": "exact"}
+    assert make_scorer("nnguide").fit(toy.val).settings() == {"k": 60, "fraction": 1.0, "seed": 0, "index": "exact", "recall": 1.0}
 
 
 def test_the_draw_depends_on_the_seed(toy):
@@ -44,5 +44,5 @@ def test_the_draw_depends_on_the_seed(toy):
 
 
 def test_presets():
-    assert make_scorer("nnguide").settings() == {"k": 100, "fraction": 0.01, "seed": 0, "index": "exact"}
-    assert make_scorer("nnguide", "paper").settings() == {"k": 10, "fraction": None, "seed": 0, "index": "exact"}
+    assert make_scorer("nnguide").settings() == {"k": 100, "fraction": 0.01, "seed": 0, "index": "exact", "recall": 0.95}
+    assert make_scorer("nnguide", "paper").settings() == {"k": 10, "fraction": None, "seed": 0, "index": "exact", "recall": 0.95}

@@ -20,8 +20,14 @@ def test_the_first_scorers_are_there():
 
 def test_a_spec_sets_typed_values_over_the_presets():
     scorer = parse_scorer("nnguide: k=7 , fraction=0.5", preset="paper")
-    assert scorer.settings() == {"k": 7, "fraction": 0.5, "seed": 0, "index": "exact"}
-    assert parse_scorer("nnguide:seed=3", preset="paper").settings() == {"k": 10, "fraction": None, "seed": 3, "index": "exact"}
+    assert scorer.settings() == {"k": 7, "fraction": 0.5, "seed": 0, "index": "exact", "recall": 0.95}
+    assert parse_scorer("nnguide:seed=3", preset="paper").settings() == {
+        "k": 10,
+        "fraction": None,
+        "seed": 3,
+        "index": "exact",
+        "recall": 0.95,
+    }
     assert parse_scorer("vim:dim=none").settings() == {"dim": None}
     assert parse_scorer("vim:dim=paper").settings() == {"dim": "paper"}
     assert parse_scorer("react:fits_on=train").fits_on == "train"

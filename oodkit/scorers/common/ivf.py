@@ -15,9 +15,9 @@ from oodkit.scorers.base import State
 from oodkit.scorers.common.bank import nearest, reorder
 from oodkit.stats import unit_rows
 
-LEAST_ROWS = 1000  # an exact search in fewer is as fast
-RECALL = 0.95  # as many lists are looked through as it takes to find this share of the neighbours,
-LEAST_SHARE, MOST_SHARE = 1 / 32, 1 / 8  # but no fewer and no more of the lists than these shares: more would hardly be faster
+LEAST_ROWS = 100_000  # an exact search in fewer is as fast
+LEAST_SHARE = 1 / 32  # of the lists are looked through, however few it takes for a bank image: an OOD image's are not as near
+SLOW_SHARE = 1 / 8  # of the lists and more are hardly faster than an exact search
 ASKED = 500  # images of the bank that the recall is measured on
 POINTS_PER_LIST, ROUNDS = 32, 8  # of the k-means; twice the points and more rounds found no more neighbours
 PRODUCTS = 2**26  # the most that a search holds at a time, 256 MiB
@@ -30,11 +30,11 @@ def asked(count: int, seed: int) -> Tensor:
     return torch.randperm(count, generator=torch.Generator().manual_seed(seed))[:ASKED]
 
 
-def build(bank: Tensor, rows: Tensor, queries: Tensor, k: int, seed: int) -> State:
+def build(bank: Tensor, rows: Tensor, queries: Tensor, k: int, recall: float, seed: int) -> State:
     """What ``search`` takes beside the queries, and the recall; the bank (N, D) is put in the order of its lists, in place.
 
     rows, queries: (m,) and (m, D), images of the bank and what would be asked for them. recall: the share of their k nearest, each
-    without itself and by an exact search, that ``search`` comes by.
+    without itself and by an exact search, that ``search`` is to come by at least, and in what is returned does.
     """
     centres = _centres(bank, seed)
     list_of = torch.cat([(part @ centres.mT).argmax(1) for part in torch.split(bank, CHUNK_ROWS)])
@@ -42,17 +42,16 @@ def build(bank: Tensor, rows: Tensor, queries: Tensor, k: int, seed: int) -> Sta
     neighbours = _without(nearest(queries, bank, k + 1)[1], rows.to(bank.device))[:, :k]
     ranks = (queries @ centres.mT).argsort(1, descending=True).argsort(1)  # of the lists, for each query
     needed = ranks.gather(1, list_of[neighbours]) + 1  # how many lists to look through for a neighbour
-    probes = _probes(needed.flatten(), len(centres))
+    probes = _probes(needed.flatten(), len(centres), recall)
     in_whole_bank = torch.where(ranks < probes, sizes, 0).sum(1) < k
-    recall = ((needed <= probes) | in_whole_bank[:, None]).double().mean()
+    found = ((needed <= probes) | in_whole_bank[:, None]).double().mean()
     reorder(bank, list_of.argsort(stable=True))
-    return {"bank": bank, "centres": centres, "sizes": sizes, "probes": torch.tensor(probes), "recall": recall.cpu()}
+    return {"bank": bank, "centres": centres, "sizes": sizes, "probes": torch.tensor(probes), "recall": found.cpu()}
 
 
-def _probes(needed: Tensor, lists: int) -> int:
-    reached = torch.bincount(needed, minlength=lists + 1).cumsum(0) / len(needed)
-    least, most = (math.ceil(share * lists) for share in (LEAST_SHARE, MOST_SHARE))
-    return min(max(int((reached < RECALL).sum()), least), most)
+def _probes(needed: Tensor, lists: int, recall: float) -> int:
+    reached = torch.bincount(needed, minlength=lists + 1).cumsum(0).double() / len(needed)
+    return max(int((reached < recall).sum()), math.ceil(LEAST_SHARE * lists))
 
 
 def search(queries: Tensor, bank: Tensor, centres: Tensor, sizes: Tensor, probes: int, k: int) -> Tensor:

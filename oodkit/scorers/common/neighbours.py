@@ -14,20 +14,27 @@ from oodkit.scorers.common.bank import BankScorer, bank_share, nearest, unit_ban
 class NeighbourScorer(BankScorer):
     """A scorer of the largest inner products of f̂ with a bank.
 
-    index: ``"exact"``, recall 1; or ``"ivf"``, see ``oodkit.scorers.common.ivf``, with the recall as measured when it is built.
+    index: ``"exact"``, or ``"ivf"``, see ``oodkit.scorers.common.ivf``. recall: the share of the neighbours that it is to find;
+    after ``fit`` the share that it does, 1 of the exact search.
     """
 
     index: Literal["exact", "ivf"]
+    recall: float
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self.require(0 < self.recall <= 1, "a recall above 0 and at most 1")
 
     def learn_bank(self, outputs: Outputs, k: int, *, energy: bool = False) -> State:
         """The bank with its index, ``k`` clipped to it, and the ``fraction`` that it is of the images."""
         rows = self.rows(outputs, least=k)
         k = min(k, len(rows))
         if self.index == "exact":
-            state = {"bank": unit_bank(outputs, rows, energy=energy)}
+            state = {"bank": unit_bank(outputs, rows, energy=energy), "recall": torch.tensor(1.0, dtype=torch.float64)}
         else:
             asked = ivf.asked(len(rows), self.seed)
-            state = ivf.build(unit_bank(outputs, rows, energy=energy), asked, unit_bank(outputs, rows[asked]), k, self.seed)
+            bank, queries = unit_bank(outputs, rows, energy=energy), unit_bank(outputs, rows[asked])
+            state = ivf.build(bank, asked, queries, k, self.recall, self.seed)
         return {**state, "k": torch.tensor(k), "fraction": bank_share(state["bank"], outputs)}
 
     def largest_products(self, queries: Tensor) -> Tensor:
@@ -44,7 +51,9 @@ class NeighbourScorer(BankScorer):
     def caution(self, outputs: Outputs) -> str | None:
         notes = [super().caution(outputs)]
         if self.state is not None and self.index == "ivf":
-            found = f"finds {self.state['recall'].item():.1%} of the {self.settings()['k']} nearest"
+            share = int(self.state["probes"]) / len(self.state["sizes"])
+            found = f"finds {self.state['recall'].item():.1%} of the {self.settings()['k']} nearest in {share:.1%} of the lists"
             measured = f"{ivf.ASKED} bank images, each without itself; of an OOD image's perhaps fewer"
-            notes.append(f"approximate neighbours: {found} ({measured}); index=exact finds all")
+            remedy = "hardly faster than index=exact, which finds all" if share > ivf.SLOW_SHARE else "index=exact finds all"
+            notes.append(f"approximate neighbours: {found} ({measured}); {remedy}")
         return "; ".join(note for note in notes if note) or None
