@@ -37,8 +37,8 @@ class Tuning:
     """The search of one scorer. scorer: its name. asked, spec: as it was asked for, and as it is to be used from now on.
 
     sets: the OOD validation sets; n_id, n_ood: the numbers of ID and of OOD validation images. tried: every combination in its
-    order, none where there is nothing to search. before: the one that was asked for, chosen: the best, None where none could
-    score. note: what else is to know of the images.
+    order, none where there is nothing to search. before: the one that was asked for, chosen: the best, of equals that one,
+    None where none could score. note: what else is to know of the images.
     """
 
     scorer: str
@@ -81,16 +81,21 @@ def tune(
 
     A scorer is fitted on what it learns from, as in ``evaluate``, and judged by the AUROC of ``val`` against each OOD set, the
     unweighted mean over several. The first setting of a grid varies fastest, the setting asked for comes last where the grid does
-    not hold it, and of equals the first wins. A combination that does not apply is a row with its reason; a scorer without a grid,
-    or of which no combination applies, stays as it was asked for. No scorer changes a prediction, and so no choice does.
+    not hold it. Of equals the setting asked for wins, or else the first, which in OpenOOD always does. A combination that does not
+    apply is a row with its reason; a scorer without a grid, or of which no combination applies, stays as it was asked for. No
+    scorer changes a prediction, and so no choice does. One that reads a probe needs outputs with the probe of each combination.
 
     Without ``val`` the stratified tenth of ``fit`` takes its place that ``evaluate`` holds out too, and scorers that learn from
     training images learn from the other nine, which are copied: an image in a bank of neighbours is its own nearest one. Of either
     only as many are taken, a stratified draw, as FIT_BYTES hold; the note says so. The logits of the validation images are made
     once and kept, 4 · C bytes an image, unless they are stored with the features.
-    Raises UsageError without ID images, for a set without images, and for an unknown scorer, setting or preset.
+    Raises UsageError without ID images, for a set without images, for an unknown scorer, setting or preset, and for a scorer that
+    is no name or spec but made already.
     """
     say = progress or (lambda _: None)
+    given: Sequence[object] = scorers
+    for made in (one for one in given if isinstance(one, Scorer)):
+        raise UsageError(f"a search makes its own scorers: give the name or spec {made.spec()!r}, not a {type(made).__name__}")
     asked = [(one, parse_scorer(one, preset)) for one in scorers or one_pass_scorers()]
     train, inside, note = _id_images(
         fit, val, withheld, seed, any(own.fits_on == "train" and candidates(one) for one, own in asked)
@@ -194,7 +199,8 @@ def _searched(blank: Tuning, own: Scorer, preset: str, images: _Images, say: Cal
         before = _try(blank.asked, as_asked, preset, images)
         tried.append(before)
     aurocs = [-1.0 if one.auroc is None else one.auroc for one in tried]
-    chosen = tried[int(np.argmax(aurocs))] if max(aurocs) >= 0 else None
+    best = before if before.auroc == max(aurocs) else tried[int(np.argmax(aurocs))]
+    chosen = best if max(aurocs) >= 0 else None
     spec = blank.asked if chosen is None or chosen is before else chosen.spec
     return replace(blank, spec=spec, tried=tuple(tried), before=before, chosen=chosen)
 

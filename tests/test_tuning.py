@@ -106,12 +106,27 @@ def test_the_winner_by_hand_with_the_whole_table():
     assert found.remark() == "tuned on v: AUROC 50.00 → 100.00"
 
 
-def test_of_equals_the_first_wins():
+def test_of_equals_the_setting_asked_for_wins():
+    """A gain of nothing is no reason to leave it."""
     level = outputs([1, 1], [1, 1], [1, 1])
     (found,) = tune({"v": level}, scorers=["toy"], val=level)
     assert [one.auroc for one in found.tried if one.auroc is not None] == [0.5] * 5
-    assert found.chosen is found.tried[0]
-    assert found.spec == "toy:column=0,sign=-1"
+    assert (found.spec, found.chosen, found.before) == ("toy", found.tried[4], found.tried[4])
+    assert found.remark() == "tuned on v: AUROC 50.00, with the settings asked for"
+
+
+def test_of_equals_without_the_setting_asked_for_the_first_wins():
+    """Column 0 can't tell; −column 1 can't be had, columns 1 and 2 tell all."""
+    (found,) = tune({"v": outputs([1, 1], [0, 0], [0, 0])}, scorers=["toy"], val=outputs([1, 1], [1, 1], [1, 1]))
+    assert [one.settings["column"] for one in found.tried if one.auroc == 1] == [1, 2]
+    assert found.spec == "toy:column=1,sign=1"
+
+
+def test_gen_keeps_its_hundred_probabilities_where_there_are_but_three_classes(sets):
+    """Every m above C takes effect as C: the first of these would be a choice that changes nothing."""
+    (found,) = tune({"v": random_outputs(30, 4, 0)}, scorers=["gen:gamma=0.1"], val=random_outputs(40, 3, 2))
+    assert len({one.auroc for one in found.tried}) == 1
+    assert found.spec == "gen:gamma=0.1"
 
 
 def test_several_sets_count_alike_whatever_their_sizes():
@@ -256,6 +271,8 @@ def test_unusable_calls_are_usage_errors():
         tune({}, scorers=["toy"], val=VAL)
     with pytest.raises(UsageError, match="unknown scorer: 'tyo'"):
         tune({"v": OOD}, scorers=["tyo"], val=VAL)
+    with pytest.raises(UsageError, match="a search makes its own scorers: give the name or spec 'gen:m=9', not a Gen"):
+        tune({"v": OOD}, scorers=[make_scorer("gen", m=9)], val=VAL)
 
 
 # the real scorers
