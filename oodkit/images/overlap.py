@@ -30,9 +30,9 @@ class Comparison:
         """Positions in ``ours`` of the images that are in ``others`` too, each with the position of its like there.
 
         Where both sets hold files (folders, lists, shards, the Hub), images are alike that are the same byte by byte; of files of
-        equal size 4 KiB are read, and the whole of those that are equal there. Where one holds pixels (arrays), they are decoded,
-        and alike in every pixel; only files of equal dimensions are decoded. Labels do not count. What can't be read is like
-        nothing.
+        equal size 4 KiB are read, and the whole of those that are equal there; a copy that was encoded again is another file.
+        Where one holds pixels (arrays), they are decoded, and alike in every pixel; only files of equal dimensions are decoded.
+        Labels do not count. What can't be read is like nothing.
         """
         files = ours.source(0) is not None and others.source(0) is not None
         mine, theirs = np.arange(len(ours)), np.arange(len(others))

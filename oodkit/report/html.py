@@ -16,6 +16,7 @@ from oodkit.report.remarks import (
     set_remarks,
     settings_in_words,
     summary_result,
+    tuning_remarks,
     tuning_rows,
     tuning_title,
     useful_means,
@@ -49,7 +50,8 @@ def render_html(document: Document) -> str:
             "columns": _columns(model["results"]),
             "table": _by_scorer(model),
             "remarks": remarks(model),
-            "searched": model["tuning"] and {"title": tuning_title(model), "rows": tuning_rows(model)},
+            "searched": model["tuning"]
+            and {"title": tuning_title(model), "rows": tuning_rows(model), "remarks": tuning_remarks(model)},
             "density": Markup(density_svg(model)),  # noqa: S704 (made by matplotlib from numbers; it escapes the set names)
             "mixed": model["mixed"] and {**model["mixed"], **mixed_table(model["mixed"])},
             "mixed_curve": model["mixed"] and Markup(mixed_svg(model["mixed"])),  # noqa: S704 (as above)

@@ -1,13 +1,14 @@
 """What the terminal and the HTML report both read from a document, so that neither leaves out what the other tells."""
 
 import unicodedata
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from oodkit.evaluation import MEANS
 from oodkit.scorers import spec_of
 
 FILES_SHOWN = 10
+FEW_IMAGES = 100  # an AUROC of 100 images against as many has a 95 % interval some 10 points wide
 
 
 def summary_result(model: Mapping[str, Any], scorer: str | None) -> Mapping[str, Any] | None:
@@ -31,16 +32,30 @@ def useful_means(results: Sequence[Mapping[str, Any]]) -> list[str]:
 
 
 def remarks(model: Mapping[str, Any]) -> list[str]:
-    """Below the table of scorers: why some were not scored, what the figures of others rest on, and what else is to be said."""
-    reasons, notes = (_scorers_by_text(model["results"], key) for key in ("reason", "note"))
+    """Below the table of scorers: why some were not scored, what the figures of others rest on, and what else is to be said.
+
+    What a search found is left to its own table.
+    """
+    rows = model["results"]
+    reasons = _scorers_by_text((row["scorer"], row["reason"]) for row in rows if row["reason"])
+    notes = _scorers_by_text((row["scorer"], part) for row in rows for part in _parts(row["note"], model["tuning"]))
     lines = [f"{', '.join(scorers)}: not scored, {reason}" for reason, scorers in reasons.items()]
-    return [*lines, *(f"{', '.join(scorers)}: {note}" for note, scorers in notes.items()), *model["facts"]["notes"]]
+    said: dict[str, list[str]] = {}
+    for note, scorers in notes.items():
+        said.setdefault(", ".join(scorers), []).append(note)
+    return [*lines, *(f"{scorers}: {'; '.join(parts)}" for scorers, parts in said.items()), *model["facts"]["notes"]]
 
 
-def _scorers_by_text(results: Sequence[Mapping[str, Any]], key: str) -> dict[str, list[str]]:
+def _parts(note: str | None, tuning: Sequence[Mapping[str, Any]]) -> list[str]:
+    """What a note says beside the remark of the search, which ends it."""
+    before = (note or "").split(f"tuned on {', '.join(tuning[0]['sets'])}: ")[0] if tuning else note or ""
+    return [part for part in before.split("; ") if part]
+
+
+def _scorers_by_text(said: Iterable[tuple[str, str]]) -> dict[str, list[str]]:
     """What is said of several scorers alike is said once."""
     found: dict[str, list[str]] = {}
-    for scorer, text in dict.fromkeys((row["scorer"], row[key]) for row in results if row[key]):
+    for scorer, text in dict.fromkeys(said):
         found.setdefault(text.removeprefix(f"{scorer} "), []).append(scorer)
     return found
 
@@ -54,8 +69,17 @@ def set_remarks(images: Mapping[str, Any]) -> list[str]:
 
 
 def tuning_title(model: Mapping[str, Any]) -> str:
-    """Above the table of searches: what was chosen on which images."""
-    return f"Settings chosen on {', '.join(model['tuning'][0]['sets'])}"
+    """Above the table of searches: what was chosen on which images, and on how many."""
+    first = model["tuning"][0]
+    return f"Settings chosen on {', '.join(first['sets'])}: {first['n_id']} ID and {first['n_ood']} OOD images"
+
+
+def tuning_remarks(model: Mapping[str, Any]) -> list[str]:
+    """Below it: a caution where the images are few, and what the searches rest on."""
+    first = model["tuning"][0]
+    fewest = min(first["n_id"], first["n_ood"])
+    few = f"caution: {fewest} images are so few (below {FEW_IMAGES}) that the choice is mostly chance"
+    return [*([few] if fewest < FEW_IMAGES else []), *([first["note"]] if first["note"] else [])]
 
 
 def tuning_rows(model: Mapping[str, Any]) -> list[dict[str, Any]]:

@@ -17,6 +17,7 @@ from oodkit.report.remarks import (
     scorers_best_first,
     set_remarks,
     summary_result,
+    tuning_remarks,
     tuning_rows,
     tuning_title,
     useful_means,
@@ -70,6 +71,8 @@ def _print_model(console: Console, model: Mapping[str, Any]) -> None:
     if model["tuning"]:
         console.print(_tuning_table(model))
         _say(console, "AUROC in percent, of ID validation images against the sets chosen on; the JSON has every combination", "dim")
+        for line in tuning_remarks(model):
+            _say(console, line, "dim")
     _print_verdict(console, model["verdict"])
 
 

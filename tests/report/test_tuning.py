@@ -5,7 +5,7 @@ from html import unescape
 import pytest
 
 from oodkit.report.html import render_html
-from oodkit.report.remarks import tuning_rows, tuning_title
+from oodkit.report.remarks import tuning_remarks, tuning_rows, tuning_title
 from oodkit.report.terminal import print_document
 
 NAME = "<b>mine</b>\x1b[31m[red]"
@@ -28,7 +28,7 @@ def searched(document):
 
 def test_the_rows_of_the_table(searched):
     (model,) = searched["models"]
-    assert tuning_title(model) == f"Settings chosen on {NAME}"
+    assert tuning_title(model) == f"Settings chosen on {NAME}: 40 ID and 30 OOD images"
     assert tuning_rows(model) == [
         {"scorer": "vim", "tried": 3, "chosen": "dim=2", "before": 0.85, "after": 0.91234},
         {"scorer": "knn", "tried": 1, "chosen": "none applies", "before": None, "after": None},
@@ -52,6 +52,26 @@ def test_the_report_folds_every_combination_with_its_reason(searched):
     assert "dim=2 ★" in html
     assert "dim=1 (as asked for)" in html
     assert "a dim &lt;below&gt; 4" in html
+
+
+@pytest.mark.parametrize(("n_id", "n_ood", "fewest"), [(99, 100, 99), (400, 1, 1), (100, 100, None)])
+def test_a_choice_on_few_images_is_cautioned_and_what_it_rests_on_told_once(searched, capsys, n_id, n_ood, fewest):
+    (model,) = searched["models"]
+    for one in model["tuning"]:
+        one |= {"n_id": n_id, "n_ood": n_ood, "note": "held out a <tenth>"}
+    caution = f"caution: {fewest} images are so few (below 100) that the choice is mostly chance"
+    told = tuning_remarks(model)
+    assert told == [*([caution] if fewest else []), "held out a <tenth>"]
+    print_document(searched)
+    for text in (" ".join(capsys.readouterr().out.split()), unescape(render_html(searched))):
+        assert f"{n_id} ID and {n_ood} OOD images" in text
+        assert [text.count(line) for line in told] == [1] * len(told)
+
+
+def test_the_report_claims_no_more_than_the_comparison_can_tell(searched):
+    html = render_html(searched)
+    assert "re-encoded copies are not noticed" in html
+    assert "share no image" not in html
 
 
 def test_without_a_search_there_is_no_section(document, capsys):
