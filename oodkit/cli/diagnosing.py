@@ -52,12 +52,13 @@ def run(
     shown = [one.model.name for one in subjects]
     told = diagnose_all(subjects, Task(sets, running, scorers, preset, seed, shown, mixed_images, withheld))
     again = {"preset": preset, "seed": seed, "baseline": baseline, "device": running.device, "dtype": running.dtype}
+    advised = replace(names, tune={}, tune_benchmark=False)  # advice names the settings that were found
     document = make_document(
         [told[name].diagnosis for name in shown],
         {one.model.name: {**facts_of(one.model), "notes": [*one.notes, *told[one.model.name].notes]} for one in subjects},
         _set_rows(sets, [told[name].readings for name in shown], withheld),
         command=shlex.join(["oodkit", *sys.argv[1:]]),
-        advice_base=" ".join(part for part in (names.flags(), loading.flags(), _flags(again)) if part),
+        advice_base=" ".join(part for part in (advised.flags(), loading.flags(), _flags(again)) if part),
         settings={"preset": preset, "seed": seed, "device": running.device, "dtype": running.dtype},
         mixed={name: curve for name in shown if (curve := told[name].curve)},
     )

@@ -69,13 +69,15 @@ def before_and_after(one):
 def test_terminal_and_report_show_the_table(run, halves, tmp_path):
     ran = run("diagnose", V1, *SETS, *TUNE, *SCORERS, *SMALL, "--report", "report.html")
     assert ran.code == 0, ran.err
-    table = ran.out[ran.out.index("Settings chosen on mine") :].splitlines()
+    table = ran.out[ran.out.index("Settings chosen on mine: 289 ID and 200 OOD") :].splitlines()
+    table = table[next(row for row, line in enumerate(table) if line.startswith("scorer")) - 1 :]  # a long title is wrapped
     assert table[1].split() == ["scorer", "tried", "chosen", "as", "asked", "as", "chosen"]
     assert [line.split()[:2] for line in table[2:4]] == [["knn", "5"], ["ash-b", "7"]]
     assert "k=" in table[2]
     assert "percentile=" in table[3]
     html = (tmp_path / "report.html").read_text()
-    assert "Settings chosen on mine" in html
+    assert "Settings chosen on mine: 289 ID and 200 OOD images" in html
+    assert "tuned on" not in ran.out + html, "the table has it"
     assert html.count("<details>") == 2, "one for knn and one for ash-b"
 
 
@@ -125,12 +127,14 @@ def test_the_test_sets_are_extracted_after_the_search(run, halves, monkeypatch):
     assert order == ["demo:digits:train", "demo:digits:val", "first.npz", "search", "demo:digits", "second.npz"]
 
 
-def test_advised_commands_carry_the_sets_and_run(run, halves):
+def test_advised_commands_carry_the_sets_but_no_search_and_run(run, halves):
+    """The scorer stands there with the settings that the search found."""
     document = diagnosed(run, V2, *SETS, *TUNE, *SCORERS, *SMALL)
     commands = [advice["command"] for advice in document["models"][0]["verdict"]["advice"] if advice["command"]]
     assert commands
     for command in commands:
-        assert "--tune mine=first.npz" in command
+        assert "--far patches=second.npz" in command
+        assert "--tune" not in command
         assert run(*shlex.split(command)[1:], "--workers", "0", "--quiet").code == 0
 
 
