@@ -19,6 +19,7 @@ from oodkit.scorers.common.bank import BankScorer
 from oodkit.stats import stratified_rows
 
 HELD_OUT_SHARE = 0.1
+USED_BY_TABLES = frozenset({"mean", "near mean", "far mean", "ID", "id", "fit", "val"})  # no OOD set can have such a name
 
 
 @dataclass(frozen=True, eq=False)
@@ -63,12 +64,17 @@ def score_all(
     All scorers without a bank go through each set together; then each with one by itself, so that there is one bank at a time.
     A scorer that does not apply, has nothing to learn from, gives NaN, runs out of memory or meets a decomposition that does not
     converge gets a ``reason`` and stops nothing. Raises UsageError for an unknown scorer, setting or preset, a setting that the
-    model rules out, and a set without images.
+    model rules out, and for sets that can't be scored together (``require_images``). Of equal scorers, not yet fitted, the first
+    alone is there.
     """
     require_images("test", id_test, ood)
+    for name, outputs in {"fit": fit, "val": val}.items():
+        if outputs is not None:
+            _require(Outputs, name, outputs)
     say = progress or (lambda _: None)
-    ready = [_own(one) if isinstance(one, Scorer) else parse_scorer(one, preset) for one in scorers]
-    specs = [one.spec() if isinstance(one, Scorer) else spec_of(*read_spec(one)) for one in scorers]
+    asked = _without_twins([(one, _own(one) if isinstance(one, Scorer) else parse_scorer(one, preset)) for one in scorers])
+    ready = [own for _, own in asked]
+    specs = [one.spec() if isinstance(one, Scorer) else spec_of(*read_spec(one)) for one, _ in asked]
     held_out = None
     if val is None and fit is not None and any(_learns_from(scorer) == "val" for scorer in ready):
         val = fit.subset(held_out_rows(fit, seed))
@@ -97,12 +103,41 @@ def held_out_rows(fit: Outputs, seed: int) -> Tensor:
 
 
 def require_images(role: str, inside: Outputs, ood: Mapping[str, Outputs]) -> None:
-    """Raise UsageError where the ID set, for ``role``, or an OOD set has no images, or there is no OOD set."""
-    for name, outputs in {f"in-distribution {role}": inside, **ood}.items():
+    """Raise UsageError where the ID set, for ``role``, or an OOD set has no images, or there is no OOD set.
+
+    So too where one of them is no ``Outputs``, and where an OOD set comes from another network than the ID set or has a name
+    that the tables use.
+    """
+    _require(Mapping, "the OOD sets", ood, "give {name: outputs}")
+    if taken := USED_BY_TABLES & ood.keys():
+        raise UsageError(f"an OOD set can't be named {min(taken)!r}, which the tables use already; give it another name")
+    for name, outputs in [(f"in-distribution {role}", inside), *ood.items()]:
+        _require(Outputs, f"the {name} set", outputs)
         if len(outputs) == 0:
             raise UsageError(f"the {name} set has no images; give one that has")
+        for what, theirs, ours in (
+            ("features", outputs.num_features, inside.num_features),
+            ("classes", outputs.num_classes, inside.num_classes),
+        ):
+            if theirs != ours:
+                raise UsageError(f"the OOD set {name!r} comes from another network: {theirs} {what}, the ID {role} has {ours}")
     if not ood:
         raise UsageError("got no OOD set; give at least one")
+
+
+def _require(kind: type, what: str, given: object, remedy: str = "make it with Outputs(features, labels, head=head)") -> None:
+    if not isinstance(given, kind):
+        raise UsageError(f"{what} must be {kind.__name__}, got {type(given).__name__}; {remedy}")
+
+
+def _without_twins(asked: Sequence[tuple[str | Scorer, Scorer]]) -> list[tuple[str | Scorer, Scorer]]:
+    """Each scorer, beside what asked for it, once; one that is fitted already has learnt what no other need have learnt."""
+    kept: list[tuple[str | Scorer, Scorer]] = []
+    for one, own in asked:
+        same = (one is first or (own == other and own.state is None and other.state is None) for first, other in kept)
+        if not any(same):
+            kept.append((one, own))
+    return kept
 
 
 def _own(scorer: Scorer) -> Scorer:
@@ -125,6 +160,7 @@ def _fit(scorer: Scorer, images: Outputs | None, id_test: Outputs, say: Callable
                 raise NotApplicableError(f"{scorer.name} learns from ID {scorer.fits_on} images and none were given")
             say(f"fitting {scorer.name}: {len(images)} images")
             scorer.fit(images)
+        scorer.require_same_network(id_test)
         if scorer.probe() is not None:
             scorer.probed(id_test.subset(torch.arange(0)))  # what keeps a probe from a network keeps it from every set of images
         return scorer.caution(id_test), None

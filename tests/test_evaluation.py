@@ -75,6 +75,53 @@ def test_the_figures_are_those_of_the_metrics(sets):
     assert rows["mean"].fpr95_id.value == pytest.approx((rows["near mean"].fpr95_id.value + rows["c"].fpr95_id.value) / 2)
 
 
+def narrower(outputs, columns=8, classes=2):
+    """As of another network: fewer features, or fewer classes."""
+    return Outputs(outputs.features[:, :columns], logits=outputs.logits[:, :classes])
+
+
+@pytest.mark.parametrize(("columns", "classes", "message"), [(5, 3, "5 features, the ID test has 8"), (8, 2, "2 classes, the ID")])
+def test_an_ood_set_of_another_network_is_refused_up_front(sets, columns, classes, message):
+    sets["ood"]["b"] = narrower(sets["ood"]["b"], columns, classes)
+    with pytest.raises(UsageError, match=f"the OOD set 'b' comes from another network: {message}"):
+        evaluate(["mls"], **sets)
+
+
+def test_images_to_learn_from_of_another_network_are_a_reason(sets):
+    fit = Outputs(sets["fit"].features[:, :5], sets["fit"].labels, head=Head(torch.eye(3, 5), torch.zeros(3)))
+    fitted = make_scorer("fsebo").fit(fit)
+    rows = {row.scorer: row for row in evaluate(["mls", "knn", fitted], **{**sets, "fit": fit})}
+    assert rows["mls"].reason is None
+    assert "knn was fitted on features of 5 entries and 3 classes, got 8 and 3" in rows["knn"].reason
+    assert "fsebo was fitted on features of 5 entries" in rows["fsebo"].reason
+
+
+@pytest.mark.parametrize("name", ["mean", "near mean", "id", "ID", "fit"])
+def test_a_set_can_t_have_a_name_that_the_tables_use(sets, name):
+    with pytest.raises(UsageError, match=f"can't be named '{name}', which the tables use already"):
+        evaluate(["mls"], sets["id_test"], {name: sets["ood"]["a"], "b": sets["ood"]["b"]})
+
+
+def test_what_is_no_outputs_is_refused_in_one_line(sets):
+    features, ood = np.zeros((3, 8)), sets["ood"]
+    with pytest.raises(UsageError, match="the in-distribution test set must be Outputs, got ndarray; make it with Outputs"):
+        evaluate(["mls"], features, ood)
+    with pytest.raises(UsageError, match="the a set must be Outputs, got ndarray"):
+        evaluate(["mls"], sets["id_test"], {"a": features})
+    with pytest.raises(UsageError, match="the OOD sets must be Mapping, got Outputs"):
+        evaluate(["mls"], sets["id_test"], ood["a"])
+    with pytest.raises(UsageError, match="fit must be Outputs, got ndarray"):
+        evaluate(["mls"], sets["id_test"], ood, fit=features)
+
+
+def test_a_scorer_asked_for_twice_is_scored_once(sets):
+    """By its settings, however they are spelt; those of other settings, and those fitted on other images, stay."""
+    asked = ["knn", "knn:k=50", make_scorer("knn"), "knn:k=5", "mls", "mls"]
+    assert [one.spec for one in score_all(asked, **sets)] == ["knn", "knn:k=5", "mls"]
+    one, other = (make_scorer("mds").fit(images) for images in (sets["fit"], outputs_of(90, 9)))
+    assert [own.fitted_on for own in score_all([one, other, one], **sets)] == [200, 90]
+
+
 def test_weights_of_the_mean_of_near_and_far_means():
     assert mean_weights(["a", "c", "b"], GROUPS) == [0.25, 0.5, 0.25]
     assert mean_weights(["a", "b"], GROUPS) == [0.5, 0.5]

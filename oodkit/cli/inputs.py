@@ -20,10 +20,10 @@ from oodkit.images.classes import align_labels
 from oodkit.images.decode import printable
 from oodkit.outputs import Outputs
 from oodkit.probes import parse_probe
+from oodkit.scoring import USED_BY_TABLES
 
 NO_SET = "none"
 BENCHMARK = "benchmark"
-USED_BY_TABLES = {"mean", "near mean", "far mean", "ID", "id", "fit", "val"}
 
 
 @dataclass(frozen=True)

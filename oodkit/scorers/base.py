@@ -43,7 +43,7 @@ class Scorer(ABC):
 
     state: what ``fit`` learnt, tensors by name. A setting that only ``fit`` can resolve (a None, a bound by the number of images)
     is stored there as a 0-dimensional tensor under the field's own name, and ``settings`` reports that. fitted_on: the number of
-    images it learnt from.
+    images it learnt from. learnt_shape: the numbers of features and of classes, (D, C), of the network whose outputs those were.
     """
 
     name: ClassVar[str]
@@ -56,6 +56,7 @@ class Scorer(ABC):
 
     state: State | None = None
     fitted_on: int = 0
+    learnt_shape: tuple[int, int] | None = None
 
     def fit(self, outputs: Outputs) -> Self:
         """Learn from ID outputs; what was learnt before is forgotten. A scorer that learns nothing accepts the call.
@@ -67,6 +68,7 @@ class Scorer(ABC):
             if len(outputs) == 0:
                 raise NotApplicableError(f"{self.name} learns from ID {self.fits_on} images, got none")
             self.state, self.fitted_on = self._fit(outputs), len(outputs)
+            self.learnt_shape = outputs.num_features, outputs.num_classes
         return self
 
     def score(self, outputs: Outputs) -> Tensor:
@@ -76,6 +78,7 @@ class Scorer(ABC):
         """
         if self.fits_on is not None and self.state is None:
             raise NotFittedError(f"{self.name} has not been fitted: call fit(outputs of ID {self.fits_on} images) first")
+        self.require_same_network(outputs)
         pieces = [self._score(chunk).double().cpu() for chunk in outputs.chunks()]
         scores = torch.cat([torch.empty(0, dtype=torch.float64), *pieces])
         if not scores.isfinite().all():
@@ -83,6 +86,18 @@ class Scorer(ABC):
                 f"{self.name} gives NaN or infinite scores; look for such, or for very large, features and logits"
             )
         return scores
+
+    def require_same_network(self, outputs: Outputs) -> None:
+        """Raise NotApplicableError where what it learnt is of a network with another number of features or classes."""
+        if self.state is None or self.learnt_shape is None:
+            return
+        got = outputs.num_features, outputs.num_classes
+        if got != self.learnt_shape:
+            (width, classes), (features, others) = self.learnt_shape, got
+            raise NotApplicableError(
+                f"{self.name} was fitted on features of {width} entries and {classes} classes, got {features} and {others}; "
+                "fit it on this network's outputs"
+            )
 
     def settings(self) -> dict[str, Any]:
         """The hyper-parameters as they take effect; after ``fit`` with every automatic value resolved."""
@@ -106,7 +121,7 @@ class Scorer(ABC):
         """Write settings and what was learnt to one safetensors file; ``load_scorer`` reads it."""
         tensors = {name: tensor.cpu().contiguous() for name, tensor in (self.state or {}).items()}
         learnt = None if self.state is None else sorted(self.state)
-        facts = {"settings": self._given(), "learnt": learnt, "fitted_on": self.fitted_on}
+        facts = {"settings": self._given(), "learnt": learnt, "fitted_on": self.fitted_on, "learnt_shape": self.learnt_shape}
         metadata = {"format": FORMAT, "scorer": self.name, **{name: json.dumps(fact) for name, fact in facts.items()}}
         write_atomically(Path(path), lambda temporary: save_file(tensors, temporary, metadata))
 

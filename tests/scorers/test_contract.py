@@ -143,6 +143,18 @@ def test_scoring_before_fitting_is_a_typed_error(name, toy):
 
 
 @every_learning_scorer
+def test_outputs_of_another_network_are_a_reason(name, toy, tmp_path):
+    """So that nothing broadcasts; a scorer read from its file knows too."""
+    fitted(name, toy).save(tmp_path / "scorer.safetensors")
+    narrow = toy.probed(Outputs(toy.test.features[:, :16], head=Head(toy.head.weight[:, :16], toy.head.bias)))
+    fewer = toy.probed(Outputs(toy.test.features, head=Head(toy.head.weight[:3], toy.head.bias[:3])))
+    for scorer in (fitted(name, toy), load_scorer(tmp_path / "scorer.safetensors")):
+        for other, got in ((narrow, "16 and 4"), (fewer, "32 and 3")):
+            with pytest.raises(NotApplicableError, match=f"fitted on features of 32 entries and 4 classes, got {got}; fit"):
+                scorer.score(other)
+
+
+@every_learning_scorer
 def test_nothing_to_learn_from_is_a_reason(name, toy):
     with pytest.raises(NotApplicableError, match="got none"):
         make_scorer(name).fit(toy.train.subset(torch.arange(0)))

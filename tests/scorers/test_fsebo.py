@@ -12,10 +12,10 @@ from oodkit.scorers import make_scorer
 
 
 def test_clipped_energy_times_unclipped_mean_by_hand():
-    """Of 1, 2, 3, 4, 100 the 75th percentile is 4: (5, 1) has the energy of (4, 1), and the factor 1 + (5 + 1)/2 = 4."""
-    one = Head(torch.ones(2, 1), torch.zeros(2))
-    scorer = make_scorer("fsebo", percentile=75).fit(Outputs(torch.tensor([[1.0], [4], [3], [100], [2]]), head=one))
-    found = scorer.score(Outputs(torch.tensor([[5.0, 1]]), head=Head(torch.eye(2), torch.zeros(2))))
+    """Of 0, 1, 2, 3, 4, 100 the 80th percentile is 4: (5, 1) has the energy of (4, 1), and the factor 1 + (5 + 1)/2 = 4."""
+    head = Head(torch.eye(2), torch.zeros(2))
+    scorer = make_scorer("fsebo", percentile=80).fit(Outputs(torch.tensor([[1.0, 4], [3, 100], [2, 0]]), head=head))
+    found = scorer.score(Outputs(torch.tensor([[5.0, 1]]), head=head))
     assert found.item() == pytest.approx(4 * (4 + math.log1p(math.exp(-3))))
 
 

@@ -11,11 +11,9 @@ from oodkit.scorers import make_scorer
 
 
 def test_features_are_clipped_at_the_joint_percentile_by_hand():
-    """The entries 1, 2, 3, 4, 100 have their 75th percentile at 4, so (5, 1) scores as (4, 1): lse(4, 1) with W the identity."""
+    """The entries 0, 1, 2, 3, 4, 100 have their 80th percentile at 4, so (5, 1) scores as (4, 1): lse(4, 1) with W the identity."""
     head = Head(torch.eye(2), torch.zeros(2))
-    scorer = make_scorer("react", percentile=75).fit(
-        Outputs(torch.tensor([[1.0], [4.0], [3.0], [100.0], [2.0]]), head=Head(torch.ones(2, 1), torch.zeros(2)))
-    )
+    scorer = make_scorer("react", percentile=80).fit(Outputs(torch.tensor([[1.0, 4.0], [3.0, 100.0], [2.0, 0.0]]), head=head))
     assert scorer.score(Outputs(torch.tensor([[5.0, 1.0]]), head=head)).item() == pytest.approx(4 + math.log1p(math.exp(-3)))
 
 
