@@ -56,9 +56,16 @@ def _require_known_classes(outputs: Outputs) -> None:
 
 
 def unit_rows(features: Tensor) -> Tensor:
-    """(N, D) rows divided by their Euclidean norm; a row of zeros stays zero."""
-    norms: Tensor = torch.linalg.vector_norm(features, dim=1, keepdim=True)
-    return features / norms.clamp(min=torch.finfo(features.dtype).tiny)
+    """(N, D) rows divided by their Euclidean norm; a row of zeros stays zero.
+
+    Each row is first multiplied by a power of two, which is exact and keeps the squares of entries from 1e19 on finite.
+    """
+    largest = torch.linalg.vector_norm(features, ord=torch.inf, dim=1, keepdim=True)
+    power = torch.frexp(largest).mantissa / largest
+    scaled = features * power.nan_to_num(nan=1)
+    norms = torch.linalg.vector_norm(scaled, dim=1, keepdim=True)
+    unit: Tensor = scaled / norms.clamp(min=torch.finfo(features.dtype).tiny)
+    return unit
 
 
 def stratified_rows(labels: Tensor, share: float, seed: int = 0, *, ids: Tensor | None = None, least: int = 1) -> Tensor:

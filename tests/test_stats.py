@@ -47,6 +47,19 @@ def test_labels_can_be_required():
         require_labels(outputs_of(torch.zeros(2, 1), torch.tensor([0, 4])))
 
 
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_unit_rows_of_very_large_or_small_entries_are_those_of_others(dtype):
+    """Their squares overflow, or vanish; a power of two changes no bit of the result."""
+    features = random()[0].to(dtype)
+    plain = unit_rows(features)
+    torch.testing.assert_close(plain, features / features.norm(dim=1, keepdim=True))
+    for factor in (2.0**120, 2.0**-100):
+        assert torch.equal(unit_rows(features * factor), plain)
+    assert unit_rows(torch.full((1, 4), torch.finfo(dtype).max, dtype=dtype)).tolist() == [[0.5] * 4]
+    assert unit_rows(torch.full((1, 4), 1e-45, dtype=dtype)).tolist() == [[pytest.approx(0.5)] * 4]
+    assert unit_rows(torch.tensor([[torch.inf, 1]], dtype=dtype)).isnan().any()
+
+
 def test_unit_rows_leave_zeros():
     assert unit_rows(torch.tensor([[3.0, 4], [0, 0]])).tolist() == [[pytest.approx(0.6), pytest.approx(0.8)], [0, 0]]
 
