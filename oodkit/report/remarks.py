@@ -77,9 +77,8 @@ def tuning_title(model: Mapping[str, Any]) -> str:
 def tuning_remarks(model: Mapping[str, Any]) -> list[str]:
     """Below it: a caution where the images are few, and what the searches rest on."""
     first = model["tuning"][0]
-    fewest = min(first["n_id"], first["n_ood"])
-    few = f"caution: {fewest} images are so few (below {FEW_IMAGES}) that the choice is mostly chance"
-    return [*([few] if fewest < FEW_IMAGES else []), *([first["note"]] if first["note"] else [])]
+    few = f"caution: fewer than {FEW_IMAGES} ID or OOD images are so few that the choice is mostly chance"
+    return [*([few] if min(first["n_id"], first["n_ood"]) < FEW_IMAGES else []), *([first["note"]] if first["note"] else [])]
 
 
 def tuning_rows(model: Mapping[str, Any]) -> list[dict[str, Any]]:

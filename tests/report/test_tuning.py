@@ -54,14 +54,14 @@ def test_the_report_folds_every_combination_with_its_reason(searched):
     assert "a dim &lt;below&gt; 4" in html
 
 
-@pytest.mark.parametrize(("n_id", "n_ood", "fewest"), [(99, 100, 99), (400, 1, 1), (100, 100, None)])
-def test_a_choice_on_few_images_is_cautioned_and_what_it_rests_on_told_once(searched, capsys, n_id, n_ood, fewest):
+@pytest.mark.parametrize(("n_id", "n_ood", "few"), [(99, 100, True), (400, 1, True), (100, 100, False)])
+def test_a_choice_on_few_images_is_cautioned_and_what_it_rests_on_told_once(searched, capsys, n_id, n_ood, few):
     (model,) = searched["models"]
     for one in model["tuning"]:
         one |= {"n_id": n_id, "n_ood": n_ood, "note": "held out a <tenth>"}
-    caution = f"caution: {fewest} images are so few (below 100) that the choice is mostly chance"
+    caution = "caution: fewer than 100 ID or OOD images are so few that the choice is mostly chance"
     told = tuning_remarks(model)
-    assert told == [*([caution] if fewest else []), "held out a <tenth>"]
+    assert told == [*([caution] if few else []), "held out a <tenth>"]
     print_document(searched)
     for text in (" ".join(capsys.readouterr().out.split()), unescape(render_html(searched))):
         assert f"{n_id} ID and {n_ood} OOD images" in text
