@@ -12,13 +12,14 @@ from torch import Tensor, nn
 
 from oodkit.atomic import write_atomically
 from oodkit.errors import OutputsError
+from oodkit.parts import tensor_of
 
 
 @dataclass(frozen=True, eq=False)
 class Head:
     """logits = features @ weight.T + bias.
 
-    weight: (C, D). bias: (C,). layers: the names of the network's layers that it came from; several where the network averages
+    weight: (C, D). bias: (C,). Of either a numpy array will do; a parameter is held without its gradient. layers: the names of the network's layers that it came from; several where the network averages
     several heads. shared: whether those layers all read the same feature; otherwise ``weight`` holds their weights side by side.
     """
 
@@ -28,6 +29,8 @@ class Head:
     shared: bool = False
 
     def __post_init__(self) -> None:
+        for name in ("weight", "bias"):
+            object.__setattr__(self, name, tensor_of(f"the head's {name}", getattr(self, name)))
         if self.weight.ndim != 2 or self.bias.shape != self.weight.shape[:1]:
             got = f"weight {tuple(self.weight.shape)} and bias {tuple(self.bias.shape)}"
             raise OutputsError(f"a head needs weight (C, D) and bias (C,), got {got}")

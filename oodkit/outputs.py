@@ -10,7 +10,7 @@ from torch import Tensor
 
 from oodkit.errors import OutputsError, UsageError
 from oodkit.head import Head
-from oodkit.parts import HALF, ChunkPart, Part, joined, require_same_columns, versions
+from oodkit.parts import HALF, Array, ChunkPart, Part, joined, require_same_columns, tensor_of, versions
 
 CHUNK_ROWS = 4096  # 4096 × 2048 features in float64 are 64 MiB: large enough for the matrix product, small beside any machine
 
@@ -25,7 +25,7 @@ class Skipped:
 
 
 class Outputs:
-    """Features (N, D), logits (N, C), labels (N,) and the head that made the logits.
+    """Features (N, D), logits (N, C), labels (N,) and the head that made the logits; tensors or numpy arrays, never written to.
 
     A label of −1 means none of the classes. ``indices`` (N,) are the images' positions in their image set; they have gaps where
     an image could not be read. Where no logits are given, ``head`` makes them whenever they are asked for.
@@ -40,20 +40,22 @@ class Outputs:
 
     def __init__(
         self,
-        features: Tensor,
-        labels: Tensor | None = None,
+        features: Array,
+        labels: Array | None = None,
         *,
         head: Head | None = None,
-        logits: Tensor | None = None,
-        indices: Tensor | None = None,
-        extras: Mapping[str, Tensor] | None = None,
+        logits: Array | None = None,
+        indices: Array | None = None,
+        extras: Mapping[str, Array] | None = None,
     ) -> None:
+        features = tensor_of("features", features)
+        logits = None if logits is None else tensor_of("logits", logits)
         if features.ndim != 2:
             raise OutputsError(f"features must be (N, D), got {tuple(features.shape)}")
         rows = len(features)
-        part = {"features": features, **(extras or {})}
+        part = {"features": features, **{name: tensor_of(name, found) for name, found in (extras or {}).items()}}
         part["labels"] = torch.full((rows,), -1) if labels is None else _checked_labels(labels)
-        part["indices"] = torch.arange(rows) if indices is None else indices.long().cpu()
+        part["indices"] = torch.arange(rows) if indices is None else tensor_of("indices", indices).long().cpu()
         if part["indices"].ndim != 1:
             raise OutputsError(f"indices must be (N,), got {tuple(part['indices'].shape)}")
         if logits is not None:
@@ -215,7 +217,7 @@ class Outputs:
         """The same rows with the head's logits made once and kept in memory, for whoever asks for them several times."""
         return self._changed([part if "logits" in part else {**part, "logits": self._logits(part)} for part in self._parts])
 
-    def with_labels(self, labels: Tensor) -> "Outputs":
+    def with_labels(self, labels: Array) -> "Outputs":
         """The same images with other labels, (N,), −1 = none of the classes. Raises OutputsError where they don't fit."""
         labels = _checked_labels(labels)
         if len(labels) != len(self):
@@ -276,8 +278,8 @@ _OWN_COLUMNS = (*_OF_ANY_HEAD, "logits")
 _INTEGERS = (torch.int64, torch.int32, torch.int16, torch.int8, torch.uint8)
 
 
-def _checked_labels(labels: Tensor) -> Tensor:
-    labels = labels.long().cpu()
+def _checked_labels(labels: Array) -> Tensor:
+    labels = tensor_of("labels", labels).long().cpu()
     if labels.ndim != 1:
         raise OutputsError(f"labels must be (N,), got {tuple(labels.shape)}")
     if len(labels) and (least := int(labels.min())) < -1:

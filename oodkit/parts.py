@@ -1,13 +1,17 @@
 """The rows of outputs in memory or on disk: columns by name, one part after the other."""
 
+import warnings
 from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from oodkit.errors import OutputsError
 
 Part = Mapping[str, Tensor]
+Array = Tensor | np.ndarray[Any, Any]
 HALF = (torch.float16, torch.bfloat16)
 
 
@@ -32,6 +36,18 @@ class ChunkPart(Mapping[str, Tensor]):
 
     def __len__(self) -> int:
         return len(self.slices[0][0])
+
+
+def tensor_of(what: str, values: object) -> Tensor:
+    """A tensor that shares the memory of an array or tensor, and asks for no gradient. Raises OutputsError for what is neither."""
+    if isinstance(values, Tensor):
+        return values.detach() if values.requires_grad else values
+    try:
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", "The given NumPy array is not writable")  # and nobody writes to it here
+            return torch.as_tensor(values)
+    except (TypeError, ValueError, RuntimeError) as error:
+        raise OutputsError(f"{what} must be a tensor or an array of numbers, got {type(values).__name__}") from error
 
 
 def versions(part: Part) -> list[int]:

@@ -33,6 +33,16 @@ def test_shapes_that_are_no_head_are_refused():
         Head(random(3, 5), random(4))
 
 
+def test_arrays_and_parameters_make_a_head():
+    layer = nn.Linear(5, 3)
+    weight, bias = layer.weight.detach(), layer.bias.detach()
+    for head in (Head(layer.weight, layer.bias), Head(weight.numpy(), bias.numpy())):
+        assert torch.equal(head(torch.ones(2, 5)), torch.nn.functional.linear(torch.ones(2, 5), weight, bias))
+        assert not head.weight.requires_grad
+    with pytest.raises(OutputsError, match="the head's bias must be a tensor or an array of numbers, got NoneType"):
+        Head(weight, None)
+
+
 def test_saved_and_loaded_it_is_the_same(tmp_path):
     head = new_head(layers=("a.fc", "b.fc"), shared=True)
     head.save(tmp_path / "head.safetensors", {"model": "tiny"})

@@ -1,11 +1,13 @@
 """Rows in parts, chunks, subsets and with other heads."""
 
+import numpy as np
 import pytest
 import torch
 
 from oodkit.errors import OutputsError, UsageError
 from oodkit.head import Head
 from oodkit.outputs import Outputs, Skipped
+from oodkit.scorers import make_scorer
 
 HEAD = Head(torch.eye(2, 3), torch.tensor([0.0, 1.0]))
 
@@ -24,6 +26,22 @@ def joined():
 def test_a_head_makes_the_logits():
     assert rows_of(2, 1).logits.tolist() == [[2.0, 3.0]]
     assert (rows_of(2, 1).num_features, rows_of(2, 1).num_classes) == (3, 2)
+
+
+def test_arrays_and_tensors_with_gradients_are_taken():
+    """Read-only arrays too, such as those of np.load(…, mmap_mode="r")."""
+    features, labels = np.arange(6.0, dtype=np.float32).reshape(2, 3), np.array([1, 0])
+    features.flags.writeable = False
+    found = Outputs(features, labels, head=HEAD, indices=np.array([4, 7]), extras={"probe": features})
+    assert (found.labels.tolist(), found.indices.tolist()) == ([1, 0], [4, 7])
+    assert torch.equal(found.logits, HEAD(found.features))
+    assert found.with_labels(labels[::-1].copy()).labels.tolist() == [0, 1]
+    learning = torch.ones(2, 3, requires_grad=True)
+    assert make_scorer("mls").score(Outputs(learning, logits=learning)).tolist() == [1, 1]
+    for name, wrong in {"features": "x", "logits": None, "labels": np.array(["cat", "dog"])}.items():
+        given = {"features": features, "logits": features, "labels": labels, name: object() if wrong is None else wrong}
+        with pytest.raises(OutputsError, match=f"{name} must be a tensor or an array of numbers, got "):
+            Outputs(**given)
 
 
 def test_parts_read_as_one(joined):

@@ -6,6 +6,8 @@ from oodkit.errors import NotApplicableError
 from oodkit.outputs import Outputs
 from oodkit.scorers import make_scorer
 
+every_one = pytest.mark.parametrize("name", ["mds", "rmds", "mds++", "rmds++", "gmm"])
+
 
 def test_by_hand():
     """Class 0 at ±1 about (0, 0) on each axis, class 1 the same about (10, 0): Σ = ½ I over both axes, so squared distances double.
@@ -45,3 +47,26 @@ def test_a_class_without_images_draws_no_image_to_itself(toy):
     scorer = make_scorer("mds").fit(toy.train.subset(toy.train.labels != 0))
     scores = scorer.score(toy.test)
     assert scores[toy.test.labels == 0].max() < scores[toy.test.labels != 0].min()
+
+
+@every_one
+@pytest.mark.parametrize("images", [1, 2, 4])
+def test_images_that_do_not_vary_within_their_classes_are_a_reason(name, images, toy):
+    """One image a class: Σ is zero, and every score would be the same."""
+    with pytest.raises(
+        NotApplicableError, match=f"{name.replace('+', '.')} has nothing to learn Σ from: {images} images of {images} "
+    ):
+        make_scorer(name).fit(toy.train.subset(torch.arange(images)))
+
+
+@every_one
+@pytest.mark.parametrize(("images", "rank"), [(6, 2), (35, 31)])
+def test_images_too_few_for_all_directions_are_a_caution(name, images, rank, toy):
+    """Each class takes one direction: N − C are left. A dead feature of many images is none of that."""
+    scorer = make_scorer(name).fit(toy.train.subset(torch.arange(images)))
+    expected = f"Σ is known in only {rank} of 32 directions: {images} images of 4 classes; give more training images"
+    assert scorer.caution(toy.test) == expected
+    dead = toy.train.features.clone()
+    dead[:, 20:26] = 0
+    assert make_scorer(name).fit(Outputs(dead, toy.train.labels, head=toy.head)).caution(toy.test) is None
+    assert make_scorer(name).caution(toy.test) is None

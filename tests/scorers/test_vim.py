@@ -42,6 +42,13 @@ def test_an_explicit_dim_that_leaves_no_residual_is_a_reason(dim, toy):
         make_scorer("vim", dim=dim).fit(toy.train)
 
 
+@pytest.mark.parametrize("name", ["vim", "residual"])
+@pytest.mark.parametrize("dim", [None, "paper", 1])
+def test_a_single_feature_has_no_principal_space_and_is_a_reason(name, dim):
+    with pytest.raises(NotApplicableError, match=f"{name} needs a dim from 1 to below the number of features, .* has 1"):
+        make_scorer(name, dim=dim).fit(wide(1))
+
+
 def test_fewer_images_than_dimensions_leave_nothing_and_are_a_reason(toy):
     with pytest.raises(
         NotApplicableError,

@@ -6,6 +6,7 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
+from oodkit.errors import NotApplicableError
 from oodkit.memo import Memo, once
 from oodkit.moments import Moments, moments, unit_moments
 from oodkit.outputs import Outputs
@@ -81,7 +82,20 @@ class Mahalanobis(Scorer):
     def _fit(self, outputs: Outputs) -> State:
         require_labels(outputs)
         space = self._whitened(outputs)
+        if space.whitener.shape[1] == 0:
+            what = f"{len(outputs)} images of {len(space.centres)} classes do not vary within their classes"
+            raise NotApplicableError(f"{self.name} has nothing to learn Σ from: {what}; give more training images")
         return {"mean": self._moments(outputs).mean, "whitener": space.whitener, "centres": space.centres}
+
+    def caution(self, outputs: Outputs) -> str | None:
+        """Images too few for Σ leave it null in directions that are then of no account. A dead feature alone is no reason."""
+        if self.state is None or not {"whitener", "centres"} <= self.state.keys():
+            return None
+        (width, rank), classes = self.state["whitener"].shape, len(self.state["centres"])
+        if rank == width or self.fitted_on - classes >= width:
+            return None
+        few = f"{self.fitted_on} images of {classes} classes"
+        return f"Σ is known in only {rank} of {width} directions: {few}; give more training images"
 
     def _moments(self, outputs: Outputs) -> Moments:
         return unit_moments(outputs) if self.unit else moments(outputs)

@@ -18,6 +18,8 @@ def resolved(name: str, dim: Dim, width: int, default: int) -> int:
 
     ``"paper"`` takes 1000 for D ≥ 2048, 512 for D ≥ 768, else D // 2. Raises NotApplicableError where nothing would be left.
     """
+    if width < 2:
+        raise NotApplicableError(f"{name} needs a dim from 1 to below the number of features, and this network has {width}")
     if dim is None:
         return default if width > default else width // 2
     if dim == "paper":
