@@ -19,8 +19,9 @@ from oodkit.parts import tensor_of
 class Head:
     """logits = features @ weight.T + bias.
 
-    weight: (C, D). bias: (C,). Of either a numpy array will do; a parameter is held without its gradient. layers: the names of the network's layers that it came from; several where the network averages
+    weight: (C, D). bias: (C,). layers: the names of the network's layers that it came from; several where the network averages
     several heads. shared: whether those layers all read the same feature; otherwise ``weight`` holds their weights side by side.
+    Numpy arrays will do for weight and bias; a parameter is held without its gradient.
     """
 
     weight: Tensor
