@@ -90,6 +90,12 @@ def test_chosen_scorers_and_their_settings(run, demo_sets):
     assert next(row for row in rows if row["scorer"] == "knn")["settings"]["k"] == 5
 
 
+def test_a_scorer_named_twice_stands_in_the_table_once(run, demo_sets):
+    document = json.loads(run("diagnose", V1, *demo_sets, "--scorer", "knn", "--scorer", "knn:k=50", "--json").out)
+    specs = [row["spec"] for row in document["models"][0]["results"] if row["ood_set"] == "unseen"]
+    assert sorted(specs) == ["knn", "mls"]
+
+
 def test_the_paper_preset_reaches_the_scorers(run, demo_sets):
     document = json.loads(run("diagnose", V1, *demo_sets, "--preset", "paper", "--scorer", "react", "--json").out)
     assert next(row for row in document["models"][0]["results"] if row["scorer"] == "react")["fits_on"] == "train"
