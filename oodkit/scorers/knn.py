@@ -21,8 +21,7 @@ class Knn(NeighbourScorer):
     it leaves fewer than k (with 1 % of ImageNet the paper takes k = 10); none takes all, or as many as 4 GiB hold, and says so:
     the whole of ImageNet takes 9.8 GiB at 2048 features. seed: of that draw, and of the index.
     index: ``exact`` searches the whole bank; ``ivf`` looks through lists of images around k-means centres, the nearest to the
-    query. For banks of 100,000 images and more, where it is no faster unless the features cluster; with more images, wider features and tighter clusters it
-    gains more.
+    query. For banks of 100,000 images and more, and slower even there unless the features lie in clusters.
     recall: above 0 and at most 1; the share of the neighbours that ``ivf`` is to find, of 500 images of the bank, in as many lists
     as that takes: few where the features lie in clusters. The results tell the share as measured, 1 with ``exact``. It is
     smaller for OOD images, which lie in no cluster.
