@@ -7,10 +7,11 @@ from functools import partial
 import numpy as np
 
 from oodkit.delong import compare_aurocs
-from oodkit.evaluation import Result, Scored, mean_weights, results, score_all
+from oodkit.evaluation import Result, mean_weights, results
 from oodkit.metrics import Estimate, accuracy, auroc
 from oodkit.outputs import Outputs
 from oodkit.scorers import Scorer, one_pass_scorers
+from oodkit.scoring import Scored, score_all
 from oodkit.tuning import Tuning, noted
 from oodkit.verdict import Against, Lead, Verdict, give_verdict, knn_lead
 

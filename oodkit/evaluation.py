@@ -11,23 +11,7 @@ from oodkit.errors import UsageError
 from oodkit.metrics import Estimate, Vector, aupr_in, aupr_out, fpr95_id, fpr95_ood, mean_estimate
 from oodkit.outputs import Outputs
 from oodkit.scorers.base import FitsOn, Scorer
-from oodkit.scoring import HELD_OUT_SHARE, Scored, held_out_rows, require_images, score_all
-
-__all__ = [
-    "GROUPS",
-    "HELD_OUT_SHARE",
-    "MEANS",
-    "Result",
-    "Scored",
-    "best",
-    "evaluate",
-    "held_out_rows",
-    "mean_weights",
-    "most_general_mean",
-    "require_images",
-    "results",
-    "score_all",
-]
+from oodkit.scoring import Scored, score_all
 
 GROUPS = ("near", "far")
 MEANS = (*(f"{group} mean" for group in GROUPS), "mean")

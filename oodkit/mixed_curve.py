@@ -12,10 +12,11 @@ import numpy as np
 
 from oodkit.delong import Comparison, auroc_with_interval, compare_aurocs
 from oodkit.diagnosis import Diagnosis
-from oodkit.evaluation import Scored, mean_weights, results
+from oodkit.evaluation import mean_weights, results
 from oodkit.metrics import Estimate, Vector
 from oodkit.outputs import Outputs
 from oodkit.scorers import make_scorer
+from oodkit.scoring import Scored
 
 AGAINST_ITSELF = Estimate(0.5, 0.5, 0.5)  # of any set, by definition
 

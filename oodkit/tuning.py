@@ -10,10 +10,10 @@ import torch
 from torch import Tensor
 
 from oodkit.errors import NotApplicableError, UsageError
-from oodkit.evaluation import HELD_OUT_SHARE, Scored, require_images
 from oodkit.metrics import auroc
 from oodkit.outputs import Outputs
 from oodkit.scorers import SCORERS, Scorer, one_pass_scorers, parse_scorer, read_spec, spec_of
+from oodkit.scoring import HELD_OUT_SHARE, Scored, require_images
 from oodkit.stats import stratified_rows
 
 FIT_BYTES = 4 * 2**30  # what the training images may take that are copied where a share of them is held out

@@ -5,10 +5,11 @@ from dataclasses import dataclass
 from typing import Literal
 
 from oodkit.delong import Comparison, compare_aurocs
-from oodkit.evaluation import Result, Scored, best, mean_weights
+from oodkit.evaluation import Result, best, mean_weights
 from oodkit.metrics import Estimate
 from oodkit.scorers import SCORERS
 from oodkit.scorers.knn import beyond_the_class
+from oodkit.scoring import Scored
 
 Code = Literal["input-suspect", "impaired-logits", "features-ahead", "sound-logits", "undetermined"]
 MARGIN = 0.01  # with enough images any difference lies beyond its interval; below one point of AUROC nobody would act on it

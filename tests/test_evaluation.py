@@ -11,7 +11,7 @@ import torch
 
 from oodkit.delong import mean_auroc
 from oodkit.errors import UsageError
-from oodkit.evaluation import best, evaluate, mean_weights, most_general_mean, results, score_all
+from oodkit.evaluation import best, evaluate, mean_weights, most_general_mean, results
 from oodkit.head import Head
 from oodkit.metrics import aupr_in, auroc, fpr95_id, fpr95_ood
 from oodkit.outputs import Outputs
@@ -19,6 +19,7 @@ from oodkit.scorers import SCORERS, Scorer, make_scorer, one_pass_scorers
 from oodkit.scorers.knn import Knn
 from oodkit.scorers.nnguide import NNGuide
 from oodkit.scorers.relation import Relation
+from oodkit.scoring import score_all
 
 GROUPS = {"a": "near", "b": "near"}
 

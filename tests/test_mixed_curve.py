@@ -6,10 +6,10 @@ import torch
 
 from oodkit.delong import auroc_with_interval, compare_aurocs, mean_auroc
 from oodkit.diagnosis import diagnose
-from oodkit.evaluation import Scored
 from oodkit.head import Head
 from oodkit.mixed_curve import diagnose_mixed, mixed_curve
 from oodkit.outputs import Outputs
+from oodkit.scoring import Scored
 
 GROUPS = {"cats": "near", "noise": "far"}
 

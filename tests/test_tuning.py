@@ -11,10 +11,11 @@ import torch
 from oodkit import tuning
 from oodkit.diagnosis import diagnose
 from oodkit.errors import NotApplicableError, UsageError
-from oodkit.evaluation import evaluate, held_out_rows
+from oodkit.evaluation import evaluate
 from oodkit.head import Head
 from oodkit.outputs import Outputs
 from oodkit.scorers import SCORERS, Scorer, make_scorer, one_pass_scorers
+from oodkit.scoring import held_out_rows
 from oodkit.tuning import candidates, tune
 
 

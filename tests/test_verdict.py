@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 
 from oodkit.delong import Comparison
-from oodkit.evaluation import Scored, results
+from oodkit.evaluation import results
 from oodkit.metrics import Estimate
+from oodkit.scoring import Scored
 from oodkit.verdict import Against, Lead, Verdict, give_verdict, knn_lead
 
 RNG = np.random.default_rng(0)

@@ -8,10 +8,10 @@ import torch
 from oodkit.cli.choosing import judged_by
 from oodkit.cli.inputs import Sets
 from oodkit.errors import UsageError
-from oodkit.evaluation import HELD_OUT_SHARE
 from oodkit.images.limited import taken
 from oodkit.scorers import Scorer, parse_scorer
 from oodkit.scorers.adascale import MOST_IMAGES
+from oodkit.scoring import HELD_OUT_SHARE
 from oodkit.stats import stratified_rows
 from oodkit.tuning import candidates
 

@@ -11,8 +11,9 @@ from typing import Any
 import numpy as np
 
 from oodkit.diagnosis import Diagnosis
-from oodkit.evaluation import Scored, best, most_general_mean
+from oodkit.evaluation import best, most_general_mean
 from oodkit.mixed_curve import MixedCurve, MixedRow
+from oodkit.scoring import Scored
 
 SCHEMA = 1
 BINS = 48

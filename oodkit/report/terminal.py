@@ -36,7 +36,7 @@ def print_document(document: Document) -> None:
     for model in document["models"]:
         _print_model(console, model)
     if len(document["models"]) > 1:
-        console.print(_comparison(document["models"]))
+        _print_table(console, _comparison(document["models"]))
 
 
 def _print_sets(console: Console, sets: Iterable[Mapping[str, Any]]) -> None:
@@ -58,18 +58,18 @@ def _print_model(console: Console, model: Mapping[str, Any]) -> None:
     interval = f"95 % interval {_percent(accuracy['low'])} to {_percent(accuracy['high'])}"
     _say(console, f"  ID accuracy {_percent(accuracy['value'])} ({interval})")
     console.print()
-    console.print(_max_logit_table(model))
+    _print_table(console, _max_logit_table(model))
     if model["shifts"]:
-        console.print(_shift_table(model))
+        _print_table(console, _shift_table(model))
     if model["mixed"]:
-        console.print(_mixed_table(model["mixed"]))
+        _print_table(console, _mixed_table(model["mixed"]))
         _say(console, model["mixed"]["sentence"], "dim")
-    console.print(_scorer_table(model))
+    _print_table(console, _scorer_table(model))
     marked = [f"* highest {model['summary']} AUROC"] if model["best"] else []
     for line in marked + remarks(model):
         _say(console, line, "dim")
     if model["tuning"]:
-        console.print(_tuning_table(model))
+        _print_table(console, _tuning_table(model))
         _say(console, "AUROC in percent, of ID validation images against the sets chosen on; the JSON has every combination", "dim")
         for line in tuning_remarks(model):
             _say(console, line, "dim")
@@ -177,8 +177,15 @@ def _literal(text: str, style: str = "") -> Text:
     return Text(printable(text), style)
 
 
+def _print_table(console: Console, table: Table) -> None:
+    """Its title on a line of its own: rich would break it to the width of the columns."""
+    title, table.title = table.title, None
+    console.print(title, soft_wrap=True)
+    console.print(table)
+
+
 def _table(title: str, first: str, *columns: str) -> Table:
-    table = Table(title=_literal(title, "bold"), title_justify="left", box=None, pad_edge=False, padding=(0, 2, 0, 0))
+    table = Table(title=_literal(title, "bold"), box=None, pad_edge=False, padding=(0, 2, 0, 0))
     table.add_column(_literal(first), no_wrap=True)
     for column in columns:
         table.add_column(_literal(column), justify="right", no_wrap=True)

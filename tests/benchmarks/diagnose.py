@@ -23,11 +23,11 @@ from timing import cost
 from oodkit import extraction
 from oodkit.classifier import load_classifier
 from oodkit.diagnosis import diagnose
-from oodkit.evaluation import score_all
 from oodkit.extraction import extract
 from oodkit.images import open_images
 from oodkit.reading import read_batches
 from oodkit.scorers import SCORERS
+from oodkit.scoring import score_all
 
 SETS = {"id": 512, "fit": 256, "near": 128, "far": 128}
 CLASSES = ("n01440764", "n01443537", "n01484850", "n01491361")

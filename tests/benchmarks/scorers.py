@@ -21,8 +21,8 @@ from synthetic import Network, write_outputs
 from timing import Cost, cost
 
 from oodkit.errors import OodkitError
-from oodkit.evaluation import score_all
 from oodkit.scorers import SCORERS, make_scorer, parse_scorer
+from oodkit.scoring import score_all
 from oodkit.shards import absent_shards, open_outputs, read_manifest
 
 WIDTH, CLASSES = 2048, 1000

@@ -5,10 +5,10 @@ import pytest
 import torch
 
 from oodkit.errors import NotApplicableError
-from oodkit.evaluation import score_all
 from oodkit.head import Head
 from oodkit.outputs import Outputs
 from oodkit.scorers import make_scorer
+from oodkit.scoring import score_all
 
 
 def test_clipped_energy_times_unclipped_mean_by_hand():

@@ -4,10 +4,10 @@ import pytest
 import torch
 
 from oodkit import moments
-from oodkit.evaluation import score_all
 from oodkit.outputs import Outputs
 from oodkit.scorers import make_scorer
 from oodkit.scorers.common.mahalanobis import Mahalanobis, _found
+from oodkit.scoring import score_all
 
 PLAIN, UNIT = ("mds", "rmds", "gmm"), ("mds++", "rmds++")
 
