@@ -113,7 +113,11 @@ def measure(seed: int) -> dict[str, float]:
             figures[f"{recipe} AUROC {group}, mls, head refitted"] = 100 * after
         baseline = found
     for shift in found.shifts:
-        figures |= {"r_id": shift.r_id, f"r_{shift.ood_set}": shift.r_ood, f"shift ratio {shift.ood_set}": shift.ratio}
+        figures |= {
+            "r_id": shift.r_id.value,
+            f"r_{shift.ood_set}": shift.r_ood.value,
+            f"shift ratio {shift.ood_set}": shift.ratio.value,
+        }
     return figures
 
 

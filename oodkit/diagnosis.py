@@ -4,47 +4,15 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 
-import numpy as np
-
 from oodkit.delong import compare_aurocs
 from oodkit.evaluation import Result, mean_weights, results
-from oodkit.metrics import Estimate, accuracy, auroc
+from oodkit.max_logits import LogitRow, ShiftRow, logit_rows, shift_rows
+from oodkit.metrics import Estimate, accuracy, mean_estimate
 from oodkit.outputs import Outputs
 from oodkit.scorers import Scorer, one_pass_scorers
 from oodkit.scoring import Scored, score_all
 from oodkit.tuning import Tuning, noted
 from oodkit.verdict import Against, Lead, Verdict, give_verdict, knn_lead
-
-
-@dataclass(frozen=True)
-class LogitRow:
-    """The maximal logit on one image set. gap: (ID mean − OOD mean) / root mean square of the two standard deviations."""
-
-    image_set: str
-    group: str
-    n: int
-    mean: float
-    std: float
-    gap: float | None
-
-
-@dataclass(frozen=True)
-class ShiftRow:
-    """The maximal logit against a baseline's, for one OOD set (Xiong et al., ICCV 2025, Proposition 4.2).
-
-    r_id, r_ood: (s − s′)/s with s, s′ the mean maximal logits of baseline and model. ratio: (r_id − r_ood)/(1 − r_ood).
-    p_baseline, p_model: P(s_id ≥ s_ood), ties counted half. delta_p: p_baseline − p_model. The r are None where a mean
-    of the baseline is not positive: the proposition supposes that it is.
-    """
-
-    ood_set: str
-    group: str
-    r_id: float | None
-    r_ood: float | None
-    ratio: float | None
-    p_baseline: float
-    p_model: float
-    delta_p: float
 
 
 @dataclass(frozen=True)
@@ -111,11 +79,11 @@ def diagnose(
     rows = results(scored, groups, model=model, id_set=id_set)
     estimate = accuracy(id_test.predictions(), id_test.labels)
     mls, lead = _of(scored, "mls"), knn_lead(scored, groups, id_test.num_classes, fit_given=fit is not None)
-    shifts = [] if baseline is None else _shifts(mls, _of(baseline.scored, "mls"), groups)
+    shifts = [] if baseline is None else shift_rows(mls, _of(baseline.scored, "mls"), groups)
     against = None if baseline is None else _against(baseline, mls, shifts, groups)
     verdict = give_verdict(model, estimate, id_test.num_classes, lead, rows, softeners=softeners, against=against)
     name = None if baseline is None else baseline.model
-    return Diagnosis(model, id_set, estimate, rows, _max_logits(mls, groups), shifts, name, lead, verdict, scored, list(tuning))
+    return Diagnosis(model, id_set, estimate, rows, logit_rows(mls, groups), shifts, name, lead, verdict, scored, list(tuning))
 
 
 def _of(scored: Sequence[Scored], name: str) -> Scored:
@@ -126,35 +94,8 @@ def _against(baseline: Diagnosis, mls: Scored, shifts: Sequence[ShiftRow], group
     sets = [shift.ood_set for shift in shifts]
     weights, before = mean_weights(sets, groups), _of(baseline.scored, "mls")
     ratios = [shift.ratio for shift in shifts if shift.ratio is not None]
-    ratio = float(np.dot(ratios, weights)) if len(ratios) == len(shifts) else None
+    ratio = mean_estimate(ratios, weights) if len(ratios) == len(shifts) else None
     same_images = (before.n_id, before.n_ood) == (mls.n_id, mls.n_ood)
     ood = [before.ood_scores[name] for name in sets], [mls.ood_scores[name] for name in sets]
     loss = compare_aurocs(before.id_scores, ood[0], mls.id_scores, ood[1], weights) if same_images else None
     return Against(baseline.model, ratio, loss, baseline.lead)
-
-
-def _max_logits(mls: Scored, groups: Mapping[str, str]) -> list[LogitRow]:
-    s_id = mls.id_scores
-    rows = [LogitRow("ID", "id", len(s_id), float(s_id.mean()), float(s_id.std()), None)]
-    for name, s_ood in mls.ood_scores.items():
-        spread = float(np.sqrt((s_id.var() + s_ood.var()) / 2))
-        gap = float(s_id.mean() - s_ood.mean()) / spread if spread else None
-        rows.append(LogitRow(name, groups[name], len(s_ood), float(s_ood.mean()), float(s_ood.std()), gap))
-    return rows
-
-
-def _shifts(model: Scored, baseline: Scored, groups: Mapping[str, str]) -> list[ShiftRow]:
-    rows = []
-    r_id = _relative_decrease(baseline.id_scores, model.id_scores)
-    for name, s_ood in model.ood_scores.items():
-        r_ood = _relative_decrease(baseline.ood_scores[name], s_ood)
-        ratio = None if r_id is None or r_ood is None or r_ood >= 1 else (r_id - r_ood) / (1 - r_ood)
-        p_baseline = auroc(baseline.id_scores, baseline.ood_scores[name])
-        p_model = auroc(model.id_scores, s_ood)
-        rows.append(ShiftRow(name, groups[name], r_id, r_ood, ratio, p_baseline, p_model, p_baseline - p_model))
-    return rows
-
-
-def _relative_decrease(before: np.ndarray, after: np.ndarray) -> float | None:
-    s, s_after = float(before.mean()), float(after.mean())
-    return (s - s_after) / s if s > 0 else None

@@ -13,6 +13,7 @@ import numpy as np
 from oodkit.delong import Comparison, auroc_with_interval, compare_aurocs
 from oodkit.diagnosis import Diagnosis
 from oodkit.evaluation import mean_weights, results
+from oodkit.max_logits import mean_with_interval
 from oodkit.metrics import Estimate, Vector
 from oodkit.outputs import Outputs
 from oodkit.scorers import make_scorer
@@ -44,7 +45,7 @@ class MixedRow:
 
     lam: float
     n: int
-    mean: float
+    mean: Estimate
     auroc_id: Estimate
     auroc_ood: tuple[MixedAgainst, ...]
     change_id: Comparison | None = None
@@ -95,7 +96,8 @@ def _row(lam: float, steps: Steps, groups: Mapping[str, str] | None, before: Ste
     plain, one = steps[0.0], steps[lam]
     auroc_id = auroc_with_interval(plain.id_scores, one.id_scores) if lam else AGAINST_ITSELF
     against = [MixedAgainst(row.ood_set, row.group, row.auroc) for row in results([one], groups) if row.auroc is not None]
-    row = MixedRow(lam, one.n_id, float(one.id_scores.mean()), auroc_id, tuple(against))
+    mean = mean_with_interval(one.id_scores, like=plain.id_scores)
+    row = MixedRow(lam, one.n_id, mean, auroc_id, tuple(against))
     if before is None or [_sizes(steps[at]) for at in (0.0, lam)] != [_sizes(before[at]) for at in (0.0, lam)]:
         return row
     known = before[0.0].id_scores, [before[lam].id_scores]

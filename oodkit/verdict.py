@@ -58,7 +58,7 @@ class Against:
     """
 
     name: str
-    shift: float | None
+    shift: Estimate | None
     loss: Comparison | None
     lead: Lead
 
@@ -133,7 +133,7 @@ def _code(lead: Comparison | None, softeners: Sequence[str] | None, against: Aga
     if lead is not None and _is_ahead(lead):
         return "features-ahead" if softeners == () or not _has_grown(lead, against) else "impaired-logits"
     harmed = against is not None and against.loss is not None and _is_ahead(against.loss)
-    if softeners and against and harmed and against.shift is not None and against.shift > 0:
+    if softeners and against and harmed and against.shift is not None and against.shift.value > 0:
         return "impaired-logits"
     return "sound-logits" if lead is not None and lead.high < MARGIN else "undetermined"
 
@@ -183,8 +183,9 @@ def _shift_evidence(against: Against | None) -> list[str]:
     change = f"against {against.name} the maximal logit's mean AUROC changes by {points[0]} points ({points[1]} to {points[2]})"
     if against.shift is None:
         return [f"{change}; its shift is not defined here"]
-    more = "more" if against.shift > 0 else "less"
-    return [f"{change}; relative to it, it fell {more} on ID than on OOD images, (r_id − r_ood)/(1 − r_ood) = {against.shift:+.3f}"]
+    more = "more" if against.shift.value > 0 else "less"
+    ratio = "{:+.3f} ({:+.3f} to {:+.3f})".format(*against.shift)
+    return [f"{change}; relative to it, it fell {more} on ID than on OOD images, (r_id − r_ood)/(1 − r_ood) = {ratio}"]
 
 
 def _advice(code: Code, rows: Sequence[Result], lead: Lead, plainer: str | None) -> list[Advice]:

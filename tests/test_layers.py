@@ -17,14 +17,25 @@ LAYERS = (
     {"", "__main__"},
     {"cli"},
     {"report"},
-    {"diagnosis", "verdict", "mixed_curve"},
+    {"diagnosis", "verdict", "max_logits", "mixed_curve"},
     {"evaluation", "scoring", "tuning", "extraction", "forward", "reading"},
     {"scorers", "metrics", "delong"}
     | {"classifier", "models", "heads", "probes", "code_identity", "recipe_facts", "images", "benchmarks", "demo"},
     {"head", "outputs", "parts", "shards", "stats", "moments", "memo", "failures", "percentiles", "cache"},
     {"atomic", "errors"},
 )
-TENSOR_SIDE = {"scorers", "metrics", "delong", "evaluation", "scoring", "tuning", "diagnosis", "verdict", "mixed_curve"}
+TENSOR_SIDE = {
+    "scorers",
+    "metrics",
+    "delong",
+    "evaluation",
+    "scoring",
+    "tuning",
+    "diagnosis",
+    "verdict",
+    "max_logits",
+    "mixed_curve",
+}
 IMAGE_SIDE = {
     "images",
     "benchmarks",

@@ -28,14 +28,14 @@ def outputs_of(max_logits):
 def test_a_row_is_counted_by_hand():
     """ID {4, 8} over mixed {3, 6}: 3 of 4 pairs. Mixed over cats {2, 5}: 3 of 4; over noise {6}: one loss and one tie, 1/4."""
     zero, half = mixed_curve(scored([4, 8], cats=[2, 5], noise=[6]), {0.5: [3, 6]}, GROUPS).rows
-    assert (half.lam, half.n, half.mean) == (0.5, 2, 4.5)
+    assert (half.lam, half.n, half.mean.value) == (0.5, 2, 4.5)
     assert half.auroc_id.value == 0.75
     values = {(one.ood_set, one.group): one.auroc.value for one in half.auroc_ood}
     means = {("near mean", "near mean"): 0.75, ("far mean", "far mean"): 0.25, ("mean", "mean"): 0.5}
     assert values == {("cats", "near"): 0.75, ("noise", "far"): 0.25, **means}
     assert half.auroc_ood[-1].ood_set == "mean"
     assert (half.change_id, half.change_ood) == (None, None)
-    assert (zero.lam, zero.n, zero.mean, zero.auroc_id) == (0, 2, 6, (0.5, 0.5, 0.5))
+    assert (zero.lam, zero.n, zero.mean.value, zero.auroc_id) == (0, 2, 6, (0.5, 0.5, 0.5))
 
 
 def test_at_zero_the_mixed_images_are_the_id_images_themselves():
@@ -46,7 +46,7 @@ def test_at_zero_the_mixed_images_are_the_id_images_themselves():
 
 def test_rows_ascend_whatever_the_order_given():
     rows = mixed_curve(scored([4, 8], cats=[2]), {0.5: [3], 0.1: [4], 0.3: [1]}).rows
-    assert [(row.lam, row.mean) for row in rows] == [(0, 6), (0.1, 4), (0.3, 1), (0.5, 3)]
+    assert [(row.lam, row.mean.value) for row in rows] == [(0, 6), (0.1, 4), (0.3, 1), (0.5, 3)]
 
 
 def test_intervals_and_changes_are_delongs_own():

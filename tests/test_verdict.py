@@ -37,7 +37,8 @@ def comparison(difference: float, reach: float = 0.005) -> Comparison:
 
 
 def against(shift: float | None = 0.2, loss: float = 0.05, lead: float = 0.0, reach: float = 0.005) -> Against:
-    return Against("plain", shift, comparison(loss, reach), Lead("knn", comparison(lead)))
+    ratio = None if shift is None else Estimate(shift, shift - 0.01, shift + 0.01)
+    return Against("plain", ratio, comparison(loss, reach), Lead("knn", comparison(lead)))
 
 
 def test_knn_beyond_the_interval_means_impaired_logits():

@@ -92,7 +92,7 @@ def _max_logit_table(model: Mapping[str, Any]) -> Table:
     table = _table("Maximal logit", "set", "group", "images", "mean", "std", "gap to ID")
     for row in model["max_logits"]:
         group = "" if row["group"] == "id" else row["group"]
-        numbers = [str(row["n"]), f"{row['mean']:.3f}", f"{row['std']:.3f}", _number(row["gap"], 2)]
+        numbers = [str(row["n"]), f"{row['mean']['value']:.3f}", f"{row['std']:.3f}", _number(row["gap"], 2)]
         _add_row(table, row["image_set"], group, *numbers)
     return table
 
@@ -102,7 +102,7 @@ def _shift_table(model: Mapping[str, Any]) -> Table:
     table = _table(title, "set", "r_id", "r_ood", "(r_id−r_ood)/(1−r_ood)", "P baseline", "P model", "δP")
     for row in model["shifts"]:
         numbers = [_number(row[name], 3) for name in ("r_id", "r_ood", "ratio")]
-        numbers += [f"{row['p_baseline']:.3f}", f"{row['p_model']:.3f}", _number(row["delta_p"], 3)]
+        numbers += [f"{row['p_baseline']['value']:.3f}", f"{row['p_model']['value']:.3f}", _number(row["delta_p"], 3)]
         _add_row(table, row["ood_set"], *numbers)
     return table
 
@@ -116,7 +116,7 @@ def _mixed_table(mixed: Mapping[str, Any]) -> Table:
     for row in mixed["rows"]:
         pairs = found["lines"][row["lambda"]].values()
         cells = [_estimate(own) + (f" / {_estimate(before)}" if beside else "") for own, before in pairs]
-        _add_row(table, f"{row['lambda']:g}", str(row["n"]), f"{row['mean']:.3f}", *cells)
+        _add_row(table, f"{row['lambda']:g}", str(row["n"]), f"{row['mean']['value']:.3f}", *cells)
     return table
 
 
@@ -208,8 +208,8 @@ def _percent(fraction: float) -> str:
     return f"{100 * fraction:.2f} %"
 
 
-def _number(value: float | None, digits: int) -> str:
-    return "–" if value is None else f"{value:+.{digits}f}"
+def _number(estimate: Mapping[str, float] | None, digits: int) -> str:
+    return "–" if estimate is None else f"{estimate['value']:+.{digits}f}"
 
 
 def _describe(facts: Mapping[str, Any]) -> str:

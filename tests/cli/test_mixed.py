@@ -41,7 +41,7 @@ def test_at_zero_stand_the_figures_of_the_maximal_logit_itself(run, demo_sets):
 def test_the_seed_draws_the_pairs_and_a_second_run_makes_no_forward_pass(run, demo_sets, monkeypatch):
     def curve(*options):
         ran = run("diagnose", V1, *demo_sets, "--scorer", "mls", "--mixed", "--json", *options)
-        return [row["mean"] for row in json.loads(ran.out)["models"][0]["mixed"]["rows"]]
+        return [row["mean"]["value"] for row in json.loads(ran.out)["models"][0]["mixed"]["rows"]]
 
     first, other = curve(), curve("--seed", "1")
     assert first[0] == other[0]
