@@ -1,4 +1,4 @@
-"""Intervals and paired tests of the AUROC, and of weighted means of AUROCs that share their ID scores.
+"""Intervals and tests of the AUROC, and of weighted means of AUROCs that share their ID scores.
 
 DeLong, DeLong and Clarke-Pearson, Biometrics 1988, 44:837–845. With V10_i the share of OOD images below ID image i and V01_j the
 share of ID images above OOD image j (ties ½), AUROC = mean V10 = mean V01 and Var = Var(V10)/n_id + Var(V01)/n_ood. Both come
@@ -29,20 +29,17 @@ class Comparison:
 
 
 @dataclass(frozen=True, eq=False)
-class _Placements:
-    """id: (n_id,) Σ_k w_k V10_k. ood: w_k V01_k, (n_ood_k,) each."""
+class Placements:
+    """A weighted mean of AUROCs, image by image. id: (n_id,) Σ_k w_k V10_k. ood: w_k V01_k, (n_ood_k,) each. weights: the w_k."""
 
     id: Vector
     ood: list[Vector]
+    weights: list[float]
 
     @property
     def mean(self) -> float:
+        """The weighted mean itself, in [0, 1]."""
         return min(max(float(self.id.mean()), 0.0), 1.0)
-
-    def minus(self, other: "_Placements") -> "_Placements":
-        if [len(self.id), *map(len, self.ood)] != [len(other.id), *map(len, other.ood)]:
-            raise UsageError("a paired test needs the scores of the same images in the same order; the numbers of images differ")
-        return _Placements(self.id - other.id, [mine - theirs for mine, theirs in zip(self.ood, other.ood, strict=True)])
 
 
 def auroc_with_interval(id_scores: Scores, ood_scores: Scores) -> Estimate:
@@ -57,15 +54,7 @@ def mean_auroc(id_scores: Scores, ood_sets: Sequence[Scores], weights: Sequence[
     stays within [0, 1]. At an AUROC of 0 or 1, where no variance is left to estimate, it is Wilson's for as many trials as the
     smallest sample has images. A side of one image gets the largest variance that a share of that mean can have.
     """
-    placed = _placements(id_scores, ood_sets, weights)
-    value = placed.mean
-    spread = value * (1 - value)
-    if spread < PERFECT:
-        trials = min(len(placed.id), *map(len, placed.ood))
-        return wilson(round(value) * trials, trials)
-    reach = NORMAL_975 * math.sqrt(_variance(placed, spread, _shares(ood_sets, weights))) / spread
-    centre = math.log(value / (1 - value))
-    return Estimate(value, _logistic(centre - reach), _logistic(centre + reach))
+    return estimate_mean(_placements(id_scores, ood_sets, weights))
 
 
 def compare_aurocs(
@@ -82,12 +71,52 @@ def compare_aurocs(
     the sign test on as many images as the smallest sample has.
     Raises UsageError where the numbers of images differ.
     """
-    first, second = _placements(first_id, first_ood, weights), _placements(second_id, second_ood, weights)
-    paired = first.minus(second)
+    return compare_paired(_placements(first_id, first_ood, weights), _placements(second_id, second_ood, weights))
+
+
+def place(id_scores: Scores, ood_scores: Scores) -> Placements:
+    """Every image's place among those of the other side: what all estimates and tests are made of, and what takes their time."""
+    inside, outside = two_sides(id_scores, ood_scores)
+    return Placements(share_below(inside, np.sort(outside)), [share_below(-outside, np.sort(-inside))], [1.0])
+
+
+def weigh(placed: Sequence[Placements], weights: Sequence[float] | None = None) -> Placements:
+    """The weighted mean of several OOD sets, each placed against the same ID scores. weights: as in ``mean_auroc``."""
+    shares = _shares(len(placed), weights)
+    total = sum((share * one.id for share, one in zip(shares, placed, strict=True)), np.zeros(1))
+    return Placements(total, [share * one.ood[0] for share, one in zip(shares, placed, strict=True)], shares)
+
+
+def estimate_mean(placed: Placements) -> Estimate:
+    """The weighted mean with its interval, as ``mean_auroc`` tells of it."""
+    value = placed.mean
+    spread = value * (1 - value)
+    if spread < PERFECT:
+        return _at_the_edge(placed)
+    reach = NORMAL_975 * math.sqrt(_variance(placed, spread)) / spread
+    centre = math.log(value / (1 - value))
+    return Estimate(value, _logistic(centre - reach), _logistic(centre + reach))
+
+
+def compare_paired(first: Placements, second: Placements) -> Comparison:
+    """The test of ``compare_aurocs``."""
+    paired = _minus(first, second)
     difference = float(paired.id.mean())
-    error = math.sqrt(_variance(paired, 1 - difference**2, _shares(first_ood, weights)))
-    if error == 0:
-        return _without_spread(difference, min(len(paired.id), *map(len, paired.ood)))
+    error = math.sqrt(_variance(paired, 1 - difference**2))
+    return _by_error(difference, error) if error else _without_spread(difference, _smallest(paired))
+
+
+def compare_unpaired(first: Placements, second: Placements) -> Comparison:
+    """The test of two AUROCs, or weighted means, of independent images: Var(A − B) = Var(A) + Var(B).
+
+    At an AUROC of 0 or 1 its standard error is that which Wilson's interval has on the open side. On images that both share, the
+    interval is too wide where images that are easy for one are easy for the other, as is common.
+    """
+    difference, error = first.mean - second.mean, math.hypot(_standard_error(first), _standard_error(second))
+    return _by_error(difference, error) if error else _without_spread(difference, min(_smallest(first), _smallest(second)))
+
+
+def _by_error(difference: float, error: float) -> Comparison:
     reach = NORMAL_975 * error
     p_value = math.erfc(abs(difference) / error / math.sqrt(2))
     return Comparison(difference, max(difference - reach, -1.0), min(difference + reach, 1.0), p_value)
@@ -106,29 +135,49 @@ def _without_spread(difference: float, images: int) -> Comparison:
     return Comparison(difference, *((low, high) if difference > 0 else (-high, -low)), min(1.0, 2 * 0.5**images))
 
 
-def _shares(ood_sets: Sequence[Scores], weights: Sequence[float] | None) -> list[float]:
-    if len(ood_sets) == 0:
+def _minus(first: Placements, second: Placements) -> Placements:
+    if [len(first.id), *map(len, first.ood)] != [len(second.id), *map(len, second.ood)]:
+        raise UsageError("a paired test needs the scores of the same images in the same order; the numbers of images differ")
+    ood = [mine - theirs for mine, theirs in zip(first.ood, second.ood, strict=True)]
+    return Placements(first.id - second.id, ood, first.weights)
+
+
+def _shares(sets: int, weights: Sequence[float] | None) -> list[float]:
+    if sets == 0:
         raise UsageError("a mean AUROC needs at least one OOD set, got none")
-    shares = [1 / len(ood_sets)] * len(ood_sets) if weights is None else list(weights)
-    if len(shares) != len(ood_sets) or min(shares) < 0 or not math.isclose(sum(shares), 1):
-        raise UsageError(f"{len(ood_sets)} OOD sets need as many weights ≥ 0 that add up to 1, got {shares}")
+    shares = [1 / sets] * sets if weights is None else list(weights)
+    if len(shares) != sets or min(shares) < 0 or not math.isclose(sum(shares), 1):
+        raise UsageError(f"{sets} OOD sets need as many weights ≥ 0 that add up to 1, got {shares}")
     return shares
 
 
-def _placements(id_scores: Scores, ood_sets: Sequence[Scores], weights: Sequence[float] | None) -> _Placements:
-    shares = _shares(ood_sets, weights)
-    total, placed = np.zeros(1), []
-    for share, scores in zip(shares, ood_sets, strict=True):
-        inside, outside = two_sides(id_scores, scores)
-        total = total + share * share_below(inside, np.sort(outside))
-        placed.append(share * share_below(-outside, np.sort(-inside)))
-    return _Placements(total, placed)
+def _placements(id_scores: Scores, ood_sets: Sequence[Scores], weights: Sequence[float] | None) -> Placements:
+    shares = _shares(len(ood_sets), weights)
+    return weigh([place(id_scores, scores) for scores in ood_sets], shares)
 
 
-def _variance(placed: _Placements, bound: float, shares: Sequence[float]) -> float:
+def _standard_error(placed: Placements) -> float:
+    spread = placed.mean * (1 - placed.mean)
+    if spread < PERFECT:
+        edge = _at_the_edge(placed)
+        return (edge.high - edge.low) / NORMAL_975
+    return math.sqrt(_variance(placed, spread))
+
+
+def _at_the_edge(placed: Placements) -> Estimate:
+    """The interval of an AUROC of 0 or 1."""
+    trials = _smallest(placed)
+    return wilson(round(placed.mean) * trials, trials)
+
+
+def _smallest(placed: Placements) -> int:
+    return min(len(placed.id), *map(len, placed.ood))
+
+
+def _variance(placed: Placements, bound: float) -> float:
     """bound: the largest variance that one placement can have, used where one image is too few to estimate it."""
     parts = [_mean_variance(placed.id, bound)]
-    parts += [_mean_variance(own, share**2 * bound) for own, share in zip(placed.ood, shares, strict=True)]
+    parts += [_mean_variance(own, share**2 * bound) for own, share in zip(placed.ood, placed.weights, strict=True)]
     return sum(parts)
 
 

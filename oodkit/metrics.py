@@ -87,6 +87,18 @@ def mean_estimate(estimates: Sequence[Estimate], weights: Sequence[float]) -> Es
     return Estimate(value, low, high)
 
 
+def difference(first: Estimate, second: Estimate) -> Estimate:
+    """First minus second, of independent samples, with the interval that theirs come to.
+
+    MOVER (Zou and Donner, Statistics in Medicine 2008, 27:1693–1702), for proportions method 10 of Newcombe (Statistics in Medicine
+    1998, 17:873–890). On the same images it is too wide where both tend to err on the same ones.
+    """
+    value = first.value - second.value
+    below = math.hypot(first.value - first.low, second.high - second.value)
+    above = math.hypot(first.high - first.value, second.value - second.low)
+    return Estimate(value, max(value - below, -1.0), min(value + above, 1.0))
+
+
 def wilson(successes: int, trials: int) -> Estimate:
     """A proportion with the score interval of Wilson (1927)."""
     rate, square = successes / trials, NORMAL_975**2 / trials

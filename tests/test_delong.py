@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy.stats import norm
 
-from oodkit.delong import auroc_with_interval, compare_aurocs, mean_auroc
+from oodkit.delong import auroc_with_interval, compare_aurocs, compare_unpaired, mean_auroc, place, weigh
 from oodkit.errors import UsageError
 from oodkit.metrics import auroc, wilson
 
@@ -154,3 +154,51 @@ def test_a_thousand_images_that_differ_alike_do():
     found = compare_aurocs(np.ones(1000), [np.zeros(1000)], np.zeros(1000), [np.ones(1000)])
     assert found.low > 0.99
     assert found.p_value < 1e-9
+
+
+def test_the_unpaired_test_by_hand():
+    """AUROC ¾ with variance 1/8 (above). ID 0, 3 and OOD 1, 2: V10 = (0, 1), V01 = (½, ½), AUROC ½ with variance ½/2 + 0 = ¼.
+
+    The difference is ¼, its variance 3/8: ¼ ± 1.959964 · 0.612372 = −0.950228 and, cut off, 1; z = 0.408248.
+    """
+    found = compare_unpaired(place([1, 3], [0, 2]), place([0, 3], [1, 2]))
+    assert (found.difference, found.low, found.high) == (0.25, pytest.approx(-0.950228, abs=1e-6), 1.0)
+    assert found.p_value == pytest.approx(2 * norm.sf(0.408248), abs=1e-6)
+
+
+def test_the_unpaired_test_takes_sets_of_other_sizes_and_weighs_them():
+    rng = np.random.default_rng(6)
+    weights, sides = [0.25, 0.75], []
+    for sizes in ((50, 40, 25), (30, 20, 60)):
+        inside, *sets = [draw(rng, size, size == sizes[0]) for size in sizes]
+        placed = [brute_placements(inside, outside) for outside in sets]
+        shared = sum(w * v10 for w, (v10, _) in zip(weights, placed, strict=True))
+        variance = shared.var(ddof=1) / len(inside)
+        variance += sum(w**2 * v01.var(ddof=1) / len(v01) for w, (_, v01) in zip(weights, placed, strict=True))
+        sides.append((shared.mean(), variance, weigh([place(inside, outside) for outside in sets], weights)))
+    (first, first_variance, one), (second, second_variance, other) = sides
+    found = compare_unpaired(one, other)
+    assert found.difference == pytest.approx(first - second)
+    assert found.p_value == pytest.approx(2 * norm.sf(abs(first - second) / math.sqrt(first_variance + second_variance)))
+
+
+def test_the_unpaired_test_rejects_a_true_null_5_times_in_100_and_on_shared_images_too_seldom():
+    """1000 draws: standard error 0.7 points. Two views of the same images are alike, so that there it is cautious."""
+    rng = np.random.default_rng(7)
+    apart = together = 0
+    for _ in range(1000):
+        inside, outside = draw(rng, 80, 1), draw(rng, 60)
+        apart += compare_unpaired(place(inside, outside), place(draw(rng, 70, 1), draw(rng, 90))).p_value < 0.05
+        views = [place(inside + draw(rng, 80), outside + draw(rng, 60)) for _ in range(2)]
+        together += compare_unpaired(*views).p_value < 0.05
+    assert 0.03 <= apart / 1000 <= 0.07
+    assert together / 1000 < 0.03
+
+
+def test_the_unpaired_test_at_the_edges():
+    """AUROC 1 of 5 images a side: Wilson's lower limit 1/(1 + 1.96²/5) = 0.565518, so a standard error of 0.221678."""
+    perfect, chance = place([5.0] * 5, [1.0] * 5), place([1.0] * 4, [1.0] * 4)
+    found = compare_unpaired(perfect, chance)
+    assert (found.difference, found.low) == (0.5, pytest.approx(0.5 - 0.434482, abs=1e-6))
+    assert compare_unpaired(perfect, perfect).p_value == 1
+    assert compare_unpaired(chance, chance) == compare_aurocs([1.0], [[1.0]], [1.0], [[1.0]])

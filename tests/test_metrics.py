@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from sklearn.metrics import auc, precision_recall_curve, roc_auc_score
 
 from oodkit.errors import InputError, UsageError
-from oodkit.metrics import Estimate, accuracy, aupr_in, aupr_out, auroc, fpr95_id, fpr95_ood, mean_estimate, wilson
+from oodkit.metrics import Estimate, accuracy, aupr_in, aupr_out, auroc, difference, fpr95_id, fpr95_ood, mean_estimate, wilson
 
 METRICS = (auroc, fpr95_ood, fpr95_id, aupr_in, aupr_out)
 
@@ -114,6 +114,14 @@ def test_accuracy_counts_labelled_images_only():
         accuracy([0], [-1])
     with pytest.raises(UsageError, match="a label for each prediction"):
         accuracy([0, 1], [0])
+
+
+def test_a_difference_of_proportions_as_published():
+    """Newcombe 1998, Table II, 56/70 against 48/80, method 10: 0.2000, 0.0524 to 0.3339."""
+    found = difference(wilson(56, 70), wilson(48, 80))
+    assert found == pytest.approx((0.2, 0.0524, 0.3339), abs=5e-5)
+    assert difference(wilson(48, 80), wilson(56, 70)) == pytest.approx((-0.2, -0.3339, -0.0524), abs=5e-5)
+    assert difference(Estimate(1.0, 0.0, 1.0), Estimate(0.0, 0.0, 1.0)) == (1.0, pytest.approx(1 - 2**0.5), 1.0)
 
 
 def test_wilson_by_hand():
