@@ -11,7 +11,7 @@ from oodkit.errors import UsageError
 from oodkit.metrics import Estimate, Vector, aupr_in, aupr_out, fpr95_id, fpr95_ood, mean_estimate
 from oodkit.outputs import Outputs
 from oodkit.scorers.base import FitsOn, Scorer
-from oodkit.scoring import Scored, score_all
+from oodkit.scoring import Scored, labels_of, score_all
 
 GROUPS = ("near", "far")
 MEANS = (*(f"{group} mean" for group in GROUPS), "mean")
@@ -82,9 +82,7 @@ def results(
     what to write in the rows.
     """
     rows = []
-    names = [one.name for one in scored]
-    for one in scored:
-        label = one.name if names.count(one.name) == 1 else one.spec
+    for label, one in zip(labels_of(scored), scored, strict=True):
         scorer = (label, one.spec, one.settings, one.fits_on, one.fitted_on)
         blank = Result(model, head, *scorer, id_set, "", "", one.n_id, 0, note=one.note, reason=one.reason)
         figures = {} if one.reason else {name: _figures(one.id_scores, scores) for name, scores in one.ood_scores.items()}

@@ -97,6 +97,12 @@ def score_all(
     return [done[number] for number in range(len(ready))]
 
 
+def labels_of(scored: Sequence[Scored]) -> list[str]:
+    """What each is called in results: its name or, where several share that, its spec."""
+    names = [one.name for one in scored]
+    return [one.name if names.count(one.name) == 1 else one.spec for one in scored]
+
+
 def held_out_rows(fit: Outputs, seed: int) -> Tensor:
     """The rows of ``fit`` that stand in for validation images where none are given: a stratified tenth, drawn by ``seed``."""
     return stratified_rows(fit.labels, HELD_OUT_SHARE, seed, ids=fit.indices)

@@ -19,7 +19,7 @@ LAYERS = (
     {"report"},
     {"diagnosis", "verdict", "max_logits", "mixed_curve"},
     {"evaluation", "scoring", "tuning", "extraction", "forward", "reading"},
-    {"scorers", "metrics", "delong"}
+    {"scorers", "metrics", "delong", "curves", "extremes"}
     | {"classifier", "models", "heads", "probes", "code_identity", "recipe_facts", "images", "benchmarks", "demo"},
     {"head", "outputs", "parts", "shards", "stats", "moments", "memo", "failures", "percentiles", "cache"},
     {"atomic", "errors"},
@@ -28,6 +28,8 @@ TENSOR_SIDE = {
     "scorers",
     "metrics",
     "delong",
+    "curves",
+    "extremes",
     "evaluation",
     "scoring",
     "tuning",

@@ -8,15 +8,16 @@ from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
-import numpy as np
-
+from oodkit.curves import densities, robust_edges, roc_points
 from oodkit.diagnosis import Diagnosis
 from oodkit.evaluation import best, most_general_mean
+from oodkit.extremes import Extremes
+from oodkit.metrics import Vector
 from oodkit.mixed_curve import MixedCurve, MixedRow
-from oodkit.scoring import Scored
+from oodkit.scoring import Scored, labels_of
 
-SCHEMA = 1
-BINS = 48
+SCHEMA = 2
+ROC_SCORERS = 5
 
 Document = dict[str, Any]
 
@@ -30,13 +31,18 @@ def make_document(
     advice_base: str,
     settings: Mapping[str, Any],
     mixed: Mapping[str, MixedCurve] | None = None,
+    baselines: Mapping[str, Diagnosis] | None = None,
+    read: Mapping[str, Mapping[str, Mapping[str, Any]]] | None = None,
+    extremes: Mapping[str, Extremes] | None = None,
 ) -> Document:
     """The document of a run.
 
-    facts: what is known of each model, by name. sets: one mapping per image set (name, role, spec, counts, skipped files).
-    advice_base: the options that name the image sets again, from which every advice gets its command. mixed: the
-    curves of mixed images, by model, where they were asked for.
+    facts: what is known of each model, by name. sets: one mapping per image set (name, role, spec, fingerprint, counts, skipped
+    files). advice_base: the options that name the image sets again, from which every advice gets its command. mixed: the
+    curves of mixed images, by model, where they were asked for. baselines: the diagnoses of the baselines, by their names. read:
+    by model, and by "id" or OOD set, how many images were read and a hash of which. extremes: by model, where they are wanted.
     """
+    mixed, baselines, read, extremes = mixed or {}, baselines or {}, read or {}, extremes or {}
     return {
         "schema": SCHEMA,
         "kind": "diagnose",
@@ -46,7 +52,17 @@ def make_document(
         "versions": {"python": platform.python_version(), **_versions("torch", "torchvision", "timm", "numpy", "scikit-learn")},
         "settings": dict(settings),
         "sets": [dict(one) for one in sets],
-        "models": [_model(one, facts[one.model], advice_base, (mixed or {}).get(one.model)) for one in diagnoses],
+        "models": [
+            {
+                **_model(one, facts[one.model], advice_base),
+                "read": plain(read.get(one.model, {})),
+                "mixed": _mixed(mixed[one.model]) if one.model in mixed else None,
+                "densities": _densities(one, baselines.get(one.baseline or "")),
+                "roc": _roc(one),
+                "extremes": plain(extremes.get(one.model)),
+            }
+            for one in diagnoses
+        ],
     }
 
 
@@ -61,7 +77,7 @@ def plain(value: Any) -> Any:
     return [plain(one) for one in value] if isinstance(value, list | tuple) else value
 
 
-def _model(diagnosis: Diagnosis, facts: Mapping[str, Any], advice_base: str, mixed: MixedCurve | None) -> dict[str, Any]:
+def _model(diagnosis: Diagnosis, facts: Mapping[str, Any], advice_base: str) -> dict[str, Any]:
     verdict, top = plain(diagnosis.verdict), best(diagnosis.rows)
     verdict["advice"] = [
         {
@@ -77,13 +93,11 @@ def _model(diagnosis: Diagnosis, facts: Mapping[str, Any], advice_base: str, mix
         "max_logits": plain(diagnosis.max_logits),
         "baseline": diagnosis.baseline,
         "shifts": plain(diagnosis.shifts),
-        "mixed": None if mixed is None else _mixed(mixed),
         "tuning": [plain(one) for one in diagnosis.tuning if one.tried],
         "results": plain(diagnosis.rows),
         "summary": most_general_mean(diagnosis.rows),
         "best": None if top is None else top.scorer,
         "verdict": verdict,
-        "densities": _densities(next(one for one in diagnosis.scored if one.name == "mls")),
     }
 
 
@@ -100,12 +114,48 @@ def _command(model: str, flags: str, base: str) -> str:
     return " ".join(part for part in ("oodkit diagnose", shlex.quote(model), base, flags) if part)
 
 
-def _densities(scored: Scored) -> dict[str, Any]:
-    """Histograms of the maximal logit over one common range, as densities."""
-    columns = {"ID": scored.id_scores, **scored.ood_scores}
-    edges = np.histogram_bin_edges(np.concatenate(list(columns.values())), BINS)
-    sets = {name: np.histogram(scores, edges, density=True)[0].round(6).tolist() for name, scores in columns.items()}
-    return {"edges": edges.round(6).tolist(), "sets": sets}
+def _densities(diagnosis: Diagnosis, baseline: Diagnosis | None) -> list[dict[str, Any]]:
+    """The maximal logit, the baseline's and the model's, on common edges; then the best scorer's scores where that is another."""
+    top = best(diagnosis.rows)
+    shown = _histograms({one.model: _scored(one, "mls") for one in (baseline, diagnosis) if one}, "mls", "Maximal logit")
+    if top is not None and top.scorer != "mls":
+        shown += _histograms({diagnosis.model: _scored(diagnosis, top.scorer)}, top.scorer, f"Scores of {top.scorer}")
+    return shown
+
+
+def _histograms(scored: Mapping[str, Scored], label: str, title: str) -> list[dict[str, Any]]:
+    """One for each model; on one set of edges."""
+    columns = {model: {"ID": one.id_scores, **one.ood_scores} for model, one in scored.items()}
+    inside = [one.id_scores for one in scored.values()]
+    edges = robust_edges(inside[-1], [*inside[:-1], *(scores for one in scored.values() for scores in one.ood_scores.values())])
+    known = {"scorer": label, "title": title}
+    return [
+        {**known, "model": model, "edges": edges.tolist(), "sets": {name: _shares(one, edges) for name, one in sets.items()}}
+        for model, sets in columns.items()
+    ]
+
+
+def _shares(scores: Vector, edges: Vector) -> list[float]:
+    return [float(f"{value:.6g}") for value in densities(scores, edges)]
+
+
+def _roc(diagnosis: Diagnosis) -> list[dict[str, Any]]:
+    """The curves of the five scorers whose summary mean is highest, best first, on every OOD set."""
+    summary = most_general_mean(diagnosis.rows)
+    ranked = [(row.auroc.value, row.scorer) for row in diagnosis.rows if row.ood_set == summary and row.auroc]
+    curves = []
+    for _, label in sorted(ranked, key=lambda pair: -pair[0])[:ROC_SCORERS]:
+        scored = _scored(diagnosis, label)
+        for name, scores in scored.ood_scores.items():
+            x, y = roc_points(scored.id_scores, scores)
+            curves.append(
+                {"scorer": label, "ood_set": name, "ood_accepted": x.round(6).tolist(), "id_accepted": y.round(6).tolist()}
+            )
+    return curves
+
+
+def _scored(diagnosis: Diagnosis, label: str) -> Scored:
+    return dict(zip(labels_of(diagnosis.scored), diagnosis.scored, strict=True))[label]
 
 
 def _versions(*packages: str) -> dict[str, str]:

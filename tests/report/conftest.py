@@ -1,13 +1,23 @@
 """A document with everything in it that a report has to tell, and names that try to get out of it."""
 
+from collections.abc import Mapping, Sequence
+from hashlib import blake2b
+from io import BytesIO
+
+import numpy as np
 import pytest
 import torch
+from PIL import Image
 
-from oodkit.diagnosis import diagnose
+from oodkit.diagnosis import Diagnosis, diagnose
+from oodkit.evaluation import best
+from oodkit.extremes import Extreme, Extremes, ShownImage, most_accepted, most_rejected
 from oodkit.head import Head
-from oodkit.mixed_curve import diagnose_mixed
+from oodkit.mixed_curve import MixedCurve, diagnose_mixed
 from oodkit.outputs import Outputs
 from oodkit.report.document import make_document
+from oodkit.report.runs import Run
+from oodkit.scoring import labels_of
 
 SET_NAME = "[red]\x1b[31m\x9b2J--><script>alert('set')</script>"
 FILE_NAME = "<img src=x onerror=alert(1)>\x1b]0;owned\x07\r\n[bold]\udcff.png"
@@ -25,18 +35,98 @@ def outputs_of(rows: int, seed: int, shift: float) -> Outputs:
 def image_set(name: str, role: str, files: int = 0, notes: tuple[str, ...] = ()) -> dict:
     skipped = [{"index": i, "name": f"{i:02}{FILE_NAME}", "reason": "not an <image>\x1b[2J"} for i in range(files)]
     counts = {"images": 40 + files, "read": 40, "skipped": files}
-    return {"name": name, "role": role, "spec": f"folder/{name}", **counts, "skipped_files": skipped, "notes": list(notes)}
+    known = {
+        "name": name,
+        "role": role,
+        "spec": f"folder/{name}",
+        "fingerprint": blake2b(name.encode(), digest_size=16).hexdigest(),
+    }
+    return {**known, **counts, "skipped_files": skipped, "notes": list(notes)}
+
+
+def picture(seed: int) -> bytes:
+    """A PNG of 8 × 6 pixels."""
+    pixels = np.random.default_rng(seed).integers(0, 256, (6, 8, 3), dtype=np.uint8)
+    content = BytesIO()
+    Image.fromarray(pixels).save(content, "PNG")
+    return content.getvalue()
+
+
+THUMBNAILS = {f"{seed:032x}.png": picture(seed) for seed in range(3)}
+
+
+def extremes_of(diagnosis: Diagnosis, count: int = 4) -> Extremes:
+    """Those of the best scorer; of each set the first three images have thumbnails, the others could not be read any more."""
+    top = best(diagnosis.rows)
+    scored = dict(zip(labels_of(diagnosis.scored), diagnosis.scored, strict=True))[top.scorer]
+
+    def shown(found: list[Extreme], label: int | None) -> list[ShownImage]:
+        known = (1, "<b>cat</b>, \x1b[31mfelis", label, None if label is None else "dog & <i>pup</i>")
+        names = [*THUMBNAILS, *[None] * count]
+        return [
+            ShownImage(one.row, f"{one.row:02}{FILE_NAME}", *known, one.score, one.below, name)
+            for one, name in zip(found, names, strict=False)
+        ]
+
+    accepted = {name: shown(most_accepted(scored.id_scores, scores, count), None) for name, scores in scored.ood_scores.items()}
+    rejected = shown(most_rejected(scored.id_scores, count), 0)
+    return Extremes(top.scorer, accepted, rejected, f"{count} of the 12 asked for: more do not fit <the report>")
+
+
+def run_of(*diagnoses: Diagnosis, baselines: Sequence[Diagnosis] = (), mixed: Mapping[str, MixedCurve] | None = None) -> Run:
+    """As the command line makes it. All models have read the same images."""
+    sets = list(diagnoses[0].scored[0].ood_scores)
+    rows = [image_set("id", "id", notes=("classes are matched by <name>",))]
+    rows += [image_set(name, "near" if number else "far", files=12) for number, name in enumerate(sets)]
+    read = {name: {"n": 40, "images": f"{number:032x}"} for number, name in enumerate(["id", *sets])}
+    document = make_document(
+        diagnoses,
+        {one.model: {**FACTS, "notes": ["no baseline: none is <known>"]} for one in diagnoses},
+        rows,
+        command=f"oodkit diagnose {SET_NAME}",
+        advice_base="--id x",
+        settings={"preset": "openood", "thumbnails": 12},
+        mixed=mixed,
+        baselines={one.model: one for one in baselines},
+        read={one.model: read for one in diagnoses},
+        extremes={one.model: extremes_of(one) for one in diagnoses},
+    )
+    scores = {
+        one.model: {
+            label: {"id": scored.id_scores, **scored.ood_scores}
+            for label, scored in zip(labels_of(one.scored), one.scored, strict=True)
+        }
+        for one in diagnoses
+    }
+    return Run(document, scores, THUMBNAILS)
 
 
 @pytest.fixture
-def document() -> dict:
+def run() -> Run:
+    """One model with everything but a baseline."""
     scorers = ["mls", "ash-b", "react", "knn:k=5", "knn:k=7", "mds"]
     unlabelled = outputs_of(60, 2, 3).with_labels(torch.full((60,), -1))
     found = diagnose("net<br>", outputs_of(40, 0, 3), {SET_NAME: outputs_of(40, 1, 0)}, fit=unlabelled, scorers=scorers)
-    sets = [image_set("id", "id", notes=("classes are matched by <name>",)), image_set(SET_NAME, "far", files=12)]
-    facts = {"net<br>": {**FACTS, "notes": ["no baseline: none is <known>"]}}
-    settings = {"preset": "openood"}
     before = diagnose_mixed(found, {lam: outputs_of(20, 3, 3 * (1 - lam)) for lam in (0.1, 0.5)})
     mixed = {"net<br>": diagnose_mixed(found, {lam: outputs_of(20, 4, 3 * (1 - 2 * lam)) for lam in (0.1, 0.5)}, before)}
-    command = f"oodkit diagnose {SET_NAME}"
-    return make_document([found], facts, sets, command=command, advice_base="--id x", settings=settings, mixed=mixed)
+    return run_of(found, mixed=mixed)
+
+
+@pytest.fixture
+def compared_run() -> Run:
+    """Two models on a far and a near set, the second of them with the first for its baseline."""
+
+    def diagnosed(model: str, shift: float, baseline: Diagnosis | None) -> Diagnosis:
+        ood = {SET_NAME: outputs_of(40, 1, 0), "near": outputs_of(40, 5, 1)}
+        groups = {SET_NAME: "far", "near": "near"}
+        fit = outputs_of(60, 2, shift)
+        scorers = ["mls", "msp", "ebo", "knn:k=5", "knn:k=7", "mds"]
+        return diagnose(model, outputs_of(40, 0, shift), ood, fit=fit, groups=groups, scorers=scorers, baseline=baseline)
+
+    plain = diagnosed("net<br>", 3, None)
+    return run_of(plain, diagnosed("softened & <mixed>", 2, plain), baselines=[plain])
+
+
+@pytest.fixture
+def document(run: Run) -> dict:
+    return run.document
