@@ -84,12 +84,13 @@ def mean_with_interval(values: Vector, *, like: Vector | None = None) -> Estimat
 
 
 def standardised_gap(inside: Vector, outside: Vector) -> Estimate | None:
-    """g = (m₁ − m₂)/σ with σ² = (v₁ + v₂)/2: ID minus OOD mean in root mean squares of the two standard deviations.
+    """ID minus OOD mean, in root mean squares of the two standard deviations: g = (m₁ − m₂)/σ with σ² = (v₁ + v₂)/2.
 
     With ∂g/∂m₁ = −∂g/∂m₂ = 1/σ and ∂g/∂v₁ = ∂g/∂v₂ = −g/(4σ²), an image x of a side of mean m and variance v has the influence
     ψ(x) = ±(x − m)/σ − g ((x − m)² − v)/(4σ²), and Var(g) = Var(ψ₁)/n₁ + Var(ψ₂)/n₂. Of normal logits that is
-    (v₁/n₁ + v₂/n₂)/σ² + g² (v₁²/n₁ + v₂²/n₂)/(8σ⁴), as in Bonett, Psychological Methods 2008, 13:99–109; the logits' own skewness and
-    tails count here. None where no image differs from its side's mean, and of a side of one image, whose spread nobody knows.
+    (v₁/n₁ + v₂/n₂)/σ² + g² (v₁²/n₁ + v₂²/n₂)/(8σ⁴), as in Bonett, Psychological Methods 2008, 13:99–109; here the logits' own
+    skewness and tails count. None where no image differs from its side's mean, and of a side of one image, whose spread nobody
+    knows.
     """
     variance = float(inside.var() + outside.var()) / 2
     if variance == 0 or min(len(inside), len(outside)) < 2:
@@ -102,22 +103,24 @@ def standardised_gap(inside: Vector, outside: Vector) -> Estimate | None:
 
 
 def relative_decrease(before: Vector, after: Vector) -> Estimate | None:
-    """r = 1 − s′/s, s and s′ the means before and after.
+    """From the mean s before to the mean s′ after: r = (s − s′)/s.
 
     Both models score the same images, so that the pairs (x, x′) count: ψ = ((1 − r) x − x′)/s. Where the numbers of images differ
-    nobody knows the pairs, and the two means are taken for independent: wider, as the pairs go up and down together. None where s
-    is not positive, and of one image.
+    nobody knows the pairs, and the two means are taken for independent: wider, as a rule, since a pair goes up and down together.
+    None where s is not positive, and of one image.
     """
     s = float(before.mean())
     if s <= 0 or min(len(before), len(after)) < 2:
         return None
-    r = 1 - float(after.mean()) / s
-    old, new = (1 - r) / s * before, after / s
-    return _around(r, _variance_of_mean(old - new) if len(old) == len(new) else _variance_of_mean(old) + _variance_of_mean(new))
+    s_after = float(after.mean())
+    old, new = s_after / s * before, after
+    paired = len(old) == len(new)
+    variance = _variance_of_mean(old - new) if paired else _variance_of_mean(old) + _variance_of_mean(new)
+    return _around((s - s_after) / s, variance / s**2)
 
 
 def shift_ratio(r_id: Estimate | None, r_ood: Estimate | None) -> Estimate | None:
-    """q = (r_id − r_ood)/(1 − r_ood) = 1 − (1 − r_id)/(1 − r_ood), None where r_ood is 1 or more.
+    """How much more ID fell than OOD: q = (r_id − r_ood)/(1 − r_ood) = 1 − (1 − r_id)/(1 − r_ood). None where r_ood is 1 or more.
 
     ∂q/∂r_id = 1/(1 − r_ood), ∂q/∂r_ood = −(1 − q)/(1 − r_ood); ID and OOD images are independent samples.
     """
