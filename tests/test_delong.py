@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy.stats import norm
 
-from oodkit.delong import auroc_with_interval, compare_aurocs, compare_unpaired, mean_auroc, place, weigh
+from oodkit.delong import Comparison, auroc_with_interval, compare_aurocs, compare_unpaired, mean_auroc, place, weigh
 from oodkit.errors import UsageError
 from oodkit.metrics import auroc, wilson
 
@@ -201,4 +201,4 @@ def test_the_unpaired_test_at_the_edges():
     found = compare_unpaired(perfect, chance)
     assert (found.difference, found.low) == (0.5, pytest.approx(0.5 - 0.434482, abs=1e-6))
     assert compare_unpaired(perfect, perfect).p_value == 1
-    assert compare_unpaired(chance, chance) == compare_aurocs([1.0], [[1.0]], [1.0], [[1.0]])
+    assert compare_unpaired(chance, chance) == Comparison(0.0, 0.0, 0.0, 1.0)
