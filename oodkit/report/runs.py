@@ -1,14 +1,32 @@
 """A run on disk: its document, every image's scores, and the thumbnails that its report shows."""
 
-from collections.abc import Mapping
+import json
+import re
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
+from hashlib import sha256
+from pathlib import Path
 from typing import Any
 
 import numpy as np
+from safetensors import SafetensorError, safe_open
+from safetensors.numpy import save_file
 
-from oodkit.report.document import Document
+from oodkit.atomic import write_atomically
+from oodkit.errors import InputError, UsageError
+from oodkit.report.document import SCHEMA, Document
+from oodkit.report.remarks import printable
 
-Scores = Mapping[str, Mapping[str, Mapping[str, np.ndarray[Any, Any]]]]
+RESULT, SCORES, THUMBNAILS = "result.json", "scores.safetensors", "thumbnails"
+KIND = "diagnose"
+FORMAT = "oodkit-scores-1"
+THUMBNAIL = re.compile(r"[0-9a-f]{1,128}\.(png|jpg)")
+LARGEST_THUMBNAIL = 2**18  # bytes; one of 128 × 128 pixels takes at most 65 kB without any compression
+LARGEST_RESULT = 2**28  # bytes; what a run folder from elsewhere may fill the memory with
+
+Array = np.ndarray[Any, Any]
+Scores = Mapping[str, Mapping[str, Mapping[str, Array]]]
 
 
 @dataclass(frozen=True)
@@ -22,3 +40,154 @@ class Run:
     document: Document
     scores: Scores = field(default_factory=dict)
     thumbnails: Mapping[str, bytes] = field(default_factory=dict)
+
+
+def save_run(run: Run, folder: Path) -> Path:
+    """Write the run to ``folder``, over one that was there before; returns the path of its ``result.json``.
+
+    That is written last: a folder without it is no run. The scores name the result they belong to, so that one that is stopped
+    in between never shows the new scores beside the old result. Raises OodkitError where something can't be written, and
+    ValueError, before anything is, where the document is no JSON.
+    """
+    text = as_json(run.document)
+    result, thumbnails = folder / RESULT, folder / THUMBNAILS
+    was_a_run = result.is_file()  # thumbnails of any other folder are the user's own
+    for name, image in run.thumbnails.items():
+        _write(thumbnails / name, image)
+    _save_scores(run.scores, folder / SCORES, _digest(json.loads(text)))
+    _write(result, text.encode("ascii"))
+    for path in thumbnails.glob("*") if was_a_run else ():
+        if THUMBNAIL.fullmatch(path.name) and path.name not in run.thumbnails:
+            with suppress(OSError):  # another run may be tidying too
+                path.unlink()
+    return result
+
+
+def load_run(path: Path) -> Run:
+    """The run in a folder, or that of a ``result.json``.
+
+    ``scores`` is empty where the file is missing, damaged, or of another run; scores are read from it when they are asked for.
+    Thumbnails that are missing, or are no small files, are left out. Raises UsageError where there is no run, and InputError for
+    a result that is damaged, of another kind, or of another version's schema.
+    """
+    result = path / RESULT if path.is_dir() else path
+    document = _load_document(result)
+    try:
+        thumbnails = {name: result.parent / THUMBNAILS / name for name in _thumbnails_of(document) if THUMBNAIL.fullmatch(name)}
+    except (KeyError, TypeError, AttributeError) as error:
+        raise InputError(f"{result} is damaged: it lacks what a result has ({error}); {_again(document)}") from error
+    images = {name: image for name, one in thumbnails.items() if (image := _small_file(one)) is not None}
+    return Run(document, _load_scores(result.parent / SCORES, _digest(document)), images)
+
+
+def as_json(document: Document) -> str:
+    """The document as it is stored and printed, in ASCII. Raises ValueError where a number is not finite."""
+    return json.dumps(document, indent=1, allow_nan=False)
+
+
+def _digest(document: Document) -> str:
+    """The same whatever the file's layout is."""
+    return sha256(json.dumps(document).encode()).hexdigest()
+
+
+def _write(path: Path, contents: bytes) -> None:
+    write_atomically(path, lambda temporary: temporary.write_bytes(contents))
+
+
+def _save_scores(scores: Scores, path: Path, result: str) -> None:
+    """Tensors are named by position and not by name: a set's name may be no UTF-8, and safetensors takes nothing else."""
+    tensors = {
+        f"{i}.{j}.{k}": np.ascontiguousarray(values)
+        for i, by_scorer in enumerate(scores.values())
+        for j, by_set in enumerate(by_scorer.values())
+        for k, values in enumerate(by_set.values())
+    }
+    names = {model: {scorer: list(by_set) for scorer, by_set in by_scorer.items()} for model, by_scorer in scores.items()}
+    metadata = {"format": FORMAT, "result": result, "names": json.dumps(names)}
+    write_atomically(path, lambda temporary: save_file(tensors, temporary, metadata))
+
+
+class _Stored(Mapping[str, Array]):
+    """One scorer's scores by set, read when asked for. The open file stays that of this run, even where another replaces it."""
+
+    def __init__(self, file: Any, tensors: Mapping[str, str]) -> None:
+        self._file, self._tensors = file, tensors
+
+    def __getitem__(self, name: str) -> Array:
+        scores: Array = self._file.get_tensor(self._tensors[name])
+        return scores
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._tensors)
+
+    def __len__(self) -> int:
+        return len(self._tensors)
+
+
+def _load_scores(path: Path, result: str) -> Scores:
+    found: dict[str, dict[str, Mapping[str, Array]]] = {}
+    if not path.is_file():
+        return found
+    try:
+        file: Any = safe_open(path, framework="np")
+        facts = file.metadata()
+        if (facts["format"], facts["result"]) != (FORMAT, result):
+            return {}
+        stored = set(file.keys())
+        for i, (model, by_scorer) in enumerate(json.loads(facts["names"]).items()):
+            found[model] = {}
+            for j, (scorer, sets) in enumerate(by_scorer.items()):
+                tensors = {name: f"{i}.{j}.{k}" for k, name in enumerate(sets)}
+                if not stored.issuperset(tensors.values()):
+                    return {}
+                found[model][scorer] = _Stored(file, tensors)
+    except (OSError, SafetensorError, ValueError, RecursionError, KeyError, TypeError, AttributeError):
+        return {}
+    return found
+
+
+def _load_document(path: Path) -> Document:
+    if not path.is_file():
+        raise UsageError(f"no run in {path.parent}: it has no {path.name}; give the folder of a run that has ended")
+    try:
+        if path.stat().st_size > LARGEST_RESULT:
+            raise InputError(f"{path} is larger than {LARGEST_RESULT >> 20} MiB, no result is; give another run")
+        document = json.loads(path.read_bytes(), parse_constant=_refuse)
+    except OSError as error:
+        raise InputError(f"can't read {path}: {error.strerror or error}; give another run") from error
+    except (ValueError, RecursionError) as error:
+        raise InputError(f"{path} is damaged: {error}; diagnose again") from error
+    if not isinstance(document, dict) or type(document.get("schema")) is not int or not isinstance(document.get("kind"), str):
+        raise InputError(f"{path} is no result of oodkit: expected an object with a kind and a schema; give the folder of a run")
+    if document["kind"] != KIND:
+        raise InputError(f"{path} is of the kind '{printable(document['kind'])}', expected '{KIND}'; give a run of oodkit diagnose")
+    if document["schema"] < SCHEMA:
+        raise InputError(f"{path} was made by an older oodkit (schema {document['schema']}, now {SCHEMA}); {_again(document)}")
+    if document["schema"] > SCHEMA:
+        raise InputError(f"{path} was made by a newer oodkit (schema {document['schema']}, here {SCHEMA}); update oodkit")
+    return document
+
+
+def _refuse(constant: str) -> None:
+    raise ValueError(f"{constant} is no number in JSON")
+
+
+def _again(document: Document) -> str:
+    command = document.get("command")
+    return f"diagnose again: {printable(command)}" if isinstance(command, str) else "diagnose again"
+
+
+def _thumbnails_of(document: Document) -> set[str]:
+    """The names of the thumbnails that the document shows."""
+    found = (model["extremes"] for model in document["models"])
+    shown = [images for one in found if one is not None for images in (*one["accepted"].values(), one["rejected"])]
+    return {image["thumbnail"] for images in shown for image in images if image["thumbnail"] is not None}
+
+
+def _small_file(path: Path) -> bytes | None:
+    """Its contents; None where it is missing, a link, a device or large."""
+    try:
+        small = path.is_file() and not path.is_symlink() and path.stat().st_size <= LARGEST_THUMBNAIL
+        return path.read_bytes() if small else None
+    except OSError:
+        return None

@@ -1,0 +1,231 @@
+"""A run comes back from disk as it was saved; one that is stopped, damaged or from elsewhere is told in one line or left out."""
+
+import json
+import os
+
+import numpy as np
+import pytest
+
+from oodkit.errors import InputError, OodkitError, UsageError
+from oodkit.report import runs
+from oodkit.report.document import SCHEMA
+from oodkit.report.runs import Run, load_run, save_run
+
+SET = "näh\udcff.[red]"  # a name from a folder whose bytes are no UTF-8
+PNG, JPG = "0a1b.png", "ffee.jpg"
+COMMAND = "oodkit diagnose net --id x\x1b[2J"
+
+
+def document_of(*thumbnails: str | None, **other: object) -> dict:
+    images = [{"name": "x.png", "thumbnail": one} for one in thumbnails]
+    extremes = {"scorer": "knn", "accepted": {SET: images[:1]}, "rejected": images[1:]}
+    return {
+        "schema": SCHEMA,
+        "kind": "diagnose",
+        "command": COMMAND,
+        "models": [{"extremes": extremes}, {"extremes": None}],
+    } | other
+
+
+def scores_of(seed: int) -> dict:
+    random = np.random.default_rng(seed)
+    knn = {"id": random.random(5, np.float32), SET: random.random(3)[::-1]}
+    return {"net.1": {"mls": {"id": random.random(5)}, "knn:k=5": knn}, "none": {}}
+
+
+@pytest.fixture
+def saved() -> Run:
+    return Run(document_of(PNG, JPG, None), scores_of(0), {PNG: b"first", JPG: b"second"})
+
+
+@pytest.fixture
+def folder(saved, tmp_path):
+    return save_run(saved, tmp_path / "run").parent
+
+
+def write_result(folder, document) -> None:
+    (folder / "result.json").write_text(document if isinstance(document, str) else json.dumps(document))
+
+
+def test_a_run_comes_back_as_it_was(saved, folder):
+    """Names that are no UTF-8, numbers bit for bit in their own precision, whatever the order of an array in memory."""
+    for path in (folder, folder / "result.json"):
+        loaded = load_run(path)
+        assert (loaded.document, loaded.thumbnails) == (saved.document, saved.thumbnails)
+        assert [*loaded.scores] == ["net.1", "none"]
+        assert [*loaded.scores["net.1"]["knn:k=5"]] == ["id", SET]
+        for scorer, by_set in saved.scores["net.1"].items():
+            for name, values in by_set.items():
+                found = loaded.scores["net.1"][scorer][name]
+                assert found.dtype == values.dtype
+                np.testing.assert_array_equal(found, values)
+
+
+def test_a_run_written_over_another_leaves_nothing_of_it(folder):
+    """Its thumbnails go, one that both show stays, and files that are none of ours stay."""
+    for name in ("mine.png", "0A1B.png", "ab.gif"):
+        (folder / "thumbnails" / name).write_bytes(b"")
+    save_run(Run(document_of(JPG, "77.png"), scores_of(1), {JPG: b"second", "77.png": b"third"}), folder)
+    assert {path.name for path in (folder / "thumbnails").iterdir()} == {JPG, "77.png", "mine.png", "0A1B.png", "ab.gif"}
+    np.testing.assert_array_equal(load_run(folder).scores["net.1"]["mls"]["id"], scores_of(1)["net.1"]["mls"]["id"])
+
+
+def test_a_folder_that_was_no_run_keeps_its_pictures(saved, tmp_path):
+    (tmp_path / "thumbnails").mkdir()
+    (tmp_path / "thumbnails" / "abc123.png").write_bytes(b"a picture of mine")
+    save_run(saved, tmp_path)
+    assert (tmp_path / "thumbnails" / "abc123.png").exists()
+
+
+@pytest.mark.parametrize("stopped_at", ["0123.png", "scores.safetensors", "result.json"])
+def test_a_run_that_is_stopped_while_written_never_shows_its_scores_beside_the_old_result(folder, saved, monkeypatch, stopped_at):
+    real = runs.write_atomically
+
+    def stop(path, write):
+        if path.name == stopped_at:
+            raise KeyboardInterrupt
+        real(path, write)
+
+    monkeypatch.setattr(runs, "write_atomically", stop)
+    with pytest.raises(KeyboardInterrupt):
+        save_run(Run(document_of("0123.png", created="later"), scores_of(1), {"0123.png": b"third"}), folder)
+    loaded = load_run(folder)
+    assert (loaded.document, loaded.thumbnails) == (saved.document, saved.thumbnails)
+    if stopped_at == "result.json":
+        assert loaded.scores == {}
+    else:
+        np.testing.assert_array_equal(loaded.scores["net.1"]["mls"]["id"], saved.scores["net.1"]["mls"]["id"])
+
+
+def test_scores_belong_to_a_result_whatever_its_layout_is(folder):
+    write_result(folder, load_run(folder).document)
+    assert load_run(folder).scores.keys() == {"net.1", "none"}
+
+
+def test_scores_that_were_read_from_stay_those_of_their_run(folder, saved):
+    loaded = load_run(folder)
+    save_run(Run(document_of(PNG, JPG), scores_of(1), saved.thumbnails), folder)
+    np.testing.assert_array_equal(loaded.scores["net.1"]["mls"]["id"], saved.scores["net.1"]["mls"]["id"])
+
+
+def test_a_pipe_in_the_place_of_a_file_is_not_waited_for(folder):
+    for name in ("scores.safetensors", "result.json"):
+        (folder / name).unlink()
+        os.mkfifo(folder / name)
+        if name == "scores.safetensors":
+            assert load_run(folder).scores == {}
+    with pytest.raises(UsageError, match=r"it has no result\.json"):
+        load_run(folder)
+
+
+@pytest.mark.parametrize("contents", [None, b"", b"no tensors", b"\x02\0\0\0\0\0\0\0{}", b"\xff" * 64])
+def test_scores_that_are_missing_or_damaged_leave_the_rest(folder, saved, contents):
+    (folder / "scores.safetensors").unlink()
+    if contents is not None:
+        (folder / "scores.safetensors").write_bytes(contents)
+    loaded = load_run(folder)
+    assert (loaded.document, loaded.scores, loaded.thumbnails) == (saved.document, {}, saved.thumbnails)
+
+
+@pytest.mark.parametrize("names", ["[]", "[" * 10**5, '{"net": 3}', '{"net": ["mls"]}', '{"net": {"mls": ["id", "more"]}}', "{"])
+def test_names_that_do_not_fit_the_scores_leave_them_out(folder, saved, names):
+    from safetensors.numpy import save_file
+
+    facts = {"format": runs.FORMAT, "result": runs._digest(saved.document), "names": names}
+    save_file({"0.0.0": np.zeros(3)}, folder / "scores.safetensors", facts)
+    assert load_run(folder).scores == {}
+
+
+def test_a_run_without_scores_has_none_of_the_run_before(folder, saved):
+    save_run(Run(saved.document, {}, saved.thumbnails), folder)
+    assert load_run(folder).scores == {}
+
+
+def test_only_thumbnails_are_read_from_a_run_of_elsewhere(folder):
+    """Not what lies outside the folder, not what a link leads to, nothing large, no device, and nothing under an endless name."""
+    thumbnails = folder / "thumbnails"
+    (thumbnails / "aa.png").symlink_to("/etc/hostname")
+    (thumbnails / "bb.png").write_bytes(bytes(runs.LARGEST_THUMBNAIL + 1))
+    os.mkfifo(thumbnails / "cc.png")
+    names = [
+        "../result.json",
+        "/etc/hostname",
+        "aa.png",
+        "bb.png",
+        "cc.png",
+        "dd.png",
+        "a" * 300 + ".png",
+        f"{PNG}\n",
+        "ab.svg",
+        PNG,
+    ]
+    write_result(folder, document_of(*names))
+    assert load_run(folder).thumbnails == {PNG: b"first"}
+
+
+def test_a_folder_without_a_result_is_no_run(tmp_path):
+    with pytest.raises(UsageError, match=r"^no run in \S+: it has no result.json; give the folder of a run that has ended$"):
+        load_run(tmp_path)
+
+
+@pytest.mark.parametrize("text", ["{", "", "[" * 10**5, '{"auroc": NaN}', "\xff"])
+def test_a_damaged_result_is_told(folder, text):
+    (folder / "result.json").write_bytes(text.encode("latin-1"))
+    with pytest.raises(InputError, match=r"result.json is damaged: .*; diagnose again$"):
+        load_run(folder)
+
+
+@pytest.mark.parametrize(
+    "document", [[], {}, {"kind": "diagnose"}, {"kind": "diagnose", "schema": "2"}, {"kind": 3, "schema": 2}, {"schema": True}]
+)
+def test_json_of_another_program_is_told(folder, document):
+    write_result(folder, document)
+    with pytest.raises(InputError, match=r"is no result of oodkit: expected an object with a kind and a schema"):
+        load_run(folder)
+
+
+def test_another_kind_is_told(folder):
+    write_result(folder, document_of(kind="com\x1bpare"))
+    with pytest.raises(InputError, match=r"is of the kind 'com\\x1bpare', expected 'diagnose'; give a run of oodkit diagnose$"):
+        load_run(folder)
+
+
+def test_an_older_schema_comes_with_the_command_to_type(folder):
+    write_result(folder, document_of(schema=SCHEMA - 1))
+    expected = (
+        rf"made by an older oodkit \(schema {SCHEMA - 1}, now {SCHEMA}\); diagnose again: oodkit diagnose net --id x\\x1b\[2J$"
+    )
+    with pytest.raises(InputError, match=expected):
+        load_run(folder)
+
+
+def test_a_newer_schema_asks_for_a_newer_oodkit(folder):
+    write_result(folder, document_of(schema=SCHEMA + 1))
+    with pytest.raises(InputError, match=rf"made by a newer oodkit \(schema {SCHEMA + 1}, here {SCHEMA}\); update oodkit$"):
+        load_run(folder)
+
+
+@pytest.mark.parametrize("models", [None, 3, [{}], [{"extremes": 3}], [{"extremes": {"accepted": [], "rejected": []}}]])
+def test_a_result_that_lacks_what_it_must_have_is_told(folder, models):
+    write_result(folder, document_of(models=models))
+    with pytest.raises(InputError, match=r"is damaged: it lacks what a result has \(.*\); diagnose again: oodkit diagnose net"):
+        load_run(folder)
+
+
+def test_a_huge_result_is_not_read(folder, monkeypatch):
+    monkeypatch.setattr(runs, "LARGEST_RESULT", 2**20)
+    (folder / "result.json").write_bytes(b" " * 2**20 + b"{}")
+    with pytest.raises(InputError, match="is larger than 1 MiB, no result is; give another run"):
+        load_run(folder)
+
+
+def test_a_result_that_is_no_json_writes_nothing(tmp_path):
+    with pytest.raises(ValueError, match="not JSON compliant"):
+        save_run(Run(document_of(auroc=float("nan")), scores_of(0)), tmp_path / "run")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_place_that_cannot_be_written_says_what_to_do(saved, tmp_path):
+    (tmp_path / "run").write_text("in the way")
+    with pytest.raises(OodkitError, match=r"can't write .*; free some space or choose another folder"):
+        save_run(saved, tmp_path / "run")
