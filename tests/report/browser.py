@@ -27,7 +27,8 @@ PIPES = "import os, sys; os.dup2(int(sys.argv[1]), 3); os.dup2(int(sys.argv[2]),
 SECONDS = 30.0  # for any one answer; far above what a report takes
 KEYS = {"Enter": (13, "\r"), " ": (32, " "), "Tab": (9, ""), "Escape": (27, "")}
 FRAMES = "document.fonts.ready.then(() => new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done))))"
-BOX = "(one => (one.scrollIntoView({block: 'center', inline: 'center'}), one.getBoundingClientRect().toJSON()))"
+BOX = "one.scrollIntoView({block: 'center', inline: 'center'}), one.getBoundingClientRect()"
+MIDDLE = f"(one => (box => [box.x + box.width / 2, box.y + box.height / 2])(({BOX})))"
 
 
 def find_chromium() -> str | None:
@@ -121,8 +122,7 @@ class Page:
             case "Network.requestWillBeSent" | "Network.webSocketCreated" | "Network.webTransportCreated":
                 self.requests.append(params.get("request", params)["url"])
             case "Runtime.consoleAPICalled":
-                said = (str(one.get("value", one.get("description", ""))) for one in params["args"])
-                self.messages.append(f"{params['type']}: {' '.join(said)}")
+                self.messages.append(f"{params['type']}: {[one.get('value', one.get('description')) for one in params['args']]}")
             case "Runtime.exceptionThrown":
                 self.messages.append(f"exception: {params['exceptionDetails']}")
             case "Log.entryAdded":
@@ -149,24 +149,22 @@ class Page:
             raise RuntimeError(f"{script[:80]}: {answer['exceptionDetails']}")
         return answer["result"].get("value")
 
-    def view(self, width: int = 1280, height: int = 900, *, phone: bool = False, dark: bool = False, paper: bool = False) -> None:
+    def view(self, width: int = 1280, *, phone: bool = False, dark: bool = False, paper: bool = False) -> None:
         """Through a window of so many CSS pixels; ``paper`` is the style of print."""
         scheme = {"name": "prefers-color-scheme", "value": "dark" if dark else "light"}
-        self.call("Emulation.setDeviceMetricsOverride", width=width, height=height, deviceScaleFactor=1, mobile=phone)
+        self.call("Emulation.setDeviceMetricsOverride", width=width, height=900, deviceScaleFactor=1, mobile=phone)
         self.call("Emulation.setEmulatedMedia", media="print" if paper else "", features=[scheme])
 
-    def press(self, key: str, *, shift: bool = False) -> None:
+    def press(self, key: str) -> None:
         code, text = KEYS[key]
-        told = {"key": key, "windowsVirtualKeyCode": code, "modifiers": 8 if shift else 0}
-        self.call("Input.dispatchKeyEvent", type="keyDown", text=text, **told)
-        self.call("Input.dispatchKeyEvent", type="keyUp", **told)
+        self.call("Input.dispatchKeyEvent", type="keyDown", key=key, windowsVirtualKeyCode=code, text=text)
+        self.call("Input.dispatchKeyEvent", type="keyUp", key=key, windowsVirtualKeyCode=code)
 
     def click(self, element: str) -> None:
         """The middle of what the JavaScript expression gives, brought into view first."""
-        box = self.evaluate(f"{BOX}({element})")
-        at = {"x": box["x"] + box["width"] / 2, "y": box["y"] + box["height"] / 2, "button": "left", "clickCount": 1}
-        self.call("Input.dispatchMouseEvent", type="mousePressed", **at)
-        self.call("Input.dispatchMouseEvent", type="mouseReleased", **at)
+        x, y = self.evaluate(f"{MIDDLE}({element})")
+        for kind in ("mousePressed", "mouseReleased"):
+            self.call("Input.dispatchMouseEvent", type=kind, x=x, y=y, button="left", clickCount=1)
 
     def screenshot(self, path: Path, *, top: float = 0, height: float = float("inf")) -> None:
         """The whole page as a PNG, or ``height`` CSS pixels of it from ``top`` on."""
@@ -194,8 +192,7 @@ def main() -> None:
     parser.add_argument("--top", type=float, default=0, help="where to begin, in CSS pixels")
     parser.add_argument("--height", type=float, default=float("inf"), help="CSS pixels; by default to the page's end")
     asked = parser.parse_args()
-    if not (executable := find_chromium()):
-        sys.exit("there is no Chromium on the PATH; set CHROMIUM to one")
+    executable = find_chromium() or sys.exit("there is no Chromium on the PATH; set CHROMIUM to one")
     with contextlib.closing(Browser(executable)) as browser:
         page = browser.open(asked.page, width=asked.width, phone=asked.width < 700, dark=asked.dark, paper=asked.paper)
         page.pdf(asked.out) if asked.out.suffix == ".pdf" else page.screenshot(asked.out, top=asked.top, height=asked.height)
