@@ -23,6 +23,7 @@ from oodkit.report.remarks import (
     useful_means,
 )
 
+INTERVAL = "95 % interval"
 WIDEST = 2000  # columns; rich would cut what does not fit into fewer
 
 
@@ -65,7 +66,7 @@ def _print_model(console: Console, model: Mapping[str, Any]) -> None:
         _print_table(console, _mixed_table(model["mixed"]))
         _say(console, model["mixed"]["sentence"], "dim")
     _print_table(console, _scorer_table(model))
-    marked = [f"* highest {model['summary']} AUROC"] if model["best"] else []
+    marked = [f"* highest {model['summary']} AUROC; the intervals are of that mean"] if model["best"] else []
     for line in marked + remarks(model):
         _say(console, line, "dim")
     if model["tuning"]:
@@ -123,13 +124,14 @@ def _mixed_table(mixed: Mapping[str, Any]) -> Table:
 def _scorer_table(model: Mapping[str, Any]) -> Table:
     results = model["results"]
     sets = list(dict.fromkeys(row["ood_set"] for row in results if row["ood_set"] not in MEANS))
-    columns = sets + useful_means(results)
-    table = _table("AUROC / FPR@95 in percent (OOD is the positive class)", "scorer", *columns)
+    columns = sets + useful_means(results)  # the last is the one that scorers are compared by
+    table = _table("AUROC / FPR@95 in percent (OOD is the positive class)", "scorer", *columns, INTERVAL)
     for scorer in scorers_best_first(model):
         cells = {row["ood_set"]: _cell(row) for row in results if row["scorer"] == scorer}
         marked = scorer == model["best"]
         label = f"{scorer} *" if marked else scorer
-        _add_row(table, label, *(cells.get(column, "–") for column in columns), style="bold green" if marked else None)
+        interval = _interval(summary_result(model, scorer), "auroc")
+        _add_row(table, label, *(cells.get(column, "–") for column in columns), interval, style="bold green" if marked else None)
     return table
 
 
@@ -147,8 +149,10 @@ def _comparison(models: Iterable[Mapping[str, Any]]) -> Table:
         "model",
         "ID accuracy",
         "maximal logit",
+        INTERVAL,
         "best scorer",
         "AUROC",
+        INTERVAL,
         "FPR@95",
         "verdict",
     )
@@ -159,8 +163,10 @@ def _comparison(models: Iterable[Mapping[str, Any]]) -> Table:
             model["name"],
             _percent(model["accuracy"]["value"]),
             _estimate(mls["auroc"] if mls else None),
+            _interval(mls, "auroc"),
             best["scorer"] if best else "–",
             _estimate(best["auroc"] if best else None),
+            _interval(best, "auroc"),
             _estimate(best["fpr95_ood"] if best else None),
             model["verdict"]["code"],
         )
@@ -202,6 +208,11 @@ def _cell(row: Mapping[str, Any]) -> str:
 
 def _estimate(estimate: Mapping[str, float] | None) -> str:
     return "–" if estimate is None else f"{100 * estimate['value']:.2f}"
+
+
+def _interval(row: Mapping[str, Any] | None, figure: str) -> str:
+    estimate = row[figure] if row else None
+    return "–" if estimate is None else f"{100 * estimate['low']:.1f}–{100 * estimate['high']:.1f}"
 
 
 def _percent(fraction: float) -> str:
