@@ -66,6 +66,7 @@ HEAVY_CLI = {
     "oodkit.cli.choosing",
     "oodkit.cli.loading",
     "oodkit.cli.diagnosing",
+    "oodkit.cli.extremes",
     "oodkit.cli.mixing",
     "oodkit.cli.probing",
     "oodkit.cli.session",

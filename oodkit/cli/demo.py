@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from oodkit.cli.options import CacheOption, DeviceOption, JsonOption, QuietOption, SeedOption, WorkersOption
+from oodkit.cli.options import CacheOption, DeviceOption, FormatOption, JsonOption, QuietOption, SeedOption, WorkersOption
 
 
 def demo(
@@ -15,6 +15,7 @@ def demo(
             "--output", "-o", help="Folder for result.json and report.html; by default oodkit-runs/demo.", show_default=False
         ),
     ] = None,
+    format_: FormatOption = None,
     json_: JsonOption = False,
     quiet: QuietOption = False,
     device: DeviceOption = "cpu",
@@ -27,6 +28,7 @@ def demo(
     In-distribution: eight of scikit-learn's ten digits. Near-OOD: the other two. Far-OOD: patches of its two photographs.
     """
     from oodkit.cli.diagnosing import run, show
+    from oodkit.cli.formats import chosen
     from oodkit.cli.inputs import Running, SetNames
     from oodkit.cli.loading import Loading, load_subjects
     from oodkit.cli.runs import RUNS, require_writable
@@ -34,8 +36,9 @@ def demo(
 
     folder = output or RUNS / "demo"
     require_writable(folder / "report.html", folder)
+    form = chosen(format_, json_)
     plain, softened = MODELS
     subjects = load_subjects([softened], plain, Loading())
     running = Running(device=device, workers=workers, cache=cache, quiet=quiet)
-    document = run(subjects, SetNames(), running, scorers=[], preset="openood", seed=seed, loading=Loading())
-    show(document, report=folder / "report.html", output=folder, as_json=json_, quiet=quiet)
+    finished = run(subjects, SetNames(), running, scorers=[], preset="openood", seed=seed, loading=Loading())
+    show(finished, report=folder / "report.html", output=folder, form=form, quiet=quiet)

@@ -7,16 +7,19 @@ from typing import Annotated, Any, TypeVar
 import typer
 
 from oodkit.cli.options import (
+    THUMBNAILS,
     BatchSizeOption,
     CacheOption,
     DataRootOption,
     DeviceOption,
     DtypeName,
     DtypeOption,
+    FormatOption,
     JsonOption,
     Preset,
     QuietOption,
     SeedOption,
+    ThumbnailsOption,
     WorkersOption,
     named_pairs,
 )
@@ -158,6 +161,8 @@ def diagnose(
             rich_help_panel=SHOWS,
         ),
     ] = None,
+    thumbnails: ThumbnailsOption = THUMBNAILS,
+    format_: FormatOption = None,
     json_: JsonOption = False,
     quiet: QuietOption = False,
     device: DeviceOption = "auto",
@@ -176,11 +181,13 @@ def diagnose(
     oodkit diagnose resnet50.tv2_in1k --benchmark imagenet-1k --data-root /data/openood --report report.html
     """
     from oodkit.cli.diagnosing import run, show
+    from oodkit.cli.formats import chosen
     from oodkit.cli.inputs import BENCHMARK, Running, SetNames
     from oodkit.cli.loading import Loading, load_subjects
     from oodkit.cli.runs import require_writable
 
     require_writable(report, output)
+    form = chosen(format_, json_)
 
     size = _numbers("--input-size", input_size, int)
     square = size * 2 if size is not None and len(size) == 1 else size
@@ -191,7 +198,7 @@ def diagnose(
     own = named_pairs("--tune", [text for text in tune or [] if text != BENCHMARK])
     names = SetNames(id_test, *named, fit, val, benchmark, data_root, limit, own, BENCHMARK in (tune or []))
     subjects = load_subjects(models, baseline, loading)
-    document = run(
+    finished = run(
         subjects,
         names,
         running,
@@ -201,8 +208,9 @@ def diagnose(
         loading=loading,
         baseline=baseline,
         mixed=mixed,
+        thumbnails=thumbnails,
     )
-    show(document, report=report, output=output, as_json=json_, quiet=quiet)
+    show(finished, report=report, output=output, form=form, quiet=quiet)
 
 
 Number = TypeVar("Number", int, float)

@@ -1,6 +1,5 @@
 """What ``oodkit diagnose`` and ``oodkit demo`` do once the command line is understood."""
 
-import json
 import shlex
 import sys
 from collections.abc import Mapping, Sequence
@@ -13,14 +12,21 @@ import typer
 from oodkit import demo
 from oodkit.classifier import Classifier
 from oodkit.cli.choosing import images_to_withhold, judged_by
+from oodkit.cli.extremes import with_thumbnails
+from oodkit.cli.formats import print_result
 from oodkit.cli.inputs import Running, SetNames, Sets, open_sets
 from oodkit.cli.loading import Loading, Subject
+from oodkit.cli.options import THUMBNAILS, Format
 from oodkit.cli.probing import with_affordable_val
-from oodkit.cli.runs import save_run
+from oodkit.cli.runs import new_folder
 from oodkit.cli.session import Reading, Task, diagnose_all, recipe
+from oodkit.diagnosis import Diagnosis
 from oodkit.images.mixed import mixed_sets
-from oodkit.report.document import Document, make_document
+from oodkit.metrics import Vector
+from oodkit.report.document import make_document
+from oodkit.report.runs import Run, save_run
 from oodkit.scorers import parse_scorer
+from oodkit.scoring import labels_of
 
 
 def run(
@@ -34,10 +40,11 @@ def run(
     loading: Loading,
     baseline: str = "auto",
     mixed: bool = False,
-) -> Document:
+    thumbnails: int = THUMBNAILS,
+) -> Run:
     """Extract, choose settings where asked to, diagnose, and put everything into one document; with ``mixed`` mixed images too.
 
-    The demo's models bring its image sets where none are named.
+    The demo's models bring its image sets where none are named. thumbnails: how many of each set's most extreme images are shown.
     """
     for spec in scorers:
         parse_scorer(spec, preset=preset)
@@ -50,8 +57,10 @@ def run(
     sets = with_affordable_val(sets, scorers, preset, seed)
     withheld = images_to_withhold(sets, running) if sets.tune else []
     shown = [one.model.name for one in subjects]
-    told = diagnose_all(subjects, Task(sets, running, scorers, preset, seed, shown, mixed_images, withheld))
-    again = {"preset": preset, "seed": seed, "baseline": baseline, "device": running.device, "dtype": running.dtype}
+    told = diagnose_all(subjects, Task(sets, running, scorers, preset, seed, shown, mixed_images, withheld, thumbnails))
+    extremes, files = with_thumbnails({name: found for name in shown if (found := told[name].extremes)}, sets)
+    settings = {"preset": preset, "seed": seed, "device": running.device, "dtype": running.dtype, "thumbnails": thumbnails}
+    again = {**settings, "baseline": baseline}
     advised = replace(names, tune={}, tune_benchmark=False)  # advice names the settings that were found
     document = make_document(
         [told[name].diagnosis for name in shown],
@@ -59,11 +68,14 @@ def run(
         _set_rows(sets, [told[name].readings for name in shown], withheld),
         command=shlex.join(["oodkit", *sys.argv[1:]]),
         advice_base=" ".join(part for part in (advised.flags(), loading.flags(), _flags(again)) if part),
-        settings={"preset": preset, "seed": seed, "device": running.device, "dtype": running.dtype},
+        settings=settings,
         mixed={name: curve for name in shown if (curve := told[name].curve)},
+        baselines={name: one.diagnosis for name, one in told.items()},
+        read={name: _read(told[name].readings, sets) for name in shown},
+        extremes=extremes,
     )
     document["inputs"] = _inputs(subjects, names, loading)
-    return document
+    return Run(document, {name: _scores(told[name].diagnosis) for name in shown}, files)
 
 
 def facts_of(model: Classifier) -> dict[str, Any]:
@@ -80,28 +92,29 @@ def facts_of(model: Classifier) -> dict[str, Any]:
     }
 
 
-def show(document: Document, *, report: Path | None, output: Path | None, as_json: bool, quiet: bool) -> None:
-    """Store the document, write the report, and print what was asked for; with ``quiet`` the paths only."""
-    from oodkit.report.html import write_html
-    from oodkit.report.terminal import print_document
+def show(run: Run, *, report: Path | None, output: Path | None, form: Format, quiet: bool) -> None:
+    """Store the run, write the report, and print what was asked for; with ``quiet`` the paths only.
 
-    paths = [save_run(document, output)]
-    if report is not None:
-        write_html(document, report)
-        paths.append(report)
-    if quiet:
-        typer.echo("\n".join(map(str, paths)))
-    elif as_json:
-        typer.echo(json.dumps(document, indent=1, allow_nan=False))
-    else:
-        print_document(document)
-    if not quiet:
-        typer.echo(f"written: {', '.join(map(str, paths))}", err=True)
+    Where the report can't be written, all else is there before the error is told.
+    """
+    from oodkit.report.html import write_html
+
+    paths = [save_run(run, output or new_folder(run.document["kind"]))]
+    try:
+        if report is not None:
+            write_html(run.document, report)
+            paths.append(report)
+    finally:
+        if quiet:
+            typer.echo("\n".join(map(str, paths)))
+        else:
+            print_result(run.document, form)
+            typer.echo(f"written: {', '.join(map(str, paths))}", err=True)
 
 
 def _flags(settings: dict[str, Any]) -> str:
     """The settings that are not the defaults, as options."""
-    defaults = {"preset": "openood", "seed": 0, "baseline": "auto", "device": "auto", "dtype": "auto"}
+    defaults = {"preset": "openood", "seed": 0, "baseline": "auto", "device": "auto", "dtype": "auto", "thumbnails": THUMBNAILS}
     return " ".join(f"--{name} {shlex.quote(str(value))}" for name, value in settings.items() if value != defaults[name])
 
 
@@ -111,6 +124,16 @@ def _inputs(subjects: Sequence[Subject], names: SetNames, loading: Loading) -> d
     sets, options = ({key: told[key] for key in asdict(part)} for part in (names, loading))
     baselines = [None if one.baseline is None else one.baseline.name for one in subjects]
     return {"models": [one.model.name for one in subjects], "baselines": baselines, "sets": sets, "loading": options}
+
+
+def _scores(diagnosis: Diagnosis) -> dict[str, dict[str, Vector]]:
+    """By label and by set the scores of every scorer that gave any."""
+    labelled = zip(labels_of(diagnosis.scored), diagnosis.scored, strict=True)
+    return {label: {"id": one.id_scores, **one.ood_scores} for label, one in labelled if one.reason is None}
+
+
+def _read(readings: Mapping[str, Reading], sets: Sets) -> dict[str, dict[str, Any]]:
+    return {name: {"n": readings[name].images, "images": readings[name].digest} for name in ("id", *sets.ood)}
 
 
 def _set_rows(sets: Sets, readings: Sequence[Mapping[str, Reading]], withheld: Sequence[int]) -> list[dict[str, Any]]:
@@ -127,6 +150,7 @@ def _set_rows(sets: Sets, readings: Sequence[Mapping[str, Reading]], withheld: S
                 "name": name,
                 "role": sets.role(name),
                 "spec": images.spec,
+                "fingerprint": sets.fingerprints[name],
                 "images": len(images),
                 "read": min(one.images for one in own),
                 "skipped": len(skipped),

@@ -3,6 +3,7 @@
 import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from itertools import chain, combinations
 from pathlib import Path
 
@@ -60,6 +61,11 @@ class Sets:
         roles = {"id": self.id_test, "fit": self.fit, "val": self.val}
         return {role: images for role, images in roles.items() if images is not None} | self.outside()
 
+    @cached_property
+    def fingerprints(self) -> dict[str, str]:
+        """Every set's by its role or name, once: of a million files it takes seconds."""
+        return {name: images.fingerprint() for name, images in self.named().items()}
+
     def outside(self) -> dict[str, ImageSet]:
         """Every set of OOD images by its name."""
         return {**self.tune, **self.ood}
@@ -71,9 +77,9 @@ class Sets:
     def refuse_twins(self) -> None:
         """Raise UsageError where an OOD set is the ID set, or the images to learn from, under another name."""
         outside = self.outside()
-        known = {images.fingerprint(): role for role, images in self.named().items() if role not in outside}
-        for name, images in outside.items():
-            if role := known.get(images.fingerprint()):
+        known = {fingerprint: role for role, fingerprint in self.fingerprints.items() if role not in outside}
+        for name in outside:
+            if role := known.get(self.fingerprints[name]):
                 raise UsageError(f"the OOD set {name!r} is the very set given as --{role}; name images of other things")
 
     def check_labels(self, model: Classifier) -> None:

@@ -6,6 +6,8 @@ from typing import Annotated
 
 import typer
 
+THUMBNAILS = 12
+
 
 class DtypeName(StrEnum):
     """What ``--dtype`` takes; as an enumeration, so that typer lists the choices."""
@@ -21,6 +23,13 @@ class Preset(StrEnum):
 
     openood = "openood"
     paper = "paper"
+
+
+class Format(StrEnum):
+    """What ``--format`` takes: the forms that a result is printed in."""
+
+    text = "text"
+    json = "json"
 
 
 def _at_home(path: Path) -> Path:
@@ -89,11 +98,32 @@ DataRootOption = Annotated[
         "--data-root", envvar="OODKIT_DATA", help="Folder that holds the benchmarks' images and lists.", show_default=False
     ),
 ]
+FormatOption = Annotated[
+    Format | None,
+    typer.Option(
+        "--format",
+        help="The form to print the result in, by default text; --json is short for json.",
+        show_default=False,
+        rich_help_panel="What it shows",
+    ),
+]
 JsonOption = Annotated[
     bool, typer.Option("--json", help="Print the result as JSON instead of tables.", rich_help_panel="What it shows")
 ]
 QuietOption = Annotated[
     bool, typer.Option("--quiet", "-q", help="Print nothing but the paths of written files.", rich_help_panel="What it shows")
+]
+
+ThumbnailsOption = Annotated[
+    int,
+    typer.Option(
+        min=0,
+        max=100,
+        metavar="N",
+        help="Small copies of the N most wrongly scored images of each set, for the report; 0 where images are private: "
+        "none is then shown, named or written.",
+        rich_help_panel="What it shows",
+    ),
 ]
 
 

@@ -2,35 +2,40 @@
 
 import json
 import os
+from collections.abc import Sequence
+from contextlib import suppress
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
-from oodkit.atomic import write_atomically
+import typer
+
 from oodkit.errors import OodkitError, UsageError
 
 RUNS = Path("oodkit-runs")
+SHOWN = 10  # runs that an error names
 
 
-def save_run(document: dict[str, Any], folder: Path | None = None) -> Path:
-    """Write ``result.json`` to ``folder``, or to the next free ``oodkit-runs/<kind>-<number>``; returns the file's path."""
-    text = json.dumps(document, indent=1, allow_nan=False)
-    path = (folder or _new_folder(document["kind"])) / "result.json"
-    write_atomically(path, lambda temporary: temporary.write_text(text, encoding="utf-8"))
-    return path
+def find_run(text: str | None) -> Path:
+    """The folder of a run, or its result: by a path, by a name below ``oodkit-runs/``, or, with None, of the run made last.
+
+    Says on stderr which one that is. Raises UsageError, with the runs there are, where there is none.
+    """
+    from oodkit.report.runs import RESULT
+
+    if text is None:
+        return _last()
+    problem = "there is no such folder"
+    with suppress(OSError):  # the name may be longer than any file's
+        for path in (Path(text), RUNS / text):
+            if path.is_file() or (path / RESULT).is_file():
+                return path
+            if path.is_dir():
+                problem = f"the folder has no {RESULT}"
+    raise UsageError(f"no run {text}: {problem}; {_there_are(_results())}")
 
 
-def require_writable(report: Path | None, output: Path | None) -> None:
-    """Raise UsageError, before any work is done, where the report or the result could not be written afterwards."""
-    if report is not None and (report.is_dir() or not report.name):
-        raise UsageError(f"--report {report} is a folder; give the name of a file, such as report.html")
-    for folder in [output or RUNS] + ([] if report is None else [report.absolute().parent]):
-        nearest = next(one for one in (folder.absolute(), *folder.absolute().parents) if one.exists())
-        if not nearest.is_dir() or not os.access(nearest, os.W_OK):
-            raise UsageError(f"can't write to {folder}; give --output FOLDER, or --report FILE, where you can")
-
-
-def _new_folder(kind: str) -> Path:
-    """Made here and now, so that of two runs that end at once each has a folder of its own."""
+def new_folder(kind: str) -> Path:
+    """The next free ``oodkit-runs/<kind>-<number>``, made here and now: of two runs that end at once each has one of its own."""
     numbers = [int(path.name.rpartition("-")[2]) for path in RUNS.glob(f"{kind}-*") if path.name.rpartition("-")[2].isdecimal()]
     number = max(numbers, default=0)
     while True:
@@ -43,3 +48,60 @@ def _new_folder(kind: str) -> Path:
             continue
         except OSError as error:
             raise OodkitError(f"can't make {folder}: {error.strerror or error}; give --output FOLDER") from error
+
+
+def require_writable(report: Path | None, output: Path | None) -> None:
+    """Raise UsageError, before any work is done, where the report or the result could not be written afterwards."""
+    if report is not None:
+        require_writable_file(report, "--report")
+    _require_writable_folder(output or RUNS, "--output FOLDER, or --report FILE,")
+
+
+def require_writable_file(path: Path, option: str) -> None:
+    """Raise UsageError where the file that ``option`` names could not be written."""
+    if path.is_dir() or not path.name:
+        raise UsageError(f"{option} {path} is a folder; give the name of a file, such as report.html")
+    _require_writable_folder(path.absolute().parent, f"{option} FILE")
+
+
+def _require_writable_folder(folder: Path, remedy: str) -> None:
+    nearest = next(one for one in (folder.absolute(), *folder.absolute().parents) if one.exists())
+    if not nearest.is_dir() or not os.access(nearest, os.W_OK):
+        raise UsageError(f"can't write to {folder}; give {remedy} where you can")
+
+
+def _last() -> Path:
+    results = _results()
+    made = [(when, path.stat().st_mtime_ns, path.parent) for path in results if (when := _made(path)) is not None]
+    if not made:
+        raise UsageError(f"no run to take; {_there_are(results)}")
+    when, _, folder = max(made)
+    typer.echo(f"the run made last: {folder}, {when:%Y-%m-%d %H:%M:%S} UTC", err=True)
+    return folder
+
+
+def _made(path: Path) -> datetime | None:
+    """When a diagnosis ended, as its result says; None for another kind of result, and for one that can't be read."""
+    from oodkit.report.runs import KIND
+
+    try:
+        document = json.loads(path.read_bytes())
+        return datetime.fromisoformat(document["created"]).astimezone(UTC) if document["kind"] == KIND else None
+    except (OSError, ValueError, OverflowError, RecursionError, KeyError, TypeError):
+        return None
+
+
+def _results() -> list[Path]:
+    from oodkit.report.runs import RESULT
+
+    return sorted(path for path in RUNS.glob(f"*/{RESULT}") if path.is_file())
+
+
+def _there_are(results: Sequence[Path]) -> str:
+    from oodkit.report.remarks import printable
+
+    if not results:
+        return f"{RUNS} has none yet, oodkit diagnose MODEL makes one; or give the path of a run's folder"
+    names = ", ".join(printable(path.parent.name) for path in results[-SHOWN:])
+    before = f"{len(results) - SHOWN} more and " if len(results) > SHOWN else ""
+    return f"{RUNS} has {before}{names}; or give the path of a run's folder"

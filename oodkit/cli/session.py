@@ -1,5 +1,6 @@
 """Each model of a ``diagnose`` run: extracted, tuned where asked to, diagnosed, and forgotten but for what is to be told of it."""
 
+import hashlib
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -7,12 +8,14 @@ import torch
 
 from oodkit.classifier import Classifier
 from oodkit.cli.choosing import choose, chosen_on, judged_by
+from oodkit.cli.extremes import extremes_of
 from oodkit.cli.inputs import Running, Sets, extract_sets
 from oodkit.cli.loading import Subject
 from oodkit.cli.mixing import extract_mixed, unread_note
 from oodkit.cli.probing import probes_by_set, searched
 from oodkit.cli.progress import status_line
 from oodkit.diagnosis import Diagnosis, diagnose
+from oodkit.extremes import Extremes
 from oodkit.images.base import ImageSet
 from oodkit.mixed_curve import MixedCurve, diagnose_mixed
 from oodkit.outputs import Outputs, Skipped
@@ -26,7 +29,8 @@ class Task:
     """What is done with every model.
 
     shown: the names of those whose scorers' figures are shown; on a mere baseline no probe runs. mixed: images by λ. withheld:
-    positions, in the set that settings are judged by, of images that take no part in the choice.
+    positions, in the set that settings are judged by, of images that take no part in the choice. thumbnails: how many of the most
+    extreme images of each set are to be shown.
     """
 
     sets: Sets
@@ -37,23 +41,29 @@ class Task:
     shown: Collection[str]
     mixed: Mapping[float, ImageSet]
     withheld: Sequence[int]
+    thumbnails: int
 
 
 @dataclass(frozen=True)
 class Reading:
-    """How one image set was read: the number of images, those that could not be read, and what is to be said of it."""
+    """How one image set was read: the number of images, those that could not be read, and what is to be said of it.
+
+    digest: a hash of the set and of the positions that were read. Of two readings with the same digest the n-th image is the same.
+    """
 
     images: int
+    digest: str
     skipped: Sequence[Skipped]
     notes: Sequence[str]
 
 
 @dataclass(frozen=True)
 class Told:
-    """What is kept of a model; its outputs, and what the scorers made of them, can be gigabytes."""
+    """What is kept of a model; its outputs, and what the scorers learnt, can be gigabytes. A mere baseline has no extremes."""
 
     diagnosis: Diagnosis
     curve: MixedCurve | None
+    extremes: Extremes | None
     readings: Mapping[str, Reading]
     notes: Sequence[str]
 
@@ -85,8 +95,9 @@ def _tell(model: Classifier, baseline: Told | None, task: Task) -> Told:
     mixed = extract_mixed(model, task.mixed, task.running)
     found = _diagnose(model, outputs, tuning, baseline.diagnosis if baseline else None, task)
     curve = diagnose_mixed(found, mixed, baseline.curve if baseline else None) if mixed else None
+    extremes = extremes_of(model, found, outputs, task.sets, task.thumbnails) if model.name in task.shown else None
     note = unread_note(mixed)
-    return Told(found, curve, _readings(model, outputs, task), [note] if note else [])
+    return Told(found, curve, extremes, _readings(model, outputs, task), [note] if note else [])
 
 
 def _extract_and_tune(model: Classifier, task: Task) -> tuple[dict[str, Outputs], list[Tuning]]:
@@ -150,4 +161,10 @@ def _diagnose(
 def _readings(model: Classifier, outputs: Mapping[str, Outputs], task: Task) -> dict[str, Reading]:
     outside = task.sets.outside()
     notes = {name: task.sets.ood_notes(name, model) if name in outside else own.notes for name, own in outputs.items()}
-    return {name: Reading(len(own), own.skipped, notes[name]) for name, own in outputs.items()}
+    digests = {name: _digest(task.sets.fingerprints[name], own) for name, own in outputs.items()}
+    return {name: Reading(len(own), digests[name], own.skipped, notes[name]) for name, own in outputs.items()}
+
+
+def _digest(fingerprint: str, outputs: Outputs) -> str:
+    positions = outputs.indices.to("cpu", torch.int64).contiguous().numpy()
+    return hashlib.blake2b(fingerprint.encode() + positions.tobytes(), digest_size=16).hexdigest()

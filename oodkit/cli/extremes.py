@@ -1,0 +1,100 @@
+"""The images that the best scorer of each model is most wrong about, and as many thumbnails of them as a report can hold."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+import torch
+
+from oodkit.classifier import Classifier
+from oodkit.cli.inputs import Sets
+from oodkit.diagnosis import Diagnosis
+from oodkit.evaluation import best
+from oodkit.extremes import Extreme, Extremes, ShownImage, most_accepted, most_rejected
+from oodkit.images.base import ImageSet
+from oodkit.images.thumbnails import thumbnail
+from oodkit.outputs import Outputs
+from oodkit.scoring import labels_of
+
+BUDGET = 2_500_000  # bytes of a run's thumbnails; written as text they take a third more, and a report stays below 5 MB
+
+
+def extremes_of(model: Classifier, diagnosis: Diagnosis, outputs: Mapping[str, Outputs], sets: Sets, count: int) -> Extremes | None:
+    """Of every set the ``count`` most extreme images, without thumbnails; None where none are wanted or no scorer gave scores."""
+    top = best(diagnosis.rows)
+    if top is None or not count:
+        return None
+    scored = dict(zip(labels_of(diagnosis.scored), diagnosis.scored, strict=True))[top.scorer]
+    names = _class_names(model, sets.id_test)
+    return Extremes(
+        top.scorer,
+        {
+            name: _shown(most_accepted(scored.id_scores, scores, count), outputs[name], sets.ood[name], names)
+            for name, scores in scored.ood_scores.items()
+        },
+        _shown(most_rejected(scored.id_scores, count), outputs["id"], sets.id_test, names),
+    )
+
+
+def with_thumbnails(found: Mapping[str, Extremes], sets: Sets) -> tuple[dict[str, Extremes], dict[str, bytes]]:
+    """The same by model with the names of thumbnails, and the files by these names.
+
+    Where the files would come to more than the budget, every list is cut to the same length, and a note says so.
+    """
+    images = {"id": sets.id_test, **sets.ood}
+    asked = [lists for one in found.values() for lists in _lists(one)]
+    longest = max((len(shown) for _, shown in asked), default=0)
+    names: dict[tuple[str, int], str | None] = {}
+    files: dict[str, bytes] = {}
+    kept = longest
+    for rank in range(longest):
+        due = {(name, shown[rank].index) for name, shown in asked if rank < len(shown)} - names.keys()
+        made = {place: thumbnail(images[place[0]], place[1]) for place in sorted(due)}
+        more = {one.name: one.content for one in made.values() if one is not None}
+        if sum(map(len, {**files, **more}.values())) > BUDGET:
+            kept = rank
+            break
+        files |= more
+        names |= {place: None if one is None else one.name for place, one in made.items()}
+    return {model: _cut(one, kept, longest, names) for model, one in found.items()}, files
+
+
+def _lists(extremes: Extremes) -> list[tuple[str, Sequence[ShownImage]]]:
+    return [("id", extremes.rejected), *extremes.accepted.items()]
+
+
+def _cut(extremes: Extremes, kept: int, longest: int, names: Mapping[tuple[str, int], str | None]) -> Extremes:
+    def cut(name: str, shown: Sequence[ShownImage]) -> list[ShownImage]:
+        return [replace(one, thumbnail=names[name, one.index]) for one in shown[:kept]]
+
+    note = f"{kept} images of each set are shown, not {longest}: thumbnails of more would make the report too large"
+    accepted = {name: cut(name, shown) for name, shown in extremes.accepted.items()}
+    return replace(extremes, accepted=accepted, rejected=cut("id", extremes.rejected), note=note if kept < longest else None)
+
+
+def _shown(found: Sequence[Extreme], outputs: Outputs, images: ImageSet, class_names: Sequence[str] | None) -> list[ShownImage]:
+    own = outputs.subset(torch.tensor([one.row for one in found]))
+    columns = (own.indices.tolist(), own.predictions().tolist(), own.labels.tolist())
+
+    def named(label: int) -> str | None:
+        return None if class_names is None or label < 0 else class_names[label]
+
+    return [
+        ShownImage(
+            index=index,
+            name=images.image_name(index),
+            predicted=predicted,
+            predicted_name=named(predicted),
+            label=None if label < 0 else label,
+            label_name=named(label),
+            score=one.score,
+            below=one.below,
+        )
+        for one, index, predicted, label in zip(found, *columns, strict=True)
+    ]
+
+
+def _class_names(model: Classifier, id_test: ImageSet) -> Sequence[str] | None:
+    """The model's own or, where it names no classes, those of the ID images, whose order is then the model's."""
+    if model.class_names is not None:
+        return model.class_names
+    return id_test.class_names if id_test.class_names and len(id_test.class_names) == model.num_classes else None
