@@ -22,6 +22,7 @@ from oodkit.scoring import labels_of
 SET_NAME = "[red]\x1b[31m\x9b2J--><script>alert('set')</script>"
 FILE_NAME = "<img src=x onerror=alert(1)>\x1b]0;owned\x07\r\n[bold]\udcff.png"
 FACTS = {"num_classes": 3, "num_features": 4, "head_layers": ["fc"], "preprocessing": {"mean": "<i>"}, "recipe": "<b>&recipe"}
+SETTINGS = {"preset": "openood", "seed": 0, "device": "cpu", "dtype": "auto", "thumbnails": 12}
 
 
 def outputs_of(rows: int, seed: int, shift: float) -> Outputs:
@@ -73,6 +74,14 @@ def extremes_of(diagnosis: Diagnosis, count: int = 4) -> Extremes:
     return Extremes(top.scorer, accepted, rejected, f"{count} of the 12 asked for: more do not fit <the report>")
 
 
+def inputs_of(diagnoses: Sequence[Diagnosis]) -> dict:
+    named = {"id_test": "folder/id", "near": {}, "far": {SET_NAME: "x"}, "tune": {}, "tune_benchmark": False}
+    unnamed = dict.fromkeys(("fit", "val", "benchmark", "data_root", "limit"))
+    options = {**dict.fromkeys(("arch", "checkpoint", "input_size", "mean", "std")), "model_args": {}, "allow_pickle": False}
+    names = {"models": [one.model for one in diagnoses], "baselines": [one.baseline for one in diagnoses]}
+    return {**names, "sets": {**named, **unnamed}, "loading": options}
+
+
 def run_of(*diagnoses: Diagnosis, baselines: Sequence[Diagnosis] = (), mixed: Mapping[str, MixedCurve] | None = None) -> Run:
     """As the command line makes it. All models have read the same images."""
     sets = list(diagnoses[0].scored[0].ood_scores)
@@ -81,16 +90,20 @@ def run_of(*diagnoses: Diagnosis, baselines: Sequence[Diagnosis] = (), mixed: Ma
     read = {name: {"n": 40, "images": f"{number:032x}"} for number, name in enumerate(["id", *sets])}
     document = make_document(
         diagnoses,
-        {one.model: {**FACTS, "notes": ["no baseline: none is <known>"]} for one in diagnoses},
+        {
+            one.model: {**FACTS, "name": one.model, "weights": "0" * 32, "notes": ["no baseline: none is <known>"]}
+            for one in diagnoses
+        },
         rows,
         command=f"oodkit diagnose {SET_NAME}",
         advice_base="--id x",
-        settings={"preset": "openood", "thumbnails": 12},
+        settings=SETTINGS,
         mixed=mixed,
         baselines={one.model: one for one in baselines},
         read={one.model: read for one in diagnoses},
         extremes={one.model: extremes_of(one) for one in diagnoses},
     )
+    document["inputs"] = inputs_of(diagnoses)
     scores = {
         one.model: {
             label: {"id": scored.id_scores, **scored.ood_scores}
