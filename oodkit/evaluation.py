@@ -86,7 +86,7 @@ def results(
         scorer = (label, one.spec, one.settings, one.fits_on, one.fitted_on)
         blank = Result(model, head, *scorer, id_set, "", "", one.n_id, 0, note=one.note, reason=one.reason)
         figures = {} if one.reason else {name: _figures(one.id_scores, scores) for name, scores in one.ood_scores.items()}
-        for name, group, members in _plan(list(one.n_ood), groups):
+        for name, group, members in rows_planned(list(one.n_ood), groups):
             row = replace(blank, ood_set=name, group=group, n_ood=sum(one.n_ood[member] for member in members))
             rows.append(
                 row if one.reason else _filled(row, one, figures, dict(zip(members, mean_weights(members, groups), strict=True)))
@@ -121,7 +121,7 @@ def _group_of(ood_sets: Sequence[str], groups: Mapping[str, str] | None) -> dict
     return {name: (groups or {}).get(name, "far") for name in ood_sets}
 
 
-def _plan(ood_sets: Sequence[str], groups: Mapping[str, str] | None) -> list[tuple[str, str, list[str]]]:
+def rows_planned(ood_sets: Sequence[str], groups: Mapping[str, str] | None) -> list[tuple[str, str, list[str]]]:
     """The rows of a scorer in their order: name, group, and the sets that it is the mean of."""
     group_of = _group_of(ood_sets, groups)
     if unknown := set(groups or {}) - set(ood_sets):

@@ -1,18 +1,16 @@
 """The document as tables for a terminal, or for a plain text file."""
 
-import sys
 from collections.abc import Iterable, Mapping
 from typing import Any
 
 from rich.console import Console
 from rich.table import Table
-from rich.text import Text
 
 from oodkit.evaluation import MEANS
+from oodkit.report.console import add_row, new_table, print_table, say, stdout_console
 from oodkit.report.document import Document
 from oodkit.report.remarks import (
     mixed_table,
-    printable,
     remarks,
     scorers_best_first,
     set_remarks,
@@ -24,87 +22,83 @@ from oodkit.report.remarks import (
 )
 
 INTERVAL = "95 % interval"
-WIDEST = 2000  # columns; rich would cut what does not fit into fewer
 
 
 def print_document(document: Document) -> None:
-    """Print models, tables, verdicts and advice to stdout, without colours where it is no terminal.
-
-    A table that is wider than the terminal is wrapped by it and not cut: a number that lost its digits is worse than ugly.
-    """
-    console = Console(file=sys.stdout, highlight=False, width=WIDEST)
+    """Print models, tables, verdicts and advice to stdout; see ``stdout_console``."""
+    console = stdout_console()
     _print_sets(console, document["sets"])
     for model in document["models"]:
         _print_model(console, model)
     if len(document["models"]) > 1:
-        _print_table(console, _comparison(document["models"]))
+        print_table(console, _comparison(document["models"]))
 
 
 def _print_sets(console: Console, sets: Iterable[Mapping[str, Any]]) -> None:
     for one in sets:
         skipped = f", {one['skipped']} unreadable and skipped" if one["skipped"] else ""
         name = "" if one["name"] == one["role"] else f"{one['name']}, "
-        _say(console, f"{one['role']:>5}  {name}{one['read']} images of {one['spec']}{skipped}")
+        say(console, f"{one['role']:>5}  {name}{one['read']} images of {one['spec']}{skipped}")
         for line in set_remarks(one):
-            _say(console, f"         {line}", "yellow")
+            say(console, f"         {line}", "yellow")
 
 
 def _print_model(console: Console, model: Mapping[str, Any]) -> None:
     facts, accuracy = model["facts"], model["accuracy"]
     console.print()
-    _say(console, model["name"], "bold")
-    _say(console, f"  {_describe(facts)}")
-    _say(console, f"  preprocessing: {_preprocessing(facts['preprocessing'])}")
-    _say(console, f"  recipe: {facts.get('recipe', 'unknown')}")
+    say(console, model["name"], "bold")
+    say(console, f"  {_describe(facts)}")
+    say(console, f"  preprocessing: {_preprocessing(facts['preprocessing'])}")
+    say(console, f"  recipe: {facts.get('recipe', 'unknown')}")
     interval = f"95 % interval {_percent(accuracy['low'])} to {_percent(accuracy['high'])}"
-    _say(console, f"  ID accuracy {_percent(accuracy['value'])} ({interval})")
+    say(console, f"  ID accuracy {_percent(accuracy['value'])} ({interval})")
     console.print()
-    _print_table(console, _max_logit_table(model))
+    print_table(console, _max_logit_table(model))
     if model["shifts"]:
-        _print_table(console, _shift_table(model))
+        print_table(console, _shift_table(model))
     if model["mixed"]:
-        _print_table(console, _mixed_table(model["mixed"]))
-        _say(console, model["mixed"]["sentence"], "dim")
-    _print_table(console, _scorer_table(model))
+        print_table(console, _mixed_table(model["mixed"]))
+        say(console, model["mixed"]["sentence"], "dim")
+    print_table(console, _scorer_table(model))
     marked = [f"* highest {model['summary']} AUROC; the intervals are of that mean"] if model["best"] else []
     for line in marked + remarks(model):
-        _say(console, line, "dim")
+        say(console, line, "dim")
     if model["tuning"]:
-        _print_table(console, _tuning_table(model))
-        _say(console, "AUROC in percent, of ID validation images against the sets chosen on; the JSON has every combination", "dim")
+        print_table(console, _tuning_table(model))
+        say(console, "AUROC in percent, of ID validation images against the sets chosen on; the JSON has every combination", "dim")
         for line in tuning_remarks(model):
-            _say(console, line, "dim")
+            say(console, line, "dim")
     _print_verdict(console, model["verdict"])
 
 
 def _print_verdict(console: Console, verdict: Mapping[str, Any]) -> None:
     console.print()
-    _say(console, f"Verdict  {verdict['sentence']}", "bold")
+    say(console, f"Verdict  {verdict['sentence']}", "bold")
     for line in verdict["evidence"]:
-        _say(console, f"  · {line}")
-    _say(console, "Advice", "bold")
+        say(console, f"  · {line}")
+    say(console, "Advice", "bold")
     for number, advice in enumerate(verdict["advice"], 1):
-        _say(console, f"  {number}. {advice['text']}")
+        say(console, f"  {number}. {advice['text']}")
         if advice["command"]:
-            _say(console, f"     {advice['command']}", "cyan")
+            say(console, f"     {advice['command']}", "cyan")
 
 
 def _max_logit_table(model: Mapping[str, Any]) -> Table:
-    table = _table("Maximal logit", "set", "group", "images", "mean", "std", "gap to ID")
+    table = new_table("Maximal logit", "set", "group", "images", "mean", "std", "gap to ID")
     for row in model["max_logits"]:
         group = "" if row["group"] == "id" else row["group"]
         numbers = [str(row["n"]), f"{row['mean']['value']:.3f}", f"{row['std']:.3f}", _number(row["gap"], 2)]
-        _add_row(table, row["image_set"], group, *numbers)
+        add_row(table, row["image_set"], group, *numbers)
     return table
 
 
 def _shift_table(model: Mapping[str, Any]) -> Table:
     title = f"Maximal-logit shift against {model['baseline']}"
-    table = _table(title, "set", "r_id", "r_ood", "(r_id−r_ood)/(1−r_ood)", "P baseline", "P model", "δP")
+    table = new_table(title, "set", "r_id", "r_ood", "(r_id−r_ood)/(1−r_ood)", "P baseline", "P model", "δP")
     for row in model["shifts"]:
         numbers = [_number(row[name], 3) for name in ("r_id", "r_ood", "ratio")]
         numbers += [f"{row['p_baseline']['value']:.3f}", f"{row['p_model']['value']:.3f}", _number(row["delta_p"], 3)]
-        _add_row(table, row["ood_set"], *numbers)
+        add_row(table, row["ood_set"], *numbers)
     return table
 
 
@@ -113,11 +107,11 @@ def _mixed_table(mixed: Mapping[str, Any]) -> Table:
     beside = " / the baseline's" if mixed["baseline"] else ""
     title = f"Mixed images, AUROC of the maximal logit in percent{beside}"
     columns = ["ID over mixed" if name == "ID" else f"mixed over {name}" for name in found["columns"]]
-    table = _table(title, "λ", "images", "mean logit", *columns)
+    table = new_table(title, "λ", "images", "mean logit", *columns)
     for row in mixed["rows"]:
         pairs = found["lines"][row["lambda"]].values()
         cells = [_estimate(own) + (f" / {_estimate(before)}" if beside else "") for own, before in pairs]
-        _add_row(table, f"{row['lambda']:g}", str(row["n"]), f"{row['mean']['value']:.3f}", *cells)
+        add_row(table, f"{row['lambda']:g}", str(row["n"]), f"{row['mean']['value']:.3f}", *cells)
     return table
 
 
@@ -125,26 +119,26 @@ def _scorer_table(model: Mapping[str, Any]) -> Table:
     results = model["results"]
     sets = list(dict.fromkeys(row["ood_set"] for row in results if row["ood_set"] not in MEANS))
     columns = sets + useful_means(results)  # the last is the one that scorers are compared by
-    table = _table("AUROC / FPR@95 in percent (OOD is the positive class)", "scorer", *columns, INTERVAL)
+    table = new_table("AUROC / FPR@95 in percent (OOD is the positive class)", "scorer", *columns, INTERVAL)
     for scorer in scorers_best_first(model):
         cells = {row["ood_set"]: _cell(row) for row in results if row["scorer"] == scorer}
         marked = scorer == model["best"]
         label = f"{scorer} *" if marked else scorer
         interval = _interval(summary_result(model, scorer), "auroc")
-        _add_row(table, label, *(cells.get(column, "–") for column in columns), interval, style="bold green" if marked else None)
+        add_row(table, label, *(cells.get(column, "–") for column in columns), interval, style="bold green" if marked else None)
     return table
 
 
 def _tuning_table(model: Mapping[str, Any]) -> Table:
-    table = _table(tuning_title(model), "scorer", "tried", "chosen", "as asked", "as chosen")
+    table = new_table(tuning_title(model), "scorer", "tried", "chosen", "as asked", "as chosen")
     for row in tuning_rows(model):
         figures = ["–" if row[which] is None else f"{100 * row[which]:.2f}" for which in ("before", "after")]
-        _add_row(table, row["scorer"], str(row["tried"]), row["chosen"], *figures)
+        add_row(table, row["scorer"], str(row["tried"]), row["chosen"], *figures)
     return table
 
 
 def _comparison(models: Iterable[Mapping[str, Any]]) -> Table:
-    table = _table(
+    table = new_table(
         "Models compared (mean AUROC, percent)",
         "model",
         "ID accuracy",
@@ -158,7 +152,7 @@ def _comparison(models: Iterable[Mapping[str, Any]]) -> Table:
     )
     for model in models:
         mls, best = summary_result(model, "mls"), summary_result(model, model["best"])
-        _add_row(
+        add_row(
             table,
             model["name"],
             _percent(model["accuracy"]["value"]),
@@ -171,35 +165,6 @@ def _comparison(models: Iterable[Mapping[str, Any]]) -> Table:
             model["verdict"]["code"],
         )
     return table
-
-
-def _say(console: Console, line: str, style: str = "") -> None:
-    """One line, which a terminal may wrap and nothing else does."""
-    console.print(_literal(line, style), soft_wrap=True)
-
-
-def _literal(text: str, style: str = "") -> Text:
-    """The text as it is: brackets in it are no markup, and escape codes are spelled, not obeyed."""
-    return Text(printable(text), style)
-
-
-def _print_table(console: Console, table: Table) -> None:
-    """Its title on a line of its own: rich would break it to the width of the columns."""
-    title, table.title = table.title, None
-    console.print(title, soft_wrap=True)
-    console.print(table)
-
-
-def _table(title: str, first: str, *columns: str) -> Table:
-    table = Table(title=_literal(title, "bold"), box=None, pad_edge=False, padding=(0, 2, 0, 0))
-    table.add_column(_literal(first), no_wrap=True)
-    for column in columns:
-        table.add_column(_literal(column), justify="right", no_wrap=True)
-    return table
-
-
-def _add_row(table: Table, *cells: str, style: str | None = None) -> None:
-    table.add_row(*map(_literal, cells), style=style)
 
 
 def _cell(row: Mapping[str, Any]) -> str:

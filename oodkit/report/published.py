@@ -1,0 +1,85 @@
+"""Published figures, in ``published.csv`` beside this file, and which of them are of a given model.
+
+A row is one figure. benchmark: oodkit's name of it. model: a plain name. architecture: names of it, and weights: names under which
+torchvision and timm have these very weights, each separated by blanks; no weights where none are known to be the same. method:
+how it was trained, ``standard`` where nothing was done for OOD detection. printed, scorer: the scorer's name in the source and in
+oodkit, empty where oodkit has none; both empty for an accuracy. ood_set: a set or a mean. metric: ``auroc``, ``fpr95_ood`` or
+``accuracy``. percent: as printed.
+
+The reproductions of AugDelete by others are left out: their means are over other sets (imagenet_o and dtd among them).
+"""
+
+import csv
+import re
+from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
+
+STANDARD = "standard"
+SOURCES = {
+    "OpenOOD v1.5 leaderboard": "OpenOOD v1.5 (Zhang et al., arXiv:2306.09301), its leaderboard: zjysteven/OpenOOD, results/*.csv, July 2025",
+    "kai422/SCALE": "Xu et al., arXiv:2310.00227: kai422/SCALE, results/",
+    "Xiong et al. 2025": "Xiong, Xu and Yao, Diagnosing Pretrained Models for Out-of-distribution Detection, ICCV 2025, pp. 1836-1845",
+}
+
+
+@dataclass(frozen=True)
+class Figure:
+    """One published figure; the module's docstring tells the fields. value: a fraction in [0, 1]."""
+
+    benchmark: str
+    model: str
+    architecture: tuple[str, ...]
+    weights: tuple[str, ...]
+    method: str
+    printed: str
+    scorer: str
+    ood_set: str
+    metric: str
+    percent: float
+    source: str
+    note: str
+
+    @property
+    def value(self) -> float:
+        """The figure as a fraction."""
+        return self.percent / 100
+
+    @property
+    def entry(self) -> tuple[str, str, str]:
+        """Whose figure it is: model, method and source."""
+        return self.model, self.method, self.source.partition(",")[0]
+
+
+@cache
+def published_figures() -> tuple[Figure, ...]:
+    """Every figure there is."""
+    with files("oodkit.report").joinpath("published.csv").open(encoding="utf-8", newline="") as file:
+        return tuple(_figure(row) for row in csv.DictReader(file))
+
+
+def figures_of(name: str, architecture: str, source: str, benchmark: str | None) -> tuple[bool, list[Figure]]:
+    """Whether the figures are of these very weights, and the figures, none where none are known.
+
+    name: the model's. source: where it was loaded from. Weights with a name have the figures of that name and no others; a file, a
+    folder or a function has those of its architecture, which says nothing of the weights.
+    """
+    rows = [one for one in published_figures() if one.benchmark == benchmark]
+    plain = name.removeprefix("hf-hub:timm/")
+    if same := [one for one in rows if plain in one.weights]:
+        return True, same
+    if source == "torchvision" or (source == "timm" and ":" not in plain):
+        return False, []
+    own = re.split(r"[./]", architecture.rpartition(":")[2])[0].lower()
+    return False, [one for one in rows if own in one.architecture]
+
+
+def known_weights(benchmark: str | None = None) -> list[str]:
+    """The names of weights that there are figures of, on one benchmark or on any; those of torchvision."""
+    found = (one.weights[0] for one in published_figures() if one.weights and benchmark in {None, one.benchmark})
+    return list(dict.fromkeys(found))
+
+
+def _figure(row: dict[str, str]) -> Figure:
+    names = {key: tuple(row.pop(key).split()) for key in ("architecture", "weights")}
+    return Figure(**row | names | {"percent": float(row["percent"])})  # type: ignore[arg-type]  # a mapping of two kinds of values
