@@ -1,0 +1,77 @@
+"""The document's results as CSV: a line for each model, scorer and OOD set or mean."""
+
+import csv
+import io
+import json
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from oodkit.report.document import Document
+from oodkit.report.remarks import printable
+
+COLUMNS = (
+    "model",
+    "head",
+    "scorer",
+    "spec",
+    "settings",
+    "fits_on",
+    "n_fit",
+    "id_set",
+    "ood_set",
+    "group",
+    "n_id",
+    "n_ood",
+    "auroc",
+    "auroc_low",
+    "auroc_high",
+    "fpr95_ood",
+    "fpr95_ood_low",
+    "fpr95_ood_high",
+    "fpr95_id",
+    "fpr95_id_low",
+    "fpr95_id_high",
+    "aupr_in",
+    "aupr_out",
+    "note",
+    "reason",
+)
+ESTIMATES = ("auroc", "fpr95_ood", "fpr95_id")
+FORMULA = tuple("=+-@＝＋－＠'")
+NUMBER = re.compile(r"[-+]?\d+(\.\d+)?([eE][-+]?\d+)?")
+
+
+def render_csv(document: Document) -> str:
+    r"""RFC 4180 with a header and ``\n`` at each line's end. Fractions in [0, 1], in full precision; what is null is empty.
+
+    ``settings`` is JSON. See ``cell`` for what is not written as it is.
+    """
+    text = io.StringIO()
+    writer = csv.DictWriter(text, COLUMNS, lineterminator="\n")
+    writer.writeheader()
+    for model in document["models"]:
+        for result in model["results"]:
+            writer.writerow({name: cell(value) for name, value in _flat(result).items()})
+    return text.getvalue()
+
+
+def cell(value: Any) -> Any:
+    """What is written for a value: numbers as they are, and text so that neither a terminal nor a spreadsheet obeys it.
+
+    Control characters are spelled. A text that a spreadsheet would run as a formula (it starts with = + - or @, wide ones too, and
+    is no number) gets an apostrophe before it (https://owasp.org/www-community/attacks/CSV_Injection), and so does one that
+    starts with an apostrophe: to drop a leading apostrophe gives the text back.
+    """
+    if not isinstance(value, str):
+        return value
+    text = printable(value)
+    return f"'{text}" if text.startswith(FORMULA) and not NUMBER.fullmatch(text) else text
+
+
+def _flat(result: Mapping[str, Any]) -> dict[str, Any]:
+    row = {**result, "settings": json.dumps(result["settings"])}
+    for name in ESTIMATES:
+        estimate = result[name] or {}
+        row |= {name: estimate.get("value"), f"{name}_low": estimate.get("low"), f"{name}_high": estimate.get("high")}
+    return row
