@@ -98,4 +98,4 @@ def _against(baseline: Diagnosis, mls: Scored, shifts: Sequence[ShiftRow], group
     same_images = (before.n_id, before.n_ood) == (mls.n_id, mls.n_ood)
     ood = [before.ood_scores[name] for name in sets], [mls.ood_scores[name] for name in sets]
     loss = compare_aurocs(before.id_scores, ood[0], mls.id_scores, ood[1], weights) if same_images else None
-    return Against(baseline.model, ratio, loss, baseline.lead)
+    return Against(baseline.model, ratio, loss, baseline.accuracy, baseline.lead)

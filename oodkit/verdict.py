@@ -13,6 +13,7 @@ from oodkit.scoring import Scored
 
 Code = Literal["input-suspect", "impaired-logits", "features-ahead", "sound-logits", "undetermined"]
 MARGIN = 0.01  # with enough images any difference lies beyond its interval; below one point of AUROC nobody would act on it
+MOST_TIMES = 100  # nobody finds more than so many times the images
 WEAK = 0.75  # below this mean AUROC no scorer is worth deploying; a repair of the last layer won't mend the features
 
 
@@ -54,12 +55,13 @@ class Against:
     """The same measured against a baseline.
 
     shift: the mean over OOD sets of (r_id − r_ood)/(1 − r_ood), None where undefined. loss: the mean AUROC of the baseline's
-    maximal logit minus the model's, paired; None without the same images. lead: the baseline's.
+    maximal logit minus the model's, paired; None without the same images. accuracy, lead: the baseline's.
     """
 
     name: str
     shift: Estimate | None
     loss: Comparison | None
+    accuracy: Estimate
     lead: Lead
 
 
@@ -86,8 +88,7 @@ def give_verdict(
     evidence = [*_accuracy_evidence(accuracy, num_classes), *_lead_evidence(lead, against)]
     evidence += _recipe_evidence(softeners) + _shift_evidence(against)
     code = "input-suspect" if _near_chance(accuracy, num_classes) else _code(lead.comparison, softeners, against)
-    plainer = against.name if against and against.loss and _is_ahead(against.loss) else None
-    advice = _advice(code, rows, lead, plainer)
+    advice = _advice(code, rows, lead, accuracy, softeners, against)
     return Verdict(code, SENTENCES[code].format(model=model), tuple(evidence), tuple(advice))
 
 
@@ -188,31 +189,106 @@ def _shift_evidence(against: Against | None) -> list[str]:
     return [f"{change}; relative to it, it fell {more} on ID than on OOD images, (r_id − r_ood)/(1 − r_ood) = {ratio}"]
 
 
-def _advice(code: Code, rows: Sequence[Result], lead: Lead, plainer: str | None) -> list[Advice]:
+def _advice(
+    code: Code, rows: Sequence[Result], lead: Lead, accuracy: Estimate, softeners: Sequence[str] | None, against: Against | None
+) -> list[Advice]:
     if code == "input-suspect":
-        return [Advice("Check that the class folders are named as the model names its classes, and the preprocessing shown above.")]
-    top, advice = best(rows), []
-    if top is not None and top.auroc is not None:
-        found = f"the best of those tried, mean AUROC {top.auroc.value:.1%}; picked on these very sets, so confirm it on others"
-        advice.append(Advice(f"Score with {top.scorer}: {found}.", flags=f"--scorer {top.spec}"))
+        return list(INPUT_CHECKS)
+    top = best(rows)
+    advice = _score_with(top)
     if code == "impaired-logits":
-        advice.append(
-            Advice(
-                "Refit the last layer with plain cross-entropy, without label smoothing or mixup (AugDelete): "
-                "the features stay as they are, and the accuracy nearly so (Xiong et al. 2025, Table 3: 80.92 to 80.31 %)."
-            )
-        )
-        if plainer:
-            advice.append(Advice(f"Or start from the plain checkpoint, {plainer}, if its accuracy suffices.", model=plainer))
+        advice += _repairs(accuracy, softeners, against)
     if lead.problem:
-        advice.append(Advice("Give KNN what it needs, to tell whether the features know more than the logits.", flags=lead.remedy))
-    elif code == "undetermined":
-        advice.append(Advice("Give more images: the interval of KNN's lead is too wide to tell."))
-    if top is not None and top.auroc is not None and top.auroc.value < WEAK and _features_were_tried(rows):
-        advice.append(
-            Advice(f"No scorer here reaches {WEAK:.0%}: the features themselves do not separate these images; retrain the network.")
+        advice.append(_give_knn_its_due(lead))
+    elif code == "undetermined" and lead.comparison is not None:
+        advice.append(_more_images(lead.comparison, rows))
+    return advice + (_other_features() if _is_weak(top) and _features_were_tried(rows) else [])
+
+
+INPUT_CHECKS = (
+    Advice(
+        "Check the class names: a class folder's name must be the model's own for that class (of ImageNet the WordNet id or the "
+        "name), as oodkit.load_classifier(…).class_names lists them; else order decides. Labels beside predictions, in the report, "
+        "show a shifted order at once.",
+        flags="--report report.html",
+    ),
+    Advice(
+        "Check the preprocessing that the result names against that of the training, and give what differs: the input size, and "
+        "the channels' means and standard deviations of pixels in [0, 1] (ImageNet's: 0.485,0.456,0.406 and 0.229,0.224,0.225).",
+        flags="--input-size SIZE --mean R,G,B --std R,G,B",
+    ),
+    Advice("Check that the weights were trained for these very classes: a new head, not yet trained, is at chance too."),
+)
+
+
+def _score_with(top: Result | None) -> list[Advice]:
+    if top is None or top.auroc is None or top.fpr95_ood is None:
+        return []
+    figures = "mean AUROC {:.1%} ({:.1%} to {:.1%})".format(*top.auroc)
+    price = f"to reject 95 % of the OOD images, it rejects {top.fpr95_ood.value:.1%} of the ID images too"
+    found = f"the best of those tried: {figures}; {price}. Picked on these very sets, so confirm it on others"
+    return [Advice(f"Score with {top.scorer}, {found}.", flags=f"--scorer {top.spec}")]
+
+
+def _repairs(accuracy: Estimate, softeners: Sequence[str] | None, against: Against | None) -> list[Advice]:
+    advice = [
+        Advice(
+            "Refit the last layer with plain cross-entropy, without label smoothing or mixup (AugDelete): the features stay as "
+            "they are, and the accuracy nearly so (Xiong et al. 2025, Table 3: 80.92 to 80.31 %). In Python, scikit-learn's "
+            "LogisticRegression on the training features gives weight and bias of an oodkit.Head to score with."
         )
+    ]
+    if against and against.loss and _is_ahead(against.loss):
+        gain = f"its maximal logit's mean AUROC is {100 * against.loss.difference:.1f} points higher"
+        cost = f"its ID accuracy is {against.accuracy.value:.1%} to this one's {accuracy.value:.1%}"
+        advice.append(Advice(f"Or start from the plain checkpoint, {against.name}: {gain}, {cost}.", model=against.name))
+    if softeners is None and against is None:
+        text = "Name a plainly trained checkpoint of the same architecture, to tell whether the training softened these logits."
+        advice.append(Advice(text, flags="--baseline MODEL"))
     return advice
+
+
+def _give_knn_its_due(lead: Lead) -> Advice:
+    why = "to tell whether the features know more than the logits"
+    if lead.remedy.startswith("--scorer"):
+        return Advice(f"Let KNN look at fewer neighbours than a class has training images, {why}.", flags=lead.remedy)
+    if lead.remedy:
+        return Advice(f"Give KNN ID training images, some hundreds and several of each class, {why}.", flags=lead.remedy)
+    return Advice(f"Mend what keeps KNN from scoring, {why}: {lead.problem}.")
+
+
+def _more_images(lead: Comparison, rows: Sequence[Result]) -> Advice:
+    """How many: an interval shrinks with their root. Roughly, since the lead itself moves too as images are added."""
+    ahead = lead.difference >= MARGIN
+    reach = lead.difference - lead.low if ahead else lead.high - lead.difference
+    times = (reach / (lead.difference if ahead else MARGIN - lead.difference)) ** 2
+    if times > MOST_TIMES:
+        return Advice(f"To tell would take more than {MOST_TIMES} times as many images: go by the figures of the scorers.")
+    counts = f"now {rows[0].n_id} ID images, and {min(row.n_ood for row in rows)} of the smallest OOD set"
+    then = "begin above 0" if ahead else f"end below {100 * MARGIN:g} point"
+    return Advice(
+        f"Give about {max(times, 1.1):.1f} times as many images of every set ({counts}; raise --limit where it holds images back): "
+        f"four times as many halve an interval, and that of KNN's lead, if the lead stays, would {then}."
+    )
+
+
+def _other_features() -> list[Advice]:
+    return [
+        Advice(
+            f"No scorer here reaches {WEAK:.0%}. Look first, in the report, at the OOD images that the best accepts most firmly: "
+            "one that shows a known class is not OOD and must leave the set.",
+            flags="--report report.html",
+        ),
+        Advice(
+            "Otherwise the features themselves do not separate these images, and no repair of the last layer will: try another "
+            "checkpoint on the same images (oodkit list models 'resnet50*' names some), or retrain the network.",
+            model="MODEL",
+        ),
+    ]
+
+
+def _is_weak(top: Result | None) -> bool:
+    return top is not None and top.auroc is not None and top.auroc.value < WEAK
 
 
 def _features_were_tried(rows: Sequence[Result]) -> bool:

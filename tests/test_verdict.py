@@ -1,5 +1,6 @@
 """The verdict's rule, case by case, on scores whose order is known."""
 
+import re
 from dataclasses import replace
 
 import numpy as np
@@ -9,7 +10,7 @@ from oodkit.delong import Comparison
 from oodkit.evaluation import results
 from oodkit.metrics import Estimate
 from oodkit.scoring import Scored
-from oodkit.verdict import Against, Lead, Verdict, give_verdict, knn_lead
+from oodkit.verdict import Advice, Against, Lead, Verdict, give_verdict, knn_lead
 
 RNG = np.random.default_rng(0)
 GOOD = Estimate(0.9, 0.88, 0.92)
@@ -38,7 +39,7 @@ def comparison(difference: float, reach: float = 0.005) -> Comparison:
 
 def against(shift: float | None = 0.2, loss: float = 0.05, lead: float = 0.0, reach: float = 0.005) -> Against:
     ratio = None if shift is None else Estimate(shift, shift - 0.01, shift + 0.01)
-    return Against("plain", ratio, comparison(loss, reach), Lead("knn", comparison(lead)))
+    return Against("plain", ratio, comparison(loss, reach), GOOD, Lead("knn", comparison(lead)))
 
 
 def test_knn_beyond_the_interval_means_impaired_logits():
@@ -57,7 +58,38 @@ def test_an_interval_that_allows_a_lead_tells_nothing():
     """Independent noise: KNN may be ahead by more than a point, or not."""
     verdict = judge(scores("mls", 2.0), scores("knn", 2.2, seed=1))
     assert verdict.code == "undetermined"
-    assert any("more images" in advice.text for advice in verdict.advice)
+    assert any("times as many images" in advice.text for advice in verdict.advice)
+
+
+def told(verdict: Verdict, words: str) -> Advice:
+    """The one piece of advice that holds these words."""
+    (found,) = [advice for advice in verdict.advice if words in advice.text]
+    return found
+
+
+def undetermined(lead: Comparison) -> Verdict:
+    rows = results([scores("mls", 2)], {"far": "far"})
+    verdict = give_verdict("net", GOOD, 10, Lead("knn", lead), rows)
+    assert verdict.code == "undetermined"
+    return verdict
+
+
+def test_how_many_more_images_would_tell():
+    """An interval shrinks with the root of their number. Lead 2 ± 4 points: above 0 with (4/2)² = 4 times as many.
+
+    Lead −1 ± 5 points: below 1 with (5/2)² = 6.25 times as many.
+    """
+    ahead = told(undetermined(comparison(0.02, 0.04)), "as many images").text
+    assert "about 4.0 times as many images of every set (now 200 ID images, and 200 of the smallest OOD set;" in ahead
+    assert ahead.endswith("would begin above 0.")
+    behind = told(undetermined(comparison(-0.01, 0.05)), "as many images").text
+    assert "about 6.2 times" in behind
+    assert behind.endswith("would end below 1 point.")
+
+
+def test_where_no_number_of_images_would_tell_that_is_said():
+    """Lead 0.9 ± 2 points: (2/0.1)² = 400 times as many."""
+    assert "more than 100 times as many" in told(undetermined(comparison(0.009, 0.02)), "as many images").text
 
 
 def test_an_interval_below_the_margin_means_sound_logits():
@@ -131,7 +163,8 @@ def test_without_a_feature_score_nothing_can_be_told():
 def test_accuracy_at_chance_overrules_everything(accuracy):
     verdict = judge(scores("mls", 0.5), scores("knn", 3), accuracy)
     assert verdict.code == "input-suspect"
-    assert "class" in verdict.advice[0].text
+    assert "class names" in verdict.advice[0].text
+    assert told(verdict, "preprocessing").flags == "--input-size SIZE --mean R,G,B --std R,G,B"
 
 
 def test_of_two_classes_an_accuracy_well_above_a_half_is_sound():
@@ -144,12 +177,61 @@ def test_the_best_scorer_is_advised_with_its_flag():
     assert judge(scores("mls", 0.5), scores("knn", 3)).advice[0].flags == "--scorer knn"
 
 
-def test_where_nothing_separates_the_advice_is_to_retrain():
+def test_the_best_scorer_is_advised_with_its_price():
+    """KNN's AUROC and FPR@95 as the table has them."""
+    mls, knn = scores("mls", 0.5), scores("knn", 3)
+    mean = next(row for row in results([knn], {"far": "far"}) if row.ood_set == "far mean")
+    text = judge(mls, knn).advice[0].text
+    assert "mean AUROC {:.1%} ({:.1%} to {:.1%});".format(*mean.auroc) in text
+    assert f"it rejects {mean.fpr95_ood.value:.1%} of the ID images too" in text
+
+
+def test_where_nothing_separates_the_advice_is_to_look_and_to_take_other_features():
     verdict = judge(scores("mls", 0.1), scores("knn", 0.1, seed=1))
-    assert any("retrain" in advice.text for advice in verdict.advice)
+    assert told(verdict, "No scorer here reaches 75%").flags == "--report report.html"
+    assert told(verdict, "or retrain the network").model == "MODEL"
+
+
+def test_of_impaired_logits_the_plain_checkpoint_is_weighed():
+    verdict = judge(scores("mls", 2), scores("knn", 2), softeners=SMOOTHED, against=against(loss=0.05))
+    text = "its maximal logit's mean AUROC is 5.0 points higher, its ID accuracy is 90.0% to this one's 90.0%"
+    assert text in told(verdict, "plain checkpoint").text
+
+
+@pytest.mark.parametrize(("facts", "asked"), [({}, True), ({"softeners": SMOOTHED}, False), ({"against": against()}, False)])
+def test_of_an_unknown_recipe_a_baseline_is_asked_for(facts, asked):
+    verdict = judge(scores("mls", 0.5), scores("knn", 3), **facts)
+    assert verdict.code == "impaired-logits"
+    assert ("--baseline MODEL" in [advice.flags for advice in verdict.advice]) == asked
+
+
+def test_where_knn_failed_for_a_reason_of_its_own_that_is_to_be_mended():
+    rows = results([scores("mls", 2)], {"far": "far"})
+    verdict = give_verdict("net", GOOD, 10, Lead(problem="no feature score from knn: NaN"), rows)
+    assert told(verdict, "Mend what keeps KNN from scoring").text.endswith(": no feature score from knn: NaN.")
 
 
 def test_an_undefined_shift_is_said_and_decides_nothing():
     verdict = judge(scores("mls", 2), scores("knn", 2), softeners=SMOOTHED, against=against(shift=None))
     assert verdict.code == "sound-logits"
     assert "its shift is not defined here" in " ".join(verdict.evidence)
+
+
+def test_advice_names_only_commands_and_options_that_exist():
+    """Of every verdict, with everything that can be missing; what is to be filled in stands in capitals."""
+    from typer.main import get_command
+
+    from oodkit.cli import app
+
+    commands = get_command(app).commands
+    options = {name for one in commands["diagnose"].params for name in one.opts}
+    weak, far = scores("mls", 0.1), scores("knn", 3)
+    verdicts = [judge(weak, far, Estimate(0.1, 0.05, 0.15)), judge(weak, far), judge(weak, scores("knn", 0.1, seed=1))]
+    verdicts += [
+        judge(weak, far, softeners=SMOOTHED, against=against()),
+        judge(weak, unscored("knn")),
+        undetermined(comparison(0.02, 0.04)),
+    ]
+    said = " ".join(f"{advice.text} {advice.flags}" for verdict in verdicts for advice in verdict.advice)
+    assert {"--fit", "--scorer", "--mean", "--report", "--baseline", "--limit"} <= set(re.findall(r"--[a-z-]+", said)) <= options
+    assert set(re.findall(r"oodkit ([a-z]+)", said)) <= set(commands)
