@@ -6,8 +6,9 @@ from typing import Any
 from oodkit.report.pictures.mixed import mixed_svg
 from oodkit.report.pictures.ridges import ridges_svg
 from oodkit.report.pictures.roc import roc_svg
+from oodkit.report.pictures.scatter import scatter_svg
 
-__all__ = ["density_svg", "mixed_svg", "ridges_svg", "roc_svg"]
+__all__ = ["density_svg", "mixed_svg", "ridges_svg", "roc_svg", "scatter_svg"]
 
 
 def density_svg(model: Mapping[str, Any]) -> str:

@@ -6,16 +6,18 @@ from typing import Any
 from oodkit.report.pictures.palette import GROUPS, ID, INK
 from oodkit.report.pictures.svg import label, picture, plot_area
 
-MARGINS = {"left": 42, "right": 14, "bottom": 38, "top": 48}
-HEIGHT = 270  # points
+MARGINS = {"left": 42, "right": 14, "bottom": 38}
+PLOT, LINE = 190, 16  # points high
 
 
 def mixed_svg(mixed: Mapping[str, Any]) -> str:
-    """AUROC in percent along λ: ID against mixed images, and those against OOD images, with their intervals; the baseline's dashed."""
+    """AUROC in percent along λ: ID against mixed images, and those against OOD ones, with intervals; the baseline's are dashed."""
     mean = label(mixed["rows"][-1]["auroc_ood"][-1]["ood_set"])
 
+    top = LINE * (3 if mixed["baseline"] else 2)
+
     def draw(figure: Any) -> None:
-        axes = plot_area(figure, **MARGINS)
+        axes = plot_area(figure, top=top, **MARGINS)
         axes.axhline(50, color=INK, alpha=0.4, linewidth=0.8)
         for rows, line in ((mixed["baseline"] or [], "--"), (mixed["rows"], "-")):
             lambdas = [row["lambda"] for row in rows]
@@ -31,7 +33,7 @@ def mixed_svg(mixed: Mapping[str, Any]) -> str:
         _key(figure, mean, baseline=bool(mixed["baseline"]))
 
     title = f"AUROC of the maximal logit along λ: ID over mixed images, and mixed over OOD images ({mean})"
-    return picture(draw, HEIGHT, title + (", with the baseline's" if mixed["baseline"] else ""))
+    return picture(draw, PLOT + MARGINS["bottom"] + top, title + (", with the baseline's" if mixed["baseline"] else ""))
 
 
 def _estimates(rows: Sequence[Mapping[str, Any]]) -> list[list[Mapping[str, float]]]:

@@ -1,12 +1,13 @@
 """How one scorer's scores lie: a row of density for each image set."""
 
 from collections.abc import Mapping, Sequence
+from itertools import pairwise
 from typing import Any
 
 from oodkit.report.pictures.palette import GROUPS, ID, INK
 from oodkit.report.pictures.svg import SMALL, label, picture, plot_area
 
-ROW = 34  # points
+ROW = 36  # points
 PEAK = 19  # points; the rest of a row is its name's line
 MARGINS = {"left": 8, "right": 8, "bottom": 36, "top": 2}
 
@@ -34,10 +35,10 @@ def ridges_svg(density: Mapping[str, Any], groups: Mapping[str, str] | None = No
             if row:
                 _line(axes, known, bottom, color=ID, linewidth=0.9, alpha=0.8)
             _name(axes, "ID" if name == "ID" else label(name), group, bottom)
-        axes.locator_params(axis="x", nbins=6)
+        axes.locator_params(axis="x", nbins=5)
         axes.tick_params(left=False, labelleft=False)
         axes.spines[["left", "bottom"]].set_visible(False)
-        axes.set_xlabel(title)
+        axes.set_xlabel(title + _power_of_ten(axes.xaxis))
 
     height = ROW * (len(names) + 1) + MARGINS["bottom"] + MARGINS["top"]
     of = f"Densities of {title} of {density['model']}"
@@ -50,7 +51,7 @@ Outline = tuple[list[float], list[float]]
 def _outline(edges: Sequence[float], density: Sequence[float]) -> Outline:
     """The density through the middles of its bins, from the first edge to the last, its peak at PEAK."""
     scale = PEAK / (max(density) or 1)
-    middles = [(low + high) / 2 for low, high in zip(edges, edges[1:], strict=False)]
+    middles = [(low + high) / 2 for low, high in pairwise(edges)]
     heights = [scale * value for value in density]
     return [edges[0], *middles, edges[-1]], [heights[0], *heights, heights[-1]]
 
@@ -67,8 +68,16 @@ def _line(axes: Any, outline: Outline, bottom: float, **style: Any) -> None:
     axes.plot(x, [bottom + height for height in heights], **style)
 
 
+def _power_of_ten(axis: Any) -> str:
+    """What matplotlib would write below the axis's end, where the letters of its name may be."""
+    axis.get_offset_text().set_visible(False)
+    axis.get_major_formatter().set_locs(axis.get_ticklocs())
+    power = axis.get_major_formatter().get_offset()
+    return f", × {power}" if power else ""
+
+
 def _name(axes: Any, name: str, group: str, bottom: float) -> None:
-    place = {"y": bottom + ROW - 3, "va": "top", "transform": axes.get_yaxis_transform()}
+    place = {"y": bottom + ROW - 4, "va": "top", "transform": axes.get_yaxis_transform()}
     axes.text(0, s=name, ha="left", **place)
     if group:
         axes.text(1, s=group, ha="right", fontsize=SMALL, alpha=0.7, **place)

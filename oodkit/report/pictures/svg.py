@@ -14,7 +14,7 @@ WIDTH = 330  # points; a phone's width shows the letters at their own size, as C
 LETTERS = 10  # points
 SMALL = 9  # points: ticks and what only explains
 
-_RC = {
+_RC: dict[Any, Any] = {  # matplotlib types the keys as one long Literal
     "svg.fonttype": "none",
     "font.size": LETTERS,
     "text.parse_math": False,

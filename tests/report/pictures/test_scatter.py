@@ -1,0 +1,72 @@
+"""Models side by side."""
+
+from xml.etree import ElementTree as ET
+
+import pytest
+
+from oodkit.report.pictures import scatter_svg
+from oodkit.report.pictures.palette import GROUPS, ID
+from oodkit.report.pictures.scatter import spread
+
+SVG = "{http://www.w3.org/2000/svg}"
+
+
+def estimate(value, reach=0.01):
+    return {"value": value, "low": value - reach, "high": value + reach}
+
+
+def model(name, accuracy, best=0.9, mls=0.8):
+    rows = [("knn", best), ("mls", mls)]
+    results = [{"scorer": scorer, "ood_set": "mean", "auroc": estimate(auroc)} for scorer, auroc in rows]
+    return {"name": name, "accuracy": estimate(accuracy), "summary": "mean", "best": "knn", "results": results}
+
+
+def texts(svg):
+    return [one.text for one in ET.fromstring(svg).iter(f"{SVG}text")]
+
+
+def filled(svg, colour):
+    return [one for one in ET.fromstring(svg).iter(f"{SVG}path") if one.get("fill") == colour]
+
+
+def test_places_apart_enough_stay():
+    assert spread([0, 20, 50], 10, 100) == [0, 20, 50]
+
+
+def test_places_too_close_move_evenly_to_both_sides():
+    """Three wishes for 50 have their mean at 50; 48 and 52 need 10 between them and keep their middle."""
+    assert spread([50, 50, 50], 10, 100) == [40, 50, 60]
+    assert spread([48, 52, 80], 10, 100) == [45, 55, 80]
+
+
+def test_places_stay_within_the_width():
+    assert spread([0, 0, 99], 10, 100) == [0, 10, 99]
+    assert spread([98, 100], 10, 100) == [90, 100]
+    assert spread([5, 5, 5], 60, 100) == [0, 50, 100]
+    assert spread([30], 10, 100) == [30]
+
+
+def test_models_are_numbered_by_accuracy_and_named_with_their_best_scorer():
+    svg = scatter_svg([model("strong", 0.9), model("<weak>", 0.7), model("fair", 0.8)])
+    assert [text for text in texts(svg) if "best:" in text] == ["<weak>, best: knn", "fair, best: knn", "strong, best: knn"]
+    assert [text for text in texts(svg) if text in {"1", "2", "3"}] == ["1", "2", "3"] * 2, "above the plot, and in the key"
+
+
+def test_each_model_has_two_marks():
+    svg = scatter_svg([model("a", 0.7), model("b", 0.8)])
+    assert len(filled(svg, ID)) == len(filled(svg, GROUPS["near"])) == 3, "two models and the key"
+
+
+def test_a_model_without_figures_is_left_out():
+    empty = {**model("b", 0.8), "best": None}
+    svg = scatter_svg([model("a", 0.7), empty])
+    assert [text for text in texts(svg) if "best:" in text] == ["a, best: knn"]
+    assert scatter_svg([empty]) == scatter_svg([]) == ""
+
+
+@pytest.mark.parametrize("step", [0, 0.0001, 0.02])
+def test_a_dozen_models_alike_or_not_stay_small_and_have_a_number_each(step):
+    """Each number stands above the plot and in the key; ticks may show it once more."""
+    svg = scatter_svg([model(f"net{number}", 0.7 + step * number) for number in range(12)])
+    assert all(texts(svg).count(str(number)) >= 2 for number in range(1, 13))
+    assert len(svg.encode()) < 25_000
