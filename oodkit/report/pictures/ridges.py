@@ -35,6 +35,7 @@ def ridges_svg(density: Mapping[str, Any], groups: Mapping[str, str] | None = No
             if row:
                 _line(axes, known, bottom, color=ID, linewidth=0.9, alpha=0.8)
             _name(axes, "ID" if name == "ID" else label(name), group, bottom)
+        axes.hlines(range(0, ROW * (len(names) + 1), ROW), edges[0], edges[-1], color=INK, alpha=0.4, linewidth=0.8)
         axes.locator_params(axis="x", nbins=5)
         axes.tick_params(left=False, labelleft=False)
         axes.spines[["left", "bottom"]].set_visible(False)
@@ -58,9 +59,8 @@ def _outline(edges: Sequence[float], density: Sequence[float]) -> Outline:
 
 def _ridge(axes: Any, outline: Outline, bottom: float, colour: str) -> None:
     x, heights = outline
-    axes.fill_between(x, bottom, [bottom + height for height in heights], color=colour, alpha=0.3, linewidth=0)
+    axes.fill([x[0], *x, x[-1]], [bottom, *(bottom + height for height in heights), bottom], color=colour, alpha=0.3, linewidth=0)
     _line(axes, outline, bottom, color=colour, linewidth=1.5)
-    axes.axhline(bottom, color=INK, alpha=0.4, linewidth=0.8)
 
 
 def _line(axes: Any, outline: Outline, bottom: float, **style: Any) -> None:

@@ -21,12 +21,15 @@ def roc_svg(curves: Sequence[Mapping[str, Any]], ood_set: str) -> str:
     The roots keep 0 and 100 %, which logarithms would not, and treat the two errors alike. Chance, elsewhere the diagonal, is then
     a quarter of a circle.
     """
+    from matplotlib.ticker import FixedLocator
 
     def draw(figure: Any) -> None:
         axes = plot_area(figure, **MARGINS)
         axes.set_xscale("function", functions=(np.sqrt, np.square))
         axes.set_yscale("function", functions=(lambda y: -np.sqrt(100 - y), lambda root: 100 - root**2))
-        axes.set(xlim=(0, 100), ylim=(0, 100), xticks=TICKS, yticks=100 - TICKS)
+        axes.set(xlim=(0, 100), ylim=(0, 100))
+        axes.xaxis.set_major_locator(FixedLocator(TICKS))
+        axes.yaxis.set_major_locator(FixedLocator(100 - TICKS))
         chance = 100 * np.sin(np.linspace(0, np.pi / 2, 60)) ** 2
         axes.plot(chance, chance, color=INK, alpha=0.4, linewidth=0.8)
         axes.axhline(95, color=INK, alpha=0.4, linewidth=0.8)

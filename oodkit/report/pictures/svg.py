@@ -36,8 +36,8 @@ _IS_DEFAULT = {("font-size", f"{LETTERS}"), ("fill", "#000000"), ("stroke-dashof
 def picture(draw: Callable[[Any], None], height: float, title: str) -> str:
     """What ``draw`` puts on a figure of WIDTH times ``height`` points, as SVG text with ``title`` as its accessible name.
 
-    It has no ids, so that any number of pictures stand in one page; hence nothing is clipped: draw within the axes. Black becomes
-    currentColor, letters are the page's. No part of the title or of a text becomes markup.
+    It has no ids, so that any number of pictures stand in one page; hence matplotlib's clipping is lost: draw within the axes.
+    Black becomes currentColor, letters are the page's. No part of the title or of a text becomes markup.
     """
     import matplotlib as mpl
     from matplotlib.backends.backend_svg import FigureCanvasSVG
@@ -50,8 +50,6 @@ def picture(draw: Callable[[Any], None], height: float, title: str) -> str:
         figure = Figure(figsize=(WIDTH / 72, height / 72))
         FigureCanvasSVG(figure)
         draw(figure)
-        for artist in figure.findobj():
-            artist.set_clip_on(False)
         text = StringIO()
         figure.savefig(text, format="svg", transparent=True, metadata={"Date": None})
     return _for_the_page(ET.fromstring(text.getvalue()), height, title)  # noqa: S314 (matplotlib's own output)
