@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from oodkit.cli import cache, data, demo, diagnose, listing
+from oodkit.cli import cache, data, demo, diagnose, listing, report
 from oodkit.errors import OodkitError
 
 EPILOG = (
@@ -24,6 +24,7 @@ app = typer.Typer(
 )
 app.command("demo")(demo.demo)
 app.command("diagnose")(diagnose.diagnose)
+app.command("report")(report.report)
 app.command("list")(listing.list_)
 app.add_typer(data.app, name="data")
 app.add_typer(cache.app, name="cache")

@@ -1,6 +1,6 @@
 """The forms that a result is printed in, each made of its document and of nothing else."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from contextlib import redirect_stdout
 from io import StringIO
 from typing import Any
@@ -29,9 +29,8 @@ def print_result(document: Document, form: Format) -> None:
 
 
 def rendered(document: Document, form: Format) -> str:
-    """The document in one of the forms, as a file has it: whole lines, without colours."""
-    text = RENDERERS[form](document)
-    return text if text.endswith("\n") else f"{text}\n"
+    """The document in one of the forms, as a file has it: with a line break at its end, and without colours."""
+    return RENDERERS[form](document)
 
 
 def _print_text(document: Document) -> None:
@@ -49,7 +48,31 @@ def _text(document: Document) -> str:
 def _json(document: Document) -> str:
     from oodkit.report.runs import as_json
 
-    return as_json(document)
+    return f"{as_json(document)}\n"
 
 
-RENDERERS: Mapping[Format, Callable[[Document], str]] = {Format.text: _text, Format.json: _json}
+def _markdown(document: Document) -> str:
+    from oodkit.report.markdown import render_markdown
+
+    return render_markdown(document)
+
+
+def _csv(document: Document) -> str:
+    from oodkit.report.rows_csv import render_csv
+
+    return render_csv(document)
+
+
+def _model_card(document: Document) -> str:
+    from oodkit.report.model_card import render_model_card
+
+    return render_model_card(document)
+
+
+RENDERERS: dict[Format, Callable[[Document], str]] = {
+    Format.text: _text,
+    Format.json: _json,
+    Format.markdown: _markdown,
+    Format.csv: _csv,
+    Format.model_card: _model_card,
+}

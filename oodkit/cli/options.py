@@ -30,6 +30,9 @@ class Format(StrEnum):
 
     text = "text"
     json = "json"
+    markdown = "markdown"
+    csv = "csv"
+    model_card = "model-card"
 
 
 def _at_home(path: Path) -> Path:

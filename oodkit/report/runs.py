@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 from safetensors import SafetensorError, safe_open
-from safetensors.numpy import save_file
+from safetensors.numpy import save
 
 from oodkit.atomic import write_atomically
 from oodkit.errors import InputError, UsageError
@@ -104,7 +104,7 @@ def _save_scores(scores: Scores, path: Path, result: str) -> None:
     }
     names = {model: {scorer: list(by_set) for scorer, by_set in by_scorer.items()} for model, by_scorer in scores.items()}
     metadata = {"format": FORMAT, "result": result, "names": json.dumps(names)}
-    write_atomically(path, lambda temporary: save_file(tensors, temporary, metadata))
+    _write(path, save(tensors, metadata))  # save_file would make a file that nobody else may read
 
 
 class _Stored(Mapping[str, Array]):

@@ -61,6 +61,10 @@ def test_a_run_comes_back_as_it_was(saved, folder):
                 np.testing.assert_array_equal(found, values)
 
 
+def test_whoever_may_read_one_file_of_a_run_may_read_all(folder):
+    assert len({path.stat().st_mode for path in folder.rglob("*") if path.is_file()}) == 1
+
+
 def test_a_run_written_over_another_leaves_nothing_of_it(folder):
     """Its thumbnails go, one that both show stays, and files that are none of ours stay."""
     for name in ("mine.png", "0A1B.png", "ab.gif"):

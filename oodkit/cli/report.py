@@ -1,0 +1,74 @@
+"""``oodkit report``: a finished run told again, in another form."""
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from oodkit.cli.options import Format
+
+FILE_NAME = "report.html"
+
+
+class Form(StrEnum):
+    """What ``--format`` takes here: the forms that ``diagnose`` prints, and the file that its ``--report`` writes."""
+
+    html = "html"
+    text = Format.text.value
+    json = Format.json.value
+    markdown = Format.markdown.value
+    csv = Format.csv.value
+    model_card = Format.model_card.value
+
+
+def report(
+    run: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="RUN",
+            help="A run's folder, its result.json, or its name in oodkit-runs, such as diagnose-003; by default the last one made.",
+            show_default=False,
+        ),
+    ] = None,
+    form: Annotated[Form, typer.Option("--format", help="The form to tell the run in.")] = Form.html,
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            "--output",
+            "-o",
+            metavar="FILE",
+            help="File to write; by default html goes to report.html in the run's folder, everything else to stdout.",
+            show_default=False,
+        ),
+    ] = None,
+) -> None:
+    """Tell a finished run again in another form. Nothing is computed: neither model nor images nor cache need be there.
+
+    Examples:
+
+    oodkit report
+
+    oodkit report diagnose-003 --format markdown -o results.md
+    """
+    from oodkit.atomic import write_atomically
+    from oodkit.cli.formats import print_result, rendered
+    from oodkit.cli.runs import find_run, require_writable_file
+    from oodkit.report.html import write_html
+    from oodkit.report.runs import load_run
+
+    if output is not None:
+        require_writable_file(output, "--output")
+    place = find_run(run)
+    found = load_run(place)
+    if form == Form.html:
+        output = output or (place if place.is_dir() else place.parent) / FILE_NAME
+        require_writable_file(output, "--output")
+        write_html(found.document, output)
+    elif output is not None:
+        text = rendered(found.document, Format(form.value))
+        write_atomically(output, lambda temporary: temporary.write_bytes(text.encode("utf-8", "backslashreplace")))
+    else:
+        print_result(found.document, Format(form.value))
+    if output is not None:
+        typer.echo(output)

@@ -1,0 +1,99 @@
+"""A finished run is told again from its folder alone."""
+
+import json
+import shutil
+
+import pytest
+from typer.testing import CliRunner
+
+from oodkit.cli import app
+
+SETS = ("--id", "demo:digits", "--near", "unseen=demo:digits-unseen", "--scorer", "mls", "--scorer", "msp")
+SMALL = ("--limit", "60", "--workers", "0", "--device", "cpu", "--baseline", "none")
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory):
+    """One real run, with its report and what it printed: everything below is told from its files."""
+    folder = tmp_path_factory.mktemp("made")
+    words = ["diagnose", "demo:digits-v1", *SETS, *SMALL, "--cache", str(folder / "cache"), "--output", str(folder / "run")]
+    done = CliRunner().invoke(app, [*words, "--report", str(folder / "page.html")])
+    assert done.exit_code == 0, done.output
+    shutil.rmtree(folder / "cache")
+    return folder, done.stdout
+
+
+@pytest.fixture
+def last(made, tmp_path):
+    """The same run as the one made last, below the folder that the test works in."""
+    return shutil.copytree(made[0] / "run", tmp_path / "oodkit-runs" / "diagnose-001")
+
+
+def test_the_page_is_the_one_that_the_run_wrote(run, made, last):
+    ran = run("report")
+    assert (ran.code, ran.out) == (0, "oodkit-runs/diagnose-001/report.html\n")
+    assert ran.err.startswith("the run made last: oodkit-runs/diagnose-001, ")
+    assert (last / "report.html").read_text() == (made[0] / "page.html").read_text()
+
+
+def test_the_tables_are_those_that_the_run_printed(run, made, last):
+    for words in ([], ["--output", "tables.txt"]):
+        ran = run("report", "diagnose-001", "--format", "text", *words)
+        assert (ran.code, ran.err) == (0, "")
+        assert ran.out == ("tables.txt\n" if words else made[1])
+    assert (last.parents[1] / "tables.txt").read_text() == made[1]
+
+
+def test_the_json_is_the_result_bit_for_bit(run, last):
+    ran = run("report", str(last / "result.json"), "--format", "json")
+    assert ran.out == (last / "result.json").read_text() + "\n"
+
+
+def test_a_page_goes_where_it_is_asked_for_and_leaves_the_run_alone(run, last, tmp_path):
+    before = {path: path.read_bytes() for path in last.rglob("*") if path.is_file()}
+    ran = run("report", str(last), "-o", "new folder/page.html")
+    assert (ran.code, ran.out) == (0, "new folder/page.html\n")
+    assert (tmp_path / "new folder/page.html").stat().st_size > 10_000
+    assert {path: path.read_bytes() for path in last.rglob("*") if path.is_file()} == before
+
+
+def test_of_a_result_file_the_page_goes_beside_it(run, last):
+    assert run("report", str(last / "result.json")).code == 0
+    assert (last / "report.html").is_file()
+
+
+def test_a_page_needs_neither_scores_nor_thumbnails(run, last):
+    (last / "scores.safetensors").unlink()
+    shutil.rmtree(last / "thumbnails")
+    assert run("report", str(last)).code == 0
+
+
+def test_a_run_that_is_not_there_is_a_usage_error(run, last):
+    ran = run("report", "diagnose-009")
+    assert (ran.code, ran.out) == (2, "")
+    assert ran.err == (
+        "error: no run diagnose-009: there is no such folder; oodkit-runs has diagnose-001; or give the path of a run's folder\n"
+    )
+
+
+def test_a_run_of_an_older_oodkit_comes_with_its_command(run, last):
+    document = json.loads((last / "result.json").read_text())
+    (last / "result.json").write_text(json.dumps({**document, "schema": 1}))
+    ran = run("report")
+    assert (ran.code, ran.out) == (3, "")
+    assert "was made by an older oodkit (schema 1, now 2); diagnose again: " in ran.err.splitlines()[-1]
+
+
+def test_a_folder_in_the_place_of_the_file_is_refused_before_anything_is_read(run, tmp_path):
+    ran = run("report", "--output", str(tmp_path))
+    assert (ran.code, ran.out) == (2, "")
+    assert ran.err == f"error: --output {tmp_path} is a folder; give the name of a file, such as report.html\n"
+
+
+def test_a_run_folder_that_cannot_be_written_asks_for_a_file(run, last, monkeypatch):
+    """As one on a colleague's disk; root, who may run the tests, can write anywhere, so the system's answer is put in."""
+    monkeypatch.setattr("oodkit.cli.runs.os.access", lambda *_: False)
+    ran = run("report", "diagnose-001")
+    assert (ran.code, ran.out) == (2, "")
+    assert ran.err.endswith("diagnose-001; give --output FILE where you can\n")
+    assert not (last / "report.html").exists()
