@@ -5,10 +5,12 @@ Run ``python docs/generate.py`` after a change to an option, a scorer, a benchma
 
 import ast
 import inspect
+import json
 import re
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import fields
 from enum import Enum
+from importlib.resources import files
 from pathlib import Path
 from textwrap import dedent
 from typing import Any, get_args, get_type_hints
@@ -84,7 +86,17 @@ def python(name: str) -> str:
     return "\n\n".join(part for part in parts if part)
 
 
-KINDS: dict[str, Callable[[str], str]] = {one.__name__: one for one in (options, scorers, benchmarks, exits, python)}
+def schema(name: str) -> str:
+    """A section for each object of a document, with a row for each key, as its JSON Schema has them."""
+    whole = json.loads(files("oodkit.report").joinpath(f"schemas/{name}.schema.json").read_text("utf-8"))
+    sections = []
+    for one in (whole, *whole["$defs"].values()):
+        rows = [(f"`{key}`", _holds(value, whole["$defs"]), value["description"]) for key, value in one["properties"].items()]
+        sections.append(f"## {one['title']}\n\n{one['description']}\n\n{_table(('key', 'type', 'holds'), rows)}")
+    return "\n\n".join(sections)
+
+
+KINDS: dict[str, Callable[[str], str]] = {one.__name__: one for one in (options, scorers, benchmarks, exits, python, schema)}
 
 
 def generated(text: str) -> str:
@@ -160,6 +172,22 @@ def _sets(listed: Any) -> str:
 
 def _count(listed: Listed) -> str:
     return "" if listed.count is None else f"({listed.count:,})"
+
+
+def _holds(value: Mapping[str, Any], sections: Mapping[str, Any]) -> str:
+    """The type of a key in words, with a link to the section of what it holds."""
+    if "$ref" in value:
+        title = sections[value["$ref"].rpartition("/")[2]]["title"]
+        return f"[{title[0].lower()}{title[1:]}](#{title.lower().replace(' ', '-')})"
+    if "const" in value or "enum" in value:
+        return ", ".join("null" if one is None else f"`{one}`" for one in value.get("enum", [value.get("const")]))
+    if "anyOf" in value:
+        return " or ".join(_holds(one, sections) for one in value["anyOf"])
+    words = [value["type"]] if isinstance(value["type"], str) else value["type"]
+    if (value.get("minimum"), value.get("maximum")) == (0, 1):
+        words = ["fraction" if word == "number" else word for word in words]
+    inner = value.get("items") or value.get("additionalProperties")
+    return " or ".join(words) + (f", each {_holds(inner, sections)}" if inner else "")
 
 
 def _signature(thing: Any, *, is_property: bool = False) -> str:

@@ -5,13 +5,13 @@ import importlib.util
 import json
 import re
 import shlex
-from collections.abc import Iterator
-from dataclasses import fields
+from importlib.resources import files
 from pathlib import Path
 from textwrap import dedent
 from types import ModuleType
 from typing import Any, get_args
 
+import jsonschema
 import pytest
 import typer
 from typer.testing import CliRunner
@@ -20,9 +20,8 @@ import oodkit
 from oodkit import errors
 from oodkit.benchmarks import BENCHMARKS
 from oodkit.cli import app
-from oodkit.evaluation import Result
+from oodkit.report.rows_csv import COLUMNS
 from oodkit.scorers import SCORERS
-from oodkit.tuning import Tried, Tuning
 from oodkit.verdict import MARGIN, WEAK, Code
 
 REPOSITORY = Path(__file__).parents[1]
@@ -30,6 +29,7 @@ DOCS = REPOSITORY / "docs"
 README = REPOSITORY / "README.md"
 PAGES = sorted(path for path in DOCS.rglob("*.md") if "_build" not in path.parts) + ([README] if README.exists() else [])
 FENCE = re.compile(r"^( *)```([^\n]*)\n(.*?)^\1```", re.DOTALL | re.MULTILINE)
+SCHEMA = json.loads(files("oodkit.report").joinpath("schemas/diagnose.schema.json").read_text("utf-8"))
 MARKER = "<!-- generated: options {} -->"
 
 
@@ -195,33 +195,23 @@ def test_every_environment_variable_is_documented() -> None:
     assert documented == used
 
 
-def test_every_key_of_the_result_is_documented(tmp_path: Path) -> None:
+def test_every_key_of_a_real_result_is_documented(tmp_path: Path) -> None:
+    """The schema refuses a key that it does not hold, and the page holds the schema's."""
     words = ["diagnose", "demo:digits-v2", "--limit", "60", "--workers", "0", "--mixed", "--json", "--device", "cpu"]
     done = CliRunner().invoke(app, [*words, "--cache", str(tmp_path / "cache"), "--output", str(tmp_path / "run")])
     assert done.exit_code == 0, done.output
-    document = json.loads((tmp_path / "run" / "result.json").read_text(encoding="utf-8"))
-    document["models"][0]["densities"]["sets"] = {"ID": []}  # the others are the sets' own names
-    document["inputs"]["sets"] |= {"near": {}, "far": {}}  # and so here
-    text = page("results-json.md")
-    missing = {key for key in _keys(document) if f"`{key}`" not in text}
-    assert not missing
+    jsonschema.validate(json.loads((tmp_path / "run" / "result.json").read_text(encoding="utf-8")), SCHEMA)
 
 
-@pytest.mark.parametrize(("title", "kinds"), [("A search", (Tuning, Tried)), ("A result", (Result,))])
-def test_every_key_is_documented_in_its_own_section(title: str, kinds: tuple[type, ...]) -> None:
-    """Keys such as ``spec`` and ``note`` stand in several: the page as a whole having one says little."""
-    section = page("results-json.md").split(f"\n## {title}\n")[1].split("\n## ")[0]
-    assert not {one.name for kind in kinds for one in fields(kind) if f"`{one.name}`" not in section}  # type: ignore[arg-type]  # dataclasses
+def test_the_page_of_the_result_names_the_keys_of_the_schema_and_no_others() -> None:
+    """Each in the section of the object that has it: keys such as ``spec`` and ``note`` stand in several."""
+    sections = dict(part.split("\n", 1) for part in page("results-schema.md").split("\n## ")[1:])
+    for one in (SCHEMA, *SCHEMA["$defs"].values()):
+        named = re.findall(r"^\| `(\S+)` \|", sections[one["title"]], re.MULTILINE)
+        assert named == list(one["properties"])
 
 
-def _keys(value: Any) -> Iterator[str]:
-    if isinstance(value, dict):
-        yield from value
-        for key, one in value.items():
-            if key != "preprocessing" and not (
-                key == "settings" and "scorer" in value
-            ):  # those are the checkpoint's and the scorer's own
-                yield from _keys(one)
-    elif isinstance(value, list):
-        for one in value:
-            yield from _keys(one)
+def test_the_page_of_the_result_names_the_columns_of_the_csv() -> None:
+    section = page("results-schema.md").split("\n## CSV\n")[1].split("\n## ")[0]
+    cells = [line.split("|")[1] for line in section.splitlines() if line.startswith("| `")]
+    assert [name for cell in cells for name in re.findall(r"`(\w+)`", cell)] == list(COLUMNS)
