@@ -42,7 +42,7 @@ def ridges_svg(density: Mapping[str, Any], groups: Mapping[str, str] | None = No
         axes.set_xlabel(title + _power_of_ten(axes.xaxis))
 
     height = ROW * (len(names) + 1) + MARGINS["bottom"] + MARGINS["top"]
-    of = f"Densities of {title} of {density['model']}"
+    of = f"Densities, {title}, {density['model']}"
     return picture(draw, height, f"{of}: ID{' against ' if names else ''}{', '.join(names)}")
 
 

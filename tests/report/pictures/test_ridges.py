@@ -88,4 +88,4 @@ def test_twelve_sets_stay_small():
 
 def test_the_pictures_name_tells_what_it_shows():
     svg = ridges_svg(density({"ID": hump(3), "ninco": hump(3)}))
-    assert ET.fromstring(svg)[0].text == "Densities of maximal logit of resnet<50>: ID against ninco"
+    assert ET.fromstring(svg)[0].text == "Densities, maximal logit, resnet<50>: ID against ninco"
