@@ -108,7 +108,7 @@ class Browser:
 
 
 class Page:
-    """What a page said (``messages``) and asked for (``requests``, URLs), and hands to touch it with."""
+    """What a page said (``messages``) and asked for (``requests``, but for data in the page itself), and hands to touch it with."""
 
     def __init__(self, browser: Browser, session: str, context: str) -> None:
         self.messages: list[str] = []
@@ -120,7 +120,8 @@ class Page:
     def hear(self, event: str, params: dict[str, Any]) -> None:
         match event:
             case "Network.requestWillBeSent" | "Network.webSocketCreated" | "Network.webTransportCreated":
-                self.requests.append(params.get("request", params)["url"])
+                if not (url := params.get("request", params)["url"]).startswith("data:"):
+                    self.requests.append(url)
             case "Runtime.consoleAPICalled":
                 self.messages.append(f"{params['type']}: {[one.get('value', one.get('description')) for one in params['args']]}")
             case "Runtime.exceptionThrown":
