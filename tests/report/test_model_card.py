@@ -7,6 +7,8 @@ import pytest
 import yaml
 from huggingface_hub import ModelCard
 
+import oodkit
+from oodkit.images import open_images
 from oodkit.report.model_card import render_model_card
 from oodkit.report.remarks import printable, summary_result
 from oodkit.scorers import make_scorer
@@ -149,3 +151,17 @@ def test_nothing_scored_leaves_the_accuracy(document):
     model["best"] = None
     assert [metric for _, metric in results_of(document)] == ["Accuracy"]
     assert "```python" not in render_model_card(document)
+
+
+def test_the_code_runs(document, monkeypatch, tmp_path):
+    """With the demo's model, and its images in place of the reader's own."""
+    opened = {"ID training images": "demo:digits:train", "new images": "demo:digits-unseen"}
+    monkeypatch.setattr(oodkit, "open_images", lambda name: open_images(opened[name], limit=40), raising=False)
+    monkeypatch.setenv("OODKIT_CACHE", str(tmp_path))
+    (model,) = document["models"]
+    model["name"] = "demo:digits-v2"
+    summary_result(model, model["best"]).update(spec="knn:k=5", fits_on="train")
+    names: dict = {}
+    exec(code_of(document), names)
+    assert names["scores"].shape == (40,)
+    assert names["scorer"].k == 5
