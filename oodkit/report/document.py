@@ -117,7 +117,8 @@ def _command(model: str, flags: str, base: str) -> str:
 def _densities(diagnosis: Diagnosis, baseline: Diagnosis | None) -> list[dict[str, Any]]:
     """The maximal logit, the baseline's and the model's, on common edges; then the best scorer's scores where that is another."""
     top = best(diagnosis.rows)
-    shown = _histograms({one.model: _scored(one, "mls") for one in (baseline, diagnosis) if one}, "mls", "Maximal logit")
+    logits = {one.model: _scored(one, "mls") for one in (baseline, diagnosis) if one and not _scored(one, "mls").reason}
+    shown = _histograms(logits, "mls", "Maximal logit") if logits else []
     if top is not None and top.scorer != "mls":
         shown += _histograms({diagnosis.model: _scored(diagnosis, top.scorer)}, top.scorer, f"Scores of {top.scorer}")
     return shown

@@ -25,11 +25,12 @@ FACTS = {"num_classes": 3, "num_features": 4, "head_layers": ["fc"], "preprocess
 SETTINGS = {"preset": "openood", "seed": 0, "device": "cpu", "dtype": "auto", "thumbnails": 12}
 
 
-def outputs_of(rows: int, seed: int, shift: float) -> Outputs:
-    """Signed features, which ASH cautions of; the class's own feature is ``shift`` larger."""
+def outputs_of(rows: int, seed: int, shift: float, aside: float = 0) -> Outputs:
+    """Signed features, which ASH cautions of; the class's own is ``shift`` larger, and the one that no logit sees ``aside``."""
     features = torch.randn(rows, 4, generator=torch.Generator().manual_seed(seed))
     labels = torch.arange(rows) % 3
     features[torch.arange(rows), labels] += shift
+    features[:, 3] += aside
     return Outputs(features, labels, head=Head(torch.eye(3, 4), torch.zeros(3)))
 
 
@@ -127,17 +128,17 @@ def run() -> Run:
 
 @pytest.fixture
 def compared_run() -> Run:
-    """Two models on a far and a near set, the second of them with the first for its baseline."""
+    """Two models on a far and a near set; the second has the first for its baseline, and its features know more than its logits."""
 
-    def diagnosed(model: str, shift: float, baseline: Diagnosis | None) -> Diagnosis:
-        ood = {SET_NAME: outputs_of(40, 1, 0), "near": outputs_of(40, 5, 1)}
+    def diagnosed(model: str, shift: float, aside: float, baseline: Diagnosis | None) -> Diagnosis:
+        ood = {SET_NAME: outputs_of(40, 1, 0, aside), "near": outputs_of(40, 5, 1, aside)}
         groups = {SET_NAME: "far", "near": "near"}
         fit = outputs_of(60, 2, shift)
         scorers = ["mls", "msp", "ebo", "knn:k=5", "knn:k=7", "mds"]
         return diagnose(model, outputs_of(40, 0, shift), ood, fit=fit, groups=groups, scorers=scorers, baseline=baseline)
 
-    plain = diagnosed("net<br>", 3, None)
-    return run_of(plain, diagnosed("softened & <mixed>", 2, plain), baselines=[plain])
+    plain = diagnosed("net<br>", 3, 0, None)
+    return run_of(plain, diagnosed("softened & <mixed>", 2, 3, plain), baselines=[plain])
 
 
 @pytest.fixture

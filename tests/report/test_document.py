@@ -2,6 +2,16 @@
 
 import json
 
+import numpy as np
+import pytest
+import torch
+
+from oodkit.diagnosis import diagnose
+from oodkit.extremes import ShownImage
+from oodkit.head import Head
+from oodkit.outputs import Outputs
+from oodkit.report.document import make_document
+
 
 def test_it_is_json_and_read_back_it_is_the_same(document):
     assert json.loads(json.dumps(document, allow_nan=False)) == document
@@ -17,3 +27,59 @@ def test_it_names_the_best_scorer_and_the_mean_that_it_is_best_in(document):
 
 def test_an_advised_command_can_be_typed_whatever_the_model_is_called(document):
     assert document["models"][0]["verdict"]["advice"][0]["command"].startswith("oodkit diagnose 'net<br>' --id x ")
+
+
+def test_densities_are_of_the_maximal_logit_and_of_the_best_scorer(compared_run):
+    plain, softened = compared_run.document["models"]
+    shown = [(one["scorer"], one["title"], one["model"]) for one in softened["densities"]]
+    best = (softened["best"], f"Scores of {softened['best']}", softened["name"])
+    assert shown == [*(("mls", "Maximal logit", one["name"]) for one in (plain, softened)), best]
+    for one in softened["densities"]:
+        widths = np.diff(one["edges"])
+        assert list(one["sets"]) == ["ID", *(row["name"] for row in compared_run.document["sets"][1:])]
+        assert [np.dot(values, widths) for values in one["sets"].values()] == pytest.approx([1, 1, 1], abs=1e-4)
+
+
+def test_where_the_maximal_logit_is_the_best_scorer_it_is_shown_once(document):
+    (model,) = document["models"]
+    assert [one["scorer"] for one in model["densities"]] == [model["best"]] == ["mls"]
+
+
+def test_the_maximal_logits_of_model_and_baseline_share_their_edges(compared_run):
+    plain, softened = compared_run.document["models"]
+    before, after = softened["densities"][:2]
+    assert (before["model"], after["model"]) == (plain["name"], softened["name"])
+    assert before["edges"] == after["edges"]
+    assert before["sets"] != after["sets"]
+    assert [one["model"] for one in plain["densities"]] == [plain["name"]] * len(plain["densities"])
+
+
+def test_there_is_a_curve_on_every_set_for_the_five_best_scorers(compared_run):
+    """Best first by the mean that they are compared by; the area below each is the AUROC in the table."""
+    for model in compared_run.document["models"]:
+        rows = {(row["scorer"], row["ood_set"]): row["auroc"]["value"] for row in model["results"] if row["auroc"]}
+        means = sorted((value for (_, name), value in rows.items() if name == model["summary"]), reverse=True)
+        labels = list(dict.fromkeys(curve["scorer"] for curve in model["roc"]))
+        assert [rows[label, model["summary"]] for label in labels] == means[:5]
+        assert [curve["ood_set"] for curve in model["roc"]] == [row["name"] for row in compared_run.document["sets"][1:]] * 5
+        for curve in model["roc"]:
+            area = np.trapezoid(curve["id_accepted"], curve["ood_accepted"])
+            assert area == pytest.approx(rows[curve["scorer"], curve["ood_set"]], abs=0.002)
+
+
+def test_what_was_read_and_the_extremes_are_told_as_they_are_given(run):
+    (model,) = run.document["models"]
+    assert list(model["read"]) == [row["name"] for row in run.document["sets"]]
+    first = model["extremes"]["rejected"][0]
+    assert set(model["extremes"]) == {"scorer", "accepted", "rejected", "note"}
+    assert [set(first), first["thumbnail"]] == [set(ShownImage.__annotations__), next(iter(run.thumbnails))]
+
+
+def test_extremes_that_are_not_wanted_are_null():
+    inside, outside = (
+        Outputs(torch.rand(9, 4) + shift, torch.arange(9) % 3, head=Head(torch.eye(3, 4), torch.zeros(3))) for shift in (1, 0)
+    )
+    found = diagnose("net", inside, {"far": outside}, scorers=["mls"])
+    document = make_document([found], {"net": {}}, [], command="", advice_base="", settings={})
+    (model,) = document["models"]
+    assert (model["extremes"], model["read"], document["schema"]) == (None, {}, 2)
