@@ -1,5 +1,6 @@
 """The forms that a result is printed in, each made of its document and of nothing else."""
 
+import re
 from collections.abc import Callable
 from contextlib import redirect_stdout
 from io import StringIO
@@ -42,7 +43,7 @@ def _print_text(document: Document) -> None:
 def _text(document: Document) -> str:
     with redirect_stdout(StringIO()) as text:
         _print_text(document)
-    return text.getvalue()
+    return re.sub(r"\x1b\[[0-9;]*m", "", text.getvalue())  # FORCE_COLOR puts them even into a file
 
 
 def _json(document: Document) -> str:

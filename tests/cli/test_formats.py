@@ -57,11 +57,13 @@ def test_a_form_that_there_is_not_is_a_usage_error(run):
     assert "'html' is not one of 'text', 'json', 'markdown', 'csv', 'model-card'" in " ".join(ran.err.replace("│", "").split())
 
 
-def test_a_run_prints_its_result_as_rendered_for_a_file(run, words):
-    """Every form to the last line break, one, and without a colour."""
+def test_a_run_prints_its_result_as_rendered_for_a_file(run, words, monkeypatch):
+    """Every form to the last line break, one, and without a colour, whatever a terminal is asked for."""
     printed = run(*words, "--format", "markdown").out
     document = json.loads(run("report", "--format", "json").out)
     assert formats.rendered(document, Format.markdown) == printed
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    assert "\x1b[1m" in run("report", "--format", "text").out
     for form in Format:
         text = formats.rendered(document, form)
         assert text.endswith("\n")
