@@ -33,7 +33,8 @@ def scatter_svg(models: Sequence[Mapping[str, Any]]) -> str:
     """ID accuracy against the summary AUROC of each model's best scorer and of its maximal logit, with their intervals.
 
     Models are numbered from left to right and named in a key: names beside the marks would cover each other where accuracies are
-    alike. Models without figures are left out; where none is left there is no picture, but an empty text.
+    alike. Where these are so much alike that the intervals would reach beyond the picture, the axis's name tells how wide they are.
+    Models without figures are left out; where none is left there is no picture, but an empty text.
     """
     points = sorted((point for model in models if (point := _point(model))), key=lambda point: point.accuracy)
     if not points:
@@ -44,10 +45,15 @@ def scatter_svg(models: Sequence[Mapping[str, Any]]) -> str:
 
     def draw(figure: Any) -> None:
         axes = plot_area(figure, bottom=bottom, **MARGINS)
-        axes.set_xlim(limits := _limits([point.accuracy for point in points]))
+        accuracies = [point.accuracy for point in points]
+        left, right = _limits(accuracies)
+        bars_fit = all(left <= low and high <= right for _, low, high in accuracies)
+        axes.set_xlim(left, right)
+        axes.locator_params(axis="x", nbins=6)
         for point in points:
-            _model(axes, point, limits)
-        axes.set_xlabel("ID accuracy, percent")
+            _model(axes, point, bar=bars_fit)
+        widest = max(high - low for _, low, high in accuracies) / 2
+        axes.set_xlabel("ID accuracy, percent" + ("" if bars_fit else f"; intervals up to ± {widest:.2g}"))
         axes.set_ylabel(f"{summary} AUROC, percent")
         _numbers(axes, points)
         _names(figure, points, height)
@@ -77,11 +83,12 @@ def _limits(accuracies: Sequence[Figure]) -> tuple[float, float]:
     return min(values) - beside, max(values) + beside
 
 
-def _model(axes: Any, point: Point, limits: tuple[float, float]) -> None:
+def _model(axes: Any, point: Point, *, bar: bool) -> None:
     """Bars first, marks over them; best scorer and maximal logit differ in shape too."""
     x, left, right = point.accuracy
     axes.plot([x, x], [point.best_auroc[0], point.mls_auroc[0]], color=INK, alpha=0.6, linewidth=0.8)
-    axes.plot(np.clip([left, right], *limits), [point.best_auroc[0]] * 2, color=BEST, alpha=0.45, linewidth=1)
+    if bar:
+        axes.plot([left, right], [point.best_auroc[0]] * 2, color=BEST, alpha=0.45, linewidth=1)
     for (_, low, high), colour in ((point.mls_auroc, MLS), (point.best_auroc, BEST)):
         axes.plot([x, x], [low, high], color=colour, alpha=0.35, linewidth=4)
     axes.plot([x], [point.mls_auroc[0]], **_mark(MLS, "o"))
@@ -93,7 +100,8 @@ def _mark(colour: str, marker: str) -> dict[str, Any]:
 
 
 def _numbers(axes: Any, points: Sequence[Point]) -> None:
-    """Above the plot, each with a line down to its model."""
+    """Above the plot, each with a line down to its model; in two rows by turns where one is too short for all."""
+    crowded = APART * len(points) > ACROSS
     (left, right), (low, high) = axes.get_xlim(), axes.get_ylim()
     width = ACROSS / (right - left)  # points for one percent
     places = spread([width * (point.accuracy[0] - left) for point in points], APART, ACROSS)
@@ -101,7 +109,14 @@ def _numbers(axes: Any, points: Sequence[Point]) -> None:
         x = left + place / width
         mark = max(point.best_auroc[0], point.mls_auroc[0])
         axes.plot([x, point.accuracy[0]], [high, mark], color=INK, alpha=0.35, linewidth=0.6)
-        axes.annotate(str(number), (x, high), (0, 3), textcoords="offset points", ha="center", fontsize=SMALL)
+        axes.annotate(
+            str(number),
+            (x, high),
+            (0, 12 if crowded and number % 2 == 0 else 3),
+            textcoords="offset points",
+            ha="center",
+            fontsize=SMALL,
+        )
     axes.set(xlim=(left, right), ylim=(low, high))
 
 

@@ -54,3 +54,11 @@ def test_perfect_and_useless_scorers_are_drawn_within_the_axes(at):
 
 def test_the_pictures_name_tells_the_set():
     assert ET.fromstring(roc_svg(curves(1), "a<b>\x1b"))[0].text == r"ROC curves of ID against a<b>\x1b"
+
+
+def test_long_names_stand_whole_below_the_curves():
+    """Scorers of one name differ by their settings, which a cut would hide."""
+    short, long = (roc_svg([curve(name, (0.1, 0.9))], "a") for name in ("adascale-a", "adascale-a:percentile=80,k1=1,k2=5"))
+    assert "adascale-a:percentile=80,k1=1,k2=5" in [one.text for one in ET.fromstring(long).iter(f"{SVG}text")]
+    heights = [float(ET.fromstring(svg).get("viewBox").split()[3]) for svg in (short, long)]
+    assert heights[0] < heights[1]

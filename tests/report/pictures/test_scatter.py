@@ -70,3 +70,12 @@ def test_a_dozen_models_alike_or_not_stay_small_and_have_a_number_each(step):
     svg = scatter_svg([model(f"net{number}", 0.7 + step * number) for number in range(12)])
     assert all(texts(svg).count(str(number)) >= 2 for number in range(1, 13))
     assert len(svg.encode()) < 25_000
+
+
+def test_intervals_of_accuracies_much_alike_are_told_and_not_drawn():
+    """Ten models within 0.1 points, each known to ± 1 point."""
+    alike, apart = (scatter_svg([model(f"net{n}", 0.7 + step * n) for n in range(10)]) for step in (0.0001, 0.025))
+    assert "ID accuracy, percent; intervals up to ± 1" in texts(alike)
+    assert "ID accuracy, percent" in texts(apart)
+    bars = [svg.count('stroke-opacity="0.45"') for svg in (alike, apart)]
+    assert bars == [0, 10]
