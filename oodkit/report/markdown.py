@@ -110,6 +110,8 @@ def _interval(estimate: Mapping[str, float] | None) -> str:
 
 
 def _max_logits(model: Model) -> list[str]:
+    if not model["max_logits"]:
+        return []
     rows = [
         [
             row["image_set"],

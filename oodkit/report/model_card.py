@@ -4,7 +4,7 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from oodkit.evaluation import MEANS
+from oodkit.evaluation import GROUPS, MEANS
 from oodkit.report.document import Document
 from oodkit.report.gfm import escape, fenced, percent, percent_with_interval, table
 from oodkit.report.markdown import made
@@ -90,8 +90,7 @@ def _headline(model: Model) -> list[str]:
 
 def _section(model: Model, document: Document, *, alone: bool) -> list[str]:
     sets = {one["name"]: one for one in document["sets"]}
-    outside = [row["image_set"] for row in model["max_logits"] if row["group"] != "id"]
-    seen = ", ".join(f"{name} ({sets[name]['read']} images)" for name in outside if name in sets)
+    seen = ", ".join(f"{name} ({one['read']} images)" for name, one in sets.items() if one["role"] in GROUPS)
     measured = f"How well does the classifier notice images that belong to none of its {model['facts']['num_classes']} classes?"
     against = f"Measured by oodkit {document['oodkit']} on {sets['id']['read']} in-distribution test images against {seen}."
     shown = [*scorers_best_first(model)[:BEST], *ALWAYS]
