@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from oodkit.cli import cache, data, demo, diagnose, listing, report
+from oodkit.cli import cache, compare, data, demo, diagnose, listing, report
 from oodkit.errors import OodkitError
 
 EPILOG = (
@@ -25,6 +25,7 @@ app = typer.Typer(
 app.command("demo")(demo.demo)
 app.command("diagnose")(diagnose.diagnose)
 app.command("report")(report.report)
+app.command("compare")(compare.compare)
 app.command("list")(listing.list_)
 app.add_typer(data.app, name="data")
 app.add_typer(cache.app, name="cache")

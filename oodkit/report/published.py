@@ -17,9 +17,9 @@ from importlib.resources import files
 
 STANDARD = "standard"
 SOURCES = {
-    "OpenOOD v1.5 leaderboard": "OpenOOD v1.5 (Zhang et al., arXiv:2306.09301), its leaderboard: zjysteven/OpenOOD, results/*.csv, July 2025",
+    "OpenOOD v1.5 leaderboard": "Zhang et al., arXiv:2306.09301: zjysteven/OpenOOD, results/*.csv, July 2025",
     "kai422/SCALE": "Xu et al., arXiv:2310.00227: kai422/SCALE, results/",
-    "Xiong et al. 2025": "Xiong, Xu and Yao, Diagnosing Pretrained Models for Out-of-distribution Detection, ICCV 2025, pp. 1836-1845",
+    "Xiong et al. 2025": "Diagnosing Pretrained Models for Out-of-distribution Detection, ICCV 2025, pp. 1836-1845",
 }
 
 
@@ -54,8 +54,8 @@ class Figure:
 @cache
 def published_figures() -> tuple[Figure, ...]:
     """Every figure there is."""
-    with files("oodkit.report").joinpath("published.csv").open(encoding="utf-8", newline="") as file:
-        return tuple(_figure(row) for row in csv.DictReader(file))
+    text = files("oodkit.report").joinpath("published.csv").read_text(encoding="utf-8")
+    return tuple(_figure(row) for row in csv.DictReader(text.splitlines()))
 
 
 def figures_of(name: str, architecture: str, source: str, benchmark: str | None) -> tuple[bool, list[Figure]]:

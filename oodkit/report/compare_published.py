@@ -1,0 +1,109 @@
+"""Published figures beside the measured ones, where the benchmark and the model are those that they were published for."""
+
+from collections.abc import Mapping, Sequence
+from itertools import groupby
+from typing import Any
+
+from oodkit.benchmarks import BENCHMARKS, Benchmark
+from oodkit.report.published import SOURCES, Figure, figures_of, known_weights
+from oodkit.report.side_by_side import Column
+from oodkit.scorers import SCORERS
+
+FAR_APART = 0.005  # how images are resized, and in which precision the network runs, moves the accuracy by less
+SEARCHED = "OpenOOD chose settings of its own for this scorer on OOD validation images; --tune benchmark does so too"
+
+
+def compare_published(columns: Sequence[Column]) -> list[dict[str, Any]]:
+    """One object for each column: its ``entries``, and where there is none ``missing``, what would have figures.
+
+    An entry is what one source says of one model and method: whether the weights are the ``same``, both accuracies, cautions, and
+    a row for each figure that there is a measured one for.
+    """
+    return [_of_column(column) for column in columns]
+
+
+def _of_column(column: Column) -> dict[str, Any]:
+    facts, benchmark = column.model["facts"], column.facts["benchmark"]
+    same, figures = figures_of(column.model["name"], str(facts.get("architecture", "")), str(facts.get("source", "")), benchmark)
+    entries = []
+    for (model, method, source), own in groupby(sorted(figures, key=lambda one: one.entry), key=lambda one: one.entry):
+        if entry := _entry(column, same, list(own)):
+            entries.append({"model": model, "method": method, "source": source, "citation": SOURCES[source], **entry})
+    return {
+        "column": column.key,
+        "same_weights": same if entries else None,
+        "cautions": _cautions(column, BENCHMARKS[benchmark]) if entries and benchmark in BENCHMARKS else [],
+        "entries": entries,
+        "missing": None if entries else _missing(benchmark),
+    }
+
+
+def _entry(column: Column, same: bool, figures: Sequence[Figure]) -> dict[str, Any] | None:
+    rows = [row for one in figures for row in _rows(column, one)]
+    if not rows:
+        return None
+    accuracy = next((one for one in figures if one.metric == "accuracy"), None)
+    told: dict[str, Any] = {"accuracy": None, "cautions": [], "rows": rows}
+    if accuracy is not None:
+        gap = column.accuracy.value - accuracy.value
+        told["accuracy"] = {"measured": column.accuracy.value, "published": accuracy.value, "difference": gap}
+        told["cautions"] += [accuracy.note] if accuracy.note else []
+        if abs(gap) > FAR_APART:
+            what = f"ID accuracy {100 * column.accuracy.value:.2f} %, published {100 * accuracy.value:.2f} %"
+            told["cautions"].append(f"{what}: other weights, other preprocessing or other images, so the figures need not agree")
+    if not same:
+        told["cautions"].append("same architecture, not known to be the same weights")
+    return told
+
+
+def _rows(column: Column, figure: Figure) -> list[dict[str, Any]]:
+    """Of each of the run's scorers that has the figure's name."""
+    found = []
+    for scorer in column.scores:
+        row = column.rows.get((scorer, figure.ood_set))
+        if row is None or figure.metric == "accuracy" or row["spec"].partition(":")[0] != figure.scorer:
+            continue
+        searched = figure.source.startswith("OpenOOD") and SCORERS[figure.scorer].grid and not column.model["tuning"]
+        measured = row[figure.metric]["value"]
+        found.append(
+            {
+                "scorer": scorer,
+                "spec": row["spec"],
+                "printed": figure.printed,
+                "ood_set": figure.ood_set,
+                "metric": figure.metric,
+                "measured": measured,
+                "published": figure.value,
+                "difference": measured - figure.value,
+                "source": figure.source,
+                "note": "; ".join(one for one in (figure.note, SEARCHED if searched else "") if one) or None,
+            }
+        )
+    return found
+
+
+def _cautions(column: Column, benchmark: Benchmark) -> list[str]:
+    """Where the images are not all of the benchmark's."""
+    sets = {**benchmark.near, **benchmark.far, "id": benchmark.id["test"]}
+    short = [
+        f"{read['n']:,} of {sets[name].count:,} {'ID' if name == 'id' else name}"
+        for name, read in column.read.items()
+        if name in sets and sets[name].count not in {None, read["n"]}
+    ]
+    whole = {"fit": "train", "val": "val"}
+    learnt: Mapping[str, int] = {one["role"]: one["read"] for one in column.document["sets"] if one["role"] in whole}
+    fewer = [
+        f"{count:,} of {benchmark.id[whole[role]].count:,} {whole[role]}"
+        for role, count in learnt.items()
+        if benchmark.id[whole[role]].count not in {None, count}
+    ]
+    return [f"not the whole benchmark: {', '.join(short + fewer)} images"] if short + fewer else []
+
+
+def _missing(benchmark: str | None) -> str:
+    if benchmark is None:
+        return "they are for whole benchmarks, so diagnose with --benchmark NAME and not with sets of your own"
+    known = known_weights(benchmark)
+    files = "" if known else "its networks come as files: give --arch, or a function named as OpenOOD names it, resnet18_32x32"
+    which = f"there are figures of {', '.join(known)}" if known else files
+    return f"none are known of these weights on {benchmark}, or none of the scorers that were run; {which}"
