@@ -102,7 +102,7 @@ def show(run: Run, *, report: Path | None, output: Path | None, form: Format, qu
     paths = [save_run(run, output or new_folder(run.document["kind"]))]
     try:
         if report is not None:
-            write_html(run.document, report)
+            write_html(run, report)
             paths.append(report)
     finally:
         if quiet:

@@ -64,7 +64,7 @@ def report(
     if form == Form.html:
         output = output or (place if place.is_dir() else place.parent) / FILE_NAME
         require_writable_file(output, "--output")
-        write_html(found.document, output)
+        write_html(found, output)
     elif output is not None:
         text = rendered(found.document, Format(form.value))
         write_atomically(output, lambda temporary: temporary.write_bytes(text.encode("utf-8", "backslashreplace")))

@@ -1,13 +1,18 @@
-"""The document as one self-contained HTML file."""
+"""A run as one self-contained HTML file."""
 
-from collections.abc import Mapping, Sequence
+from base64 import b64encode
+from collections.abc import Callable, Mapping, Sequence
+from hashlib import sha256
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from oodkit.atomic import write_atomically
 from oodkit.evaluation import MEANS
+from oodkit.report import numerals
 from oodkit.report.document import Document
-from oodkit.report.pictures import density_svg, mixed_svg
+from oodkit.report.glossary import terms_of
+from oodkit.report.papers import source_of
+from oodkit.report.pictures import mixed_svg, ridges_svg, roc_svg, scatter_svg
 from oodkit.report.remarks import (
     mixed_table,
     printable,
@@ -21,45 +26,69 @@ from oodkit.report.remarks import (
     tuning_title,
     useful_means,
 )
+from oodkit.report.runs import Run
+from oodkit.report.tiles import bytes_of, fitting, lists_of, longest, tile
+
+if TYPE_CHECKING:
+    from jinja2 import Environment
+    from markupsafe import Markup
+
+Model = Mapping[str, Any]
+LONGEST_IN_BAR = 24
+LARGEST = 4_900_000  # bytes; a report shows fewer images rather than grow beyond what a mail takes
 
 
-def write_html(document: Document, path: Path) -> None:
-    """Write the report. It opens offline: pictures are inline SVG, there is no script and no request."""
-    html = render_html(document)
+def write_html(run: Run, path: Path) -> None:
+    """Write the report. It opens offline: pictures and images stand in the page itself, and its policy forbids every request."""
+    html = render_html(run)
     write_atomically(path, lambda temporary: temporary.write_text(html, encoding="utf-8"))
 
 
-def render_html(document: Document) -> str:
-    """The report's text. Everything that comes from the user's files is escaped."""
+def render_html(run: Run) -> str:
+    """The report's text. Everything that comes from the user's files is escaped, and no script but the report's own can run."""
+    document, thumbnails = run.document, run.thumbnails
+    terms = terms_of(document)
+    environment = _environment(document, terms)
+    script, style = (_part(environment, name) for name in ("tables.js", "style.css"))
+    known = {
+        "document": document,
+        "sets": [{**one, "remarks": set_remarks(one)} for one in document["sets"]],
+        "scatter": _drawn(scatter_svg(document["models"])) if len(document["models"]) > 1 else None,
+        "terms": terms,
+        "style": style,
+        "script": script,
+        "script_hash": b64encode(sha256(script.encode()).digest()).decode(),
+    }
+    models = [_model(f"m{place}", model) for place, model in enumerate(document["models"])]
+
+    def page(shown: int) -> str:
+        with_images = [{**model, "images": _images(model, thumbnails, shown)} for model in models]
+        return environment.get_template("report.html.j2").render(known, models=with_images, images_shown=shown)
+
+    html = page(longest(models))
+    too_much = len(html.encode()) - LARGEST
+    return html if too_much <= 0 else page(fitting(models, thumbnails, bytes_of(models, thumbnails) - too_much))
+
+
+def _environment(document: Document, terms: Sequence[Mapping[str, Any]]) -> "Environment":
     from jinja2 import Environment, PackageLoader
-    from markupsafe import Markup
 
     environment = Environment(
         loader=PackageLoader("oodkit.report"), autoescape=True, trim_blocks=True, lstrip_blocks=True, finalize=_finished
     )
-    environment.filters["percent"] = _percent
-    environment.filters["interval"] = _interval
-    environment.filters["shade"] = _shade
-    environment.filters["number"] = _number
-    environment.filters["settings"] = settings_in_words
-    models = [
-        {
-            **model,
-            "top": summary_result(model, model["best"]),
-            "mls": summary_result(model, "mls"),
-            "columns": _columns(model["results"]),
-            "table": _by_scorer(model),
-            "remarks": remarks(model),
-            "searched": model["tuning"]
-            and {"title": tuning_title(model), "rows": tuning_rows(model), "remarks": tuning_remarks(model)},
-            "density": Markup(density_svg(model)),  # noqa: S704 (made by matplotlib from numbers; it escapes the set names)
-            "mixed": model["mixed"] and {**model["mixed"], **mixed_table(model["mixed"])},
-            "mixed_curve": model["mixed"] and Markup(mixed_svg(model["mixed"])),  # noqa: S704 (as above)
-        }
-        for model in document["models"]
-    ]
-    sets = [{**one, "remarks": set_remarks(one)} for one in document["sets"]]
-    return environment.get_template("report.html.j2").render(document=document, models=models, sets=sets)
+    environment.filters |= {
+        "number": numerals.number,
+        "interval": numerals.interval,
+        "bracket": numerals.bracket,
+        "count": numerals.count,
+        "shade": numerals.shade,
+        "sortable": numerals.sortable,
+        "settings": settings_in_words,
+        "ending": _ending,
+    }
+    environment.tests["worse_than_chance"] = lambda value, metric: numerals.lead_over_chance(value, metric) < 0
+    environment.globals |= {"term": _linker({one["key"] for one in terms}), "data": _data(document["sets"])}
+    return environment
 
 
 def _finished(value: object) -> object:
@@ -67,33 +96,124 @@ def _finished(value: object) -> object:
     return printable(value) if type(value) is str else value
 
 
-def _columns(results: Sequence[Mapping[str, Any]]) -> list[tuple[str, str]]:
-    """Set and group, near before far, each with its mean where that is over several sets."""
-    shown = useful_means(results)
-    columns = dict.fromkeys((row["ood_set"], row["group"]) for row in results)
-    return [(name, group) for name, group in columns if name not in MEANS or name in shown]
+def _ending(name: str) -> str:
+    """The end of a long name, which tells checkpoints of one folder apart."""
+    return name if len(name) <= LONGEST_IN_BAR else f"…{name[1 - LONGEST_IN_BAR :]}"
 
 
-def _by_scorer(model: Mapping[str, Any]) -> dict[str, dict[str, Mapping[str, Any]]]:
+def _part(environment: "Environment", name: str) -> "Markup":
+    from markupsafe import Markup
+
+    assert environment.loader is not None
+    return Markup(environment.loader.get_source(environment, name)[0])  # noqa: S704 (the package's own file)
+
+
+def _drawn(svg: str) -> "Markup":
+    from markupsafe import Markup
+
+    return Markup(svg)  # noqa: S704 (made from numbers; the pictures escape every name)
+
+
+def _linker(keys: set[str]) -> Callable[..., "Markup"]:
+    """``term(key, text)`` of the templates: the text, by default the key's, as a link to its entry, where there is one."""
+    from markupsafe import Markup, escape
+
+    def term(key: str, text: str = "") -> Markup:
+        shown = escape(text or key.replace("-", " "))
+        return Markup('<a class="term" href="#term-{}">{}</a>').format(key, shown) if key in keys else shown
+
+    return term
+
+
+def _data(sets: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """The image sets that are tested on, by role."""
+    return [{"role": role, "sets": own} for role in ("id", "near", "far") if (own := [one for one in sets if one["role"] == role])]
+
+
+def _model(key: str, model: Model) -> dict[str, Any]:
+    """A model as the templates read it, but for its images: all that the document says, and what is made of it."""
+    table = _by_scorer(model)
+    view = {
+        **model,
+        "id": key,
+        "top": summary_result(model, model["best"]),
+        "mls": summary_result(model, "mls"),
+        "gaps": _widest_apart([row for row in model["max_logits"] if row["gap"] is not None]),
+        "columns": _columns(model),
+        "table": table,
+        "sources": {scorer: source_of(scorer) for scorer in table},
+        "remarks": remarks(model),
+        "searched": model["tuning"]
+        and {"title": tuning_title(model), "rows": tuning_rows(model), "remarks": tuning_remarks(model)},
+        "mixed": model["mixed"] and {**model["mixed"], **mixed_table(model["mixed"])},
+        **_pictures(model),
+    }
+    return {**view, "sections": _sections(view)}
+
+
+def _sections(view: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """What the page's bar leads to: the key of each section that there is, and its title."""
+    every = {"images": "Images", "max-logits": "Maximal logit", "scorers": "Scorers", "mixed": "Mixed images", "tuning": "Settings"}
+    left_out = {"images": not _has_images(view), "mixed": not view["mixed"], "tuning": not view["searched"]}
+    return [("summary", "Verdict"), *((key, title) for key, title in every.items() if not left_out.get(key))]
+
+
+def _widest_apart(rows: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """The smallest and the largest gap; one alone where there is but one."""
+    if not rows:
+        return []
+    ordered = sorted(rows, key=lambda row: row["gap"]["value"])
+    return [ordered[0]] if len(ordered) == 1 else [ordered[0], ordered[-1]]
+
+
+def _has_images(model: Model) -> bool:
+    return bool(model["extremes"]) and any(lists_of(model["extremes"]))
+
+
+def _images(model: Model, thumbnails: Mapping[str, bytes], shown: int) -> dict[str, Any] | None:
+    """The images of each list, ``shown`` at most, each with what is said of it; None where there are none."""
+    extremes, groups = model["extremes"], _groups(model)
+    if not _has_images(model):
+        return None
+    return {
+        "scorer": extremes["scorer"],
+        "accepted": [
+            {"name": name, "group": groups[name], "images": [tile(one, thumbnails) for one in images[:shown]]}
+            for name, images in extremes["accepted"].items()
+        ],
+        "rejected": [tile(one, thumbnails) for one in extremes["rejected"][:shown]],
+        "left_out": max(map(len, lists_of(extremes))) > shown,
+        "note": extremes["note"],
+    }
+
+
+def _groups(model: Model) -> dict[str, str]:
+    return {row["image_set"]: row["group"] for row in model["max_logits"]}
+
+
+def _pictures(model: Model) -> dict[str, Any]:
+    groups, densities = _groups(model), model["densities"]
+    curves = {name: [one for one in model["roc"] if one["ood_set"] == name] for name in groups}
+    return {
+        "ridges": [
+            {"caption": one["model"], "svg": _drawn(ridges_svg(one, groups))} for one in densities if one["scorer"] == "mls"
+        ],
+        "best_ridges": [_drawn(ridges_svg(one, groups)) for one in densities if one["scorer"] != "mls"],
+        "curves": [{"name": name, "group": groups[name], "svg": _drawn(roc_svg(own, name))} for name, own in curves.items() if own],
+        "mixed_curve": model["mixed"] and _drawn(mixed_svg(model["mixed"])),
+    }
+
+
+def _columns(model: Model) -> list[tuple[str, str]]:
+    """Set and group: the mean that all is compared by, then near before far, each with its mean where it is over several sets."""
+    shown = useful_means(model["results"])
+    columns = dict.fromkeys((row["ood_set"], row["group"]) for row in model["results"])
+    found = [(name, group) for name, group in columns if name not in MEANS or name in shown]
+    return sorted(found, key=lambda column: column[0] != model["summary"])
+
+
+def _by_scorer(model: Model) -> dict[str, dict[str, Mapping[str, Any]]]:
     table: dict[str, dict[str, Mapping[str, Any]]] = {scorer: {} for scorer in scorers_best_first(model)}
     for row in model["results"]:
         table[row["scorer"]][row["ood_set"]] = row
     return table
-
-
-def _percent(fraction: float | None, digits: int = 2) -> str:
-    return "–" if fraction is None else f"{100 * fraction:.{digits}f}"
-
-
-def _interval(estimate: Mapping[str, float] | None) -> str:
-    return "" if estimate is None else f"95 % interval {100 * estimate['low']:.2f} to {100 * estimate['high']:.2f}"
-
-
-def _number(value: float | None, digits: int = 3) -> str:
-    return "–" if value is None else f"{value:.{digits}f}"
-
-
-def _shade(estimate: Mapping[str, float] | None) -> str:
-    """How strongly a heat cell is tinted: nothing at AUROC 0.5 and below, fully at 1."""
-    strength = 0.0 if estimate is None else max(0.0, min(1.0, 2 * estimate["value"] - 1))
-    return f"{60 * strength**2:.0f}%"

@@ -1,0 +1,52 @@
+"""Numbers as the HTML report writes them. Fractions come in, percent go out."""
+
+from collections.abc import Mapping
+
+Figure = Mapping[str, float] | None  # value, low, high
+
+
+def number(value: float | None, digits: int = 2, scale: float = 100) -> str:
+    """The number times ``scale``, by default a fraction in percent, with a proper minus sign; a dash for None."""
+    return "–" if value is None else f"{scale * value:.{digits}f}".replace("-", "−")
+
+
+def interval(figure: Figure, digits: int = 2, scale: float = 100) -> str:
+    """The interval in words; nothing for None."""
+    return "" if figure is None else f"95 % interval {' to '.join(_ends(figure, digits, scale))}"
+
+
+def bracket(figure: Figure, digits: int = 2, scale: float = 100) -> str:
+    """The interval in small: ``[91.20, 93.40]``; nothing for None."""
+    return "" if figure is None else f"[{', '.join(_ends(figure, digits, scale))}]"
+
+
+def count(images: int) -> str:
+    """A number of images: ``1,000``."""
+    return f"{images:,}"
+
+
+def sortable(value: float) -> str:
+    """What a table sorts by: more digits than are shown."""
+    return f"{value:.6g}"
+
+
+def lead_over_chance(value: float, metric: str) -> float:
+    """From 1 (perfect) over 0 (chance) downwards: of an AUROC, whose chance is 0.5, or of an FPR@95, whose chance is 0.95."""
+    return 2 * value - 1 if metric == "auroc" else 1 - value / 0.95
+
+
+def shade(value: float, metric: str) -> str:
+    """How strongly a heat cell is tinted; squared, so that good figures differ."""
+    return f"{60 * min(1.0, abs(lead_over_chance(value, metric))) ** 2:.0f}%"
+
+
+def rank_in_words(below: float) -> str:
+    """Where a score stands among those of the ID images, of which the share ``below`` scores lower; not rounded to all or none."""
+    if below in {0.0, 1.0}:
+        return "below all ID images" if below == 0 else "above all ID images"
+    percent = 100 * below
+    return f"above {min(99.9, max(0.1, percent)):.{0 if 1 <= percent <= 99 else 1}f} % of ID images"
+
+
+def _ends(figure: Mapping[str, float], digits: int, scale: float) -> list[str]:
+    return [number(figure[end], digits, scale) for end in ("low", "high")]

@@ -1,0 +1,76 @@
+"""The images that a report shows, each with what is said of it."""
+
+import struct
+from base64 import b64encode
+from collections.abc import Mapping, Sequence
+from itertools import accumulate
+from typing import Any
+
+from oodkit.report.numerals import number, rank_in_words
+
+Image = Mapping[str, Any]
+CRISP = 64  # pixels; an image no larger is scaled up with its pixels to be seen
+
+
+def longest(models: Sequence[Mapping[str, Any]]) -> int:
+    """How many images the longest list has."""
+    return max(map(len, _all_lists(models)), default=0)
+
+
+def fitting(models: Sequence[Mapping[str, Any]], thumbnails: Mapping[str, bytes], room: int) -> int:
+    """How many images of each list, the first ones, fit into ``room`` bytes more than the page has without them; one at least."""
+    lists = _all_lists(models)
+    sizes = [sum(_size(one[place], thumbnails) for one in lists if place < len(one)) for place in range(longest(models))]
+    return max(1, sum(total <= room for total in accumulate(sizes)))
+
+
+def bytes_of(models: Sequence[Mapping[str, Any]], thumbnails: Mapping[str, bytes]) -> int:
+    """What all images take in the page."""
+    return sum(_size(image, thumbnails) for images in _all_lists(models) for image in images)
+
+
+def _all_lists(models: Sequence[Mapping[str, Any]]) -> list[Sequence[Image]]:
+    return [images for model in models if model["extremes"] for images in lists_of(model["extremes"])]
+
+
+def lists_of(extremes: Mapping[str, Any]) -> list[Sequence[Image]]:
+    """The lists of images: those accepted of every OOD set, and those rejected."""
+    return [*extremes["accepted"].values(), extremes["rejected"]]
+
+
+def tile(image: Image, thumbnails: Mapping[str, bytes]) -> dict[str, Any]:
+    """What is shown of an image: ``src`` (a data: URI or None), ``crisp``, ``name``, and in words class, label, score and rank."""
+    data = thumbnails.get(image["thumbnail"] or "")
+    predicted = _class(image["predicted"], image["predicted_name"])
+    label = None if image["label"] is None else _class(image["label"], image["label_name"])
+    return {
+        "src": None if data is None else f"data:{_kind(data)};base64,{b64encode(data).decode()}",
+        "crisp": data is not None and _is_small(data),
+        "name": image["name"],
+        "predicted": predicted,
+        "label": label,
+        "score": number(image["score"], _digits(image["score"]), 1),
+        "rank": rank_in_words(image["below"]),
+    }
+
+
+def _class(index: int, name: str | None) -> str:
+    return f"class {index}" if name is None else name
+
+
+def _digits(score: float) -> int:
+    """Four figures or so, whatever the scorer's scale."""
+    return next((digits for digits, limit in ((0, 1000), (1, 100), (2, 1)) if abs(score) >= limit), 4)
+
+
+def _size(image: Image, thumbnails: Mapping[str, bytes]) -> int:
+    return 4 * -(-len(thumbnails.get(image["thumbnail"] or "", b"")) // 3)
+
+
+def _kind(data: bytes) -> str:
+    return "image/png" if data.startswith(b"\x89PNG") else "image/jpeg"
+
+
+def _is_small(data: bytes) -> bool:
+    """PNG has the size at a fixed place; JPEGs are never small."""
+    return _kind(data) == "image/png" and max(struct.unpack(">II", data[16:24])) <= CRISP

@@ -1,0 +1,294 @@
+"""The HTML report: it tells everything, obeys no name, runs nothing but its own script, and its parts fit together."""
+
+import base64
+import hashlib
+import re
+from collections import Counter
+from html import unescape
+from html.parser import HTMLParser
+from itertools import pairwise
+
+import pytest
+
+from oodkit.report.glossary import terms_of
+from oodkit.report.html import render_html, write_html
+from oodkit.report.numerals import number, rank_in_words, shade
+from oodkit.report.papers import paper_url, source_of
+from oodkit.report.remarks import printable, remarks, set_remarks
+from oodkit.report.runs import Run
+from oodkit.report.tiles import bytes_of, fitting, longest, tile
+from oodkit.scorers import SCORERS
+
+VOID = {"meta", "link", "br", "img", "input", "path", "hr"}
+
+
+class Parsed(HTMLParser):
+    """The elements with their attributes, in order, and the text of a page; comments are no text."""
+
+    def __init__(self, html: str) -> None:
+        super().__init__()
+        self.elements: list[tuple[str, dict[str, str | None]]] = []
+        self.text = ""
+        self.open: list[str] = []
+        self.feed(html)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.elements.append((tag, dict(attrs)))
+        self.open += [tag] if tag not in VOID else []
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.elements.append((tag, dict(attrs)))
+
+    def handle_endtag(self, tag: str) -> None:
+        if tag not in VOID:
+            assert self.open.pop() == tag
+
+    def handle_data(self, data: str) -> None:
+        self.text += data
+
+    def all(self, tag: str) -> list[dict[str, str | None]]:
+        return [attributes for name, attributes in self.elements if name == tag]
+
+    def values(self, attribute: str) -> list[str]:
+        return [attributes[attribute] or "" for _, attributes in self.elements if attribute in attributes]
+
+
+@pytest.fixture
+def html(run) -> str:
+    return render_html(run)
+
+
+@pytest.fixture
+def page(html) -> Parsed:
+    return Parsed(html)
+
+
+@pytest.fixture
+def compared(compared_run) -> Parsed:
+    return Parsed(render_html(compared_run))
+
+
+def test_every_remark_is_told(document, page):
+    """The caution on negative features, the held-out tenth, reasons, the facts' notes, the sets' notes and skipped files."""
+    told = remarks(document["models"][0]) + [line for one in document["sets"] for line in set_remarks(one)]
+    for part in ("never negative", "stratified 10%", "not scored, ", "no baseline: none is <known>", "note: classes are matched"):
+        assert any(part in line for line in told), part
+    for line in told:
+        assert printable(line) in page.text
+
+
+def test_verdict_evidence_and_advice_with_its_command_are_told(document, page):
+    verdict = document["models"][0]["verdict"]
+    lines = [verdict["sentence"], *verdict["evidence"], *(one["text"] for one in verdict["advice"])]
+    lines += [one["command"] for one in verdict["advice"] if one["command"]]
+    assert [line for line in lines if printable(line) not in page.text] == []
+
+
+def test_every_figure_of_every_scorer_is_there_with_its_interval(document, html):
+    """In percent, in both conventions of FPR@95; on hover and in small."""
+    for row in document["models"][0]["results"]:
+        if row["auroc"] and row["ood_set"] in {document["sets"][1]["name"], document["models"][0]["summary"]}:
+            for key in ("auroc", "fpr95_ood", "fpr95_id"):
+                value, low, high = (f"{100 * row[key][one]:.2f}" for one in ("value", "low", "high"))
+                assert re.search(rf'title="95 % interval {low} to {high}">{value}<small class="ci[^>]*>\[{low}, {high}]', html)
+
+
+def test_how_it_was_made_is_told(document, page):
+    model = document["models"][0]
+    versions = [f"{name} {version}" for name, version in document["versions"].items()]
+    settings = [f"{name} {value}" for name, value in document["settings"].items()]
+    facts = [document["command"], document["created"], "document schema 2", model["facts"]["weights"], model["facts"]["recipe"]]
+    assert [one for one in [*versions, *settings, *facts] if printable(str(one)) not in page.text] == []
+
+
+def test_no_name_becomes_markup(html, page):
+    tags = {tag for tag, _ in page.elements}
+    assert not tags & {"i", "iframe", "object", "embed", "base", "form"}
+    assert Counter(tag for tag, _ in page.elements)["script"] == 1
+    assert not [name for _, attributes in page.elements for name in attributes if name.startswith("on")]
+    assert "net<br>" not in html
+    assert r"[red]\x1b[31m\x9b2J--><script>alert('set')</script>" in unescape(page.text)
+    assert {one["src"].partition(",")[0] for one in page.all("img")} <= {"data:image/png;base64", "data:image/jpeg;base64"}
+
+
+def test_a_report_with_a_name_that_is_no_utf_8_can_be_written(run, tmp_path):
+    write_html(run, tmp_path / "report.html")
+    html = (tmp_path / "report.html").read_text(encoding="utf-8")
+    assert r"[bold]\udcff.png" in html
+    assert not [char for char in html if char != "\n" and not char.isprintable()]
+
+
+def test_a_set_may_be_named_in_any_script(document):
+    """matplotlib's own font has no Chinese; the report's text is drawn by the browser."""
+    for one in document["models"][0]["densities"]:
+        one["sets"] = {"ID": one["sets"]["ID"], "漢字": one["sets"]["ID"]}
+    assert ">漢字</text>" in render_html(Run(document))
+
+
+def test_nothing_but_the_reports_own_script_may_run_and_nothing_is_fetched(html, page):
+    """The policy names the hash of the one script, byte by byte; pictures come from the page itself."""
+    (script,) = re.findall(r"<script>(.*?)</script>", html, re.DOTALL)
+    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+    (policy,) = [one["content"] for one in page.all("meta") if one.get("http-equiv") == "Content-Security-Policy"]
+    assert policy == (
+        "default-src 'none'; img-src data:; style-src 'unsafe-inline'; "
+        f"script-src 'sha256-{digest}'; base-uri 'none'; form-action 'none'"
+    )
+    assert all(src.startswith("data:") for src in page.values("src"))
+    assert not page.all("link")
+    assert "url(" not in html
+    assert "@import" not in html
+
+
+def test_links_out_of_the_page_send_no_referrer(page):
+    away = [one for one in page.all("a") if not (one["href"] or "").startswith("#")]
+    assert away
+    assert {(one["href"] or "").partition(":")[0] for one in away} == {"https"}
+    assert {one["rel"] for one in away} == {"noreferrer"}
+
+
+def test_every_link_within_a_page_leads_somewhere_and_ids_are_unique(page, compared):
+    for one in (page, compared):
+        ids = one.values("id")
+        assert len(ids) == len(set(ids))
+        assert {href[1:] for href in one.values("href") if href.startswith("#")} <= set(ids)
+
+
+def test_elements_are_closed_in_their_order_and_headings_skip_no_level(page, compared):
+    for one in (page, compared):
+        assert one.open == []
+        levels = [int(tag[1]) for tag, _ in one.elements if re.fullmatch("h[1-6]", tag)]
+        assert levels.count(1) == 1
+        assert levels[0] == 1
+        assert all(after - before <= 1 for before, after in pairwise(levels))
+
+
+def test_tables_name_their_rows_and_columns(page):
+    assert {one.get("scope") for one in page.all("th")} == {"row", "col"}
+    assert len(page.all("caption")) >= len(page.all("table")) - 1  # that of settings is named by what opens it
+
+
+def test_images_have_names_and_pictures_titles(page):
+    assert all(one["alt"] for one in page.all("img"))
+    pictures = [one for one in page.all("svg") if "aria-hidden" not in one]
+    assert pictures
+    assert {one.get("role") for one in pictures} == {"img"}
+    assert len(page.all("title")) == 1 + len(pictures)
+
+
+def test_several_models_are_compared_first_with_intervals_and_links(compared_run, compared):
+    names = [model["name"] for model in compared_run.document["models"]]
+    assert "2 models compared" in compared.text
+    assert compared.text.index("2 models compared") < compared.text.index("What to do")
+    links = [one["href"] for one in compared.all("a") if one["href"] in {"#m0", "#m1"}]
+    assert links == ["#m0", "#m1"] * 2  # the bar's, and the table's
+    assert {"m0", "m1"} <= set(compared.values("id"))
+    assert all(compared.text.count(name) >= 2 for name in names)
+
+
+def test_one_model_is_compared_with_nothing(page):
+    assert "compared" not in page.values("id")
+    assert "models compared" not in page.text
+
+
+def test_thumbnails_stand_in_the_page_and_those_that_are_missing_are_named(run, page):
+    lists = [*run.document["models"][0]["extremes"]["accepted"].values(), run.document["models"][0]["extremes"]["rejected"]]
+    names = [one["thumbnail"] for images in lists for one in images]
+    sources = [f"data:image/png;base64,{base64.b64encode(run.thumbnails[name]).decode()}" for name in names if name]
+    assert [one["src"] for one in page.all("img")] == sources
+    missing = [attributes for _, attributes in page.elements if attributes.get("class") == "missing"]
+    assert len(missing) == names.count(None) > 0
+
+
+def test_what_is_said_of_an_image(run):
+    image = run.document["models"][0]["extremes"]["rejected"][0]
+    told = tile({**image, "score": 12.3456, "below": 0.834}, run.thumbnails)
+    assert told["score"] == "12.35"
+    assert told["rank"] == "above 83 % of ID images"
+    assert told["predicted"] == image["predicted_name"]
+    assert told["crisp"]
+    nameless = tile({**image, "predicted_name": None, "label": None, "thumbnail": None}, {})
+    assert nameless["predicted"] == f"class {image['predicted']}"
+    assert nameless["label"] is None
+    assert nameless["src"] is None
+
+
+def test_small_images_keep_their_pixels_and_larger_ones_are_smooth(run):
+    """By the size that stands in the PNG."""
+    image = {**run.document["models"][0]["extremes"]["rejected"][0], "thumbnail": "a.png"}
+    wide = b"\x89PNG\r\n\x1a\n" + b"\0\0\0\rIHDR" + (65).to_bytes(4, "big") + (8).to_bytes(4, "big")
+    assert not tile(image, {"a.png": wide})["crisp"]
+    assert tile(image, {"a.png": wide.replace(b"A\0\0\0\x08", b"@\0\0\0\x08")})["crisp"]
+    assert not tile(image, {"a.png": b"\xff\xd8\xff a JPEG"})["crisp"]
+
+
+def test_as_many_images_of_each_list_are_shown_as_there_is_room_for():
+    """Three lists of files of 3, 6 and 9 bytes: 4, 8 and 12 in base64, one of them shorter. Two of each take 4 + 4 + 4 + 8 + 8."""
+    images = [{"thumbnail": name} for name in ("a", "b", "c")]
+    thumbnails = {"a": b"123", "b": b"123456", "c": b"123456789"}
+    models = [{"extremes": {"accepted": {"x": images, "y": images[:1]}, "rejected": images}}, {"extremes": None}]
+    assert longest(models) == 3
+    assert bytes_of(models, thumbnails) == 52
+    assert [fitting(models, thumbnails, room) for room in (52, 51, 28, 27, 0)] == [3, 2, 2, 1, 1]
+
+
+def test_without_thumbnails_there_is_no_section_of_images(document):
+    document["models"][0]["extremes"] = None
+    page = Parsed(render_html(Run(document)))
+    assert "The images" not in page.text
+    assert "m0-images" not in page.values("id")
+    assert "#m0-images" not in page.values("href")
+
+
+def test_why_there_are_fewer_images_than_asked_for_is_told(page):
+    assert "4 of the 12 asked for: more do not fit <the report>" in page.text
+
+
+def test_terms_are_defined_once_and_only_where_they_are_used(document):
+    every = [term["key"] for term in terms_of(document)]
+    assert len(every) == len(set(every))
+    assert "mixed" in every
+    assert not {"shift", "ratio", "baseline", "search"} & set(every)
+    document["models"][0] |= {"mixed": None, "baseline": "plain", "shifts": [1]}
+    assert {"shift", "ratio", "baseline"} <= {term["key"] for term in terms_of(document)}
+    assert "mixed" not in {term["key"] for term in terms_of(document)}
+
+
+@pytest.mark.parametrize("code", ["input-suspect", "impaired-logits", "features-ahead", "sound-logits", "undetermined"])
+def test_every_verdict_is_defined_and_its_badge_leads_there(document, code):
+    document["models"][0]["verdict"]["code"] = code
+    page = Parsed(render_html(Run(document)))
+    assert f"#term-{code}" in page.values("href")
+    assert f"term-{code}" in page.values("id")
+    assert code.replace("-", " ") in page.text
+
+
+@pytest.mark.parametrize("name", SCORERS)
+def test_every_scorer_has_a_page_to_link_to(name):
+    url = source_of(name)["url"]
+    assert url is not None
+    places = r"arxiv\.org/abs/\d{4}\.\d{5}|doi\.org/10\.\S+|openreview\.net/forum\?id=\w+|ojs\.aaai\.org/\S+|github\.com/\S+"
+    assert re.fullmatch(f"https://({places})", url)
+
+
+def test_a_paper_without_a_number_and_a_scorer_of_another_version_have_none():
+    assert paper_url("arXiv:1610.02136") == "https://arxiv.org/abs/1610.02136"
+    assert paper_url("doi:10.1/x") == "https://doi.org/10.1/x"
+    assert paper_url("javascript:alert(1)") is None
+    assert source_of("knn:k=5") == source_of("knn")
+    assert source_of("no-such") == {"title": None, "paper": None, "url": None}
+
+
+@pytest.mark.parametrize(
+    ("below", "words"),
+    [(0.0, "below all"), (1.0, "above all"), (0.834, "above 83 % of"), (0.0004, "above 0.1 % of"), (0.9999, "above 99.9 % of")],
+)
+def test_a_rank_is_never_rounded_to_all_or_none(below, words):
+    assert rank_in_words(below) == f"{words} ID images"
+
+
+def test_numbers_have_a_minus_sign_and_cells_a_tint_by_their_lead_over_chance():
+    """AUROC 0.75 is half way from chance to the best, 60 % · ½² = 15 %; so is FPR@95 0.475."""
+    assert [number(value) for value in (-0.01234, None)] == ["−1.23", "–"]
+    assert [shade(value, "auroc") for value in (0.5, 0.75, 0.25, 1.0)] == ["0%", "15%", "15%", "60%"]
+    assert [shade(value, "fpr95_ood") for value in (0.95, 0.475, 0.0)] == ["0%", "15%", "60%"]
