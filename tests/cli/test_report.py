@@ -33,7 +33,9 @@ def test_the_page_is_the_one_that_the_run_wrote(run, made, last):
     ran = run("report")
     assert (ran.code, ran.out) == (0, "oodkit-runs/diagnose-001/report.html\n")
     assert ran.err.startswith("the run made last: oodkit-runs/diagnose-001, ")
-    assert (last / "report.html").read_text() == (made[0] / "page.html").read_text()
+    page = (last / "report.html").read_text()
+    assert page == (made[0] / "page.html").read_text()
+    assert "data:image/png;base64," in page
 
 
 def test_the_tables_are_those_that_the_run_printed(run, made, last):
@@ -66,6 +68,7 @@ def test_a_page_needs_neither_scores_nor_thumbnails(run, last):
     (last / "scores.safetensors").unlink()
     shutil.rmtree(last / "thumbnails")
     assert run("report", str(last)).code == 0
+    assert "data:image/png;base64," not in (last / "report.html").read_text()
 
 
 def test_a_run_that_is_not_there_is_a_usage_error(run, last):
