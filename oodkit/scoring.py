@@ -103,6 +103,11 @@ def labels_of(scored: Sequence[Scored]) -> list[str]:
     return [one.name if names.count(one.name) == 1 else one.spec for one in scored]
 
 
+def by_label(scored: Sequence[Scored]) -> dict[str, Scored]:
+    """Each by what it is called in results."""
+    return dict(zip(labels_of(scored), scored, strict=True))
+
+
 def held_out_rows(fit: Outputs, seed: int) -> Tensor:
     """The rows of ``fit`` that stand in for validation images where none are given: a stratified tenth, drawn by ``seed``."""
     return stratified_rows(fit.labels, HELD_OUT_SHARE, seed, ids=fit.indices)

@@ -26,7 +26,7 @@ from oodkit.metrics import Vector
 from oodkit.report.document import make_document
 from oodkit.report.runs import Run, save_run
 from oodkit.scorers import parse_scorer
-from oodkit.scoring import labels_of
+from oodkit.scoring import by_label
 
 
 def run(
@@ -128,8 +128,8 @@ def _inputs(subjects: Sequence[Subject], names: SetNames, loading: Loading) -> d
 
 def _scores(diagnosis: Diagnosis) -> dict[str, dict[str, Vector]]:
     """By label and by set the scores of every scorer that gave any."""
-    labelled = zip(labels_of(diagnosis.scored), diagnosis.scored, strict=True)
-    return {label: {"id": one.id_scores, **one.ood_scores} for label, one in labelled if one.reason is None}
+    labelled = by_label(diagnosis.scored)
+    return {label: {"id": one.id_scores, **one.ood_scores} for label, one in labelled.items() if one.reason is None}
 
 
 def _read(readings: Mapping[str, Reading], sets: Sets) -> dict[str, dict[str, Any]]:

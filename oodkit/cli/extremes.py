@@ -13,7 +13,7 @@ from oodkit.extremes import Extreme, Extremes, ShownImage, most_accepted, most_r
 from oodkit.images.base import ImageSet
 from oodkit.images.thumbnails import thumbnail
 from oodkit.outputs import Outputs
-from oodkit.scoring import labels_of
+from oodkit.scoring import by_label
 
 BUDGET = 2_500_000  # bytes of a run's thumbnails; written as text they take a third more, and a report stays below 5 MB
 
@@ -23,7 +23,7 @@ def extremes_of(model: Classifier, diagnosis: Diagnosis, outputs: Mapping[str, O
     top = best(diagnosis.rows)
     if top is None or not count:
         return None
-    scored = dict(zip(labels_of(diagnosis.scored), diagnosis.scored, strict=True))[top.scorer]
+    scored = by_label(diagnosis.scored)[top.scorer]
     names = _class_names(model, sets.id_test)
     return Extremes(
         top.scorer,

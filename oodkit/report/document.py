@@ -14,7 +14,7 @@ from oodkit.evaluation import best, most_general_mean
 from oodkit.extremes import Extremes
 from oodkit.metrics import Vector
 from oodkit.mixed_curve import MixedCurve, MixedRow
-from oodkit.scoring import Scored, labels_of
+from oodkit.scoring import Scored, by_label
 
 SCHEMA = 2
 ROC_SCORERS = 5
@@ -117,10 +117,11 @@ def _command(model: str, flags: str, base: str) -> str:
 def _densities(diagnosis: Diagnosis, baseline: Diagnosis | None) -> list[dict[str, Any]]:
     """The maximal logit, the baseline's and the model's, on common edges; then the best scorer's scores where that is another."""
     top = best(diagnosis.rows)
-    logits = {one.model: _scored(one, "mls") for one in (baseline, diagnosis) if one and not _scored(one, "mls").reason}
+    logits = {one.model: by_label(one.scored)["mls"] for one in (baseline, diagnosis) if one}
+    logits = {model: one for model, one in logits.items() if one.reason is None}
     shown = _histograms(logits, "mls", "Maximal logit") if logits else []
     if top is not None and top.scorer != "mls":
-        shown += _histograms({diagnosis.model: _scored(diagnosis, top.scorer)}, top.scorer, f"Scores of {top.scorer}")
+        shown += _histograms({diagnosis.model: by_label(diagnosis.scored)[top.scorer]}, top.scorer, f"Scores of {top.scorer}")
     return shown
 
 
@@ -146,17 +147,13 @@ def _roc(diagnosis: Diagnosis) -> list[dict[str, Any]]:
     ranked = [(row.auroc.value, row.scorer) for row in diagnosis.rows if row.ood_set == summary and row.auroc]
     curves = []
     for _, label in sorted(ranked, key=lambda pair: -pair[0])[:ROC_SCORERS]:
-        scored = _scored(diagnosis, label)
+        scored = by_label(diagnosis.scored)[label]
         for name, scores in scored.ood_scores.items():
             x, y = roc_points(scored.id_scores, scores)
             curves.append(
                 {"scorer": label, "ood_set": name, "ood_accepted": x.round(6).tolist(), "id_accepted": y.round(6).tolist()}
             )
     return curves
-
-
-def _scored(diagnosis: Diagnosis, label: str) -> Scored:
-    return dict(zip(labels_of(diagnosis.scored), diagnosis.scored, strict=True))[label]
 
 
 def _versions(*packages: str) -> dict[str, str]:

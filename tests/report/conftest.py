@@ -17,7 +17,7 @@ from oodkit.mixed_curve import MixedCurve, diagnose_mixed
 from oodkit.outputs import Outputs
 from oodkit.report.document import make_document
 from oodkit.report.runs import Run
-from oodkit.scoring import labels_of
+from oodkit.scoring import by_label
 
 SET_NAME = "[red]\x1b[31m\x9b2J--><script>alert('set')</script>"
 FILE_NAME = "<img src=x onerror=alert(1)>\x1b]0;owned\x07\r\n[bold]\udcff.png"
@@ -60,7 +60,7 @@ THUMBNAILS = {f"{seed:032x}.png": picture(seed) for seed in range(3)}
 def extremes_of(diagnosis: Diagnosis, count: int = 4) -> Extremes:
     """Those of the best scorer; of each set the first three images have thumbnails, the others could not be read any more."""
     top = best(diagnosis.rows)
-    scored = dict(zip(labels_of(diagnosis.scored), diagnosis.scored, strict=True))[top.scorer]
+    scored = by_label(diagnosis.scored)[top.scorer]
 
     def shown(found: list[Extreme], label: int | None) -> list[ShownImage]:
         known = (1, "<b>cat</b>, \x1b[31mfelis", label, None if label is None else "dog & <i>pup</i>")
@@ -106,10 +106,7 @@ def run_of(*diagnoses: Diagnosis, baselines: Sequence[Diagnosis] = (), mixed: Ma
     )
     document["inputs"] = inputs_of(diagnoses)
     scores = {
-        one.model: {
-            label: {"id": scored.id_scores, **scored.ood_scores}
-            for label, scored in zip(labels_of(one.scored), one.scored, strict=True)
-        }
+        one.model: {label: {"id": own.id_scores, **own.ood_scores} for label, own in by_label(one.scored).items()}
         for one in diagnoses
     }
     return Run(document, scores, THUMBNAILS)
