@@ -160,7 +160,8 @@ def test_a_command_imports_only_light_modules_when_it_is_imported(module: str) -
 
 
 @pytest.mark.parametrize(
-    "words", [[], ["demo"], ["diagnose"], ["report"], ["compare"], ["list"], ["data", "check"], ["cache", "list"], ["cache", "clear"]]
+    "words",
+    [[], ["demo"], ["diagnose"], ["report"], ["compare"], ["list"], ["data", "check"], ["cache", "list"], ["cache", "clear"]],
 )
 def test_help_does_not_import_torch(words: list[str]) -> None:
     script = "import sys; from oodkit.cli import app; app(sys.argv[1:], standalone_mode=False); sys.exit('torch' in sys.modules)"

@@ -60,7 +60,7 @@ def make_comparison(runs: Sequence[tuple[str, Run]], *, command: str, published:
         "results": results,
         "settings": _differing(order, columns),
         "left_out": _left_out(columns, sets, scorers),
-        "notes": _notes(columns, sets, tests),
+        "notes": _notes(columns, sets, tests, label),
         "published": compare_published(columns) if published else None,
     }
 
@@ -201,7 +201,7 @@ def _left_out(columns: Sequence[Column], sets: Sequence[str], scorers: Sequence[
     return found
 
 
-def _notes(columns: Sequence[Column], sets: Sequence[str], tests: Mapping[str, int]) -> list[str]:
+def _notes(columns: Sequence[Column], sets: Sequence[str], tests: Mapping[str, int], summary: str) -> list[str]:
     first, others = columns[0], columns[1:]
     notes = []
     for column in others:
@@ -220,7 +220,7 @@ def _notes(columns: Sequence[Column], sets: Sequence[str], tests: Mapping[str, i
         notes += column.unlike(first)
     if others:
         notes += [
-            f"{tests['summary']} tests in the table of means and {tests['sets']} set by set; p (Holm) is adjusted for all of its table",
+            f"p (Holm) is adjusted for all tests of its kind: {tests['summary']} of {summary}, {tests['sets']} of all else",
             "intervals of differences in accuracy and FPR@95 are those of independent images: too wide where they are the same",
             f"{BEST}: picked on these very sets, so its figures are a little too good",
         ]

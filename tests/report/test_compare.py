@@ -1,0 +1,349 @@
+"""Runs side by side: the figures and tests are those of the stored scores, what can't be compared is told, and names stay names."""
+
+import csv
+import io
+import json
+import re
+from copy import deepcopy
+from html import unescape
+from importlib.resources import files
+
+import jsonschema
+import numpy as np
+import pytest
+from markdown_it import MarkdownIt
+
+from oodkit.delong import compare_aurocs, compare_unpaired, mean_auroc, place
+from oodkit.errors import InputError, UsageError
+from oodkit.metrics import Estimate, difference
+from oodkit.report.compare import BEST, holm, make_comparison
+from oodkit.report.compare_forms import comparison_csv, comparison_markdown, print_comparison
+from oodkit.report.compare_sheets import remarks_on, sheets
+from oodkit.report.runs import Run
+
+OTHER = "other weights, other preprocessing or other images, so the figures need not agree"
+PLAIN, MIXED = "net<br>", "softened & <mixed>"
+VALIDATOR = jsonschema.Draft202012Validator(
+    json.loads(files("oodkit.report").joinpath("schemas/compare.schema.json").read_text("utf-8"))
+)
+
+
+@pytest.fixture
+def pair(compared_run) -> dict[str, Run]:
+    """A run of each of the two models, on the same images: a far set with a hostile name, and one called near."""
+    runs = {}
+    for model in compared_run.document["models"]:
+        document = {**deepcopy(compared_run.document), "models": [deepcopy(model)]}
+        runs[model["name"]] = Run(document, {model["name"]: dict(compared_run.scores[model["name"]])})
+    return runs
+
+
+@pytest.fixture
+def compare(pair):
+    def made(**options):
+        document = make_comparison([("first", pair[PLAIN]), ("second", pair[MIXED])], command="oodkit compare a b", **options)
+        VALIDATOR.validate(document)
+        return document
+
+    return made
+
+
+def model_of(run: Run) -> dict:
+    return run.document["models"][0]
+
+
+def result(document, scorer, ood_set, column="B"):
+    (found,) = [row for row in document["results"] if (row["scorer"], row["ood_set"], row["column"]) == (scorer, ood_set, column)]
+    return found
+
+
+def far_set(run: Run) -> str:
+    return next(row["ood_set"] for row in model_of(run)["results"] if row["group"] == "far")
+
+
+def scores(pair, scorer):
+    """ID, near and far scores of the reference, then of the other model."""
+    far = far_set(pair[PLAIN])
+    return [[pair[name].scores[name][scorer][one] for one in ("id", "near", far)] for name in (PLAIN, MIXED)]
+
+
+def test_differences_are_those_of_the_paired_test_on_the_stored_scores(pair, compare):
+    document = compare()
+    (first_id, *first), (id_scores, *others) = scores(pair, "knn:k=5")
+    for name, which, weights in (("near", [0], [1]), (far_set(pair[PLAIN]), [1], [1]), ("mean", [0, 1], [0.5, 0.5])):
+        expected = compare_aurocs(id_scores, [others[i] for i in which], first_id, [first[i] for i in which], weights)
+        row = result(document, "knn:k=5", name)
+        against = row["against"]
+        assert [against[key] for key in ("difference", "low", "high", "p_value")] == pytest.approx(
+            [expected.difference, expected.low, expected.high, expected.p_value]
+        )
+        assert against["paired"]
+        assert tuple(row["auroc"].values()) == pytest.approx(mean_auroc(id_scores, [others[i] for i in which], weights))
+        assert result(document, "knn:k=5", name, "A")["against"] is None
+
+
+def test_figures_of_single_sets_are_those_of_the_runs(pair, compare):
+    document = compare()
+    for run, key in ((pair[PLAIN], "A"), (pair[MIXED], "B")):
+        for row in model_of(run)["results"]:
+            if row["reason"] is None and row["group"] in {"near", "far"}:
+                found = result(document, row["scorer"], row["ood_set"], key)
+                assert found["auroc"]["value"] == pytest.approx(row["auroc"]["value"])
+                assert found["fpr95_ood"] == pytest.approx(row["fpr95_ood"])
+                assert (found["spec"], found["n_id"], found["n_ood"]) == (row["spec"], row["n_id"], row["n_ood"])
+
+
+def test_accuracies_and_fprs_differ_as_of_independent_images(pair, compare):
+    document = compare()
+    first, other = (Estimate(**model_of(pair[name])["accuracy"]) for name in (PLAIN, MIXED))
+    assert document["columns"][0]["accuracy_difference"] is None
+    assert document["columns"][1]["accuracy_difference"] == difference(other, first)._asdict()
+    a, b = (Estimate(**result(document, "mls", "mean", key)["fpr95_ood"]) for key in "AB")
+    assert result(document, "mls", "mean")["against"]["fpr95_ood"] == difference(b, a)._asdict()
+
+
+def test_on_other_images_of_a_set_the_test_is_unpaired_there_and_in_its_means(pair, compare):
+    model_of(pair[MIXED])["read"]["near"] = {"n": 40, "images": "f" * 32}
+    document = compare()
+    (first_id, near, _), (id_scores, other, _) = scores(pair, "mls")
+    expected = compare_unpaired(place(id_scores, other), place(first_id, near))
+    assert result(document, "mls", "near")["against"]["p_value"] == pytest.approx(expected.p_value)
+    paired = {name: result(document, "mls", name)["against"]["paired"] for name in ("near", "mean", far_set(pair[PLAIN]))}
+    assert list(paired.values()) == [False, False, True]
+    assert [one["paired"] for one in document["sets"]] == [{"B": False}, {"B": True}]
+    assert "A and B did not read the same images of near: there, and in the means over them, differences are taken" in " ".join(
+        document["notes"]
+    )
+    assert any(cell.endswith(", unpaired") for row in sheets(document)[1].rows for cell in row)
+
+
+def test_other_id_images_unpair_everything(pair, compare):
+    model_of(pair[MIXED])["read"]["id"] = {"n": 30, "images": "f" * 32}
+    document = compare()
+    assert not any(row["against"]["paired"] for row in document["results"] if row["against"])
+    assert document["notes"][0].startswith(
+        "A and B were not tested on the same ID images (A 40 of folder/id, B 30 of folder/id): differences are taken"
+    )
+
+
+def test_what_only_one_has_is_left_out(pair, compare):
+    far = far_set(pair[PLAIN])
+    model = model_of(pair[MIXED])
+    model["results"] = [row for row in model["results"] if row["ood_set"] not in {far, "far mean", "mean"}]
+    for row in model["results"]:
+        if row["scorer"] == "mds":
+            row.update(auroc=None, fpr95_ood=None, reason="a singular matrix")
+    del pair[MIXED].scores[MIXED]["mds"]
+    first = model_of(pair[PLAIN])
+    first["results"] = [row for row in first["results"] if row["scorer"] != "mls"]
+    document = compare()
+    assert document["left_out"] == [
+        {"kind": "set", "name": far, "why": "B: not asked for"},
+        {"kind": "scorer", "name": "mds", "why": "B: a singular matrix"},
+        {"kind": "scorer", "name": "mls", "why": "A: not asked for"},
+    ]
+    assert (document["summary"], [one["name"] for one in document["sets"]]) == ("near", ["near"])
+    assert {row["ood_set"] for row in document["results"]} == {"near"}
+
+
+def test_means_are_over_the_common_sets(pair, compare):
+    """A set that the reference alone has does not move the means, which the run itself takes over it too."""
+    before = compare()
+    run, far = pair[PLAIN], far_set(pair[PLAIN])
+    model = model_of(run)
+    model["results"] += [{**row, "ood_set": "extra"} for row in model["results"] if row["ood_set"] == "near"]
+    model["read"]["extra"] = model["read"]["near"]
+    run.scores[PLAIN].update({name: {**one, "extra": one["near"] + 1} for name, one in run.scores[PLAIN].items()})
+    after = compare()
+    assert after["left_out"] == [{"kind": "set", "name": "extra", "why": "B: not asked for"}]
+    assert [one["name"] for one in after["sets"]] == ["near", far]
+    assert after["results"] == before["results"]
+
+
+def test_holm_by_hand():
+    """0.005·4 = 0.02, 0.01·3 = 0.03, 0.03·2 = 0.06, and 0.04·1 is raised to the 0.06 before it."""
+    assert holm([0.01, 0.04, 0.03, 0.005]) == pytest.approx([0.03, 0.06, 0.06, 0.02])
+    assert holm([0.6, 0.9]) == [1.0, 1.0]
+    assert holm([]) == []
+
+
+def test_p_values_are_adjusted_for_all_tests_of_means_and_for_all_others(compare):
+    document = compare()
+    scorers = {row["scorer"] for row in document["results"]}
+    assert document["tests"] == {"summary": len(scorers), "sets": 2 * len(scorers)}
+    for chosen in (True, False):
+        tested = [row["against"] for row in document["results"] if row["against"] and (row["ood_set"] == "mean") == chosen]
+        assert [one["p_holm"] for one in tested] == holm([one["p_value"] for one in tested])
+
+
+def test_each_ones_best_is_that_of_its_own_scorers_over_the_common_sets(pair, compare):
+    del pair[PLAIN].scores[PLAIN]["mds"]
+    document = compare()
+    for name, column in zip((PLAIN, MIXED), document["columns"], strict=True):
+        means = {row["scorer"]: row["auroc"]["value"] for row in model_of(pair[name])["results"] if row["ood_set"] == "mean"}
+        means = {scorer: value for scorer, value in means.items() if scorer in pair[name].scores[name]}
+        assert means[column["best"]] == max(means.values())
+        assert result(document, BEST, "mean", column["key"])["auroc"]["value"] == pytest.approx(max(means.values()))
+
+
+def test_equal_names_with_other_settings_are_compared_and_the_settings_told(pair, compare):
+    for row in model_of(pair[MIXED])["results"]:
+        if row["scorer"] == "knn:k=5":
+            row.update(spec="knn:k=9", n_fit=50)
+    document = compare()
+    assert document["settings"] == [
+        {"scorer": "knn:k=5", "setting": "k", "values": {"A": 5, "B": 9}},
+        {"scorer": "knn:k=5", "setting": "images learnt from", "values": {"A": 60, "B": 50}},
+    ]
+    assert "knn:k=5: k 5 in A, 9 in B" in remarks_on(document)
+
+
+def test_models_of_one_name_are_told_apart_by_their_runs(pair):
+    again = Run(deepcopy(pair[PLAIN].document), pair[PLAIN].scores)
+    again.document["settings"]["preset"] = "paper"
+    document = make_comparison([("one", pair[PLAIN]), ("two", again)], command="x")
+    assert [one["label"] for one in document["columns"]] == [f"{PLAIN} (one)", f"{PLAIN} (two)"]
+    assert "B has the very weights of A; what differs: preset paper, not openood" in document["notes"]
+    assert {row["against"]["p_value"] for row in document["results"] if row["against"]} == {1.0}
+
+
+def test_several_models_of_one_run_are_several_columns(compared_run):
+    document = make_comparison([("run", compared_run)], command="x")
+    assert [(one["key"], one["label"]) for one in document["columns"]] == [("A", PLAIN), ("B", MIXED)]
+
+
+def test_what_cannot_be_compared_is_refused(pair):
+    def refused(second, match, error=UsageError):
+        with pytest.raises(error, match=match):
+            make_comparison([("first", pair[PLAIN]), ("second", second)], command="x")
+
+    with pytest.raises(UsageError, match="a comparison needs two models, got only net<br>; give another RUN, or --published"):
+        make_comparison([("first", pair[PLAIN])], command="x")
+    other = pair[MIXED]
+    refused(Run(other.document), "second has no scores of softened & <mixed> beside its result .*diagnose again", InputError)
+    renamed = deepcopy(other.document)
+    for row in renamed["models"][0]["results"]:
+        row["ood_set"] = {"near": "hills", far_set(other): "sea"}.get(row["ood_set"], row["ood_set"])
+    refused(Run(renamed, other.scores), r"no OOD set in common: .*\\x1b.*; softened & <mixed> has hills, sea; diagnose on sets")
+    few = {MIXED: {"mls": other.scores[MIXED]["mls"]}}
+    less = {PLAIN: {"msp": pair[PLAIN].scores[PLAIN]["msp"]}}
+    with pytest.raises(UsageError, match="no scorer in common: net<br> has msp; softened & <mixed> has mls; diagnose with the"):
+        make_comparison([("first", Run(pair[PLAIN].document, less)), ("second", Run(other.document, few))], command="x")
+    damaged = deepcopy(other.document)
+    del damaged["models"][0]["verdict"]
+    refused(Run(damaged, other.scores), "the result of second is damaged: it lacks 'verdict'; diagnose again", InputError)
+
+
+def published(pair, benchmark="imagenet-1k", **facts):
+    run = pair[PLAIN]
+    run.document["inputs"]["sets"]["benchmark"] = benchmark
+    model_of(run)["facts"] |= facts
+    model_of(run)["name"] = facts.get("name", PLAIN)
+    (by_scorer,) = run.scores.values()
+    document = make_comparison([("run", Run(run.document, {model_of(run)["name"]: by_scorer}))], command="x", published=True)
+    VALIDATOR.validate(document)
+    return document
+
+
+def test_published_figures_stand_beside_those_of_the_very_weights(pair):
+    document = published(pair, name="resnet50.tv2_in1k", source="timm", architecture="resnet50")
+    (told,) = document["published"]
+    (entry,) = told["entries"]
+    assert (told["same_weights"], told["missing"]) == (True, None)
+    assert (entry["model"], entry["source"]) == ("ResNet-50 v2", "Xiong et al. 2025")
+    rows = {(row["scorer"], row["metric"]): row for row in entry["rows"]}
+    mls = next(row for row in model_of(pair[PLAIN])["results"] if (row["scorer"], row["ood_set"]) == ("mls", "mean"))
+    assert rows["mls", "auroc"]["published"] == pytest.approx(0.7284)
+    assert rows["mls", "fpr95_ood"]["published"] == pytest.approx(0.8475)
+    assert rows["mls", "auroc"]["measured"] == mls["auroc"]["value"]
+    assert rows["mls", "auroc"]["difference"] == pytest.approx(mls["auroc"]["value"] - 0.7284)
+    assert {scorer for scorer, _ in rows} == {"mls", "knn:k=5", "knn:k=7"}
+    accuracy = model_of(pair[PLAIN])["accuracy"]["value"]
+    assert entry["accuracy"] == pytest.approx({"measured": accuracy, "published": 0.8092, "difference": accuracy - 0.8092})
+    assert entry["cautions"] == [f"ID accuracy {100 * accuracy:.2f} %, published 80.92 %: {OTHER}"]
+    assert told["cautions"] == ["not the whole benchmark: 40 of 45,000 ID images"]
+
+
+def test_accuracies_half_a_point_apart_are_no_caution(pair):
+    model_of(pair[PLAIN])["accuracy"] = {"value": 0.8139, "low": 0.8, "high": 0.82}
+    (told,) = published(pair, name="resnet50.tv2_in1k", source="timm", architecture="resnet50")["published"]
+    assert told["entries"][0]["cautions"] == []
+
+
+def test_a_file_is_held_against_its_architecture_and_that_is_said(pair):
+    (told,) = published(pair, name="mine.pth", source="file", architecture="torchvision:resnet50")["published"]
+    assert told["same_weights"] is False
+    assert {entry["method"] for entry in told["entries"]} >= {"standard", "AugDelete", "AugRevise"}
+    assert all("same architecture, not known to be the same weights" in entry["cautions"] for entry in told["entries"])
+
+
+@pytest.mark.parametrize(
+    ("benchmark", "missing"),
+    [
+        (None, "they are for whole benchmarks, so diagnose with --benchmark NAME and not with sets of your own"),
+        (
+            "imagenet-1k",
+            "none are known of these weights on imagenet-1k.*are figures of torchvision:resnet50/IMAGENET1K_V1, ",
+        ),
+        ("cifar10", "none are known of these weights on cifar10.*its networks come as files: give --arch"),
+    ],
+)
+def test_where_nothing_matches_one_line_says_what_would(pair, benchmark, missing):
+    document = published(pair, benchmark, name="resnet50.a1_in1k", source="timm", architecture="resnet50")
+    (told,) = document["published"]
+    assert (told["entries"], told["same_weights"]) == ([], None)
+    assert re.match(missing, told["missing"])
+    assert f"no published figures, A: {told['missing']}" in remarks_on(document)
+
+
+def test_text_and_markdown_tell_the_same_and_no_name_becomes_markup(pair, compare, capsys):
+    document = compare(published=True)
+    print_comparison(document)
+    text = capsys.readouterr().out
+    page = MarkdownIt("commonmark").enable("table").render(comparison_markdown(document))
+    own = {"h2", "p", "strong", "ul", "li", "table", "thead", "tbody", "tr", "th", "td", "pre", "code", "span"}
+    assert {tag.rstrip("/") for tag in re.findall(r"</?([\w/]+)", page)} <= own
+    assert not [char for char in text if char != "\n" and not char.isprintable()]
+    words = " ".join(unescape(re.sub(r"<[^>]*>", "", page)).split())
+    for sheet in sheets(document):
+        for cell in (cell for row in sheet.rows for cell in row):
+            assert "\x1b" not in words
+            assert cell.replace("\x1b", r"\x1b").replace("\x9b", r"\x9b") in text
+    for line in remarks_on(document):
+        assert " ".join(line.split()) in words
+        assert line in text
+
+
+def test_the_highest_of_a_row_is_bold(compare):
+    document = compare()
+    sheet = sheets(document)[1]
+    for number, row in enumerate(sheet.rows):
+        aurocs = [float(cell.split(" / ")[0]) for cell in row[1:3]]
+        expected = {1 + int(np.argmax(aurocs))} if aurocs[0] != aurocs[1] else set()
+        assert {at for line, at in sheet.bold if line == number} == expected
+
+
+def test_csv_has_a_line_for_each_result_and_each_published_figure(pair):
+    document = published(pair, name="resnet50.tv2_in1k", source="timm", architecture="resnet50")
+    lines = list(csv.DictReader(io.StringIO(comparison_csv(document))))
+    measured = [line for line in lines if line["source"] == "measured"]
+    assert len(measured) == len(document["results"])
+    row = result(document, "mls", "mean", "A")
+    line = next(line for line in measured if (line["scorer"], line["ood_set"]) == ("mls", "mean"))
+    assert (float(line["auroc"]), float(line["fpr95_ood_high"])) == (row["auroc"]["value"], row["fpr95_ood"]["high"])
+    told = [line for line in lines if line["source"] == "Xiong et al. 2025, Table 3" and line["scorer"] == "mls"]
+    assert [(line["auroc"], line["fpr95_ood"]) for line in told] == [("0.7284", ""), ("", "0.8475")]
+
+
+def test_csv_spells_what_a_terminal_would_obey_and_gives_every_difference(compare):
+    document = compare()
+    text = comparison_csv(document)
+    assert not [char for char in text if char != "\n" and not char.isprintable()]
+    lines = list(csv.DictReader(io.StringIO(text)))
+    for line, row in zip(lines, document["results"], strict=True):
+        if row["against"]:
+            assert (line["against"], line["paired"]) == (PLAIN, "True")
+            assert float(line["p_holm"]) == row["against"]["p_holm"]
+            assert float(line["fpr95_ood_difference_low"]) == row["against"]["fpr95_ood"]["low"]
+        else:
+            assert (line["against"], line["difference"]) == ("", "")
