@@ -1,7 +1,7 @@
 "use strict";
 // The value of a cell as it is shown now: a number where it has one, else its text; null where there is nothing to sort by.
 const valueOf = (cell) => {
-  if (!cell || cell.colSpan > 1) return null;
+  if (!cell || cell.matches(".reason")) return null;
   const shown = [cell, ...cell.querySelectorAll("[data-value]")].find((one) => one.dataset.value !== undefined && one.getClientRects().length);
   const text = (shown ? shown.dataset.value : cell.textContent).trim();
   if (text === "" || text === "–") return null;
