@@ -23,7 +23,7 @@ def compare(
     runs: Annotated[
         list[str],
         typer.Argument(
-            metavar="RUN...",
+            metavar="RUN",
             help="Runs of oodkit diagnose: folders, their result.json, or names in oodkit-runs, such as diagnose-003.",
             show_default=False,
         ),

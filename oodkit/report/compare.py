@@ -20,6 +20,7 @@ from oodkit.report.side_by_side import Column, columns_of
 SCHEMA = 1
 KIND = "compare"
 BEST = "best of each"
+PICKED = "picked on these very sets, so that its figures are a little too good"
 
 Plan = Sequence[tuple[str, str, list[str]]]  # name, group, and the sets that it is the mean of
 
@@ -43,7 +44,7 @@ def make_comparison(runs: Sequence[tuple[str, Run]], *, command: str, published:
     best = [_best_scorer(column, sets, groups) for column in columns]
     label, _, members = plan[-1]
     order = sorted(scorers, key=lambda scorer: -max(_mean_auroc(column, scorer, members, groups) for column in columns))
-    asked = {**({BEST: best} if len(columns) > 1 else {}), **{scorer: [scorer] * len(columns) for scorer in order}}
+    asked = {**({BEST: best} if len(set(best)) > 1 else {}), **{scorer: [scorer] * len(columns) for scorer in order}}
     results = [row for scorer, own in asked.items() for row in _results(scorer, own, columns, plan, groups)]
     tests = {"summary": _adjust([row for row in results if row["ood_set"] == label])}
     tests["sets"] = _adjust([row for row in results if row["ood_set"] != label])
@@ -60,7 +61,7 @@ def make_comparison(runs: Sequence[tuple[str, Run]], *, command: str, published:
         "results": results,
         "settings": _differing(order, columns),
         "left_out": _left_out(columns, sets, scorers),
-        "notes": _notes(columns, sets, tests, label),
+        "notes": _notes(columns, sets, best, tests, label),
         "published": compare_published(columns) if published else None,
     }
 
@@ -201,7 +202,9 @@ def _left_out(columns: Sequence[Column], sets: Sequence[str], scorers: Sequence[
     return found
 
 
-def _notes(columns: Sequence[Column], sets: Sequence[str], tests: Mapping[str, int], summary: str) -> list[str]:
+def _notes(
+    columns: Sequence[Column], sets: Sequence[str], best: Sequence[str], tests: Mapping[str, int], summary: str
+) -> list[str]:
     first, others = columns[0], columns[1:]
     notes = []
     for column in others:
@@ -222,6 +225,7 @@ def _notes(columns: Sequence[Column], sets: Sequence[str], tests: Mapping[str, i
         notes += [
             f"p (Holm) is adjusted for all tests of its kind: {tests['summary']} of {summary}, {tests['sets']} of all else",
             "intervals of differences in accuracy and FPR@95 are those of independent images: too wide where they are the same",
-            f"{BEST}: picked on these very sets, so its figures are a little too good",
         ]
+    if len(set(best)) > 1:
+        notes.append(f"{BEST}: {', '.join(f'{one} in {column.key}' for one, column in zip(best, columns, strict=True))}, {PICKED}")
     return notes

@@ -29,9 +29,7 @@ def sheets(document: Document) -> list[Sheet]:
     found = [_models(document["columns"])]
     if len(document["columns"]) > 1:
         found += _comparisons(document)
-    for one in document["published"] or []:
-        found += _published(document, one)
-    return found
+    return found + [_published(document, one) for one in document["published"] or [] if one["entries"]]
 
 
 def remarks_on(document: Document) -> list[str]:
@@ -45,11 +43,12 @@ def remarks_on(document: Document) -> list[str]:
 
 
 def _together(said: Iterable[tuple[str, str, str]]) -> list[str]:
-    """What is said of several alike is said once. said: what it is about, what is said, and of which."""
-    found: dict[tuple[str, str], list[str]] = {}
+    """What is said of several alike is said once. said: what it is about, what is said, and of which; either may be empty."""
+    found: dict[tuple[str, str], dict[str, None]] = {}
     for about, text, name in said:
-        found.setdefault((about, text), []).append(name)
-    return [f"{about}, {', '.join(names)}: {text}" for (about, text), names in found.items()]
+        found.setdefault((about, text), {})[name] = None
+    heads = {key: ", ".join(one for one in (key[0], *names) if one) for key, names in found.items()}
+    return [f"{head}: {key[1]}" if head else key[1] for key, head in heads.items()]
 
 
 def _by_column(values: Mapping[str, Any]) -> str:
@@ -120,27 +119,22 @@ def _difference(against: Mapping[str, Any]) -> list[str]:
     return [_with_interval(estimate) + paired, _p(against["p_value"]), _p(against["p_holm"])]
 
 
-def _published(document: Document, told: Mapping[str, Any]) -> list[Sheet]:
+def _published(document: Document, told: Mapping[str, Any]) -> Sheet:
     label = next(one["label"] for one in document["columns"] if one["key"] == told["column"])
-    found = []
+    rows, said = [], [("", text, "") for text in told["cautions"]]
     for entry in told["entries"]:
-        title = f"{told['column']}, {label}, against {entry['source']}: {entry['model']}, {entry['method']} training"
-        rows = [_published_row(row) for row in entry["rows"]]
-        notes: dict[str, dict[str, None]] = {}
-        for row in entry["rows"]:
-            if row["note"]:
-                notes.setdefault(row["note"], {})[row["scorer"]] = None
-        below = [*told["cautions"], *entry["cautions"], *(f"{', '.join(names)}: {note}" for note, names in notes.items())]
+        names = [entry["model"], entry["method"]]
         if entry["accuracy"]:
-            rows.insert(0, [DASH, "ID", "accuracy", *_three(entry["accuracy"])])
-        head = ["scorer", "set", "figure", "measured", "published", "difference"]
-        found.append(Sheet(title, head, rows, words=3, below=[*below, f"source: {entry['citation']}"]))
-    return found
-
-
-def _published_row(row: Mapping[str, Any]) -> list[str]:
-    metric = {"auroc": "AUROC", "fpr95_ood": "FPR@95"}[row["metric"]]
-    return [row["scorer"], row["ood_set"], metric, *_three(row)]
+            rows.append([entry["source"], *names, DASH, "ID", "accuracy", *_three(entry["accuracy"])])
+        for row in entry["rows"]:
+            metric = {"auroc": "AUROC", "fpr95_ood": "FPR@95"}[row["metric"]]
+            rows.append([row["source"], *names, row["scorer"], row["ood_set"], metric, *_three(row)])
+            said += [("", text, row["scorer"]) for text in (row["note"] or "").split("; ") if text]
+        said += [("", text, entry["method"]) for text in entry["cautions"]]
+    sources = dict.fromkeys(f"{entry['source']}: {entry['citation']}" for entry in told["entries"])
+    head = ["source", "model", "training", "scorer", "set", "figure", "measured", "published", "difference"]
+    title = f"Published figures beside those of {told['column']}, {label}, in percent"
+    return Sheet(title, head, rows, words=6, below=[*_together(said), *sources])
 
 
 def _three(row: Mapping[str, float]) -> list[str]:
