@@ -1,5 +1,6 @@
 """A run as one self-contained HTML file."""
 
+import re
 from base64 import b64encode
 from collections.abc import Callable, Mapping, Sequence
 from hashlib import sha256
@@ -85,6 +86,7 @@ def _environment(document: Document, terms: Sequence[Mapping[str, Any]]) -> "Env
         "sortable": numerals.sortable,
         "settings": settings_in_words,
         "ending": _ending,
+        "breakable": _breakable,
     }
     environment.tests["worse_than_chance"] = lambda value, metric: numerals.lead_over_chance(value, metric) < 0
     environment.globals |= {"term": _linker({one["key"] for one in terms}), "data": _data(document["sets"])}
@@ -99,6 +101,13 @@ def _finished(value: object) -> object:
 def _ending(name: str) -> str:
     """The end of a long name, which tells checkpoints of one folder apart."""
     return name if len(name) <= LONGEST_IN_BAR else f"…{name[1 - LONGEST_IN_BAR :]}"
+
+
+def _breakable(name: str) -> "Markup":
+    """A long name as it may be broken: after its separators rather than anywhere."""
+    from markupsafe import Markup, escape
+
+    return Markup("<wbr>").join(escape(part) for part in re.split(r"(?<=[/:_])", printable(name)))
 
 
 def _part(environment: "Environment", name: str) -> "Markup":

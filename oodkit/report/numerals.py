@@ -43,9 +43,9 @@ def shade(value: float, metric: str) -> str:
 def rank_in_words(below: float) -> str:
     """Where a score stands among those of the ID images, of which the share ``below`` scores lower; not rounded to all or none."""
     if below in {0.0, 1.0}:
-        return "below all ID images" if below == 0 else "above all ID images"
-    percent = 100 * below
-    return f"above {min(99.9, max(0.1, percent)):.{0 if 1 <= percent <= 99 else 1}f} % of ID images"
+        return f"{'below' if below == 0 else 'above'} all ID images"
+    percent = min(99.9, 100 * max(below, 1 - below))
+    return f"{'above' if below >= 0.5 else 'below'} {percent:.{0 if percent <= 99 else 1}f} % of ID images"
 
 
 def _ends(figure: Mapping[str, float], digits: int, scale: float) -> list[str]:

@@ -281,7 +281,7 @@ def test_a_paper_without_a_number_and_a_scorer_of_another_version_have_none():
 
 @pytest.mark.parametrize(
     ("below", "words"),
-    [(0.0, "below all"), (1.0, "above all"), (0.834, "above 83 % of"), (0.0004, "above 0.1 % of"), (0.9999, "above 99.9 % of")],
+    [(0.0, "below all"), (1.0, "above all"), (0.834, "above 83 % of"), (0.2, "below 80 % of"), (0.0004, "below 99.9 % of")],
 )
 def test_a_rank_is_never_rounded_to_all_or_none(below, words):
     assert rank_in_words(below) == f"{words} ID images"

@@ -17,9 +17,16 @@ const sortBy = (table, column, descending) => {
   table.tBodies[0].append(...rows.map(([, row]) => row));
 };
 
+const headsOf = (table) => [...table.tHead.rows[0].cells];
+
+const show = (table, column, descending) => {
+  sortBy(table, column, descending);
+  headsOf(table).forEach((one) => one.removeAttribute("aria-sort"));
+  headsOf(table)[column].setAttribute("aria-sort", descending ? "descending" : "ascending");
+};
+
 for (const table of document.querySelectorAll("table.sortable")) {
-  const heads = [...table.tHead.rows[0].cells];
-  heads.forEach((head, column) => {
+  headsOf(table).forEach((head, column) => {
     const button = document.createElement("button");
     button.type = "button";
     button.append(...head.childNodes);
@@ -27,11 +34,17 @@ for (const table of document.querySelectorAll("table.sortable")) {
     button.addEventListener("click", () => {
       const before = head.getAttribute("aria-sort");
       const numbers = [...table.tBodies[0].rows].some((row) => typeof valueOf(row.cells[column]) === "number");
-      const descending = before ? before === "ascending" : numbers;
-      sortBy(table, column, descending);
-      heads.forEach((one) => one.removeAttribute("aria-sort"));
-      head.setAttribute("aria-sort", descending ? "descending" : "ascending");
+      show(table, column, before ? before === "ascending" : numbers);
     });
+  });
+}
+
+// Another figure in the cells: the column that was sorted by is sorted by that one, the best first.
+for (const radio of document.querySelectorAll(".metrics input")) {
+  radio.addEventListener("change", () => {
+    const table = radio.closest("section").querySelector("table.heat");
+    const column = headsOf(table).findIndex((one) => one.hasAttribute("aria-sort"));
+    if (column > 0) show(table, column, radio.value === "auroc");
   });
 }
 
