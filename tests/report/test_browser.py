@@ -1,0 +1,286 @@
+"""The report in a real browser: quiet, offline, readable on every screen and on paper, and deaf to what a file is named."""
+
+import contextlib
+import re
+import sys
+from collections.abc import Iterator
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import pytest
+from PIL import Image
+
+from oodkit.report.html import write_html
+from oodkit.report.runs import Run
+
+from .browser import Browser, Page, find_chromium
+
+CHECKS = f"globalThis.checks ??= {(Path(__file__).parent / 'checks.js').read_text(encoding='utf-8')}"
+WORSE = "\"' autofocus onfocus=alert(2) </title></style></script></svg><svg onload=alert(3)>{{7*7}}" + 90 * "x"
+REPORTS = ("hostile", "compared", "real")
+WIDTHS = {"desktop": 1280, "phone": 390}
+
+
+def worse(value: Any) -> Any:
+    """Every name that already tries to get out of the page tries harder; the same name stays the same wherever it stands."""
+    match value:
+        case str():
+            return value + WORSE if "<" in value else value
+        case dict():
+            return {worse(key): worse(one) for key, one in value.items()}
+        case list():
+            return [worse(one) for one in value]
+    return value
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    if not (executable := find_chromium()):
+        pytest.skip("there is no Chromium on the PATH; apt-get install chromium, or set CHROMIUM to one")
+    with contextlib.closing(Browser(executable)) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def folder(tmp_path_factory) -> Path:
+    return tmp_path_factory.mktemp("reports")
+
+
+@pytest.fixture(scope="session")
+def real(folder) -> Path:
+    """What the command line writes of the shipped models: one that has no baseline, one that has, and mixed images."""
+    from oodkit.cli import main
+
+    models, running = ["demo:digits-v1", "demo:digits-v2"], ["--workers", "0", "--device", "cpu", "--quiet"]
+    command = ["oodkit", "diagnose", *models, "--mixed", "--limit", "60", *running]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("OODKIT_CACHE", str(folder / "cache"))
+        patch.setattr(sys, "argv", [*command, "--output", str(folder / "run"), "--report", str(folder / "real.html")])
+        with pytest.raises(SystemExit) as stop:
+            main()
+    assert not stop.value.code
+    return folder / "real.html"
+
+
+@pytest.fixture
+def file(name: str, request, folder) -> Path:
+    """The report of this name, made once in a session."""
+    path = folder / f"{name}.html"
+    if not path.exists():
+        if name == "real":
+            return request.getfixturevalue("real")
+        run = request.getfixturevalue({"hostile": "run", "compared": "compared_run"}[name])
+        write_html(Run(worse(run.document), run.scores, run.thumbnails), path)
+    return path
+
+
+@pytest.fixture
+def look(browser) -> Iterator[Any]:
+    """Open a file, and whatever is folded in it: ``look(path, width=390, phone=True, dark=True)``."""
+    with contextlib.ExitStack() as stack:
+
+        def opened(path: Path, **view: Any) -> Page:
+            page = stack.enter_context(contextlib.closing(browser.open(path, **view)))
+            page.evaluate(f"{CHECKS}, checks.openAll()")
+            return page
+
+        yield opened
+
+
+FAULTS = {
+    "faintTexts()": "<p style='color: #999'>grey on white</p>",
+    "faintTexts() ": "<svg width=90 height=30><title>a</title><path d='M0 0H90V30H0z' fill='#555'/><text y=20>on grey</text></svg>",
+    "tinyTexts(8.5)": "<p style='font-size: 8px'>small</p>",
+    "overflowing(1280)": "<p style='width: 1300px'>wide</p>",
+    "clipped()": "<p style='width: 10px; overflow: auto'>incomprehensibly</p>",
+    "repeatedIds()": "<p id=a></p><p id=a></p>",
+    "deadReferences()": "<a href='#nowhere'>there</a>",
+    "namelessTables()": "<table><tr><td>1</table>",
+    "namelessPictures()": "<svg></svg>",
+    "namelessControls()": "<button></button>",
+    "emptyImages()": "<img src='data:image/png;base64,AAAA' alt=''>",
+    "foreign()": "<img src='there.png'>",
+    "handlers()": "<p onclick='alert(1)'>",
+    "hiddenIntervals()": "<p><span title='95 % interval 1.00 to 2.00'>1.50</span>",
+}
+
+
+@pytest.mark.parametrize("check", FAULTS)
+def test_every_check_notices_its_fault(check, look, tmp_path):
+    page = tmp_path / "page.html"
+    page.write_text(f"<!doctype html><body><h1>page</h1>{FAULTS[check]}", encoding="utf-8")
+    assert len(look(page).evaluate(f"checks.{check}")) == 1
+
+
+def test_no_check_finds_fault_with_a_sound_page(look, tmp_path):
+    (tmp_path / "page.html").write_text("<!doctype html><body><h1>page</h1><p>text", encoding="utf-8")
+    page = look(tmp_path / "page.html")
+    assert [page.evaluate(f"checks.{check}") for check in FAULTS] == [[]] * len(FAULTS)
+
+
+every_report = pytest.mark.parametrize("name", REPORTS)
+every_screen = pytest.mark.parametrize("screen", WIDTHS)
+
+
+@every_report
+@every_screen
+def test_it_is_quiet_whole_and_asks_for_nothing(file, look, screen, tmp_path):
+    """No message, no exception, no dialog that a name opened, no request but the file; images are there; the page is not blank."""
+    page = look(file, width=WIDTHS[screen], phone=screen == "phone")
+    assert page.evaluate("checks.emptyImages()") == []
+    assert page.evaluate("checks.images()") > 0
+    page.screenshot(tmp_path / "page.png")
+    with Image.open(tmp_path / "page.png") as shot:
+        assert shot.width >= WIDTHS[screen]
+        assert len(shot.convert("RGB").getcolors(2**24)) > 50
+    assert page.messages == []
+    assert page.requests == [file.as_uri()]
+
+
+@every_report
+def test_no_name_becomes_an_element_or_a_handler(file, look):
+    page = look(file)
+    assert page.evaluate("checks.foreign()") == []
+    assert page.evaluate("checks.handlers()") == []
+    assert "49" not in page.evaluate("document.title")
+    if "hostile" in file.name:
+        text = page.evaluate("checks.texts()")
+        for told in (f"<script>alert('set')</script>{WORSE}", "<img src=x onerror=alert(1)>", f"net<br>{WORSE}"):
+            assert told in text
+
+
+@every_report
+@every_screen
+def test_nothing_is_wider_than_the_screen(file, look, screen):
+    """A phone would zoom out to show it, and every letter would shrink; wide tables scroll in boxes of their own."""
+    page = look(file, width=WIDTHS[screen], phone=screen == "phone")
+    assert page.evaluate(f"checks.overflowing({WIDTHS[screen]})") == []
+    assert page.evaluate("checks.pageWidth()") <= WIDTHS[screen]
+
+
+@every_report
+@pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
+def test_every_text_can_be_read(file, look, dark):
+    """Contrasts of WCAG 2.2, level AA, over what lies behind, in pictures too; the page is as dark or light as was asked for."""
+    page = look(file, dark=dark)
+    assert (page.evaluate("checks.pageBackground()") < 0.05) is dark
+    assert page.evaluate("checks.faintTexts()") == []
+
+
+@every_report
+def test_letters_are_not_tiny_on_a_phone(file, look):
+    page = look(file, width=390, phone=True)
+    assert page.evaluate("checks.tinyTexts(8.5)") == []
+
+
+@every_report
+def test_its_structure_can_be_heard(file, look):
+    """One h1, no level left out, every table, picture and control has a name, ids are unique and lead somewhere."""
+    page = look(file)
+    levels = [level for level, _ in page.evaluate("checks.headings()")]
+    assert levels[0] == 1
+    assert levels.count(1) == 1
+    assert all(after <= before + 1 for before, after in pairwise(levels))
+    for check in ("repeatedIds", "deadReferences", "namelessTables", "namelessPictures", "namelessControls"):
+        assert page.evaluate(f"checks.{check}()") == [], check
+    assert page.evaluate("document.documentElement.lang") == "en"
+    assert page.evaluate("document.title")
+
+
+def figure(cell: str) -> float | None:
+    """The number that a cell begins with; None for a dash or nothing."""
+    found = re.match(r"([−-]?[\d,]*\.?\d+)", cell)
+    return float(found[1].replace("−", "-").replace(",", "")) if found else None
+
+
+def assert_in_order(cells: list[str], direction: str) -> None:
+    """Numbers by size and not by letters, whatever has none last."""
+    figures = [figure(cell) for cell in cells]
+    known = [one for one in figures if one is not None]
+    assert figures[: len(known)] == known, "what is missing comes last"
+    assert known == sorted(known, reverse=direction == "descending")
+
+
+@pytest.mark.parametrize("name", ["hostile", "compared"])
+@pytest.mark.parametrize("how", ["click", "keyboard"])
+def test_tables_are_sorted_by_any_column(file, look, name, how):
+    page = look(file)
+    columns = page.evaluate("checks.sortable()")
+    assert len(columns) > 5
+    numeric = 0
+    for table, column in columns:
+        header, rows = f"checks.header({table}, {column})", f"checks.rows({table})"
+        before, seen, orders = page.evaluate(rows), set(), []
+        for key in ("Enter", " "):
+            if how == "click":
+                page.click(header)
+            else:
+                page.evaluate(f"{header}.focus()")
+                page.press(key)
+            after, direction = page.evaluate(rows), page.evaluate(f"checks.sorted({table}, {column})")
+            assert sorted(after) == sorted(before), "rows stay whole"
+            seen.add(direction)
+            orders.append([row[column] if column < len(row) else "" for row in after])
+            if all(figure(cell) is not None or cell in {"", "–"} or cell.startswith("not scored") for cell in orders[-1]):
+                assert_in_order(orders[-1], direction)
+                numeric += 1
+        assert seen == {"ascending", "descending"}
+        if len(set(orders[0]) - {"", "–"}) > 1:
+            assert orders[0] != orders[1]
+        others = [page.evaluate(f"checks.sorted({t}, {c})") for t, c in columns if t == table and c != column]
+        assert set(others) <= {None, "none"}
+    assert numeric > 5
+    assert page.messages == []
+
+
+def test_a_hundred_comes_after_nine_and_nothing_comes_last(run, look, tmp_path):
+    """As letters 100 would come before 9.5, and a dash before both."""
+    values = {"mls": 1.0, "react": 0.095, "knn:k=5": 0.5}
+    for row in run.document["models"][0]["results"]:
+        if row["auroc"]:
+            row["auroc"] = {"value": values.get(row["scorer"], 0.25), "low": 0.0, "high": 1.0}
+    write_html(run, tmp_path / "report.html")
+    page = look(tmp_path / "report.html")
+    orders = {"ascending": [], "descending": []}
+    for table, column in page.evaluate("checks.sortable()"):
+        for _ in orders:
+            page.evaluate(f"checks.header({table}, {column}).click()")
+            figures = [figure(row[column]) for row in page.evaluate(f"checks.rows({table})") if column < len(row)]
+            if {100.0, 9.5, 50.0} <= set(figures):
+                orders[page.evaluate(f"checks.sorted({table}, {column})")].append(figures)
+    assert orders["ascending"]
+    for figures in orders["ascending"]:
+        assert figures[:2] == [9.5, 25.0]
+    for figures in orders["descending"]:
+        assert figures[:2] == [100.0, 50.0]
+
+
+@every_report
+def test_intervals_can_be_had_without_a_mouse(file, look):
+    """The keyboard alone reaches the switch that writes every interval beside its figure."""
+    page = look(file, width=390, phone=True)
+    assert page.evaluate("checks.hiddenIntervals()")
+    for _ in range(40):
+        page.press("Tab")
+        if page.evaluate("document.activeElement.matches('input[type=checkbox]')"):
+            break
+    page.press(" ")
+    assert page.evaluate("checks.hiddenIntervals()") == []
+    assert page.evaluate("checks.overflowing(390)") == []
+
+
+@pytest.mark.parametrize("name", ["real"])
+def test_paper_cuts_nothing_off(file, look):
+    """Paper does not scroll. A4 less its margins is 688 CSS pixels wide."""
+    page = look(file, width=688, paper=True)
+    assert page.evaluate("checks.overflowing(688)") == []
+    assert page.evaluate("checks.clipped()") == []
+
+
+@every_report
+def test_it_prints_on_a_dozen_pages_a_model(file, look, tmp_path):
+    page = look(file)
+    page.pdf(tmp_path / "report.pdf")
+    pages = re.findall(rb"/Type\s*/Page\b", (tmp_path / "report.pdf").read_bytes())
+    assert 2 <= len(pages) <= 13 * page.evaluate("document.querySelectorAll('article').length")
