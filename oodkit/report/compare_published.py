@@ -17,8 +17,8 @@ SEARCHED = "OpenOOD chose the settings on OOD validation images, as --tune bench
 def compare_published(columns: Sequence[Column]) -> list[dict[str, Any]]:
     """One object for each column: its ``entries``, and where there is none ``missing``, what would have figures.
 
-    An entry is what one source says of one model and method: whether the weights are the ``same``, both accuracies, cautions, and
-    a row for each figure that there is a measured one for.
+    An entry is what one source says of one model and method: both accuracies, cautions, and a row for each figure that there is a
+    measured one for. Those of standard training come first.
     """
     return [_of_column(column) for column in columns]
 
