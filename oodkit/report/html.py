@@ -1,26 +1,22 @@
 """A run as one self-contained HTML file."""
 
-import re
 from base64 import b64encode
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from hashlib import sha256
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from oodkit.atomic import write_atomically
 from oodkit.evaluation import MEANS
-from oodkit.report import numerals
-from oodkit.report.document import Document
 from oodkit.report.glossary import terms_of
+from oodkit.report.markup import drawn, environment_with, part
 from oodkit.report.papers import source_of
 from oodkit.report.pictures import mixed_svg, ridges_svg, roc_svg, scatter_svg
 from oodkit.report.remarks import (
     mixed_table,
-    printable,
     remarks,
     scorers_best_first,
     set_remarks,
-    settings_in_words,
     summary_result,
     tuning_remarks,
     tuning_rows,
@@ -30,12 +26,7 @@ from oodkit.report.remarks import (
 from oodkit.report.runs import Run
 from oodkit.report.tiles import bytes_of, fitting, lists_of, longest, tile
 
-if TYPE_CHECKING:
-    from jinja2 import Environment
-    from markupsafe import Markup
-
 Model = Mapping[str, Any]
-LONGEST_IN_BAR = 24
 LARGEST = 4_900_000  # bytes; a report shows fewer images rather than grow beyond what a mail takes
 
 
@@ -49,12 +40,13 @@ def render_html(run: Run) -> str:
     """The report's text. Everything that comes from the user's files is escaped, and no script but the report's own can run."""
     document, thumbnails = run.document, run.thumbnails
     terms = terms_of(document)
-    environment = _environment(document, terms)
-    script, style = (_part(environment, name) for name in ("tables.js", "style.css"))
+    environment = environment_with({one["key"] for one in terms})
+    script, style = (part(environment, name) for name in ("tables.js", "style.css"))
     known = {
         "document": document,
+        "data": _data(document["sets"]),
         "sets": [{**one, "remarks": set_remarks(one)} for one in document["sets"]],
-        "scatter": _drawn(scatter_svg(document["models"])) if len(document["models"]) > 1 else None,
+        "scatter": drawn(scatter_svg(document["models"])) if len(document["models"]) > 1 else None,
         "terms": terms,
         "style": style,
         "script": script,
@@ -64,74 +56,12 @@ def render_html(run: Run) -> str:
 
     def page(shown: int) -> str:
         with_images = [{**model, "images": _images(model, thumbnails, shown)} for model in models]
-        return environment.get_template("report.html.j2").render(known, models=with_images, images_shown=shown)
+        rendered: str = environment.get_template("report.html.j2").render(known, models=with_images, images_shown=shown)
+        return rendered
 
     html = page(longest(models))
     too_much = len(html.encode()) - LARGEST
     return html if too_much <= 0 else page(fitting(models, thumbnails, bytes_of(models, thumbnails) - too_much))
-
-
-def _environment(document: Document, terms: Sequence[Mapping[str, Any]]) -> "Environment":
-    from jinja2 import Environment, PackageLoader
-
-    environment = Environment(
-        loader=PackageLoader("oodkit.report"), autoescape=True, trim_blocks=True, lstrip_blocks=True, finalize=_finished
-    )
-    environment.filters |= {
-        "number": numerals.number,
-        "interval": numerals.interval,
-        "bracket": numerals.bracket,
-        "count": numerals.count,
-        "shade": numerals.shade,
-        "sortable": numerals.sortable,
-        "settings": settings_in_words,
-        "ending": _ending,
-        "breakable": _breakable,
-    }
-    environment.tests["worse_than_chance"] = lambda value, metric: numerals.lead_over_chance(value, metric) < 0
-    environment.globals |= {"term": _linker({one["key"] for one in terms}), "data": _data(document["sets"])}
-    return environment
-
-
-def _finished(value: object) -> object:
-    """What a template's expression becomes, before it is escaped; markup of our own is left as it is."""
-    return printable(value) if type(value) is str else value
-
-
-def _ending(name: str) -> str:
-    """The end of a long name, which tells checkpoints of one folder apart."""
-    return name if len(name) <= LONGEST_IN_BAR else f"…{name[1 - LONGEST_IN_BAR :]}"
-
-
-def _breakable(name: str) -> "Markup":
-    """A long name as it may be broken: after its separators rather than anywhere."""
-    from markupsafe import Markup, escape
-
-    return Markup("<wbr>").join(escape(part) for part in re.split(r"(?<=[/:_])", printable(name)))
-
-
-def _part(environment: "Environment", name: str) -> "Markup":
-    from markupsafe import Markup
-
-    assert environment.loader is not None
-    return Markup(environment.loader.get_source(environment, name)[0])  # noqa: S704 (the package's own file)
-
-
-def _drawn(svg: str) -> "Markup":
-    from markupsafe import Markup
-
-    return Markup(svg)  # noqa: S704 (made from numbers; the pictures escape every name)
-
-
-def _linker(keys: set[str]) -> Callable[..., "Markup"]:
-    """``term(key, text)`` of the templates: the text, by default the key's, as a link to its entry, where there is one."""
-    from markupsafe import Markup, escape
-
-    def term(key: str, text: str = "") -> Markup:
-        shown = escape(text or key.replace("-", " "))
-        return Markup('<a class="term" href="#term-{}">{}</a>').format(key, shown) if key in keys else shown
-
-    return term
 
 
 def _data(sets: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
@@ -204,12 +134,10 @@ def _pictures(model: Model) -> dict[str, Any]:
     groups, densities = _groups(model), model["densities"]
     curves = {name: [one for one in model["roc"] if one["ood_set"] == name] for name in groups}
     return {
-        "ridges": [
-            {"caption": one["model"], "svg": _drawn(ridges_svg(one, groups))} for one in densities if one["scorer"] == "mls"
-        ],
-        "best_ridges": [_drawn(ridges_svg(one, groups)) for one in densities if one["scorer"] != "mls"],
-        "curves": [{"name": name, "group": groups[name], "svg": _drawn(roc_svg(own, name))} for name, own in curves.items() if own],
-        "mixed_curve": model["mixed"] and _drawn(mixed_svg(model["mixed"])),
+        "ridges": [{"caption": one["model"], "svg": drawn(ridges_svg(one, groups))} for one in densities if one["scorer"] == "mls"],
+        "best_ridges": [drawn(ridges_svg(one, groups)) for one in densities if one["scorer"] != "mls"],
+        "curves": [{"name": name, "group": groups[name], "svg": drawn(roc_svg(own, name))} for name, own in curves.items() if own],
+        "mixed_curve": model["mixed"] and drawn(mixed_svg(model["mixed"])),
     }
 
 

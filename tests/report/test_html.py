@@ -19,7 +19,7 @@ from oodkit.report.runs import Run
 from oodkit.report.tiles import bytes_of, fitting, longest, tile
 from oodkit.scorers import SCORERS
 
-VOID = {"meta", "link", "br", "img", "input", "path", "hr"}
+VOID = {"meta", "link", "br", "wbr", "img", "input", "path", "hr"}
 
 
 class Parsed(HTMLParser):
@@ -252,6 +252,12 @@ def test_terms_are_defined_once_and_only_where_they_are_used(document):
     document["models"][0] |= {"mixed": None, "baseline": "plain", "shifts": [1]}
     assert {"shift", "ratio", "baseline"} <= {term["key"] for term in terms_of(document)}
     assert "mixed" not in {term["key"] for term in terms_of(document)}
+
+
+def test_every_term_but_those_of_the_evidence_is_linked_where_it_is_used(compared_run, compared):
+    """KNN is named in the evidence, which is plain text; a set of density pictures by the best scorer's own."""
+    defined = {f"#term-{term['key']}" for term in terms_of(compared_run.document)}
+    assert defined - set(compared.values("href")) <= {"#term-knn", "#term-density"}
 
 
 @pytest.mark.parametrize("code", ["input-suspect", "impaired-logits", "features-ahead", "sound-logits", "undetermined"])

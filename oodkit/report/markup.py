@@ -1,0 +1,75 @@
+"""What the HTML report's templates are read with: escaping, and the few things that may stand in a page as markup."""
+
+import re
+from collections.abc import Callable
+from typing import Any
+
+from oodkit.report import numerals
+from oodkit.report.remarks import printable, settings_in_words
+
+LONGEST_IN_BAR = 24
+
+
+def environment_with(terms: set[str]) -> Any:
+    """jinja2's environment of the templates, which escapes every text. terms: the keys of those that are defined on the page."""
+    from jinja2 import Environment, PackageLoader
+
+    environment = Environment(
+        loader=PackageLoader("oodkit.report"), autoescape=True, trim_blocks=True, lstrip_blocks=True, finalize=_finished
+    )
+    environment.filters |= {
+        "number": numerals.number,
+        "interval": numerals.interval,
+        "bracket": numerals.bracket,
+        "count": numerals.count,
+        "shade": numerals.shade,
+        "sortable": numerals.sortable,
+        "settings": settings_in_words,
+        "ending": _ending,
+        "breakable": _breakable,
+    }
+    environment.tests["worse_than_chance"] = lambda value, metric: numerals.lead_over_chance(value, metric) < 0
+    environment.globals["term"] = _linker(terms)
+    return environment
+
+
+def _finished(value: object) -> object:
+    """What a template's expression becomes, before it is escaped; markup of our own is left as it is."""
+    return printable(value) if type(value) is str else value
+
+
+def _ending(name: str) -> str:
+    """The end of a long name, which tells checkpoints of one folder apart."""
+    return name if len(name) <= LONGEST_IN_BAR else f"…{name[1 - LONGEST_IN_BAR :]}"
+
+
+def _breakable(name: str) -> str:
+    """A long name as it may be broken: after its separators rather than anywhere."""
+    from markupsafe import Markup, escape
+
+    return Markup("<wbr>").join(escape(part) for part in re.split(r"(?<=[/:_])", printable(name)))
+
+
+def part(environment: Any, name: str) -> str:
+    """One of the template folder's files as it is, such as the style sheet."""
+    from markupsafe import Markup
+
+    return Markup(environment.loader.get_source(environment, name)[0])  # noqa: S704 (the package's own file)
+
+
+def drawn(svg: str) -> str:
+    """A picture, as markup."""
+    from markupsafe import Markup
+
+    return Markup(svg)  # noqa: S704 (made from numbers; the pictures escape every name)
+
+
+def _linker(keys: set[str]) -> Callable[..., str]:
+    """``term(key, text)`` of the templates: the text, by default the key's, as a link to its entry, where there is one."""
+    from markupsafe import Markup, escape
+
+    def term(key: str, text: str = "") -> str:
+        shown = escape(text or key.replace("-", " "))
+        return Markup('<a class="term" href="#term-{}">{}</a>').format(key, shown) if key in keys else shown
+
+    return term
