@@ -11,7 +11,7 @@ LISTS = re.compile(r"^(\d{1,9}(?=[.)](\s|$))|(?=[-+=](?![\d.])))")
 # What becomes a link, an emoji or a formula only after parsing, in the page's text, where no backslash is left to stop it:
 # @name, #1, GH-1, e-mail and web addresses, :tada:, $…$. A text that is broken by a tag is none of them; GitHub itself
 # advises <span>$</span>: https://docs.github.com/en/get-started/writing-on-github/working-with-advanced-formatting
-LATE = re.compile(r"[@#$]|:(?=//|[\w+\\-]+:)|(?<=www)\.|(?<=GH)-(?=\d)", re.IGNORECASE)
+LATE = re.compile(r"[#$]|(?<!\w)@|@(?=[\w-]+\.)|:(?=//|[\w+\\-]+:)|(?<=www)\.|(?<=GH)-(?=\d)", re.IGNORECASE)
 
 
 def escape(text: str) -> str:
