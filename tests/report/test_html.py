@@ -298,3 +298,14 @@ def test_numbers_have_a_minus_sign_and_cells_a_tint_by_their_lead_over_chance():
     assert [number(value) for value in (-0.01234, None)] == ["−1.23", "–"]
     assert [shade(value, "auroc") for value in (0.5, 0.75, 0.25, 1.0)] == ["0%", "15%", "15%", "60%"]
     assert [shade(value, "fpr95_ood") for value in (0.95, 0.475, 0.0)] == ["0%", "15%", "60%"]
+
+
+def test_a_run_in_which_no_scorer_scored_has_a_report_too(document):
+    (model,) = document["models"]
+    model |= {"best": None, "extremes": None, "roc": [], "densities": model["densities"][:1], "mixed": None}
+    for row in model["results"]:
+        row |= {"auroc": None, "fpr95_ood": None, "fpr95_id": None, "reason": "it could not"}
+    page = Parsed(render_html(Run(document)))
+    assert page.text.count("not scored, see below") == len({row["scorer"] for row in model["results"]})
+    assert "★" not in page.text
+    assert "ROC curves" not in page.text
