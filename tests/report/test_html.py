@@ -12,12 +12,8 @@ import pytest
 
 from oodkit.report.glossary import terms_of
 from oodkit.report.html import render_html, write_html
-from oodkit.report.numerals import number, rank_in_words, shade
-from oodkit.report.papers import paper_url, source_of
 from oodkit.report.remarks import printable, remarks, set_remarks
 from oodkit.report.runs import Run
-from oodkit.report.tiles import bytes_of, fitting, longest, tile
-from oodkit.scorers import SCORERS
 
 VOID = {"meta", "link", "br", "wbr", "img", "input", "path", "hr"}
 
@@ -200,38 +196,6 @@ def test_thumbnails_stand_in_the_page_and_those_that_are_missing_are_named(run, 
     assert len(missing) == names.count(None) > 0
 
 
-def test_what_is_said_of_an_image(run):
-    image = run.document["models"][0]["extremes"]["rejected"][0]
-    told = tile({**image, "score": 12.3456, "below": 0.834}, run.thumbnails)
-    assert told["score"] == "12.35"
-    assert told["rank"] == "above 83 % of ID images"
-    assert told["predicted"] == image["predicted_name"]
-    assert told["crisp"]
-    nameless = tile({**image, "predicted_name": None, "label": None, "thumbnail": None}, {})
-    assert nameless["predicted"] == f"class {image['predicted']}"
-    assert nameless["label"] is None
-    assert nameless["src"] is None
-
-
-def test_small_images_keep_their_pixels_and_larger_ones_are_smooth(run):
-    """By the size that stands in the PNG."""
-    image = {**run.document["models"][0]["extremes"]["rejected"][0], "thumbnail": "a.png"}
-    wide = b"\x89PNG\r\n\x1a\n" + b"\0\0\0\rIHDR" + (65).to_bytes(4, "big") + (8).to_bytes(4, "big")
-    assert not tile(image, {"a.png": wide})["crisp"]
-    assert tile(image, {"a.png": wide.replace(b"A\0\0\0\x08", b"@\0\0\0\x08")})["crisp"]
-    assert not tile(image, {"a.png": b"\xff\xd8\xff a JPEG"})["crisp"]
-
-
-def test_as_many_images_of_each_list_are_shown_as_there_is_room_for():
-    """Three lists of files of 3, 6 and 9 bytes: 4, 8 and 12 in base64, one of them shorter. Two of each take 4 + 4 + 4 + 8 + 8."""
-    images = [{"thumbnail": name} for name in ("a", "b", "c")]
-    thumbnails = {"a": b"123", "b": b"123456", "c": b"123456789"}
-    models = [{"extremes": {"accepted": {"x": images, "y": images[:1]}, "rejected": images}}, {"extremes": None}]
-    assert longest(models) == 3
-    assert bytes_of(models, thumbnails) == 52
-    assert [fitting(models, thumbnails, room) for room in (52, 51, 28, 27, 0)] == [3, 2, 2, 1, 1]
-
-
 def test_without_thumbnails_there_is_no_section_of_images(document):
     document["models"][0]["extremes"] = None
     page = Parsed(render_html(Run(document)))
@@ -267,37 +231,6 @@ def test_every_verdict_is_defined_and_its_badge_leads_there(document, code):
     assert f"#term-{code}" in page.values("href")
     assert f"term-{code}" in page.values("id")
     assert code.replace("-", " ") in page.text
-
-
-@pytest.mark.parametrize("name", SCORERS)
-def test_every_scorer_has_a_page_to_link_to(name):
-    url = source_of(name)["url"]
-    assert url is not None
-    places = r"arxiv\.org/abs/\d{4}\.\d{5}|doi\.org/10\.\S+|openreview\.net/forum\?id=\w+|ojs\.aaai\.org/\S+|github\.com/\S+"
-    assert re.fullmatch(f"https://({places})", url)
-
-
-def test_a_paper_without_a_number_and_a_scorer_of_another_version_have_none():
-    assert paper_url("arXiv:1610.02136") == "https://arxiv.org/abs/1610.02136"
-    assert paper_url("doi:10.1/x") == "https://doi.org/10.1/x"
-    assert paper_url("javascript:alert(1)") is None
-    assert source_of("knn:k=5") == source_of("knn")
-    assert source_of("no-such") == {"title": None, "paper": None, "url": None}
-
-
-@pytest.mark.parametrize(
-    ("below", "words"),
-    [(0.0, "below all"), (1.0, "above all"), (0.834, "above 83 % of"), (0.2, "below 80 % of"), (0.0004, "below 99.9 % of")],
-)
-def test_a_rank_is_never_rounded_to_all_or_none(below, words):
-    assert rank_in_words(below) == f"{words} ID images"
-
-
-def test_numbers_have_a_minus_sign_and_cells_a_tint_by_their_lead_over_chance():
-    """AUROC 0.75 is half way from chance to the best, 60 % · ½² = 15 %; so is FPR@95 0.475."""
-    assert [number(value) for value in (-0.01234, None)] == ["−1.23", "–"]
-    assert [shade(value, "auroc") for value in (0.5, 0.75, 0.25, 1.0)] == ["0%", "15%", "15%", "60%"]
-    assert [shade(value, "fpr95_ood") for value in (0.95, 0.475, 0.0)] == ["0%", "15%", "60%"]
 
 
 def test_a_run_in_which_no_scorer_scored_has_a_report_too(document):

@@ -1,0 +1,35 @@
+"""The images of a report: what is said of each, and how many there is room for."""
+
+from oodkit.report.tiles import bytes_of, fitting, longest, tile
+
+
+def test_what_is_said_of_an_image(run):
+    image = run.document["models"][0]["extremes"]["rejected"][0]
+    told = tile({**image, "score": 12.3456, "below": 0.834}, run.thumbnails)
+    assert told["score"] == "12.35"
+    assert told["rank"] == "above 83 % of ID images"
+    assert told["predicted"] == image["predicted_name"]
+    assert told["crisp"]
+    nameless = tile({**image, "predicted_name": None, "label": None, "thumbnail": None}, {})
+    assert nameless["predicted"] == f"class {image['predicted']}"
+    assert nameless["label"] is None
+    assert nameless["src"] is None
+
+
+def test_small_images_keep_their_pixels_and_larger_ones_are_smooth(run):
+    """By the size that stands in the PNG."""
+    image = {**run.document["models"][0]["extremes"]["rejected"][0], "thumbnail": "a.png"}
+    wide = b"\x89PNG\r\n\x1a\n" + b"\0\0\0\rIHDR" + (65).to_bytes(4, "big") + (8).to_bytes(4, "big")
+    assert not tile(image, {"a.png": wide})["crisp"]
+    assert tile(image, {"a.png": wide.replace(b"A\0\0\0\x08", b"@\0\0\0\x08")})["crisp"]
+    assert not tile(image, {"a.png": b"\xff\xd8\xff a JPEG"})["crisp"]
+
+
+def test_as_many_images_of_each_list_are_shown_as_there_is_room_for():
+    """Three lists of files of 3, 6 and 9 bytes: 4, 8 and 12 in base64, one of them shorter. Two of each take 4 + 4 + 4 + 8 + 8."""
+    images = [{"thumbnail": name} for name in ("a", "b", "c")]
+    thumbnails = {"a": b"123", "b": b"123456", "c": b"123456789"}
+    models = [{"extremes": {"accepted": {"x": images, "y": images[:1]}, "rejected": images}}, {"extremes": None}]
+    assert longest(models) == 3
+    assert bytes_of(models, thumbnails) == 52
+    assert [fitting(models, thumbnails, room) for room in (52, 51, 28, 27, 0)] == [3, 2, 2, 1, 1]
