@@ -53,7 +53,8 @@ def real(folder) -> Path:
     from oodkit.cli import main
 
     models, running = ["demo:digits-v1", "demo:digits-v2"], ["--workers", "0", "--device", "cpu", "--quiet"]
-    command = ["oodkit", "diagnose", *models, "--mixed", "--limit", "60", *running]
+    scorers = [word for name in ("mls", "msp", "react", "knn", "mds") for word in ("--scorer", name)]
+    command = ["oodkit", "diagnose", *models, "--mixed", "--limit", "60", *scorers, *running]
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("OODKIT_CACHE", str(folder / "cache"))
         patch.setattr(sys, "argv", [*command, "--output", str(folder / "run"), "--report", str(folder / "real.html")])
