@@ -18,6 +18,7 @@ from oodkit.metrics import Estimate, Vector
 from oodkit.outputs import Outputs
 from oodkit.scorers import make_scorer
 from oodkit.scoring import Scored
+from oodkit.wording import percent, signed
 
 AGAINST_ITSELF = Estimate(0.5, 0.5, 0.5)  # of any set, by definition
 
@@ -118,12 +119,12 @@ def _change_ood(ours: Scored, theirs: Scored, groups: Mapping[str, str] | None) 
 def _sentence(rows: Sequence[MixedRow]) -> str:
     """Only what lies beyond the intervals is said to differ."""
     last, outside, id_images = rows[-1], rows[-1].auroc_ood[-1], rows[0].auroc_ood[-1].auroc
-    towards_id = f"{_towards_id(last.auroc_id)} (AUROC {last.auroc_id.value:.1%})"
-    figures = f"{outside.ood_set} AUROC {outside.auroc.value:.1%}, of ID images {id_images.value:.1%}"
+    towards_id = f"{_towards_id(last.auroc_id)} (AUROC {percent(last.auroc_id.value)})"
+    figures = f"{outside.ood_set} AUROC {percent(outside.auroc.value)}, of ID images {percent(id_images.value)}"
     sentence = f"At λ = {last.lam:g} mixed images {towards_id} and {_towards_ood(outside.auroc, id_images)} ({figures})"
     if (change := last.change_id) is None:
         return f"{sentence}."
-    points = [f"{100 * value:+.1f}" for value in (change.difference, change.low, change.high)]
+    points = [signed(100 * value, 1) for value in (change.difference, change.low, change.high)]
     how = "worse than" if change.high < 0 else "better than" if change.low > 0 else "neither surely better nor worse than"
     return f"{sentence}; from ID they separate {how} the baseline's ({points[0]} points, {points[1]} to {points[2]})."
 

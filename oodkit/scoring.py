@@ -17,6 +17,7 @@ from oodkit.scorers import parse_scorer, read_spec, spec_of
 from oodkit.scorers.base import FitsOn, Scorer
 from oodkit.scorers.common.bank import BankScorer
 from oodkit.stats import stratified_rows
+from oodkit.wording import percent
 
 HELD_OUT_SHARE = 0.1
 USED_BY_TABLES = frozenset({"mean", "near mean", "far mean", "ID", "id", "fit", "val"})  # no OOD set can have such a name
@@ -78,7 +79,7 @@ def score_all(
     held_out = None
     if val is None and fit is not None and any(_learns_from(scorer) == "val" for scorer in ready):
         val = fit.subset(held_out_rows(fit, seed))
-        held_out = f"no validation images given: learnt from a stratified {HELD_OUT_SHARE:.0%} of the training images"
+        held_out = f"no validation images given: learnt from a stratified {percent(HELD_OUT_SHARE, 0)} of the training images"
     sizes = {name: len(outputs) for name, outputs in ood.items()}
     done: dict[int, Scored] = {}
     for numbers in _passes(ready):

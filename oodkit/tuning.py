@@ -15,6 +15,7 @@ from oodkit.outputs import Outputs
 from oodkit.scorers import SCORERS, Scorer, one_pass_scorers, parse_scorer, read_spec, spec_of
 from oodkit.scoring import HELD_OUT_SHARE, Scored, require_images
 from oodkit.stats import stratified_rows
+from oodkit.wording import percent
 
 FIT_BYTES = 4 * 2**30  # what the training images may take that are copied where a share of them is held out
 
@@ -154,12 +155,12 @@ def _id_images(
     judged_by = torch.zeros(len(fit), dtype=torch.bool)
     judged_by[_drawn(fit, free, HELD_OUT_SHARE, seed)] = True
     held_out, share = rows_that_fit(fit, judged_by.nonzero().flatten(), seed)
-    note = f"no validation images given: held out a stratified {HELD_OUT_SHARE:.0%} of the training images"
-    note += f", judged by {share:.0%} of them ({_gib(FIT_BYTES)})" if share < 1 else ""
+    note = f"no validation images given: held out a stratified {percent(HELD_OUT_SHARE, 0)} of the training images"
+    note += f", judged by {percent(share, 0)} of them ({_gib(FIT_BYTES)})" if share < 1 else ""
     if not learning:
         return None, fit.subset(held_out), note
     others, share = rows_that_fit(fit, free[~judged_by[free]], seed)
-    note += f"; learnt from {share:.0%} of the others ({_gib(FIT_BYTES)})" if share < 1 else ""
+    note += f"; learnt from {percent(share, 0)} of the others ({_gib(FIT_BYTES)})" if share < 1 else ""
     return fit.subset(others), fit.subset(held_out), note
 
 

@@ -10,6 +10,7 @@ from oodkit.metrics import Estimate
 from oodkit.scorers import SCORERS
 from oodkit.scorers.knn import beyond_the_class
 from oodkit.scoring import Scored
+from oodkit.wording import decimal, p_value, percent, signed
 
 Code = Literal["input-suspect", "impaired-logits", "features-ahead", "sound-logits", "undetermined"]
 MARGIN = 0.01  # with enough images any difference lies beyond its interval; below one point of AUROC nobody would act on it
@@ -154,17 +155,22 @@ def _near_chance(accuracy: Estimate, num_classes: int) -> bool:
 
 
 def _accuracy_evidence(accuracy: Estimate, num_classes: int) -> list[str]:
-    interval = f"95 % interval {accuracy.low:.1%} to {accuracy.high:.1%}"
-    return [f"ID accuracy {accuracy.value:.1%} ({interval}); chance is {1 / num_classes:.1%}"]
+    interval = f"95 % interval {_low_to_high(accuracy)}"
+    return [f"ID accuracy {percent(accuracy.value)} ({interval}); chance is {percent(1 / num_classes)}"]
+
+
+def _low_to_high(fraction: Estimate) -> str:
+    return f"{decimal(100 * fraction.low, 1)} to {percent(fraction.high)}"
 
 
 def _lead_evidence(lead: Lead, against: Against | None) -> list[str]:
     if lead.comparison is None:
         return [str(lead.problem)]
     found, before = lead.comparison, against.lead.comparison if against else None
-    points = [f"{100 * value:+.2f}" for value in (found.difference, found.low, found.high)]
-    interval = f"95 % interval {points[1]} to {points[2]}, paired DeLong p = {found.p_value:.2g}"
-    earlier = f"; at {against.name}: {100 * before.difference:+.2f}" if against and before else ""
+    points = [signed(100 * value, 2) for value in (found.difference, found.low, found.high)]
+    p = p_value(found.p_value)
+    interval = f"95 % interval {points[1]} to {points[2]}, paired DeLong p {p if p.startswith('<') else f'= {p}'}"
+    earlier = f"; at {against.name}: {signed(100 * before.difference, 2)}" if against and before else ""
     return [f"mean AUROC of {lead.spec} on the features minus that of the maximal logit: {points[0]} points ({interval}){earlier}"]
 
 
@@ -180,13 +186,13 @@ def _shift_evidence(against: Against | None) -> list[str]:
     loss = against.loss
     if loss is None:
         return [f"{against.name} did not read the same images, so the maximal logits can't be compared"]
-    points = [f"{-100 * value:+.2f}" for value in (loss.difference, loss.high, loss.low)]
+    points = [signed(-100 * value, 2) for value in (loss.difference, loss.high, loss.low)]
     change = f"against {against.name} the maximal logit's mean AUROC changes by {points[0]} points ({points[1]} to {points[2]})"
     if against.shift is None:
         return [f"{change}; its shift is not defined here"]
     more = "more" if against.shift.value > 0 else "less"
-    ratio = "{:+.3f} ({:+.3f} to {:+.3f})".format(*against.shift)
-    return [f"{change}; relative to it, it fell {more} on ID than on OOD images, (r_id − r_ood)/(1 − r_ood) = {ratio}"]
+    ratio = "{} ({} to {})".format(*(signed(value, 3) for value in against.shift))
+    return [f"{change}; relative to it, it fell {more} on ID than on OOD images, mean shift ratio {ratio}"]
 
 
 def _advice(
@@ -224,8 +230,8 @@ INPUT_CHECKS = (
 def _score_with(top: Result | None) -> list[Advice]:
     if top is None or top.auroc is None or top.fpr95_ood is None:
         return []
-    figures = "mean AUROC {:.1%} ({:.1%} to {:.1%})".format(*top.auroc)
-    price = f"to reject 95 % of the OOD images, it rejects {top.fpr95_ood.value:.1%} of the ID images too"
+    figures = f"mean AUROC {percent(top.auroc.value)} ({_low_to_high(top.auroc)})"
+    price = f"to reject 95 % of the OOD images, it rejects {percent(top.fpr95_ood.value)} of the ID images too"
     found = f"the best of those tried: {figures}; {price}. Picked on these very sets, so confirm it on others"
     return [Advice(f"Score with {top.scorer}, {found}.", flags=f"--scorer {top.spec}")]
 
@@ -240,7 +246,7 @@ def _repairs(accuracy: Estimate, softeners: Sequence[str] | None, against: Again
     ]
     if against and against.loss and _is_ahead(against.loss):
         gain = f"its maximal logit's mean AUROC is {100 * against.loss.difference:.1f} points higher"
-        cost = f"its ID accuracy is {against.accuracy.value:.1%} to this one's {accuracy.value:.1%}"
+        cost = f"its ID accuracy is {percent(against.accuracy.value)} to this one's {percent(accuracy.value)}"
         advice.append(Advice(f"Or start from the plain checkpoint, {against.name}: {gain}, {cost}.", model=against.name))
     if softeners is None and against is None:
         text = "Name a plainly trained checkpoint of the same architecture, to tell whether the training softened these logits."
@@ -275,8 +281,8 @@ def _more_images(lead: Comparison, rows: Sequence[Result]) -> Advice:
 def _other_features() -> list[Advice]:
     return [
         Advice(
-            f"No scorer here reaches {WEAK:.0%}. Look first, in the report, at the OOD images that the best accepts most firmly: "
-            "one that shows a known class is not OOD and must leave the set.",
+            f"No scorer here reaches {percent(WEAK, 0)}. Look first, in the report, at the OOD images that the best accepts most "
+            "firmly: one that shows a known class is not OOD and must leave the set.",
             flags="--report report.html",
         ),
         Advice(

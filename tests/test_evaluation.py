@@ -143,7 +143,7 @@ def test_a_scorer_without_images_to_learn_from_is_a_row_with_its_reason(sets):
 
 def test_without_validation_images_a_tenth_of_the_training_images_serves_and_a_note_says_so(sets):
     rows = {row.scorer: row for row in evaluate(["react", "knn"], **sets)}
-    assert rows["react"].note == "no validation images given: learnt from a stratified 10% of the training images"
+    assert rows["react"].note == "no validation images given: learnt from a stratified 10 % of the training images"
     assert (rows["react"].n_fit, rows["react"].fits_on) == (20, "val")
     assert (rows["knn"].n_fit, rows["knn"].fits_on, rows["knn"].note) == (200, "train", None)
     given = evaluate(["react"], **sets, val=outputs_of(33, 9, 2.0))[0]

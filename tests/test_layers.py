@@ -22,7 +22,7 @@ LAYERS = (
     {"scorers", "metrics", "delong", "curves", "extremes"}
     | {"classifier", "models", "heads", "probes", "code_identity", "recipe_facts", "images", "benchmarks", "demo"},
     {"head", "outputs", "parts", "shards", "stats", "moments", "memo", "failures", "percentiles", "cache"},
-    {"atomic", "errors"},
+    {"atomic", "errors", "wording"},
 )
 TENSOR_SIDE = {
     "scorers",

@@ -91,10 +91,10 @@ def spread(centre, count=200):
 @pytest.mark.parametrize(
     ("centre", "told"),
     [
-        (2.0, "mixed images can't be told from ID images (AUROC 50.0%) and are not surely closer to OOD images than ID images are"),
-        (1.5, "separate from ID images (AUROC 71.9%) and are closer to OOD images than ID images are (far mean AUROC 96.9%, of ID"),
-        (0.0, "separate from ID images (AUROC 100.0%) and can't be told from OOD images"),
-        (-1.0, "separate from ID images (AUROC 100.0%) and score below OOD images"),
+        (2.0, "can't be told from ID images (AUROC 50.0 %) and are not surely closer to OOD images than ID images are"),
+        (1.5, "separate from ID images (AUROC 71.9 %) and are closer to OOD images than ID images are (far mean AUROC 96.9 %, of "),
+        (0.0, "separate from ID images (AUROC 100.0 %) and can't be told from OOD images"),
+        (-1.0, "separate from ID images (AUROC 100.0 %) and score below OOD images"),
         (2.5, "score above ID images"),
     ],
 )

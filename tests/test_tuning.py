@@ -205,7 +205,7 @@ def test_without_validation_images_a_tenth_is_held_out_of_what_is_learnt_from():
     learnt, judged = Learner.seen[0].features[:, 0], ValLearner.seen[0].features[:, 0]
     assert judged.tolist() == fit.features[held_out, 0].tolist()
     assert sorted([*learnt.tolist(), *judged.tolist()]) == list(range(40))
-    assert first.note == "no validation images given: held out a stratified 10% of the training images"
+    assert first.note == "no validation images given: held out a stratified 10 % of the training images"
     assert first.note in first.remark()
 
 
@@ -217,12 +217,12 @@ def test_the_copy_of_the_other_nine_keeps_to_its_memory_and_says_so(monkeypatch)
     assert {len(one) for one in Learner.seen} == {10}
     assert torch.bincount(Learner.seen[0].labels).tolist() == [5, 5]
     assert first.n_id == 4
-    assert first.note.endswith("held out a stratified 10% of the training images; learnt from 28% of the others (2.61e-07 GiB)")
+    assert first.note.endswith("held out a stratified 10 % of the training images; learnt from 28 % of the others (2.61e-07 GiB)")
     assert not set(held_out_rows(fit, 0).tolist()) & set(Learner.seen[0].indices.tolist())
     monkeypatch.setattr(tuning, "FIT_BYTES", 2 * (3 * 4 + 8 + 8))
     (first, *_) = tune({"v": OOD}, scorers=["learner"], fit=fit)
     assert first.n_id == 2
-    assert ", judged by 50% of them (" in first.note
+    assert ", judged by 50 % of them (" in first.note
 
 
 def test_withheld_images_are_neither_learnt_from_nor_judged_by():

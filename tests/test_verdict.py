@@ -182,19 +182,19 @@ def test_the_best_scorer_is_advised_with_its_price():
     mls, knn = scores("mls", 0.5), scores("knn", 3)
     mean = next(row for row in results([knn], {"far": "far"}) if row.ood_set == "far mean")
     text = judge(mls, knn).advice[0].text
-    assert "mean AUROC {:.1%} ({:.1%} to {:.1%});".format(*mean.auroc) in text
-    assert f"it rejects {mean.fpr95_ood.value:.1%} of the ID images too" in text
+    assert "mean AUROC {:.1f} % ({:.1f} to {:.1f} %);".format(*(100 * value for value in mean.auroc)) in text
+    assert f"it rejects {100 * mean.fpr95_ood.value:.1f} % of the ID images too" in text
 
 
 def test_where_nothing_separates_the_advice_is_to_look_and_to_take_other_features():
     verdict = judge(scores("mls", 0.1), scores("knn", 0.1, seed=1))
-    assert told(verdict, "No scorer here reaches 75%").flags == "--report report.html"
+    assert told(verdict, "No scorer here reaches 75 %").flags == "--report report.html"
     assert told(verdict, "or retrain the network").model == "MODEL"
 
 
 def test_of_impaired_logits_the_plain_checkpoint_is_weighed():
     verdict = judge(scores("mls", 2), scores("knn", 2), softeners=SMOOTHED, against=against(loss=0.05))
-    text = "its maximal logit's mean AUROC is 5.0 points higher, its ID accuracy is 90.0% to this one's 90.0%"
+    text = "its maximal logit's mean AUROC is 5.0 points higher, its ID accuracy is 90.0 % to this one's 90.0 %"
     assert text in told(verdict, "plain checkpoint").text
 
 

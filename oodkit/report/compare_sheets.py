@@ -7,6 +7,7 @@ from typing import Any
 from oodkit.evaluation import MEANS
 from oodkit.report.compare import BEST
 from oodkit.report.document import Document
+from oodkit.wording import decimal, p_value, signed
 
 ALWAYS = ("mls", "knn")  # the verdict rests on them
 DASH = "–"
@@ -65,7 +66,7 @@ def _models(columns: Sequence[Mapping[str, Any]]) -> Sheet:
     rows = []
     for one in columns:
         facts = [one["key"], one["label"], one["run"], one["created"][:10], one["verdict"], one["best"], str(one["n_id"])]
-        rows.append([*facts, _with_interval(one["accuracy"], sign="")])
+        rows.append([*facts, _with_interval(one["accuracy"], sign=False)])
     if len(columns) > 1:
         head.append(f"minus {columns[0]['key']}")
         rows = [[*row, _with_interval(one["accuracy_difference"])] for row, one in zip(rows, columns, strict=True)]
@@ -116,7 +117,7 @@ def _results(
 def _difference(against: Mapping[str, Any]) -> list[str]:
     estimate = {"value": against["difference"], "low": against["low"], "high": against["high"]}
     paired = "" if against["paired"] else ", unpaired"
-    return [_with_interval(estimate) + paired, _p(against["p_value"]), _p(against["p_holm"])]
+    return [_with_interval(estimate) + paired, p_value(against["p_value"]), p_value(against["p_holm"])]
 
 
 def _published(document: Document, told: Mapping[str, Any]) -> Sheet:
@@ -138,19 +139,15 @@ def _published(document: Document, told: Mapping[str, Any]) -> Sheet:
 
 
 def _three(row: Mapping[str, float]) -> list[str]:
-    return [f"{100 * row['measured']:.2f}", f"{100 * row['published']:.2f}", f"{100 * row['difference']:+.2f}"]
+    return [f"{100 * row['measured']:.2f}", f"{100 * row['published']:.2f}", signed(100 * row["difference"], 2)]
 
 
 def _percent(estimate: Mapping[str, float]) -> str:
     return f"{100 * estimate['value']:.2f}"
 
 
-def _with_interval(estimate: Mapping[str, float] | None, sign: str = "+") -> str:
+def _with_interval(estimate: Mapping[str, float] | None, *, sign: bool = True) -> str:
     if estimate is None:
         return DASH
-    value, low, high = (f"{100 * estimate[key]:{sign}.2f}" for key in ("value", "low", "high"))
+    value, low, high = ((signed if sign else decimal)(100 * estimate[key], 2) for key in ("value", "low", "high"))
     return f"{value} ({low} to {high})"
-
-
-def _p(value: float) -> str:
-    return "<0.0001" if value < 0.0001 else f"{value:.4f}" if value < 0.1 else f"{value:.2f}"

@@ -50,5 +50,5 @@ def number_with_interval(estimate: Mapping[str, float] | None, spec: str) -> str
     """``+2.83 (+2.65 to +3.01)``, each number as ``spec`` says, ``+.2f`` for example."""
     if estimate is None:
         return "–"
-    value, low, high = (format(estimate[key], spec) for key in ("value", "low", "high"))
+    value, low, high = (format(estimate[key], spec).replace("-", "−") for key in ("value", "low", "high"))
     return f"{value} ({low} to {high})"

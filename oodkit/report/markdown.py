@@ -20,6 +20,7 @@ from oodkit.report.remarks import (
     tuning_title,
     useful_means,
 )
+from oodkit.wording import decimal
 
 Model = Mapping[str, Any]
 
@@ -153,7 +154,7 @@ def _mixed(mixed: Mapping[str, Any] | None) -> list[str]:
     for row in mixed["rows"]:
         pairs = found["lines"][row["lambda"]].values()
         cells = [percent(own) + (f" / {percent(before)}" if before else "") for own, before in pairs]
-        rows.append([f"{row['lambda']:g}", str(row["n"]), f"{row['mean']['value']:.3f}", *cells])
+        rows.append([f"{row['lambda']:g}", str(row["n"]), decimal(row["mean"]["value"], 3), *cells])
     beside = ", the model's / the baseline's" if mixed["baseline"] else ""
     return [
         "### Mixed images",

@@ -20,6 +20,7 @@ from oodkit.report.remarks import (
     tuning_title,
     useful_means,
 )
+from oodkit.wording import decimal, percent, signed
 
 INTERVAL = "95 % interval"
 
@@ -50,8 +51,8 @@ def _print_model(console: Console, model: Mapping[str, Any]) -> None:
     say(console, f"  {_describe(facts)}")
     say(console, f"  preprocessing: {_preprocessing(facts['preprocessing'])}")
     say(console, f"  recipe: {facts.get('recipe', 'unknown')}")
-    interval = f"95 % interval {_percent(accuracy['low'])} to {_percent(accuracy['high'])}"
-    say(console, f"  ID accuracy {_percent(accuracy['value'])} ({interval})")
+    interval = f"95 % interval {decimal(100 * accuracy['low'], 2)} to {percent(accuracy['high'], 2)}"
+    say(console, f"  ID accuracy {percent(accuracy['value'], 2)} ({interval})")
     console.print()
     print_table(console, _max_logit_table(model))
     if model["shifts"]:
@@ -87,7 +88,7 @@ def _max_logit_table(model: Mapping[str, Any]) -> Table:
     table = new_table("Maximal logit", "set", "group", "images", "mean", "std", "gap to ID")
     for row in model["max_logits"]:
         group = "" if row["group"] == "id" else row["group"]
-        numbers = [str(row["n"]), f"{row['mean']['value']:.3f}", f"{row['std']:.3f}", _number(row["gap"], 2)]
+        numbers = [str(row["n"]), decimal(row["mean"]["value"], 3), f"{row['std']:.3f}", _number(row["gap"], 2)]
         add_row(table, row["image_set"], group, *numbers)
     return table
 
@@ -111,7 +112,7 @@ def _mixed_table(mixed: Mapping[str, Any]) -> Table:
     for row in mixed["rows"]:
         pairs = found["lines"][row["lambda"]].values()
         cells = [_estimate(own) + (f" / {_estimate(before)}" if beside else "") for own, before in pairs]
-        add_row(table, f"{row['lambda']:g}", str(row["n"]), f"{row['mean']['value']:.3f}", *cells)
+        add_row(table, f"{row['lambda']:g}", str(row["n"]), decimal(row["mean"]["value"], 3), *cells)
     return table
 
 
@@ -155,7 +156,7 @@ def _comparison(models: Iterable[Mapping[str, Any]]) -> Table:
         add_row(
             table,
             model["name"],
-            _percent(model["accuracy"]["value"]),
+            percent(model["accuracy"]["value"], 2),
             _estimate(mls["auroc"] if mls else None),
             _interval(mls, "auroc"),
             best["scorer"] if best else "–",
@@ -180,12 +181,8 @@ def _interval(row: Mapping[str, Any] | None, figure: str) -> str:
     return "–" if estimate is None else f"{100 * estimate['low']:.1f}–{100 * estimate['high']:.1f}"
 
 
-def _percent(fraction: float) -> str:
-    return f"{100 * fraction:.2f} %"
-
-
 def _number(estimate: Mapping[str, float] | None, digits: int) -> str:
-    return "–" if estimate is None else f"{estimate['value']:+.{digits}f}"
+    return "–" if estimate is None else signed(estimate["value"], digits)
 
 
 def _describe(facts: Mapping[str, Any]) -> str:

@@ -103,5 +103,5 @@ def test_numbers():
     estimate = {"value": 0.98765, "low": 0.9, "high": 1.0}
     assert (percent(estimate), percent(0.5, 0), percent(None)) == ("98.77", "50", "–")
     assert percent_with_interval(estimate) == "98.77 % (90.00 to 100.00)"
-    assert number_with_interval({"value": -0.5, "low": -1, "high": 0.25}, "+.2f") == "-0.50 (-1.00 to +0.25)"
+    assert number_with_interval({"value": -0.5, "low": -1, "high": 0.25}, "+.2f") == "−0.50 (−1.00 to +0.25)"
     assert percent_with_interval(None) == number_with_interval(None, ".2f") == "–"

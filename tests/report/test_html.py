@@ -67,7 +67,7 @@ def compared(compared_run) -> Parsed:
 def test_every_remark_is_told(document, page):
     """The caution on negative features, the held-out tenth, reasons, the facts' notes, the sets' notes and skipped files."""
     told = remarks(document["models"][0]) + [line for one in document["sets"] for line in set_remarks(one)]
-    for part in ("never negative", "stratified 10%", "not scored, ", "no baseline: none is <known>", "note: classes are matched"):
+    for part in ("never negative", "stratified 10 %", "not scored, ", "no baseline: none is <known>", "note: classes are matched"):
         assert any(part in line for line in told), part
     for line in told:
         assert printable(line) in page.text

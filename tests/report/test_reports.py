@@ -15,7 +15,7 @@ def printed(document, capsys) -> str:
 def test_every_remark_is_told(document, printed):
     """The caution on negative features, the held-out tenth, reasons, the facts' notes, the sets' notes and skipped files."""
     told = remarks(document["models"][0]) + [line for one in document["sets"] for line in set_remarks(one)]
-    for part in ("never negative", "stratified 10%", "not scored, ", "no baseline: none is <known>", "note: classes are matched"):
+    for part in ("never negative", "stratified 10 %", "not scored, ", "no baseline: none is <known>", "note: classes are matched"):
         assert any(part in line for line in told), part
     assert [line for line in told if printable(line) not in printed] == []
 
@@ -46,7 +46,7 @@ def test_one_note_of_several_scorers_is_told_once():
 
 def test_what_several_notes_have_in_common_is_told_once_and_what_a_search_found_in_its_table():
     """A search's remark ends a note and holds semicolons of its own."""
-    search = "tuned on a; b: AUROC 1.00 → 2.00 (none given: held out a tenth; learnt from 28% of the others)"
+    search = "tuned on a; b: AUROC 1.00 → 2.00 (none given: held out a tenth; learnt from 28 % of the others)"
     notes = {
         "knn": "the bank holds 5%; fraction=1 takes all; learnt from a tenth",
         "gen": search,

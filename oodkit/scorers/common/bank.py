@@ -9,6 +9,7 @@ from oodkit.errors import NotApplicableError
 from oodkit.outputs import CHUNK_ROWS, Outputs
 from oodkit.scorers.base import Scorer
 from oodkit.stats import stratified_rows, unit_rows
+from oodkit.wording import percent
 
 BANK_BYTES = 4 * 2**30  # what a bank may take unless its share of the images is asked for; 0.4 of ImageNet at 2048 features
 BANK_ROWS = 65536  # × 4096 queries in float32 are 1 GiB of products, of which a search on an accelerator holds one block at a time
@@ -44,9 +45,8 @@ class BankScorer(Scorer):
         if self.state is None or self.fraction is not None or (share := self.settings()["fraction"]) == 1:
             return None
         whole = 4 * self.width(outputs) * self.fitted_on
-        return (
-            f"the bank holds {share:.0%} of the training images ({_gib(BANK_BYTES)}); fraction=1 takes all of them, {_gib(whole)}"
-        )
+        held = f"the bank holds {percent(share, 0)} of the training images ({_gib(BANK_BYTES)})"
+        return f"{held}; fraction=1 takes all of them, {_gib(whole)}"
 
 
 def _gib(count: int) -> str:

@@ -9,6 +9,7 @@ from oodkit.outputs import Outputs
 from oodkit.scorers.base import State
 from oodkit.scorers.common import ivf
 from oodkit.scorers.common.bank import BankScorer, bank_share, nearest, unit_bank
+from oodkit.wording import percent
 
 
 class NeighbourScorer(BankScorer):
@@ -52,7 +53,8 @@ class NeighbourScorer(BankScorer):
         notes = [super().caution(outputs)]
         if self.state is not None and self.index == "ivf":
             share = int(self.state["probes"]) / len(self.state["sizes"])
-            found = f"finds {self.state['recall'].item():.1%} of the {self.settings()['k']} nearest in {share:.1%} of the lists"
+            recall = percent(self.state["recall"].item())
+            found = f"finds {recall} of the {self.settings()['k']} nearest in {percent(share)} of the lists"
             measured = f"{ivf.ASKED} bank images, each without itself; of an OOD image's perhaps fewer"
             remedy = "hardly faster than index=exact, which finds all" if share > ivf.SLOW_SHARE else "index=exact finds all"
             notes.append(f"approximate neighbours: {found} ({measured}); {remedy}")

@@ -120,7 +120,7 @@ def test_without_a_fraction_the_bank_keeps_to_its_memory(name, numbers, toy, mon
     assert len(features) == 120
     assert torch.bincount(features[:, :16].reshape(-1, 4, 4).sum(2).argmax(1)).tolist() == [30, 30, 30, 30]
     caution = scorer.caution(toy.test)
-    assert caution.startswith("the bank holds 59% of the training images (")
+    assert caution.startswith("the bank holds 59 % of the training images (")
     assert "); fraction=1 takes all of them, " in caution
 
 
@@ -144,7 +144,7 @@ def test_the_units_of_memory(toy, monkeypatch):
     scorer = make_scorer("knn", k=5).fit(toy.train)
     scorer.state["fraction"], scorer.fitted_on = torch.tensor(0.41), 1_281_167
     wide = Outputs(torch.zeros(1, 2048), logits=torch.zeros(1, 4))
-    assert scorer.caution(wide) == "the bank holds 41% of the training images (4 GiB); fraction=1 takes all of them, 9.77 GiB"
+    assert scorer.caution(wide) == "the bank holds 41 % of the training images (4 GiB); fraction=1 takes all of them, 9.77 GiB"
 
 
 @every_bank

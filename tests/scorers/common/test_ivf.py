@@ -79,8 +79,8 @@ def test_images_without_clusters_take_more_lists_and_it_is_told():
     assert 0.95 <= recall < 1
     assert share > 1 / 8
     assert scorer.caution(train) == (
-        f"approximate neighbours: finds {recall:.1%} of the 20 nearest in {share:.1%} of the lists (500 bank images, each without "
-        "itself; of an OOD image's perhaps fewer); hardly faster than index=exact, which finds all"
+        f"approximate neighbours: finds {100 * recall:.1f} % of the 20 nearest in {100 * share:.1f} % of the lists "
+        "(500 bank images, each without itself; of an OOD image's perhaps fewer); hardly faster than index=exact, which finds all"
     )
 
 
