@@ -54,7 +54,7 @@ def mean_auroc(id_scores: Scores, ood_sets: Sequence[Scores], weights: Sequence[
     stays within [0, 1]. At an AUROC of 0 or 1, where no variance is left to estimate, it is Wilson's for as many trials as the
     smallest sample has images. A side of one image gets the largest variance that a share of that mean can have.
     """
-    return estimate_mean(_placements(id_scores, ood_sets, weights))
+    return mean_of_placements(_placements(id_scores, ood_sets, weights))
 
 
 def compare_aurocs(
@@ -87,7 +87,7 @@ def weigh(placed: Sequence[Placements], weights: Sequence[float] | None = None) 
     return Placements(total, [share * one.ood[0] for share, one in zip(shares, placed, strict=True)], shares)
 
 
-def estimate_mean(placed: Placements) -> Estimate:
+def mean_of_placements(placed: Placements) -> Estimate:
     """The weighted mean with its interval, as ``mean_auroc`` tells of it."""
     value = placed.mean
     spread = value * (1 - value)

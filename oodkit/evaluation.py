@@ -6,9 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from oodkit.delong import mean_auroc
+from oodkit.delong import Placements, mean_of_placements, place, weigh
 from oodkit.errors import UsageError
-from oodkit.metrics import Estimate, Vector, aupr_in, aupr_out, fpr95_id, fpr95_ood, mean_estimate
+from oodkit.metrics import Estimate, Rates, Vector, mean_estimate, rates
 from oodkit.outputs import Outputs
 from oodkit.scorers.base import FitsOn, Scorer
 from oodkit.scoring import Scored, labels_of, score_all
@@ -85,12 +85,10 @@ def results(
     for label, one in zip(labels_of(scored), scored, strict=True):
         scorer = (label, one.spec, one.settings, one.fits_on, one.fitted_on)
         blank = Result(model, head, *scorer, id_set, "", "", one.n_id, 0, note=one.note, reason=one.reason)
-        figures = {} if one.reason else {name: _figures(one.id_scores, scores) for name, scores in one.ood_scores.items()}
+        figures = {} if one.reason else {name: _Figures.of(one.id_scores, scores) for name, scores in one.ood_scores.items()}
         for name, group, members in rows_planned(list(one.n_ood), groups):
             row = replace(blank, ood_set=name, group=group, n_ood=sum(one.n_ood[member] for member in members))
-            rows.append(
-                row if one.reason else _filled(row, one, figures, dict(zip(members, mean_weights(members, groups), strict=True)))
-            )
+            rows.append(row if one.reason else _filled(row, [figures[member] for member in members], mean_weights(members, groups)))
     return rows
 
 
@@ -135,26 +133,25 @@ def rows_planned(ood_sets: Sequence[str], groups: Mapping[str, str] | None) -> l
     return [*plan, ("mean", "mean", list(ood_sets))] if both else plan
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class _Figures:
-    fpr95_ood: Estimate
-    fpr95_id: Estimate
-    aupr_in: float
-    aupr_out: float
+    """What takes time of an OOD set, made once for its own row and the means that it is in."""
+
+    rates: Rates
+    placed: Placements
+
+    @classmethod
+    def of(cls, inside: Vector, outside: Vector) -> "_Figures":
+        return cls(rates(inside, outside), place(inside, outside))
 
 
-def _figures(inside: Vector, outside: Vector) -> _Figures:
-    return _Figures(fpr95_ood(inside, outside), fpr95_id(inside, outside), aupr_in(inside, outside), aupr_out(inside, outside))
-
-
-def _filled(row: Result, one: Scored, figures: Mapping[str, _Figures], weights: Mapping[str, float]) -> Result:
-    shares = list(weights.values())
-    own = [figures[name] for name in weights]
+def _filled(row: Result, figures: Sequence[_Figures], weights: Sequence[float]) -> Result:
+    own = [one.rates for one in figures]
     return replace(
         row,
-        auroc=mean_auroc(one.id_scores, [one.ood_scores[name] for name in weights], shares),
-        fpr95_ood=mean_estimate([figure.fpr95_ood for figure in own], shares),
-        fpr95_id=mean_estimate([figure.fpr95_id for figure in own], shares),
-        aupr_in=float(np.dot([figure.aupr_in for figure in own], shares)),
-        aupr_out=float(np.dot([figure.aupr_out for figure in own], shares)),
+        auroc=mean_of_placements(weigh([one.placed for one in figures], weights)),
+        fpr95_ood=mean_estimate([one.fpr95_ood for one in own], weights),
+        fpr95_id=mean_estimate([one.fpr95_id for one in own], weights),
+        aupr_in=float(np.dot([one.aupr_in for one in own], weights)),
+        aupr_out=float(np.dot([one.aupr_out for one in own], weights)),
     )

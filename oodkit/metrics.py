@@ -7,6 +7,7 @@ Intervals are at 95 %. The AUROC's own intervals and tests are in ``oodkit.delon
 
 import math
 from collections.abc import Sequence
+from functools import cache
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -17,6 +18,7 @@ from oodkit.errors import InputError, UsageError
 
 Scores = ArrayLike | Tensor
 Vector = NDArray[np.float64]
+Counts = NDArray[np.int64]
 NORMAL_975 = 1.959963984540054  # the 97.5 % point of the standard normal distribution
 
 
@@ -26,6 +28,15 @@ class Estimate(NamedTuple):
     value: float
     low: float
     high: float
+
+
+class Rates(NamedTuple):
+    """Every figure of an OOD set but its AUROC, each as the function of its name gives it."""
+
+    fpr95_ood: Estimate
+    fpr95_id: Estimate
+    aupr_in: float
+    aupr_out: float
 
 
 def auroc(id_scores: Scores, ood_scores: Scores) -> float:
@@ -40,8 +51,7 @@ def fpr95_ood(id_scores: Scores, ood_scores: Scores) -> Estimate:
     The threshold t is the smallest score with at least 95 % of the OOD images at s ≤ t; the figure is the share of ID images with
     s ≤ t (OpenOOD v1.5). For the interval see ``_rate_at_95``.
     """
-    inside, outside = two_sides(id_scores, ood_scores)
-    return _rate_at_95(inside, outside)
+    return _rate_at_95(*_ascending(id_scores, ood_scores))
 
 
 def fpr95_id(id_scores: Scores, ood_scores: Scores) -> Estimate:
@@ -50,20 +60,24 @@ def fpr95_id(id_scores: Scores, ood_scores: Scores) -> Estimate:
     The threshold t is the largest score with at least 95 % of the ID images at s ≥ t; the figure is the share of OOD images with
     s ≥ t (OpenOOD v1.0 and many papers). For the interval see ``_rate_at_95``.
     """
-    inside, outside = two_sides(id_scores, ood_scores)
-    return _rate_at_95(-outside, -inside)
+    inside, outside = _ascending(id_scores, ood_scores)
+    return _rate_at_95(-outside[::-1], -inside[::-1])
 
 
 def aupr_in(id_scores: Scores, ood_scores: Scores) -> float:
     """Area under the precision–recall curve with ID as the positive class; trapezoids over distinct scores, as OpenOOD."""
-    inside, outside = two_sides(id_scores, ood_scores)
-    return _aupr(inside, outside)
+    return _auprs(*_ascending(id_scores, ood_scores))[0]
 
 
 def aupr_out(id_scores: Scores, ood_scores: Scores) -> float:
     """Area under the precision–recall curve with OOD as the positive class, ranked by −s; trapezoids, as OpenOOD."""
-    inside, outside = two_sides(id_scores, ood_scores)
-    return _aupr(-outside, -inside)
+    return _auprs(*_ascending(id_scores, ood_scores))[1]
+
+
+def rates(id_scores: Scores, ood_scores: Scores) -> Rates:
+    """All four at once: the sorting is what they take their time for."""
+    inside, outside = _ascending(id_scores, ood_scores)
+    return Rates(_rate_at_95(inside, outside), _rate_at_95(-outside[::-1], -inside[::-1]), *_auprs(inside, outside))
 
 
 def accuracy(predictions: Scores, labels: Scores) -> Estimate:
@@ -112,6 +126,11 @@ def two_sides(id_scores: Scores, ood_scores: Scores) -> tuple[Vector, Vector]:
     return _vector(id_scores, "in-distribution"), _vector(ood_scores, "OOD")
 
 
+def _ascending(id_scores: Scores, ood_scores: Scores) -> tuple[Vector, Vector]:
+    inside, outside = two_sides(id_scores, ood_scores)
+    return np.sort(inside), np.sort(outside)
+
+
 def share_below(scores: Vector, ascending: Vector) -> Vector:
     """For each score the share of the other side that lies below it, ties counted by half. O((m + n) log n)."""
     order = np.argsort(scores)
@@ -133,28 +152,28 @@ def _vector(scores: Any, side: str) -> Vector:
 
 
 def _rate_at_95(scored: Vector, positive: Vector) -> Estimate:
-    """The share of ``scored`` at or below the smallest threshold that has 95 % of ``positive`` at or below it.
+    """The share of ``scored`` at or below the smallest threshold that has 95 % of ``positive`` at or below it; both ascend.
 
     Two things are uncertain, the rate at a given threshold (Wilson) and the threshold itself: with the binomial limits of the
     rank of a 95th percentile, its rates at the two neighbouring thresholds. MOVER (Zou and Donner, Statistics in Medicine 2008,
     27:1693–1702) adds the two distances to each side in squares.
     """
-    ascending, thresholds = np.sort(scored), np.sort(positive)
 
     def below(rank: int) -> int:
         """How many of ``scored`` lie at or below the threshold of this rank, counted from 1; beyond both ends none and all."""
         if rank < 1:
             return 0
-        return int(np.searchsorted(ascending, thresholds[rank - 1], "right")) if rank <= len(thresholds) else len(ascending)
+        return int(np.searchsorted(scored, positive[rank - 1], "right")) if rank <= len(positive) else len(scored)
 
-    count = len(thresholds)
-    rate, low, high = wilson(below(-(-95 * count // 100)), len(ascending))
-    first, last = (below(rank) / len(ascending) for rank in _rank_limits(count))
+    count = len(positive)
+    rate, low, high = wilson(below(-(-95 * count // 100)), len(scored))
+    first, last = (below(rank) / len(scored) for rank in _rank_limits(count))
     return Estimate(
         rate, max(rate - math.hypot(rate - low, rate - first), 0.0), min(rate + math.hypot(high - rate, last - rate), 1.0)
     )
 
 
+@cache
 def _rank_limits(count: int) -> tuple[int, int]:
     """Ranks between which a sample's true 95th percentile lies with 95 %; 0 and count + 1 stand for the open ends.
 
@@ -166,10 +185,16 @@ def _rank_limits(count: int) -> tuple[int, int]:
     return int(np.searchsorted(exceeds, 0.025, "right")), int(np.searchsorted(exceeds, 0.975, "left")) + 1
 
 
-def _aupr(positive: Vector, negative: Vector) -> float:
-    thresholds = np.unique(np.concatenate([positive, negative]))[::-1]
-    true = len(positive) - np.searchsorted(np.sort(positive), thresholds, "left")
-    false = len(negative) - np.searchsorted(np.sort(negative), thresholds, "left")
+def _auprs(inside: Vector, outside: Vector) -> tuple[float, float]:
+    """With ID and with OOD as the positive class; both sides ascend."""
+    thresholds = np.unique(np.concatenate([inside, outside]))
+    id_up_to, ood_up_to = (np.searchsorted(side, thresholds, "right") for side in (inside, outside))
+    id_from, ood_from = (up_to[-1] - np.append(0, up_to[:-1])[::-1] for up_to in (id_up_to, ood_up_to))
+    return _aupr(id_from, ood_from), _aupr(ood_up_to, id_up_to)
+
+
+def _aupr(true: Counts, false: Counts) -> float:
+    """The area, from how many images of either class are taken for positive at each threshold, the fewest first."""
     precision = np.concatenate([[1.0], true / (true + false)])
-    recall = np.concatenate([[0.0], true / len(positive)])
+    recall = np.concatenate([[0.0], true / true[-1]])
     return float(np.trapezoid(precision, recall))

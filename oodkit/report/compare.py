@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from oodkit.delong import Placements, compare_paired, compare_unpaired, estimate_mean, place, weigh
+from oodkit.delong import Placements, compare_paired, compare_unpaired, mean_of_placements, place, weigh
 from oodkit.errors import UsageError
 from oodkit.evaluation import mean_weights, rows_planned
 from oodkit.metrics import Estimate, difference, mean_estimate
@@ -136,7 +136,7 @@ def _results(
                     "group": group,
                     "n_id": own_rows[0]["n_id"],
                     "n_ood": sum(row["n_ood"] for row in own_rows),
-                    "auroc": plain(estimate_mean(weighed[number])),
+                    "auroc": plain(mean_of_placements(weighed[number])),
                     "fpr95_ood": plain(fprs[number]),
                     "against": _against(weighed[number], weighed[0], fprs[number], fprs[0], paired=paired) if number else None,
                 }
