@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from oodkit.delong import auroc_with_interval, compare_aurocs
-from oodkit.metrics import NORMAL_975, Estimate, Vector
+from oodkit.metrics import NORMAL_975, Estimate, Vector, difference
 from oodkit.scoring import Scored
 
 
@@ -133,18 +133,11 @@ def shift_ratio(r_id: Estimate | None, r_ood: Estimate | None) -> Estimate | Non
 
 
 def _fall(before: tuple[Vector, Vector], after: tuple[Vector, Vector]) -> Estimate:
-    """By how much the AUROC fell: DeLong's paired interval; of different numbers of images MOVER's of two independent figures.
-
-    Zou and Donner, Statistics in Medicine 2008, 27:1693–1702.
-    """
+    """By how much the AUROC fell: DeLong's paired interval; of different numbers of images that of two independent figures."""
     if [len(side) for side in before] == [len(side) for side in after]:
         paired = compare_aurocs(before[0], [before[1]], after[0], [after[1]])
         return Estimate(paired.difference, paired.low, paired.high)
-    first, second = auroc_with_interval(*before), auroc_with_interval(*after)
-    fall = first.value - second.value
-    down = math.hypot(first.value - first.low, second.high - second.value)
-    up = math.hypot(first.high - first.value, second.value - second.low)
-    return Estimate(fall, fall - down, fall + up)
+    return difference(auroc_with_interval(*before), auroc_with_interval(*after))
 
 
 def _variance_of_mean(values: Vector) -> float:
