@@ -22,13 +22,12 @@ def environment_with(terms: set[str]) -> Any:
         "interval": numerals.interval,
         "bracket": numerals.bracket,
         "count": numerals.count,
-        "shade": numerals.shade,
+        "tint": numerals.tint,
         "sortable": numerals.sortable,
         "settings": settings_in_words,
         "ending": _ending,
         "breakable": _breakable,
     }
-    environment.tests["worse_than_chance"] = lambda value, metric: numerals.lead_over_chance(value, metric) < 0
     environment.globals["term"] = _linker(terms)
     return environment
 

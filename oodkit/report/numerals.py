@@ -35,9 +35,11 @@ def lead_over_chance(value: float, metric: str) -> float:
     return 2 * value - 1 if metric == "auroc" else 1 - value / 0.95
 
 
-def shade(value: float, metric: str) -> str:
-    """How strongly a heat cell is tinted; squared, so that good figures differ."""
-    return f"{60 * min(1.0, abs(lead_over_chance(value, metric))) ** 2:.0f}%"
+def tint(value: float, metric: str) -> int:
+    """How strongly a heat cell is tinted, from 0 at chance to 15, below chance to −15; squared, so that good figures differ."""
+    lead = lead_over_chance(value, metric)
+    step = round(15 * min(1.0, abs(lead)) ** 2)
+    return step if lead > 0 else -step
 
 
 def rank_in_words(below: float) -> str:

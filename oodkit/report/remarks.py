@@ -38,18 +38,12 @@ def remarks(model: Mapping[str, Any]) -> list[str]:
     """
     rows = model["results"]
     reasons = _scorers_by_text((row["scorer"], row["reason"]) for row in rows if row["reason"])
-    notes = _scorers_by_text((row["scorer"], part) for row in rows for part in _parts(row["note"], model["tuning"]))
+    notes = _scorers_by_text((row["scorer"], note) for row in rows for note in row["notes"])
     lines = [f"{', '.join(scorers)}: not scored, {reason}" for reason, scorers in reasons.items()]
     said: dict[str, list[str]] = {}
     for note, scorers in notes.items():
         said.setdefault(", ".join(scorers), []).append(note)
     return [*lines, *(f"{scorers}: {'; '.join(parts)}" for scorers, parts in said.items()), *model["facts"]["notes"]]
-
-
-def _parts(note: str | None, tuning: Sequence[Mapping[str, Any]]) -> list[str]:
-    """What a note says beside the remark of the search, which ends it."""
-    before = (note or "").split(f"tuned on {', '.join(tuning[0]['sets'])}: ")[0] if tuning else note or ""
-    return [part for part in before.split("; ") if part]
 
 
 def _scorers_by_text(said: Iterable[tuple[str, str]]) -> dict[str, list[str]]:

@@ -34,7 +34,8 @@ COLUMNS = (
     "fpr95_id_high",
     "aupr_in",
     "aupr_out",
-    "note",
+    "notes",
+    "tuned",
     "reason",
 )
 ESTIMATES = ("auroc", "fpr95_ood", "fpr95_id")
@@ -45,7 +46,7 @@ NUMBER = re.compile(r"[-+]?\d+(\.\d+)?([eE][-+]?\d+)?")
 def render_csv(document: Document) -> str:
     r"""RFC 4180 with a header and ``\n`` at each line's end. Fractions in [0, 1], in full precision; what is null is empty.
 
-    ``settings`` is JSON. See ``cell`` for what is not written as it is.
+    ``settings`` is JSON, ``notes`` are joined by semicolons. See ``cell`` for what is not written as it is.
     """
     text = io.StringIO()
     writer = csv.DictWriter(text, COLUMNS, lineterminator="\n")
@@ -70,7 +71,7 @@ def cell(value: Any) -> Any:
 
 
 def _flat(result: Mapping[str, Any]) -> dict[str, Any]:
-    row = {**result, "settings": json.dumps(result["settings"])}
+    row = {**result, "settings": json.dumps(result["settings"]), "notes": "; ".join(result["notes"])}
     for name in ESTIMATES:
         estimate = result[name] or {}
         row |= {name: estimate.get("value"), f"{name}_low": estimate.get("low"), f"{name}_high": estimate.get("high")}

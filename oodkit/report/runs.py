@@ -2,9 +2,10 @@
 
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import partial
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 
 from oodkit.atomic import write_atomically
-from oodkit.errors import InputError, UsageError
+from oodkit.errors import InputError, OodkitError, UsageError
 from oodkit.report.document import SCHEMA, Document
 from oodkit.report.remarks import printable
 
@@ -46,20 +47,22 @@ def save_run(run: Run, folder: Path) -> Path:
     """Write the run to ``folder``, over one that was there before; returns the path of its ``result.json``.
 
     That is written last: a folder without it is no run. The scores name the result they belong to, so that one that is stopped
-    in between never shows the new scores beside the old result. Raises OodkitError where something can't be written, and
-    ValueError, before anything is, where the document is no JSON.
+    in between never shows the new scores beside the old result. Raises OodkitError where something can't be written, but not
+    before all else is, and ValueError, before anything is, where the document is no JSON.
     """
     text = as_json(run.document)
     result, thumbnails = folder / RESULT, folder / THUMBNAILS
     was_a_run = result.is_file()  # thumbnails of any other folder are the user's own
-    for name, image in run.thumbnails.items():
-        _write(thumbnails / name, image)
-    _save_scores(run.scores, folder / SCORES, _digest(json.loads(text)))
+    beside = [partial(_write, thumbnails / name, image) for name, image in run.thumbnails.items()]
+    beside.append(partial(_save_scores, run.scores, folder / SCORES, _digest(json.loads(text))))
+    failures = [error for write in beside if (error := _failure(write)) is not None]
     _write(result, text.encode("ascii"))
     for path in thumbnails.glob("*") if was_a_run else ():
         if THUMBNAIL.fullmatch(path.name) and path.name not in run.thumbnails:
             with suppress(OSError):  # another run may be tidying too
                 path.unlink()
+    if failures:
+        raise OodkitError(f"{result} is written, but not all that belongs beside it: {failures[0]}") from failures[0]
     return result
 
 
@@ -94,6 +97,14 @@ def _write(path: Path, contents: bytes) -> None:
     write_atomically(path, lambda temporary: temporary.write_bytes(contents))
 
 
+def _failure(write: Callable[[], None]) -> OodkitError | None:
+    try:
+        write()
+    except OodkitError as error:
+        return error
+    return None
+
+
 def _save_scores(scores: Scores, path: Path, result: str) -> None:
     """Tensors are named by position and not by name: a set's name may be no UTF-8, and safetensors takes nothing else."""
     tensors = {
@@ -104,7 +115,7 @@ def _save_scores(scores: Scores, path: Path, result: str) -> None:
     }
     names = {model: {scorer: list(by_set) for scorer, by_set in by_scorer.items()} for model, by_scorer in scores.items()}
     metadata = {"format": FORMAT, "result": result, "names": json.dumps(names)}
-    _write(path, save(tensors, metadata))  # save_file would make a file that nobody else may read
+    write_atomically(path, lambda temporary: temporary.write_bytes(save(tensors, metadata)))  # save_file's nobody else may read
 
 
 class _Stored(Mapping[str, Array]):

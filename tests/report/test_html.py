@@ -81,12 +81,12 @@ def test_verdict_evidence_and_advice_with_its_command_are_told(document, page):
 
 
 def test_every_figure_of_every_scorer_is_there_with_its_interval(document, html):
-    """In percent, in both conventions of FPR@95; on hover and in small."""
+    """In percent, in both conventions of FPR@95; in small, which is what the script shows on hover."""
     for row in document["models"][0]["results"]:
         if row["auroc"] and row["ood_set"] in {document["sets"][1]["name"], document["models"][0]["summary"]}:
             for key in ("auroc", "fpr95_ood", "fpr95_id"):
                 value, low, high = (f"{100 * row[key][one]:.2f}" for one in ("value", "low", "high"))
-                assert re.search(rf'title="95 % interval {low} to {high}">{value}<small class="ci[^>]*>\[{low}, {high}]', html)
+                assert f"<div>{value}<small>[{low}, {high}]</small></div>" in html
 
 
 def test_how_it_was_made_is_told(document, page):

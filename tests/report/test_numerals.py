@@ -2,7 +2,7 @@
 
 import pytest
 
-from oodkit.report.numerals import number, rank_in_words, shade
+from oodkit.report.numerals import number, rank_in_words, tint
 
 
 @pytest.mark.parametrize(
@@ -14,7 +14,7 @@ def test_a_rank_is_never_rounded_to_all_or_none(below, words):
 
 
 def test_numbers_have_a_minus_sign_and_cells_a_tint_by_their_lead_over_chance():
-    """AUROC 0.75 is half way from chance to the best, 60 % · ½² = 15 %; so is FPR@95 0.475."""
+    """AUROC 0.75 is half way from chance to the best, 15 · ½² = 3.75; so is FPR@95 0.475."""
     assert [number(value) for value in (-0.01234, None)] == ["−1.23", "–"]
-    assert [shade(value, "auroc") for value in (0.5, 0.75, 0.25, 1.0)] == ["0%", "15%", "15%", "60%"]
-    assert [shade(value, "fpr95_ood") for value in (0.95, 0.475, 0.0)] == ["0%", "15%", "60%"]
+    assert [tint(value, "auroc") for value in (0.5, 0.75, 0.25, 1.0)] == [0, 4, -4, 15]
+    assert [tint(value, "fpr95_ood") for value in (0.95, 0.475, 0.0, 1.0)] == [0, 4, 15, 0]

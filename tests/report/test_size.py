@@ -95,3 +95,9 @@ def test_ten_models_on_eight_sets_by_every_scorer_stay_below_5_mb(large):
     assert len(html.encode("utf-8")) < LIMIT
     assert html.count("<img ") >= MODELS * (SETS + 1)
     assert peak() - before < 400
+
+
+def test_a_megabyte_of_room_is_left_where_one_image_of_each_list_is_shown(large, monkeypatch):
+    """More sets or longer names do not push it over the limit at once."""
+    monkeypatch.setattr("oodkit.report.html.LARGEST", 0)
+    assert len(render_html(large).encode("utf-8")) < LIMIT - 1_000_000

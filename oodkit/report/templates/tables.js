@@ -2,8 +2,8 @@
 // The value of a cell as it is shown now: a number where it has one, else its text; null where there is nothing to sort by.
 const valueOf = (cell) => {
   if (!cell || cell.matches(".reason")) return null;
-  const shown = [cell, ...cell.querySelectorAll("[data-value]")].find((one) => one.dataset.value !== undefined && one.getClientRects().length);
-  const text = (shown ? shown.dataset.value : cell.textContent).trim();
+  const figure = [...cell.querySelectorAll(".heat div")].find((one) => one.getClientRects().length);
+  const text = (figure ? figure.firstChild.data : cell.dataset.value ?? cell.textContent).trim();
   if (text === "" || text === "–") return null;
   return Number.isNaN(Number(text)) ? text : Number(text);
 };
@@ -46,6 +46,11 @@ for (const radio of document.querySelectorAll(".metrics input")) {
     const column = headsOf(table).findIndex((one) => one.hasAttribute("aria-sort"));
     if (column > 0) show(table, column, radio.value === "auroc");
   });
+}
+
+// On hover, the interval that stands in small beside each figure of a heat table.
+for (const small of document.querySelectorAll(".heat div > small")) {
+  small.parentElement.title = `95 % interval ${small.textContent.slice(1, -1).replace(", ", " to ")}`;
 }
 
 // On paper nothing can be opened.
