@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from functools import partial
 
 from oodkit.delong import compare_aurocs
+from oodkit.errors import InputError
 from oodkit.evaluation import Result, mean_weights, results
 from oodkit.max_logits import LogitRow, ShiftRow, logit_rows, shift_rows
 from oodkit.metrics import Estimate, accuracy, mean_estimate
@@ -65,6 +66,8 @@ def diagnose(
     scores. tuning: what ``tune`` found, to be told with
     the results. softeners: what the training recipe is known to do to the labels ("label smoothing 0.1"), () for nothing, None
     for unknown. baseline: the diagnosis of the sibling model on the same image sets. progress: called with a line for each step.
+
+    Raises InputError where the maximal logit gives no scores, as of logits that are NaN: all that is said rests on it.
     """
     groups = dict.fromkeys(ood, "far") | dict(groups or {})
     asked = list(scorers) or list(dict.fromkeys(one.spec for one in tuning)) or one_pass_scorers()
@@ -72,13 +75,16 @@ def diagnose(
     asked += [name for name in ("mls", "knn") if name not in named and (name == "mls" or fit is not None)]
     score = partial(score_all, id_test=id_test, ood=ood, fit=fit, val=val, preset=preset, seed=seed, progress=progress)
     scored = score(asked)
+    mls = _of(scored, "mls")
+    if mls.reason is not None:
+        raise InputError(f"{model} can't be diagnosed: {mls.reason}")
     knn = [one for one in scored if one.name == "knn"]
     if fit is not None and all(one.reason for one in knn) and all(one.spec != "knn" for one in knn):
         scored += score(["knn"])
     scored = noted(scored, tuning)
     rows = results(scored, groups, model=model, id_set=id_set)
     estimate = accuracy(id_test.predictions(), id_test.labels)
-    mls, lead = _of(scored, "mls"), knn_lead(scored, groups, id_test.num_classes, fit_given=fit is not None)
+    lead = knn_lead(scored, groups, id_test.num_classes, fit_given=fit is not None)
     shifts = [] if baseline is None else shift_rows(mls, _of(baseline.scored, "mls"), groups)
     against = None if baseline is None else _against(baseline, mls, shifts, groups)
     verdict = give_verdict(model, estimate, id_test.num_classes, lead, rows, softeners=softeners, against=against)

@@ -4,6 +4,7 @@ import pytest
 import torch
 
 from oodkit.diagnosis import diagnose
+from oodkit.errors import InputError
 from oodkit.head import Head
 from oodkit.outputs import Outputs
 from oodkit.scorers import SCORERS
@@ -27,6 +28,13 @@ def test_the_maximal_logits_table_and_its_shift_are_part_of_it():
     assert "mean shift ratio +0.333 (" in " ".join(found.verdict.evidence)
     assert [(row.image_set, row.group, row.mean.value) for row in found.max_logits] == [("ID", "id", 4), ("set", "far", 3)]
     assert found.baseline == "plain"
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+def test_logits_that_are_not_finite_are_told_before_a_figure_is_made_of_them(value):
+    """Means and intervals of them would be NaN, which no JSON holds."""
+    with pytest.raises(InputError, match=r"^net can't be diagnosed: mls gives NaN or infinite scores; .* \(in set\)$"):
+        diagnose("net", outputs_of([6, 10, 7]), {"set": outputs_of([3, value])}, scorers=["mls"])
 
 
 def test_mls_and_knn_are_measured_even_if_others_were_asked_for():

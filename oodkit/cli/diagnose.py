@@ -242,6 +242,18 @@ def _keyed(texts: list[str]) -> dict[str, Any]:
             raise typer.BadParameter(f"{text!r} is not K=V", param_hint="--model-arg")
         try:
             arguments[key] = ast.literal_eval(value)
-        except (ValueError, SyntaxError):
+        except (ValueError, SyntaxError, RecursionError, MemoryError):
             arguments[key] = value
+        _require_storable(text, arguments[key])
     return arguments
+
+
+def _require_storable(text: str, value: object) -> None:
+    """The result names every argument, as JSON: what that can't hold is refused before there is a result to lose."""
+    import json
+
+    try:
+        json.dumps(value, allow_nan=False)
+    except (TypeError, ValueError) as error:
+        expected = "expected text, a finite number, True, False, None, or a list or dict of these"
+        raise typer.BadParameter(f"{text!r} can't stand in the result; {expected}", param_hint="--model-arg") from error

@@ -95,21 +95,25 @@ def facts_of(model: Classifier) -> dict[str, Any]:
 def show(run: Run, *, report: Path | None, output: Path | None, form: Format, quiet: bool) -> None:
     """Store the run, write the report, and print what was asked for; with ``quiet`` the paths only.
 
-    Where the report can't be written, all else is there before the error is told.
+    Where one of them fails, all else is there before the error is told: the work that it tells of can have taken hours.
     """
     from oodkit.report.html import write_html
 
-    paths = [save_run(run, output or new_folder(run.document["kind"]))]
+    paths: list[Path] = []
     try:
-        if report is not None:
-            write_html(run, report)
-            paths.append(report)
+        try:
+            paths.append(save_run(run, output or new_folder(run.document["kind"])))
+        finally:
+            if report is not None:
+                write_html(run, report)
+                paths.append(report)
     finally:
         if quiet:
-            typer.echo("\n".join(map(str, paths)))
+            typer.echo("".join(f"{path}\n" for path in paths), nl=False)
         else:
             print_result(run.document, form)
-            typer.echo(f"written: {', '.join(map(str, paths))}", err=True)
+            if paths:
+                typer.echo(f"written: {', '.join(map(str, paths))}", err=True)
 
 
 def _flags(settings: dict[str, Any]) -> str:

@@ -89,3 +89,27 @@ def test_a_report_that_fails_loses_neither_the_run_nor_what_it_prints(run, words
 def test_what_was_written_is_named(run, words):
     assert run(*words, "--report", "page.html").err.splitlines()[-1] == "written: oodkit-runs/diagnose-001/result.json, page.html"
     assert run(*words, "--report", "page.html", "--quiet").out == "oodkit-runs/diagnose-002/result.json\npage.html\n"
+
+
+def test_a_run_that_cannot_be_stored_whole_is_printed_and_reported_all_the_same(run, words, tmp_path):
+    (tmp_path / "out" / "scores.safetensors").mkdir(parents=True)
+    ran = run(*words, "--output", "out", "--report", "page.html")
+    assert ran.code == 1
+    assert "Verdict" in ran.out
+    written, error = ran.err.splitlines()[-2:]
+    assert written == "written: page.html"
+    assert error.startswith("error: out/result.json is written, but not all that belongs beside it: can't write out/scores.")
+    assert json.loads((tmp_path / "out/result.json").read_text())["models"]
+    assert (tmp_path / "page.html").is_file()
+
+
+def test_a_run_that_cannot_be_stored_at_all_is_printed_all_the_same(run, words, monkeypatch):
+    def fail(*_):
+        raise OodkitError("can't write result.json: No space left on device; free some space or choose another folder")
+
+    monkeypatch.setattr("oodkit.cli.diagnosing.save_run", fail)
+    ran = run(*words)
+    assert (ran.code, ran.err.splitlines()[-1][:30]) == (1, "error: can't write result.json")
+    assert "Verdict" in ran.out
+    assert "written" not in ran.err
+    assert run(*words, "--quiet").out == ""

@@ -1,6 +1,7 @@
 """What ``oodkit diagnose`` refuses, in one clear line."""
 
 import sys
+from textwrap import dedent
 
 import pytest
 from PIL import Image
@@ -89,3 +90,38 @@ def test_impossible_numbers_are_usage_errors(run):
     for option, text in (("--std", "0"), ("--mean", "nan"), ("--input-size", "-3"), ("--input-size", "1,2,3,4")):
         ran = run("diagnose", V1, option, text)
         assert ran.code == 2, (option, text)
+
+
+@pytest.mark.parametrize("value", ["{1, 2}", "1j", "1e999", "b'x'", "[1, -1e999]", "{(1, 2): 3}"])
+def test_an_argument_that_the_result_cannot_hold_is_refused_before_any_work(run, tmp_path, value):
+    ran = run("diagnose", "py:nowhere.py:net", "--model-arg", f"scale={value}")
+    assert (ran.code, ran.out) == (2, "")
+    assert "can't stand in the result; expected text, a finite number, True, False" in " ".join(ran.err.replace("│", "").split())
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_network_whose_logits_are_not_finite_is_one_clear_line(run, tmp_path):
+    """Here of bright images only: the head is found on others."""
+    code = """
+        import torch
+        class Net(torch.nn.Module):
+            def __init__(self):
+                super().__init__()
+                self.fc = torch.nn.Linear(3, 2)
+            def forward(self, pixels):
+                means = pixels.mean((2, 3))
+                return self.fc(torch.where(means > 8, torch.nan, means))
+        def net():
+            return Net()
+    """
+    (tmp_path / "net.py").write_text(dedent(code))
+    for folder, brightness in (("id/0", 9), ("id/1", 20), ("far", 255)):
+        (tmp_path / folder).mkdir(parents=True)
+        Image.new("RGB", (8, 8), (brightness,) * 3).save(tmp_path / folder / "a.png")
+    sets = ("--id", "id", "--far", "white=far", "--workers", "0", "--device", "cpu")
+    scaling = ("--input-size", "8", "--mean", "0,0,0", "--std", "0.1,0.1,0.1")
+    ran = run("diagnose", "py:net.py:net", *scaling, *sets)
+    assert (ran.code, ran.out) == (1, "")
+    assert ran.err.splitlines()[-1] == (
+        "error: the network gives logits that are not finite in float32; the weights may be damaged"
+    )

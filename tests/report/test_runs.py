@@ -233,3 +233,21 @@ def test_a_place_that_cannot_be_written_says_what_to_do(saved, tmp_path):
     (tmp_path / "run").write_text("in the way")
     with pytest.raises(OodkitError, match=r"can't write .*; free some space or choose another folder"):
         save_run(saved, tmp_path / "run")
+
+
+@pytest.mark.parametrize("blocked", ["scores.safetensors", "thumbnails"])
+def test_a_result_is_stored_even_where_what_belongs_beside_it_cannot_be(saved, tmp_path, blocked):
+    """The hours of work are in it; everything that can be written is, and the error says what is not."""
+    folder = tmp_path / "run"
+    in_the_way = folder / "scores.safetensors" / "mine" if blocked.startswith("scores") else folder / "thumbnails"
+    in_the_way.parent.mkdir(parents=True)
+    in_the_way.write_bytes(b"mine")
+    told = (
+        rf"run.result\.json is written, but not all that belongs beside it: can't write \S*{blocked}\S*: .*choose another folder$"
+    )
+    with pytest.raises(OodkitError, match=told):
+        save_run(saved, folder)
+    loaded = load_run(folder)
+    assert loaded.document == saved.document
+    assert (loaded.scores == {}, loaded.thumbnails == {}) == (blocked != "thumbnails", blocked == "thumbnails")
+    assert in_the_way.read_bytes() == b"mine"
