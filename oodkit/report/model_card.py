@@ -15,6 +15,7 @@ BEST = 3  # scorers in the table, beside the two that need nothing but logits
 ALWAYS = ("msp", "mls")
 LEARNT_FROM = {"train": "ID training images", "val": "ID validation images"}
 CLASSIFYING = {"type": "image-classification", "name": "Image classification"}
+LOADING = ("arch", "checkpoint", "input_size", "mean", "std", "model_args", "allow_pickle")  # what load_classifier takes
 DETECTING = {"type": "out-of-distribution-detection", "name": "Out-of-distribution detection"}
 
 Model = Mapping[str, Any]
@@ -135,7 +136,7 @@ def _how_to_score(model: Model, document: Document) -> list[str]:
     probes = f", probes=[{probe!r}]" if probe else ""
     given = {"preset": preset, **settings} if preset != "openood" else settings
     made_as = f"oodkit.make_scorer({', '.join([repr(scorer), *_keywords(given)])})"
-    loading = {name: value for name, value in document["inputs"]["loading"].items() if value}
+    loading = {name: value for name in LOADING if (value := document["inputs"]["loading"].get(name))}  # no other key is code
     learn = f'learn = oodkit.extract(model, oodkit.open_images("{LEARNT_FROM.get(best["fits_on"])}"){probes})'
     lines = [
         "import oodkit",

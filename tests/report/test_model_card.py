@@ -1,7 +1,10 @@
 """The section of a model card: the Hub's own library reads the figures, and Python runs the code in it."""
 
 import ast
+import inspect
+import json
 import re
+from importlib.resources import files
 
 import pytest
 import yaml
@@ -9,7 +12,7 @@ from huggingface_hub import ModelCard
 
 import oodkit
 from oodkit.images import open_images
-from oodkit.report.model_card import render_model_card
+from oodkit.report.model_card import LOADING, render_model_card
 from oodkit.report.remarks import printable, summary_result
 from oodkit.scorers import make_scorer
 
@@ -113,6 +116,21 @@ def test_the_code_loads_the_model_as_the_run_did(document):
     lines = code_of(document).splitlines()
     ast.parse("\n".join(lines))
     assert lines[2] == f"model = oodkit.load_classifier({name!r}, arch='resnet18', input_size=[3, 32, 32])"
+
+
+def test_no_key_of_a_result_from_elsewhere_becomes_code(document):
+    """The reader is told to run it."""
+    evil = "arch=__import__('os').system('id'), mean"
+    document["inputs"]["loading"] |= {evil: [0.5], "arch": "resnet18"}
+    loads = code_of(document).splitlines()[2]
+    assert loads.endswith("arch='resnet18')")
+    assert "system" not in loads
+
+
+def test_the_code_names_every_option_that_a_model_loads_by():
+    schema = json.loads(files("oodkit.report").joinpath("schemas/diagnose.schema.json").read_text("utf-8"))
+    assert list(LOADING) == list(schema["$defs"]["loading"]["properties"])
+    assert set(LOADING) <= inspect.signature(oodkit.load_classifier).parameters.keys()
 
 
 @pytest.mark.parametrize(
