@@ -69,12 +69,12 @@ def run(
         command=shlex.join(["oodkit", *sys.argv[1:]]),
         advice_base=" ".join(part for part in (advised.flags(), loading.flags(), _flags(again)) if part),
         settings=settings,
+        inputs=_inputs(subjects, names, loading),
         mixed={name: curve for name in shown if (curve := told[name].curve)},
         baselines={name: one.diagnosis for name, one in told.items()},
         read={name: _read(told[name].readings, sets) for name in shown},
         extremes=extremes,
     )
-    document["inputs"] = _inputs(subjects, names, loading)
     return Run(document, {name: _scores(told[name].diagnosis) for name in shown}, files)
 
 

@@ -30,6 +30,7 @@ def make_document(
     command: str,
     advice_base: str,
     settings: Mapping[str, Any],
+    inputs: Mapping[str, Any],
     mixed: Mapping[str, MixedCurve] | None = None,
     baselines: Mapping[str, Diagnosis] | None = None,
     read: Mapping[str, Mapping[str, Mapping[str, Any]]] | None = None,
@@ -38,9 +39,10 @@ def make_document(
     """The document of a run.
 
     facts: what is known of each model, by name. sets: one mapping per image set (name, role, spec, fingerprint, counts, skipped
-    files). advice_base: the options that name the image sets again, from which every advice gets its command. mixed: the
-    curves of mixed images, by model, where they were asked for. baselines: the diagnoses of the baselines, by their names. read:
-    by model, and by "id" or OOD set, how many images were read and a hash of which. extremes: by model, where they are wanted.
+    files). advice_base: the options that name the image sets again, from which every advice gets its command. inputs: what was
+    asked for, so that a later command can ask for it again. mixed: the curves of mixed images, by model, where they were asked
+    for. baselines: the diagnoses of the baselines, by their names. read: by model, and by "id" or OOD set, how many images were
+    read and a hash of which. extremes: by model, where they are wanted.
     """
     mixed, baselines, read, extremes = mixed or {}, baselines or {}, read or {}, extremes or {}
     return {
@@ -63,6 +65,7 @@ def make_document(
             }
             for one in diagnoses
         ],
+        "inputs": dict(inputs),
     }
 
 
@@ -118,8 +121,7 @@ def _densities(diagnosis: Diagnosis, baseline: Diagnosis | None) -> list[dict[st
     """The maximal logit, the baseline's and the model's, on common edges; then the best scorer's scores where that is another."""
     top = best(diagnosis.rows)
     logits = {one.model: by_label(one.scored)["mls"] for one in (baseline, diagnosis) if one}
-    logits = {model: one for model, one in logits.items() if one.reason is None}
-    shown = _histograms(logits, "mls", "Maximal logit") if logits else []
+    shown = _histograms(logits, "mls", "Maximal logit")
     if top is not None and top.scorer != "mls":
         shown += _histograms({diagnosis.model: by_label(diagnosis.scored)[top.scorer]}, top.scorer, f"Scores of {top.scorer}")
     return shown

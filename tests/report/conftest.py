@@ -99,12 +99,12 @@ def run_of(*diagnoses: Diagnosis, baselines: Sequence[Diagnosis] = (), mixed: Ma
         command=f"oodkit diagnose {SET_NAME}",
         advice_base="--id x",
         settings=SETTINGS,
+        inputs=inputs_of(diagnoses),
         mixed=mixed,
         baselines={one.model: one for one in baselines},
         read={one.model: read for one in diagnoses},
         extremes={one.model: extremes_of(one) for one in diagnoses},
     )
-    document["inputs"] = inputs_of(diagnoses)
     scores = {
         one.model: {label: {"id": own.id_scores, **own.ood_scores} for label, own in by_label(one.scored).items()}
         for one in diagnoses

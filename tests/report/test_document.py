@@ -80,6 +80,6 @@ def test_extremes_that_are_not_wanted_are_null():
         Outputs(torch.rand(9, 4) + shift, torch.arange(9) % 3, head=Head(torch.eye(3, 4), torch.zeros(3))) for shift in (1, 0)
     )
     found = diagnose("net", inside, {"far": outside}, scorers=["mls"])
-    document = make_document([found], {"net": {}}, [], command="", advice_base="", settings={})
+    document = make_document([found], {"net": {}}, [], command="", advice_base="", settings={}, inputs={"models": ["net"]})
     (model,) = document["models"]
-    assert (model["extremes"], model["read"], document["schema"]) == (None, {}, 2)
+    assert (model["extremes"], model["read"], document["schema"], document["inputs"]) == (None, {}, 2, {"models": ["net"]})
