@@ -24,7 +24,8 @@ class Result:
     scorer: its name, with its settings where several of one name were asked for. spec: as it is asked for, such as ``knn:k=10``.
     settings: as they took effect. fits_on, n_fit: what the scorer learnt from, and how many images. group: ``"near"`` or ``"far"``,
     for a mean its own name. Figures are fractions in [0, 1] with their 95 % intervals; the limits of a mean FPR are the means of
-    its sets' limits, which is conservative. note: what else is to know. reason: why there are no figures; then they are None.
+    its sets' limits, which is conservative. notes: what else is to know. tuned: what a search of the settings
+    found, None where none was made. reason: why there are no figures; then they are None.
     """
 
     model: str
@@ -44,7 +45,8 @@ class Result:
     fpr95_id: Estimate | None = None
     aupr_in: float | None = None
     aupr_out: float | None = None
-    note: str | None = None
+    notes: tuple[str, ...] = ()
+    tuned: str | None = None
     reason: str | None = None
 
 
@@ -84,7 +86,7 @@ def results(
     rows = []
     for label, one in zip(labels_of(scored), scored, strict=True):
         scorer = (label, one.spec, one.settings, one.fits_on, one.fitted_on)
-        blank = Result(model, head, *scorer, id_set, "", "", one.n_id, 0, note=one.note, reason=one.reason)
+        blank = Result(model, head, *scorer, id_set, "", "", one.n_id, 0, notes=one.notes, tuned=one.tuned, reason=one.reason)
         figures = {} if one.reason else {name: _Figures.of(one.id_scores, scores) for name, scores in one.ood_scores.items()}
         for name, group, members in rows_planned(list(one.n_ood), groups):
             row = replace(blank, ood_set=name, group=group, n_ood=sum(one.n_ood[member] for member in members))

@@ -29,7 +29,7 @@ class Scored:
 
     name, settings, fits_on, fitted_on: of the scorer, as it was when it scored; spec: as it was asked for. What it learnt is not
     kept, since the bank of one scorer can be 10 GB. With a ``reason`` there are no scores. n_id, n_ood: numbers of images, there
-    in any case.
+    in any case. notes: what else is to know. tuned: what a search of the settings found.
     """
 
     name: str
@@ -41,7 +41,8 @@ class Scored:
     ood_scores: Mapping[str, Vector]
     n_id: int
     n_ood: Mapping[str, int]
-    note: str | None = None
+    notes: tuple[str, ...] = ()
+    tuned: str | None = None
     reason: str | None = None
 
 
@@ -89,8 +90,8 @@ def score_all(
             images, note = {"train": (fit, None), "val": (val, held_out), None: (None, None)}[_learns_from(scorer)]
             caution, reason = _fit(scorer, images, id_test, say)
             known = (scorer.name, specs[number], scorer.settings(), scorer.fits_on, scorer.fitted_on)
-            notes = "; ".join(one for one in (caution, note) if one) or None
-            jobs.append(Scored(*known, np.empty(0), {}, len(id_test), sizes, notes, reason))
+            notes = tuple(one for one in (caution, note) if one)
+            jobs.append(Scored(*known, np.empty(0), {}, len(id_test), sizes, notes, reason=reason))
         group = [ready[number] for number in numbers]
         done |= zip(numbers, _scored(group, jobs, id_test, ood, say), strict=True)
         for scorer in group:

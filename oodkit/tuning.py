@@ -121,9 +121,9 @@ def candidates(spec: str) -> list[str]:
 
 
 def noted(scored: Sequence[Scored], tunings: Sequence[Tuning]) -> list[Scored]:
-    """The same scores with a note where the settings were searched."""
-    remarks = {one.spec: remark for one in tunings if (remark := one.remark())}
-    return [replace(one, note="; ".join(filter(None, (one.note, remarks.get(one.spec)))) or None) for one in scored]
+    """The same scores with what the search found of those whose settings were searched."""
+    remarks = {one.spec: one.remark() for one in tunings}
+    return [replace(one, tuned=remarks.get(one.spec)) for one in scored]
 
 
 @dataclass(frozen=True)

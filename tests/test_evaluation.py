@@ -143,11 +143,11 @@ def test_a_scorer_without_images_to_learn_from_is_a_row_with_its_reason(sets):
 
 def test_without_validation_images_a_tenth_of_the_training_images_serves_and_a_note_says_so(sets):
     rows = {row.scorer: row for row in evaluate(["react", "knn"], **sets)}
-    assert rows["react"].note == "no validation images given: learnt from a stratified 10 % of the training images"
+    assert rows["react"].notes == ("no validation images given: learnt from a stratified 10 % of the training images",)
     assert (rows["react"].n_fit, rows["react"].fits_on) == (20, "val")
-    assert (rows["knn"].n_fit, rows["knn"].fits_on, rows["knn"].note) == (200, "train", None)
+    assert (rows["knn"].n_fit, rows["knn"].fits_on, rows["knn"].notes) == (200, "train", ())
     given = evaluate(["react"], **sets, val=outputs_of(33, 9, 2.0))[0]
-    assert (given.n_fit, given.note) == (33, None)
+    assert (given.n_fit, given.notes) == (33, ())
 
 
 def test_the_held_out_tenth_is_drawn_by_the_seed(sets):
@@ -178,8 +178,8 @@ def test_scores_that_are_not_finite_become_a_reason_that_names_the_set(sets):
 def test_an_assumption_that_does_not_hold_is_noted(sets):
     signed = Outputs(sets["id_test"].features - 1, head=sets["id_test"].head)
     rows = evaluate(["ash-b", "mls"], signed, sets["ood"])
-    assert "never negative" in rows[0].note
-    assert rows[-1].note is None
+    assert "never negative" in rows[0].notes[0]
+    assert rows[-1].notes == ()
 
 
 def test_every_scorer_in_one_go(sets):

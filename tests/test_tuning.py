@@ -312,8 +312,8 @@ def test_a_diagnosis_goes_on_with_the_chosen_settings_and_says_so(sets):
     rows = {row.scorer: row for row in found.rows}
     assert set(rows) == {"toy", "msp", "mls", "knn"}
     assert rows["toy"].spec == tunings[0].spec
-    assert rows["toy"].note == tunings[0].remark()
-    assert rows["msp"].note is None
+    assert rows["toy"].tuned == tunings[0].remark()
+    assert rows["msp"].tuned is None
     assert found.tuning == tunings
 
 
@@ -326,7 +326,7 @@ def test_a_search_changes_no_prediction_no_accuracy_no_head_and_no_outputs(sets)
     plain = diagnose("net", **sets, val=val)
     tuned = diagnose("net", **sets, val=val, tuning=tune({"v": ood_val}, fit=sets["fit"], val=val))
     assert tuned.accuracy == plain.accuracy
-    assert any(row.note and "tuned on v" in row.note for row in tuned.rows)
+    assert any(row.tuned and "tuned on v" in row.tuned for row in tuned.rows)
     for one, columns, (weight, bias) in zip(given, before, weights, strict=True):
         after = [one.features, one.logits, one.labels, one.predictions()]
         assert all(a.numpy().tobytes() == b.numpy().tobytes() for a, b in zip(after, columns, strict=True))

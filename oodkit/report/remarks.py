@@ -1,6 +1,5 @@
 """What the terminal and the HTML report both read from a document, so that neither leaves out what the other tells."""
 
-import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -106,11 +105,3 @@ def mixed_table(mixed: Mapping[str, Any]) -> dict[str, Any]:
 
 def _mixed_figures(row: Mapping[str, Any]) -> dict[str, Mapping[str, float]]:
     return {"ID": row["auroc_id"], **{one["ood_set"]: one["auroc"] for one in row["auroc_ood"]}}
-
-
-def printable(text: str) -> str:
-    r"""The text on one line; what a terminal would obey, or no file can hold, is spelled as Python spells it: ``\x1b``.
-
-    File and set names come from outside: they can hold escape codes, line breaks and bytes that are no UTF-8.
-    """
-    return "".join(ascii(char)[1:-1] if unicodedata.category(char) in {"Cc", "Cs", "Zl", "Zp"} else char for char in text)

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from oodkit.report.document import Document
-from oodkit.report.remarks import printable
+from oodkit.wording import printable
 
 COLUMNS = (
     "model",

@@ -63,8 +63,8 @@ def test_they_are_the_images_that_an_evaluation_would_hold_out(run):
     for more in ((), ("--scorer", "adascale-a")):
         ran = run("diagnose", MODEL, *SETS, "--fit", "demo:digits:train", "--scorer", "react", *more, "--json")
         results.append(rows_of(ran)["react"])
-    assert "no validation images given" in results[0].pop("note")
-    assert results[1].pop("note") is None
+    assert "no validation images given" in results[0].pop("notes")[0]
+    assert results[1].pop("notes") == []
     assert results[0].pop("auroc") == pytest.approx(results[1].pop("auroc"))
     assert (results[0]["settings"], results[0]["n_fit"]) == (pytest.approx(results[1]["settings"]), 8)
 
@@ -119,7 +119,7 @@ def test_a_search_probes_each_combination_where_it_is_judged_and_the_chosen_one_
     ran = run("diagnose", MODEL, *sets, "--scorer", "odin", "--json")
     assert ran.code == 0, ran.err
     assert rows_of(ran)["odin"]["auroc"]
-    assert "tuned on unseen" in rows_of(ran)["odin"]["note"]
+    assert "tuned on unseen" in rows_of(ran)["odin"]["tuned"]
     images = probed(run)["odin"]
     assert {one: images.count(one) for one in images} == {
         "demo:digits": 1,

@@ -2,7 +2,8 @@
 
 import pytest
 
-from oodkit.report.remarks import printable, remarks, scorers_best_first, set_remarks, summary_result
+from oodkit.wording import printable
+from oodkit.report.remarks import remarks, scorers_best_first, set_remarks, summary_result
 from oodkit.report.terminal import print_document
 
 
@@ -30,31 +31,25 @@ def test_scorers_stand_best_first_and_those_without_figures_last(document, print
     assert places == sorted(places)
 
 
-def model_of(rows, tuning=()):
-    return {"results": rows, "tuning": tuning, "facts": {"notes": []}}
+def model_of(rows):
+    return {"results": rows, "facts": {"notes": []}}
 
 
 def test_one_reason_of_several_scorers_is_told_once():
-    rows = [{"scorer": name, "reason": f"{name} learns from images", "note": None} for name in ("knn", "vim")]
+    rows = [{"scorer": name, "reason": f"{name} learns from images", "notes": []} for name in ("knn", "vim")]
     assert remarks(model_of(rows)) == ["knn, vim: not scored, learns from images"]
 
 
 def test_one_note_of_several_scorers_is_told_once():
-    rows = [{"scorer": name, "reason": None, "note": f"{name} assumes a ReLU; seen so"} for name in ("ash-b", "scale")]
+    rows = [{"scorer": name, "reason": None, "notes": [f"{name} assumes a ReLU; seen so"]} for name in ("ash-b", "scale")]
     assert remarks(model_of(rows)) == ["ash-b, scale: assumes a ReLU; seen so"]
 
 
-def test_what_several_notes_have_in_common_is_told_once_and_what_a_search_found_in_its_table():
-    """A search's remark ends a note and holds semicolons of its own."""
-    search = "tuned on a; b: AUROC 1.00 → 2.00 (none given: held out a tenth; learnt from 28 % of the others)"
-    notes = {
-        "knn": "the bank holds 5%; fraction=1 takes all; learnt from a tenth",
-        "gen": search,
-        "vra": f"learnt from a tenth; {search}",
-    }
-    rows = [{"scorer": name, "reason": None, "note": note} for name, note in notes.items()]
-    told = ["knn: the bank holds 5%; fraction=1 takes all", "knn, vra: learnt from a tenth"]
-    assert remarks(model_of(rows, [{"sets": ["a; b"]}])) == told
+def test_what_several_scorers_have_in_common_is_told_once_whatever_signs_are_in_it():
+    tenth = "learnt from a tenth; drawn by the seed"
+    notes = {"knn": ["the bank holds 5%; fraction=1 takes all", tenth], "gen": [], "vra": [tenth]}
+    rows = [{"scorer": name, "reason": None, "notes": own} for name, own in notes.items()]
+    assert remarks(model_of(rows)) == ["knn: the bank holds 5%; fraction=1 takes all", f"knn, vra: {tenth}"]
 
 
 def test_of_many_skipped_files_the_first_ten_are_named(document):

@@ -8,7 +8,7 @@ from dataclasses import fields
 import pytest
 
 from oodkit.evaluation import Result
-from oodkit.report.remarks import printable
+from oodkit.wording import printable
 from oodkit.report.rows_csv import COLUMNS, ESTIMATES, cell, render_csv
 
 
@@ -36,8 +36,9 @@ def test_every_figure_is_read_back_in_full_precision(compared_run):
             } == result[name]
         assert [float(row["aupr_in"]), float(row["aupr_out"])] == [result["aupr_in"], result["aupr_out"]]
         assert json.loads(row["settings"]) == result["settings"]
-        for name in ("model", "head", "scorer", "spec", "fits_on", "id_set", "ood_set", "group", "note", "reason"):
+        for name in ("model", "head", "scorer", "spec", "fits_on", "id_set", "ood_set", "group", "tuned", "reason"):
             assert original(row[name]) == printable(result[name] or "")
+        assert original(row["notes"]) == "; ".join(result["notes"])
 
 
 def test_what_is_null_is_empty(document):

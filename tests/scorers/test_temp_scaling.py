@@ -128,7 +128,7 @@ def test_without_one_it_learns_from_validation_images(toy):
         make_scorer("temp_scaling").score(toy.test)
     row = evaluate(["temp_scaling"], toy.test, {"ood": toy.ood}, val=toy.val)[0]
     assert (row.fits_on, row.n_fit) == ("val", 60)
-    assert "took T = " in row.note
+    assert "took T = " in row.notes[0]
 
 
 def test_impossible_settings():
