@@ -13,6 +13,7 @@ _HOME = {
     "Result": "evaluation",
     "Scorer": "scorers",
     "Tuning": "tuning",
+    "augdelete": "refitting",
     "auroc": "metrics",
     "diagnose": "diagnosis",
     "evaluate": "evaluation",

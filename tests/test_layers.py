@@ -18,9 +18,10 @@ LAYERS = (
     {"cli"},
     {"report"},
     {"diagnosis", "verdict", "max_logits", "mixed_curve"},
-    {"evaluation", "scoring", "tuning", "extraction", "forward", "reading"},
+    {"evaluation", "scoring", "tuning", "refitting", "extraction", "forward", "reading"},
     {"scorers", "metrics", "delong", "curves", "extremes"}
     | {"classifier", "models", "heads", "probes", "code_identity", "recipe_facts", "images", "benchmarks", "demo"},
+    {"solvers"},
     {"head", "outputs", "parts", "shards", "stats", "moments", "memo", "failures", "percentiles", "cache"},
     {"atomic", "errors", "wording"},
 )
@@ -33,6 +34,8 @@ TENSOR_SIDE = {
     "evaluation",
     "scoring",
     "tuning",
+    "refitting",
+    "solvers",
     "diagnosis",
     "verdict",
     "max_logits",

@@ -18,6 +18,7 @@ PUBLIC = [
     "Result",
     "Scorer",
     "Tuning",
+    "augdelete",
     "auroc",
     "diagnose",
     "evaluate",
