@@ -1,4 +1,8 @@
-"""Numbers as every text of oodkit writes them, on a terminal as in a report; what programs read, JSON and CSV, has plain ones."""
+"""Names and numbers as every text of oodkit writes them, on a terminal as in a report; of numbers JSON and CSV have plain ones."""
+
+import unicodedata
+
+TURNING = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")  # bidirectional controls
 
 
 def decimal(value: float, digits: int) -> str:
@@ -19,3 +23,16 @@ def percent(fraction: float, digits: int = 1) -> str:
 def p_value(p: float) -> str:
     """``0.0581``, ``0.58``; of what lies below 0.0001 only that it does: ``< 0.0001``."""
     return "< 0.0001" if p < 0.0001 else f"{p:.4f}" if p < 0.1 else f"{p:.2f}"
+
+
+def printable(text: str) -> str:
+    r"""The text on one line; what would be obeyed, or no file can hold, is spelled as Python spells it: ``\x1b``, ``\u202e``.
+
+    File and set names come from outside: they can hold escape codes and line breaks, which a terminal obeys, marks that turn
+    the direction of what follows, also on a page, and bytes that are no UTF-8.
+    """
+    return text if text.isprintable() else "".join(ascii(char)[1:-1] if _acts(char) else char for char in text)
+
+
+def _acts(char: str) -> bool:
+    return char in TURNING or unicodedata.category(char) in {"Cc", "Cs", "Zl", "Zp"}

@@ -1,6 +1,8 @@
-"""Numbers in sentences."""
+"""Numbers in sentences, and names from outside."""
 
-from oodkit.wording import decimal, p_value, percent, signed
+import pytest
+
+from oodkit.wording import decimal, p_value, percent, printable, signed
 
 
 def test_numbers_have_true_minus_signs_and_percent_a_space():
@@ -11,3 +13,23 @@ def test_numbers_have_true_minus_signs_and_percent_a_space():
 
 def test_a_tiny_p_is_said_to_be_small():
     assert [p_value(p) for p in (9.2e-25, 0.0581, 0.5)] == ["< 0.0001", "0.0581", "0.50"]
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("žluť 漢 🙂 a\u00a0b", "žluť 漢 🙂 a\u00a0b"),
+        ("a\tb\x7f\u2028", r"a\tb\x7f\u2028"),
+        ("\x1b[31m\udcff", r"\x1b[31m\udcff"),
+        ("evil\u202egnp.exe", r"evil\u202egnp.exe"),
+        ("عربي", "عربي"),
+    ],
+)
+def test_of_a_name_only_what_does_something_is_spelled(text, expected):
+    assert printable(text) == expected
+
+
+def test_no_mark_can_turn_what_follows():
+    """Those that Unicode calls Bidi_Control, UAX #9."""
+    marks = ["\u061c", "\u200e", "\u200f", *map(chr, range(0x202A, 0x202F)), *map(chr, range(0x2066, 0x206A))]
+    assert printable("".join(marks)) == "".join(f"\\u{ord(mark):04x}" for mark in marks)

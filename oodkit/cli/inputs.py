@@ -18,10 +18,10 @@ from oodkit.forward import obstacle
 from oodkit.images import open_images
 from oodkit.images.base import ImageSet
 from oodkit.images.classes import align_labels
-from oodkit.images.decode import printable
 from oodkit.outputs import Outputs
 from oodkit.probes import parse_probe
 from oodkit.scoring import USED_BY_TABLES
+from oodkit.wording import printable
 
 NO_SET = "none"
 BENCHMARK = "benchmark"

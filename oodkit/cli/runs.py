@@ -98,7 +98,7 @@ def _results() -> list[Path]:
 
 
 def _there_are(results: Sequence[Path]) -> str:
-    from oodkit.report.remarks import printable
+    from oodkit.wording import printable
 
     if not results:
         return f"{RUNS} has none yet, oodkit diagnose MODEL makes one; or give the path of a run's folder"

@@ -13,6 +13,7 @@ import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 from oodkit.errors import OodkitError, UnreadableImageError
+from oodkit.wording import printable
 
 Source = str | os.PathLike[str] | IO[bytes]
 
@@ -118,10 +119,3 @@ def _reason(error: Exception, source: Source) -> str:
     if isinstance(error, Image.DecompressionBombWarning | Image.DecompressionBombError):
         text = f"refused as a decompression bomb: {text}"
     return printable(" ".join(text.split()))[:LONGEST_REASON]
-
-
-def printable(text: str) -> str:
-    """The text with line breaks, control characters and bytes that are no UTF-8 written as escapes."""
-    if text.isprintable():
-        return text
-    return "".join(sign if sign.isprintable() else sign.encode("unicode_escape").decode() for sign in text)

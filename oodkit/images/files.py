@@ -10,7 +10,8 @@ import numpy as np
 from PIL import Image
 
 from oodkit.images.base import ImageSet
-from oodkit.images.decode import decode, printable
+from oodkit.images.decode import decode
+from oodkit.wording import printable
 
 ABSENT = (-1, -1)
 

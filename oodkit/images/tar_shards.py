@@ -17,8 +17,9 @@ from PIL import Image
 from oodkit.atomic import write_atomically
 from oodkit.errors import ImageSetError
 from oodkit.images.base import ImageSet
-from oodkit.images.decode import decode, image_extensions, printable
+from oodkit.images.decode import decode, image_extensions
 from oodkit.images.torch_sets import data_folder
+from oodkit.wording import printable
 
 
 class Sample(NamedTuple):

@@ -13,9 +13,9 @@ from oodkit.evaluation import mean_weights, rows_planned
 from oodkit.metrics import Estimate, difference, mean_estimate
 from oodkit.report.compare_published import compare_published
 from oodkit.report.document import Document, plain
-from oodkit.report.remarks import printable
 from oodkit.report.runs import Run
 from oodkit.report.side_by_side import Column, columns_of
+from oodkit.wording import printable
 
 SCHEMA = 1
 KIND = "compare"

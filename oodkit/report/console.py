@@ -6,7 +6,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from oodkit.report.remarks import printable
+from oodkit.wording import printable
 
 WIDEST = 2000  # columns; rich would cut what does not fit into fewer
 

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterable, Mapping, Sequence
 
-from oodkit.report.remarks import printable
+from oodkit.wording import printable
 
 # The parser leaves these alone after a backslash: https://github.github.com/gfm/#backslash-escapes
 MARKUP = re.compile(r"[\\`*_\[\]<>&|~]")

@@ -5,7 +5,8 @@ from collections.abc import Callable
 from typing import Any
 
 from oodkit.report import numerals
-from oodkit.report.remarks import printable, settings_in_words
+from oodkit.report.remarks import settings_in_words
+from oodkit.wording import printable
 
 LONGEST_IN_BAR = 24
 

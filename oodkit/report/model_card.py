@@ -8,8 +8,9 @@ from oodkit.evaluation import GROUPS, MEANS
 from oodkit.report.document import Document
 from oodkit.report.gfm import escape, fenced, percent, percent_with_interval, table
 from oodkit.report.markdown import made
-from oodkit.report.remarks import printable, remarks, scorers_best_first, summary_result, useful_means
+from oodkit.report.remarks import remarks, scorers_best_first, summary_result, useful_means
 from oodkit.scorers import parse_scorer, read_spec
+from oodkit.wording import printable
 
 BEST = 3  # scorers in the table, beside the two that need nothing but logits
 ALWAYS = ("msp", "mls")

@@ -17,7 +17,7 @@ from safetensors.numpy import save
 from oodkit.atomic import write_atomically
 from oodkit.errors import InputError, OodkitError, UsageError
 from oodkit.report.document import SCHEMA, Document
-from oodkit.report.remarks import printable
+from oodkit.wording import printable
 
 RESULT, SCORES, THUMBNAILS = "result.json", "scores.safetensors", "thumbnails"
 KIND = "diagnose"

@@ -10,9 +10,9 @@ from oodkit.errors import InputError, UsageError
 from oodkit.evaluation import MEANS
 from oodkit.metrics import Estimate
 from oodkit.report.document import Document
-from oodkit.report.remarks import printable
 from oodkit.report.runs import Array, Run
 from oodkit.scorers import parse_scorer
+from oodkit.wording import printable
 
 KEYS = string.ascii_uppercase
 LEARNT = "images learnt from"

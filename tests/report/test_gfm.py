@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
 from oodkit.report.gfm import escape, fenced, number_with_interval, percent, percent_with_interval, table
-from oodkit.report.remarks import printable
+from oodkit.wording import printable
 
 PAGE = MarkdownIt("commonmark").enable(["table", "strikethrough"])
 SIGNS = st.text("\\`*_[]()<>&|~#+-=.:!@$1a \t\n\x1b\u2028é", max_size=12)

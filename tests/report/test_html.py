@@ -12,8 +12,9 @@ import pytest
 
 from oodkit.report.glossary import terms_of
 from oodkit.report.html import render_html, write_html
-from oodkit.report.remarks import printable, remarks, set_remarks
+from oodkit.report.remarks import remarks, set_remarks
 from oodkit.report.runs import Run
+from oodkit.wording import printable
 
 VOID = {"meta", "link", "br", "wbr", "img", "input", "path", "hr"}
 

@@ -7,7 +7,8 @@ import pytest
 from markdown_it import MarkdownIt
 
 from oodkit.report.markdown import render_markdown
-from oodkit.report.remarks import printable, remarks, scorers_best_first, set_remarks, summary_result, tuning_remarks, tuning_title
+from oodkit.report.remarks import remarks, scorers_best_first, set_remarks, summary_result, tuning_remarks, tuning_title
+from oodkit.wording import printable
 
 OWN = {"h2", "h3", "p", "strong", "ul", "ol", "li", "table", "thead", "tbody", "tr", "th", "td", "pre", "code", "span"}
 OWN |= {"details", "summary"}

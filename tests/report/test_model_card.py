@@ -13,8 +13,9 @@ from huggingface_hub import ModelCard
 import oodkit
 from oodkit.images import open_images
 from oodkit.report.model_card import LOADING, render_model_card
-from oodkit.report.remarks import printable, summary_result
+from oodkit.report.remarks import summary_result
 from oodkit.scorers import make_scorer
+from oodkit.wording import printable
 
 
 def results_of(document) -> dict[tuple[str, str], float]:

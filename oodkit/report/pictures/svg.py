@@ -8,7 +8,7 @@ from typing import Any
 from warnings import catch_warnings, filterwarnings
 from xml.etree import ElementTree as ET
 
-from oodkit.report.remarks import printable
+from oodkit.wording import printable
 
 WIDTH = 330  # points; a phone's width shows the letters at their own size, as CSS pixels
 LETTERS = 10  # points
