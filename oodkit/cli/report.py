@@ -8,8 +8,6 @@ import typer
 
 from oodkit.cli.options import Format
 
-FILE_NAME = "report.html"
-
 
 class Form(StrEnum):
     """What ``--format`` takes here: the forms that ``diagnose`` prints, and the file that its ``--report`` writes."""
@@ -55,14 +53,14 @@ def report(
     from oodkit.cli.formats import print_result, rendered
     from oodkit.cli.runs import find_run, require_writable_file
     from oodkit.report.html import write_html
-    from oodkit.report.runs import load_run
+    from oodkit.report.runs import PAGE, load_run
 
     if output is not None:
         require_writable_file(output, "--output")
     place = find_run(run)
     found = load_run(place)
     if form == Form.html:
-        output = output or (place if place.is_dir() else place.parent) / FILE_NAME
+        output = output or (place if place.is_dir() else place.parent) / PAGE
         require_writable_file(output, "--output")
         write_html(found, output)
     elif output is not None:

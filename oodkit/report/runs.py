@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
@@ -19,7 +19,7 @@ from oodkit.errors import InputError, OodkitError, UsageError
 from oodkit.report.document import SCHEMA, Document
 from oodkit.wording import printable
 
-RESULT, SCORES, THUMBNAILS = "result.json", "scores.safetensors", "thumbnails"
+RESULT, SCORES, THUMBNAILS, PAGE = "result.json", "scores.safetensors", "thumbnails", "report.html"
 KIND = "diagnose"
 FORMAT = "oodkit-scores-1"
 THUMBNAIL = re.compile(r"[0-9a-f]{1,128}\.(png|jpg)")
@@ -44,7 +44,7 @@ class Run:
 
 
 def save_run(run: Run, folder: Path) -> Path:
-    """Write the run to ``folder``, over one that was there before; returns the path of its ``result.json``.
+    """Write the run to ``folder``, over one that was there before, whose report goes; returns the path of its ``result.json``.
 
     That is written last: a folder without it is no run. The scores name the result they belong to, so that one that is stopped
     in between never shows the new scores beside the old result. Raises OodkitError where something can't be written, but not
@@ -52,15 +52,13 @@ def save_run(run: Run, folder: Path) -> Path:
     """
     text = as_json(run.document)
     result, thumbnails = folder / RESULT, folder / THUMBNAILS
-    was_a_run = result.is_file()  # thumbnails of any other folder are the user's own
+    was_a_run = result.is_file()  # thumbnails and pages of any other folder are the user's own
     beside = [partial(_write, thumbnails / name, image) for name, image in run.thumbnails.items()]
     beside.append(partial(_save_scores, run.scores, folder / SCORES, _digest(json.loads(text))))
     failures = [error for write in beside if (error := _failure(write)) is not None]
     _write(result, text.encode("ascii"))
-    for path in thumbnails.glob("*") if was_a_run else ():
-        if THUMBNAIL.fullmatch(path.name) and path.name not in run.thumbnails:
-            with suppress(OSError):  # another run may be tidying too
-                path.unlink()
+    if was_a_run:
+        _tidy(folder, keep=run.thumbnails.keys())
     if failures:
         raise OodkitError(f"{result} is written, but not all that belongs beside it: {failures[0]}") from failures[0]
     return result
@@ -89,12 +87,20 @@ def as_json(document: Document) -> str:
 
 
 def _digest(document: Document) -> str:
-    """The same whatever the file's layout is."""
-    return sha256(json.dumps(document).encode()).hexdigest()
+    """The same whatever the file's layout and the order of its keys."""
+    return sha256(json.dumps(document, sort_keys=True).encode()).hexdigest()
 
 
 def _write(path: Path, contents: bytes) -> None:
     write_atomically(path, lambda temporary: temporary.write_bytes(contents))
+
+
+def _tidy(folder: Path, keep: Collection[str]) -> None:
+    """Remove what the run before left: thumbnails and a page that would tell of another result than stands beside them."""
+    old = [path for path in (folder / THUMBNAILS).glob("*") if THUMBNAIL.fullmatch(path.name) and path.name not in keep]
+    for path in (folder / PAGE, *old):
+        with suppress(OSError):  # it may not be there, or another run may be tidying too
+            path.unlink()
 
 
 def _failure(write: Callable[[], None]) -> OodkitError | None:

@@ -86,6 +86,16 @@ def test_a_report_that_fails_loses_neither_the_run_nor_what_it_prints(run, words
     assert (tmp_path / "oodkit-runs/diagnose-001/result.json").is_file()
 
 
+def test_a_report_in_the_run_folder_is_that_of_the_command_which_wrote_it(run, words, tmp_path):
+    page = tmp_path / "out" / "report.html"
+    assert run(*words, "--output", "out").code == run("report", "out").code == 0
+    assert run(*words, "--output", "out").code == 0
+    assert not page.exists()
+    for _ in range(2):
+        assert run(*words, "--output", "out", "--report", "out/report.html").code == 0
+        assert page.is_file()
+
+
 def test_what_was_written_is_named(run, words):
     assert run(*words, "--report", "page.html").err.splitlines()[-1] == "written: oodkit-runs/diagnose-001/result.json, page.html"
     assert run(*words, "--report", "page.html", "--quiet").out == "oodkit-runs/diagnose-002/result.json\npage.html\n"

@@ -74,11 +74,22 @@ def test_a_run_written_over_another_leaves_nothing_of_it(folder):
     np.testing.assert_array_equal(load_run(folder).scores["net.1"]["mls"]["id"], scores_of(1)["net.1"]["mls"]["id"])
 
 
-def test_a_folder_that_was_no_run_keeps_its_pictures(saved, tmp_path):
+def test_a_run_written_over_another_takes_its_report_away(folder, saved):
+    """It would tell of another model than the result beside it."""
+    for name in ("report.html", "mine.html"):
+        (folder / name).write_text("the model before")
+    save_run(saved, folder)
+    assert not (folder / "report.html").exists()
+    assert (folder / "mine.html").exists()
+
+
+def test_a_folder_that_was_no_run_keeps_its_pictures_and_pages(saved, tmp_path):
     (tmp_path / "thumbnails").mkdir()
-    (tmp_path / "thumbnails" / "abc123.png").write_bytes(b"a picture of mine")
+    mine = [tmp_path / "thumbnails" / "abc123.png", tmp_path / "report.html"]
+    for path in mine:
+        path.write_bytes(b"of mine")
     save_run(saved, tmp_path)
-    assert (tmp_path / "thumbnails" / "abc123.png").exists()
+    assert all(path.exists() for path in mine)
 
 
 @pytest.mark.parametrize("stopped_at", ["0123.png", "scores.safetensors", "result.json"])
@@ -102,8 +113,10 @@ def test_a_run_that_is_stopped_while_written_never_shows_its_scores_beside_the_o
 
 
 def test_scores_belong_to_a_result_whatever_its_layout_is(folder):
-    write_result(folder, load_run(folder).document)
-    assert load_run(folder).scores.keys() == {"net.1", "none"}
+    """Another program may have sorted its keys, as ``jq -S`` does."""
+    for sort_keys in (False, True):
+        write_result(folder, json.dumps(load_run(folder).document, sort_keys=sort_keys))
+        assert load_run(folder).scores.keys() == {"net.1", "none"}
 
 
 def test_scores_that_were_read_from_stay_those_of_their_run(folder, saved):
