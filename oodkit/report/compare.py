@@ -11,10 +11,10 @@ from oodkit.delong import Placements, compare_paired, compare_unpaired, mean_of_
 from oodkit.errors import UsageError
 from oodkit.evaluation import mean_weights, rows_planned
 from oodkit.metrics import Estimate, difference, mean_estimate
+from oodkit.report.compare_models import ComparedModel, compared_models
 from oodkit.report.compare_published import compare_published
 from oodkit.report.document import Document, plain
 from oodkit.report.runs import Run
-from oodkit.report.side_by_side import Column, columns_of
 from oodkit.wording import printable
 
 SCHEMA = 1
@@ -35,17 +35,17 @@ def make_comparison(runs: Sequence[tuple[str, Run]], *, command: str, published:
     where both read the same images in the same order, else those of independent images. Raises UsageError where there are fewer
     than two models (with ``published``, none), and where they have no OOD set or no scorer in common; InputError for a damaged run.
     """
-    columns = columns_of(runs)
-    if len(columns) < 2 and not published:
-        raise UsageError(f"a comparison needs two models, got only {printable(columns[0].label)}; give another RUN, or --published")
-    sets, scorers = _common_sets(columns), _common_scorers(columns)
-    groups = {name: columns[0].groups[name] for name in sets}
+    models = compared_models(runs)
+    if len(models) < 2 and not published:
+        raise UsageError(f"a comparison needs two models, got only {printable(models[0].label)}; give another RUN, or --published")
+    sets, scorers = _common_sets(models), _common_scorers(models)
+    groups = {name: models[0].groups[name] for name in sets}
     plan = _plan(sets, groups)
-    best = [_best_scorer(column, sets, groups) for column in columns]
+    best = [_best_scorer(model, sets, groups) for model in models]
     label, _, members = plan[-1]
-    order = sorted(scorers, key=lambda scorer: -max(_mean_auroc(column, scorer, members, groups) for column in columns))
-    asked = {**({BEST: best} if len(set(best)) > 1 else {}), **{scorer: [scorer] * len(columns) for scorer in order}}
-    results = [row for scorer, own in asked.items() for row in _results(scorer, own, columns, plan, groups)]
+    order = sorted(scorers, key=lambda scorer: -max(_mean_auroc(model, scorer, members, groups) for model in models))
+    asked = {**({BEST: best} if len(set(best)) > 1 else {}), **{scorer: [scorer] * len(models) for scorer in order}}
+    results = [row for scorer, own in asked.items() for row in _results(scorer, own, models, plan, groups)]
     tests = {"summary": _adjust([row for row in results if row["ood_set"] == label])}
     tests["sets"] = _adjust([row for row in results if row["ood_set"] != label])
     return {
@@ -54,15 +54,15 @@ def make_comparison(runs: Sequence[tuple[str, Run]], *, command: str, published:
         "oodkit": version("oodkit"),
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
         "command": command,
-        "columns": [_column(column, columns[0], best[number]) for number, column in enumerate(columns)],
-        "sets": [_set(name, groups[name], columns) for name in sets],
+        "models": [_model(model, models[0], best[number]) for number, model in enumerate(models)],
+        "sets": [_set(name, groups[name], models) for name in sets],
         "summary": label,
         "tests": tests,
         "results": results,
-        "settings": _differing(order, columns),
-        "left_out": _left_out(columns, sets, scorers),
-        "notes": _notes(columns, sets, best, tests, label),
-        "published": compare_published(columns) if published else None,
+        "settings": _differing(order, models),
+        "left_out": _left_out(models, sets, scorers),
+        "notes": _notes(models, sets, best, tests, label),
+        "published": compare_published(models) if published else None,
     }
 
 
@@ -79,18 +79,18 @@ def holm(p_values: Sequence[float]) -> list[float]:
     return [float(one) for one in adjusted]
 
 
-def _common_sets(columns: Sequence[Column]) -> list[str]:
-    found = [name for name in columns[0].groups if all(name in column.groups for column in columns)]
+def _common_sets(models: Sequence[ComparedModel]) -> list[str]:
+    found = [name for name in models[0].groups if all(name in model.groups for model in models)]
     if not found:
-        there = "; ".join(f"{column.label} has {', '.join(column.groups)}" for column in columns)
+        there = "; ".join(f"{model.label} has {', '.join(model.groups)}" for model in models)
         raise UsageError(f"no OOD set in common: {printable(there)}; diagnose on sets that are named alike")
     return found
 
 
-def _common_scorers(columns: Sequence[Column]) -> list[str]:
-    found = [scorer for scorer in columns[0].scores if all(scorer in column.scores for column in columns)]
+def _common_scorers(models: Sequence[ComparedModel]) -> list[str]:
+    found = [scorer for scorer in models[0].scores if all(scorer in model.scores for model in models)]
     if not found:
-        there = "; ".join(f"{column.label} has {', '.join(column.scores)}" for column in columns)
+        there = "; ".join(f"{model.label} has {', '.join(model.scores)}" for model in models)
         raise UsageError(f"no scorer in common: {printable(there)}; diagnose with the same --scorer")
     return found
 
@@ -100,37 +100,37 @@ def _plan(sets: Sequence[str], groups: Mapping[str, str]) -> Plan:
     return [row for row in rows_planned(sets, groups) if row[0] in sets or len(row[2]) > 1]
 
 
-def _mean_auroc(column: Column, scorer: str, sets: Sequence[str], groups: Mapping[str, str]) -> float:
-    aurocs = [column.rows[scorer, name]["auroc"]["value"] for name in sets]
+def _mean_auroc(model: ComparedModel, scorer: str, sets: Sequence[str], groups: Mapping[str, str]) -> float:
+    aurocs = [model.rows[scorer, name]["auroc"]["value"] for name in sets]
     return float(np.dot(aurocs, mean_weights(sets, {name: groups[name] for name in sets})))
 
 
-def _best_scorer(column: Column, sets: Sequence[str], groups: Mapping[str, str]) -> str:
-    """Of all that the column has, whether or not the others have it."""
-    return max(column.scores, key=lambda scorer: _mean_auroc(column, scorer, sets, groups))
+def _best_scorer(model: ComparedModel, sets: Sequence[str], groups: Mapping[str, str]) -> str:
+    """Of all that the model has, whether or not the others have it."""
+    return max(model.scores, key=lambda scorer: _mean_auroc(model, scorer, sets, groups))
 
 
 def _results(
-    scorer: str, own: Sequence[str], columns: Sequence[Column], plan: Plan, groups: Mapping[str, str]
+    scorer: str, own: Sequence[str], models: Sequence[ComparedModel], plan: Plan, groups: Mapping[str, str]
 ) -> list[dict[str, Any]]:
-    """The rows of one scorer: for each set and mean one for each column. own: what it is called in each."""
+    """The rows of one scorer: for each set and mean one for each model. own: what it is called in each."""
     sets = list(dict.fromkeys(name for _, _, members in plan for name in members))
     placed = [
-        {name: place(column.scores[label]["id"], column.scores[label][name]) for name in sets}
-        for column, label in zip(columns, own, strict=True)
+        {name: place(model.scores[label]["id"], model.scores[label][name]) for name in sets}
+        for model, label in zip(models, own, strict=True)
     ]
     rows = []
     for name, group, members in plan:
         weights = mean_weights(members, {one: groups[one] for one in members})
         weighed = [weigh([by_set[one] for one in members], weights) for by_set in placed]
-        fprs = [_mean_fpr(column, label, members, weights) for column, label in zip(columns, own, strict=True)]
-        for number, column in enumerate(columns):
-            own_rows = [column.rows[own[number], one] for one in members]
-            paired = all(column.same_images(columns[0], one) for one in members)
+        fprs = [_mean_fpr(model, label, members, weights) for model, label in zip(models, own, strict=True)]
+        for number, model in enumerate(models):
+            own_rows = [model.rows[own[number], one] for one in members]
+            paired = all(model.same_images(models[0], one) for one in members)
             rows.append(
                 {
                     "scorer": scorer,
-                    "column": column.key,
+                    "model": model.key,
                     "spec": own_rows[0]["spec"],
                     "ood_set": name,
                     "group": group,
@@ -144,8 +144,8 @@ def _results(
     return rows
 
 
-def _mean_fpr(column: Column, scorer: str, sets: Sequence[str], weights: Sequence[float]) -> Estimate:
-    return mean_estimate([Estimate(**column.rows[scorer, name]["fpr95_ood"]) for name in sets], weights)
+def _mean_fpr(model: ComparedModel, scorer: str, sets: Sequence[str], weights: Sequence[float]) -> Estimate:
+    return mean_estimate([Estimate(**model.rows[scorer, name]["fpr95_ood"]) for name in sets], weights)
 
 
 def _against(own: Placements, first: Placements, own_fpr: Estimate, first_fpr: Estimate, *, paired: bool) -> dict[str, Any]:
@@ -161,71 +161,72 @@ def _adjust(results: Sequence[dict[str, Any]]) -> int:
     return len(tested)
 
 
-def _column(column: Column, reference: Column, best: str) -> dict[str, Any]:
-    told = None if column is reference else plain(difference(column.accuracy, reference.accuracy))
-    return {**column.facts, "accuracy": plain(column.accuracy), "accuracy_difference": told, "best": best}
+def _model(model: ComparedModel, reference: ComparedModel, best: str) -> dict[str, Any]:
+    told = None if model is reference else plain(difference(model.accuracy, reference.accuracy))
+    return {**model.facts, "accuracy": plain(model.accuracy), "accuracy_difference": told, "best": best}
 
 
-def _set(name: str, group: str, columns: Sequence[Column]) -> dict[str, Any]:
+def _set(name: str, group: str, models: Sequence[ComparedModel]) -> dict[str, Any]:
     return {
         "name": name,
         "group": group,
-        "n": {column.key: column.read[name]["n"] for column in columns},
-        "paired": {column.key: column.same_images(columns[0], name) for column in columns[1:]},
+        "n": {model.key: model.read[name]["n"] for model in models},
+        "paired": {model.key: model.same_images(models[0], name) for model in models[1:]},
     }
 
 
-def _differing(scorers: Sequence[str], columns: Sequence[Column]) -> list[dict[str, Any]]:
-    """Where a scorer is not the same thing in all columns: the setting, and its value in each."""
+def _differing(scorers: Sequence[str], models: Sequence[ComparedModel]) -> list[dict[str, Any]]:
+    """Where a scorer is not the same thing in all models: the setting, and its value in each."""
     found = []
     for scorer in scorers:
-        settings = [column.settings(scorer) for column in columns]
+        settings = [model.settings(scorer) for model in models]
         for name in dict.fromkeys(key for one in settings for key in one):
             values = [one.get(name) for one in settings]
             if any(value != values[0] for value in values):
-                by_column = {column.key: value for column, value in zip(columns, values, strict=True)}
-                found.append({"scorer": scorer, "setting": name, "values": by_column})
+                by_model = {model.key: value for model, value in zip(models, values, strict=True)}
+                found.append({"scorer": scorer, "setting": name, "values": by_model})
     return found
 
 
-def _left_out(columns: Sequence[Column], sets: Sequence[str], scorers: Sequence[str]) -> list[dict[str, str]]:
-    """What only some columns have, and what keeps the others from having it."""
+def _left_out(models: Sequence[ComparedModel], sets: Sequence[str], scorers: Sequence[str]) -> list[dict[str, str]]:
+    """What only some models have, and what keeps the others from having it."""
     found = []
     for kind, common, has in (
-        ("set", sets, {column.key: list(column.groups) for column in columns}),
-        ("scorer", scorers, {column.key: list(column.scores) for column in columns}),
+        ("set", sets, {model.key: list(model.groups) for model in models}),
+        ("scorer", scorers, {model.key: list(model.scores) for model in models}),
     ):
         for name in dict.fromkeys(one for own in has.values() for one in own if one not in common):
-            lacking = [column for column in columns if name not in has[column.key]]
-            why = "; ".join(f"{column.key}: {column.why_not(kind, name)}" for column in lacking)
+            lacking = [model for model in models if name not in has[model.key]]
+            why = "; ".join(f"{model.key}: {model.why_not(kind, name)}" for model in lacking)
             found.append({"kind": kind, "name": name, "why": why})
     return found
 
 
 def _notes(
-    columns: Sequence[Column], sets: Sequence[str], best: Sequence[str], tests: Mapping[str, int], summary: str
+    models: Sequence[ComparedModel], sets: Sequence[str], best: Sequence[str], tests: Mapping[str, int], summary: str
 ) -> list[str]:
-    first, others = columns[0], columns[1:]
+    first, others = models[0], models[1:]
     notes = []
-    for column in others:
-        unlike = [name for name in sets if not column.same_images(first, name)]
-        if column.read["id"]["images"] != first.read["id"]["images"]:
-            ids = ", ".join(f"{one.key} {one.read['id']['n']} of {one.id_set}" for one in (first, column))
-            what = f"{first.key} and {column.key} were not tested on the same ID images ({ids})"
+    for model in others:
+        unlike = [name for name in sets if not model.same_images(first, name)]
+        if model.read["id"]["images"] != first.read["id"]["images"]:
+            ids = ", ".join(f"{one.key} {one.facts['n_id']} of {one.facts['id_set']}" for one in (first, model))
+            what = f"{first.key} and {model.key} were not tested on the same ID images ({ids})"
             notes.append(f"{what}: differences are taken as of independent images, and may be the images' as much as the models'")
         elif unlike:
-            what = f"{first.key} and {column.key} did not read the same images of {', '.join(unlike)}"
+            what = f"{first.key} and {model.key} did not read the same images of {', '.join(unlike)}"
             notes.append(f"{what}: there, and in the means over them, differences are taken as of independent images")
-        if column.classes != first.classes:
-            notes.append(f"{column.key} tells {column.classes} classes apart, {first.key} {first.classes}: not the same task")
-        if groups := [name for name in sets if column.groups[name] != first.groups[name]]:
-            notes.append(f"{', '.join(groups)}: {column.groups[groups[0]]} in {column.key}, taken as {first.groups[groups[0]]}")
-        notes += column.unlike(first)
+        classes, before = (one.facts["num_classes"] for one in (model, first))
+        if classes != before:
+            notes.append(f"{model.key} tells {classes} classes apart, {first.key} {before}: not the same task")
+        if groups := [name for name in sets if model.groups[name] != first.groups[name]]:
+            notes.append(f"{', '.join(groups)}: {model.groups[groups[0]]} in {model.key}, taken as {first.groups[groups[0]]}")
+        notes += model.unlike(first)
     if others:
         notes += [
             f"p (Holm) is adjusted for all tests of its kind: {tests['summary']} of {summary}, {tests['sets']} of all else",
             "intervals of differences in accuracy and FPR@95 are those of independent images: too wide where they are the same",
         ]
     if len(set(best)) > 1:
-        notes.append(f"{BEST}: {', '.join(f'{one} in {column.key}' for one, column in zip(best, columns, strict=True))}, {PICKED}")
+        notes.append(f"{BEST}: {', '.join(f'{one} in {model.key}' for one, model in zip(best, models, strict=True))}, {PICKED}")
     return notes

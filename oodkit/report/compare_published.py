@@ -5,8 +5,8 @@ from itertools import groupby
 from typing import Any
 
 from oodkit.benchmarks import BENCHMARKS, Benchmark
-from oodkit.report.published import SOURCES, STANDARD, Figure, figures_of, known_weights
-from oodkit.report.side_by_side import Column
+from oodkit.report.compare_models import ComparedModel
+from oodkit.report.published import OPENOOD, SOURCES, STANDARD, Figure, figures_of, known_weights
 from oodkit.scorers import SCORERS
 
 FAR_APART = 0.005  # how images are resized, and in which precision the network runs, moves the accuracy by less
@@ -14,41 +14,41 @@ APART = "accuracies are more than half a point apart: other weights, preprocessi
 SEARCHED = "OpenOOD chose the settings on OOD validation images, as --tune benchmark does"
 
 
-def compare_published(columns: Sequence[Column]) -> list[dict[str, Any]]:
-    """One object for each column: its ``entries``, and where there is none ``missing``, what would have figures.
+def compare_published(models: Sequence[ComparedModel]) -> list[dict[str, Any]]:
+    """One object for each model: its ``entries``, and where there is none ``missing``, what would have figures.
 
     An entry is what one source says of one model and method: both accuracies, cautions, and a row for each figure that there is a
     measured one for. Those of standard training come first.
     """
-    return [_of_column(column) for column in columns]
+    return [_of_model(model) for model in models]
 
 
-def _of_column(column: Column) -> dict[str, Any]:
-    facts, benchmark = column.model["facts"], column.facts["benchmark"]
-    same, figures = figures_of(column.model["name"], str(facts.get("architecture", "")), str(facts.get("source", "")), benchmark)
+def _of_model(model: ComparedModel) -> dict[str, Any]:
+    facts, benchmark = model.told["facts"], model.facts["benchmark"]
+    same, figures = figures_of(model.told["name"], str(facts.get("architecture", "")), str(facts.get("source", "")), benchmark)
     entries = []
     ordered = sorted(figures, key=lambda one: (one.method != STANDARD, one.entry))
-    for (model, method, source), own in groupby(ordered, key=lambda one: one.entry):
-        if entry := _entry(column, same, list(own)):
-            entries.append({"model": model, "method": method, "source": source, "citation": SOURCES[source], **entry})
+    for (name, method, source), own in groupby(ordered, key=lambda one: one.entry):
+        if entry := _entry(model, same, list(own)):
+            entries.append({"model": name, "method": method, "source": source, "citation": SOURCES[source], **entry})
     return {
-        "column": column.key,
+        "model": model.key,
         "same_weights": same if entries else None,
-        "cautions": _cautions(column, BENCHMARKS[benchmark]) if entries and benchmark in BENCHMARKS else [],
+        "cautions": _cautions(model, BENCHMARKS[benchmark]) if entries and benchmark in BENCHMARKS else [],
         "entries": entries,
         "missing": None if entries else _missing(benchmark),
     }
 
 
-def _entry(column: Column, same: bool, figures: Sequence[Figure]) -> dict[str, Any] | None:
-    rows = [row for one in figures for row in _rows(column, one)]
+def _entry(model: ComparedModel, same: bool, figures: Sequence[Figure]) -> dict[str, Any] | None:
+    rows = [row for one in figures for row in _rows(model, one)]
     if not rows:
         return None
     accuracy = next((one for one in figures if one.metric == "accuracy"), None)
     told: dict[str, Any] = {"accuracy": None, "cautions": [], "rows": rows}
     if accuracy is not None:
-        gap = column.accuracy.value - accuracy.value
-        told["accuracy"] = {"measured": column.accuracy.value, "published": accuracy.value, "difference": gap}
+        gap = model.accuracy.value - accuracy.value
+        told["accuracy"] = {"measured": model.accuracy.value, "published": accuracy.value, "difference": gap}
         told["cautions"] += [accuracy.note] if accuracy.note else []
         if abs(gap) > FAR_APART:
             told["cautions"].append(APART)
@@ -57,14 +57,14 @@ def _entry(column: Column, same: bool, figures: Sequence[Figure]) -> dict[str, A
     return told
 
 
-def _rows(column: Column, figure: Figure) -> list[dict[str, Any]]:
+def _rows(model: ComparedModel, figure: Figure) -> list[dict[str, Any]]:
     """Of each of the run's scorers that has the figure's name."""
     found = []
-    for scorer in column.scores:
-        row = column.rows.get((scorer, figure.ood_set))
+    for scorer in model.scores:
+        row = model.rows.get((scorer, figure.ood_set))
         if row is None or figure.metric == "accuracy" or row["spec"].partition(":")[0] != figure.scorer:
             continue
-        searched = figure.source.startswith("OpenOOD") and SCORERS[figure.scorer].grid and not column.model["tuning"]
+        searched = figure.source == OPENOOD and SCORERS[figure.scorer].grid and not model.told["tuning"]
         measured = row[figure.metric]["value"]
         found.append(
             {
@@ -76,23 +76,23 @@ def _rows(column: Column, figure: Figure) -> list[dict[str, Any]]:
                 "measured": measured,
                 "published": figure.value,
                 "difference": measured - figure.value,
-                "source": figure.source,
-                "note": "; ".join(one for one in (figure.note, SEARCHED if searched else "") if one) or None,
+                "place": figure.place or None,
+                "notes": [one for one in (figure.note, SEARCHED if searched else "") if one],
             }
         )
     return found
 
 
-def _cautions(column: Column, benchmark: Benchmark) -> list[str]:
+def _cautions(model: ComparedModel, benchmark: Benchmark) -> list[str]:
     """Where the images are not all of the benchmark's."""
     sets = {**benchmark.near, **benchmark.far, "id": benchmark.id["test"]}
     short = [
         f"{read['n']:,} of {sets[name].count:,} {'ID' if name == 'id' else name}"
-        for name, read in column.read.items()
+        for name, read in model.read.items()
         if name in sets and sets[name].count not in {None, read["n"]}
     ]
     whole = {"fit": "train", "val": "val"}
-    learnt: Mapping[str, int] = {one["role"]: one["read"] for one in column.document["sets"] if one["role"] in whole}
+    learnt: Mapping[str, int] = {one["role"]: one["read"] for one in model.document["sets"] if one["role"] in whole}
     fewer = [
         f"{count:,} of {benchmark.id[whole[role]].count:,} {whole[role]}"
         for role, count in learnt.items()

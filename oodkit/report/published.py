@@ -4,7 +4,7 @@ A row is one figure. benchmark: oodkit's name of it. model: a plain name. archit
 torchvision and timm have these very weights, each separated by blanks; no weights where none are known to be the same. method:
 how it was trained, ``standard`` where nothing was done for OOD detection. printed, scorer: the scorer's name in the source and in
 oodkit, empty where oodkit has none; both empty for an accuracy. ood_set: a set or a mean. metric: ``auroc``, ``fpr95_ood`` or
-``accuracy``. percent: as printed.
+``accuracy``. percent: as printed. source: a key of SOURCES, and place: the table in it, empty where it has but one.
 
 The reproductions of AugDelete by others are left out: their means are over other sets (imagenet_o and dtd among them).
 """
@@ -16,8 +16,9 @@ from functools import cache
 from importlib.resources import files
 
 STANDARD = "standard"
+OPENOOD = "OpenOOD v1.5 leaderboard"
 SOURCES = {
-    "OpenOOD v1.5 leaderboard": "Zhang et al., arXiv:2306.09301: zjysteven/OpenOOD, results/*.csv, July 2025",
+    OPENOOD: "Zhang et al., arXiv:2306.09301: zjysteven/OpenOOD, results/*.csv, July 2025",
     "kai422/SCALE": "Xu et al., arXiv:2310.00227: kai422/SCALE, results/",
     "Xiong et al. 2025": "Diagnosing Pretrained Models for Out-of-distribution Detection, ICCV 2025, pp. 1836-1845",
 }
@@ -38,6 +39,7 @@ class Figure:
     metric: str
     percent: float
     source: str
+    place: str
     note: str
 
     @property
@@ -48,7 +50,7 @@ class Figure:
     @property
     def entry(self) -> tuple[str, str, str]:
         """Whose figure it is: model, method and source."""
-        return self.model, self.method, self.source.partition(",")[0]
+        return self.model, self.method, self.source
 
 
 @cache

@@ -24,7 +24,7 @@ def test_runs_are_compared_by_name_and_as_json(run, two_runs, tmp_path):
     assert (ran.code, ran.err) == (0, "")
     document = json.loads(ran.out)
     assert document["command"] == "oodkit compare diagnose-001 diagnose-002 --format json"
-    assert [(one["key"], one["model"], one["run"]) for one in document["columns"]] == [
+    assert [(one["key"], one["name"], one["run"]) for one in document["models"]] == [
         ("A", "demo:digits-v1", "diagnose-001"),
         ("B", "demo:digits-v2", "diagnose-002"),
     ]

@@ -52,8 +52,8 @@ def model_of(run: Run) -> dict:
     return run.document["models"][0]
 
 
-def result(document, scorer, ood_set, column="B"):
-    (found,) = [row for row in document["results"] if (row["scorer"], row["ood_set"], row["column"]) == (scorer, ood_set, column)]
+def result(document, scorer, ood_set, model="B"):
+    (found,) = [row for row in document["results"] if (row["scorer"], row["ood_set"], row["model"]) == (scorer, ood_set, model)]
     return found
 
 
@@ -96,8 +96,8 @@ def test_figures_of_single_sets_are_those_of_the_runs(pair, compare):
 def test_accuracies_and_fprs_differ_as_of_independent_images(pair, compare):
     document = compare()
     first, other = (Estimate(**model_of(pair[name])["accuracy"]) for name in (PLAIN, MIXED))
-    assert document["columns"][0]["accuracy_difference"] is None
-    assert document["columns"][1]["accuracy_difference"] == difference(other, first)._asdict()
+    assert document["models"][0]["accuracy_difference"] is None
+    assert document["models"][1]["accuracy_difference"] == difference(other, first)._asdict()
     a, b = (Estimate(**result(document, "mls", "mean", key)["fpr95_ood"]) for key in "AB")
     assert result(document, "mls", "mean")["against"]["fpr95_ood"] == difference(b, a)._asdict()
 
@@ -179,11 +179,11 @@ def test_p_values_are_adjusted_for_all_tests_of_means_and_for_all_others(compare
 def test_each_ones_best_is_that_of_its_own_scorers_over_the_common_sets(pair, compare):
     del pair[PLAIN].scores[PLAIN]["mds"]
     document = compare()
-    for name, column in zip((PLAIN, MIXED), document["columns"], strict=True):
+    for name, model in zip((PLAIN, MIXED), document["models"], strict=True):
         means = {row["scorer"]: row["auroc"]["value"] for row in model_of(pair[name])["results"] if row["ood_set"] == "mean"}
         means = {scorer: value for scorer, value in means.items() if scorer in pair[name].scores[name]}
-        assert means[column["best"]] == max(means.values())
-        assert result(document, BEST, "mean", column["key"])["auroc"]["value"] == pytest.approx(max(means.values()))
+        assert means[model["best"]] == max(means.values())
+        assert result(document, BEST, "mean", model["key"])["auroc"]["value"] == pytest.approx(max(means.values()))
 
 
 def test_equal_names_with_other_settings_are_compared_and_the_settings_told(pair, compare):
@@ -201,15 +201,17 @@ def test_equal_names_with_other_settings_are_compared_and_the_settings_told(pair
 def test_models_of_one_name_are_told_apart_by_their_runs(pair):
     again = Run(deepcopy(pair[PLAIN].document), pair[PLAIN].scores)
     again.document["settings"]["preset"] = "paper"
+    model_of(again)["facts"]["preprocessing"]["preset"] = "of the transform"  # no setting, though it is called like one
     document = make_comparison([("one", pair[PLAIN]), ("two", again)], command="x")
-    assert [one["label"] for one in document["columns"]] == [f"{PLAIN} (one)", f"{PLAIN} (two)"]
-    assert "B has the very weights of A; what differs: preset paper, not openood" in document["notes"]
+    assert [one["label"] for one in document["models"]] == [f"{PLAIN} (one)", f"{PLAIN} (two)"]
+    differs = "preset paper, not openood; preset of the transform, not None"
+    assert f"B has the very weights of A; what differs: {differs}" in document["notes"]
     assert {row["against"]["p_value"] for row in document["results"] if row["against"]} == {1.0}
 
 
-def test_several_models_of_one_run_are_several_columns(compared_run):
+def test_several_models_of_one_run_are_all_compared(compared_run):
     document = make_comparison([("run", compared_run)], command="x")
-    assert [(one["key"], one["label"]) for one in document["columns"]] == [("A", PLAIN), ("B", MIXED)]
+    assert [(one["key"], one["label"]) for one in document["models"]] == [("A", PLAIN), ("B", MIXED)]
 
 
 def test_what_cannot_be_compared_is_refused(pair):
