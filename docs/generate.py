@@ -21,6 +21,7 @@ import oodkit
 from oodkit import errors
 from oodkit.benchmarks import BENCHMARKS, Listed
 from oodkit.cli import app
+from oodkit.report.papers import paper_url
 from oodkit.scorers import SCORERS
 
 DOCS = Path(__file__).parent
@@ -162,8 +163,8 @@ def _preset(name: str, setting: str) -> str:
 
 
 def _paper(source: str) -> str:
-    number = source.removeprefix("arXiv:")
-    return source if number == source else f"[{source}](https://arxiv.org/abs/{number})"
+    url = paper_url(source)
+    return f"[{source}]({url})" if url else source
 
 
 def _sets(listed: Any) -> str:
