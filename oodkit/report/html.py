@@ -10,6 +10,7 @@ from oodkit.atomic import write_atomically
 from oodkit.evaluation import MEANS
 from oodkit.report.glossary import terms_of
 from oodkit.report.markup import drawn, environment_with, part
+from oodkit.report.model_names import short_names
 from oodkit.report.papers import source_of
 from oodkit.report.pictures import mixed_svg, ridges_svg, roc_svg, scatter_svg
 from oodkit.report.remarks import (
@@ -24,7 +25,7 @@ from oodkit.report.remarks import (
     useful_means,
 )
 from oodkit.report.runs import Run
-from oodkit.report.tiles import bytes_of, fitting, lists_of, longest, tile
+from oodkit.report.tiles import bytes_of, fitting, lists_of, longest, tiles
 
 Model = Mapping[str, Any]
 LARGEST = 4_900_000  # bytes; a report shows fewer images rather than grow beyond what a mail takes
@@ -42,17 +43,20 @@ def render_html(run: Run) -> str:
     terms = terms_of(document)
     environment = environment_with({one["key"] for one in terms})
     script, style = (part(environment, name) for name in ("tables.js", "style.css"))
+    short = short_names(dict.fromkeys(name for model in document["models"] for name in (model["name"], model["baseline"]) if name))
+    shortly = [{**model, "name": short[model["name"]]} for model in document["models"]]
     known = {
         "document": document,
+        "short": short,
         "data": _data(document["sets"]),
         "sets": [{**one, "remarks": set_remarks(one)} for one in document["sets"]],
-        "scatter": drawn(scatter_svg(document["models"])) if len(document["models"]) > 1 else None,
+        "scatter": drawn(scatter_svg(shortly)) if len(shortly) > 1 else None,
         "terms": terms,
         "style": style,
         "script": script,
         "script_hash": b64encode(sha256(script.encode()).digest()).decode(),
     }
-    models = [_model(f"m{place}", model) for place, model in enumerate(document["models"])]
+    models = [_model(f"m{place}", model, short[model["name"]]) for place, model in enumerate(document["models"])]
 
     def page(shown: int) -> str:
         with_images = [{**model, "images": _images(model, thumbnails, shown)} for model in models]
@@ -69,12 +73,13 @@ def _data(sets: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
     return [{"role": role, "sets": own} for role in ("id", "near", "far") if (own := [one for one in sets if one["role"] == role])]
 
 
-def _model(key: str, model: Model) -> dict[str, Any]:
+def _model(key: str, model: Model, short: str) -> dict[str, Any]:
     """A model as the templates read it, but for its images: all that the document says, and what is made of it."""
     table = _by_scorer(model)
     view = {
         **model,
         "id": key,
+        "sentence": model["verdict"]["sentence"].replace(model["name"], short),
         "top": summary_result(model, model["best"]),
         "mls": summary_result(model, "mls"),
         "gaps": _widest_apart([row for row in model["max_logits"] if row["gap"] is not None]),
@@ -117,10 +122,11 @@ def _images(model: Model, thumbnails: Mapping[str, bytes], shown: int) -> dict[s
     return {
         "scorer": extremes["scorer"],
         "accepted": [
-            {"name": name, "group": groups[name], "images": [tile(one, thumbnails) for one in images[:shown]]}
+            {"name": name, "group": groups[name], "images": tiles(images[:shown], thumbnails)}
             for name, images in extremes["accepted"].items()
         ],
-        "rejected": [tile(one, thumbnails) for one in extremes["rejected"][:shown]],
+        "rejected": tiles(extremes["rejected"][:shown], thumbnails),
+        "classes_are_named": any(one["predicted_name"] is not None for images in lists_of(extremes) for one in images),
         "left_out": max(map(len, lists_of(extremes))) > shown,
         "note": extremes["note"],
     }

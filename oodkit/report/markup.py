@@ -28,6 +28,7 @@ def environment_with(terms: set[str]) -> Any:
         "settings": settings_in_words,
         "ending": _ending,
         "breakable": _breakable,
+        "prose": _prose,
     }
     environment.globals["term"] = _linker(terms)
     return environment
@@ -48,6 +49,14 @@ def _breakable(name: str) -> str:
     from markupsafe import Markup, escape
 
     return Markup("<wbr>").join(escape(part) for part in re.split(r"(?<=[/:_])", printable(name)))
+
+
+def _prose(text: str) -> str:
+    """A sentence as it is printed: no number is parted from its per cent, and what r is of stands below the line."""
+    from markupsafe import Markup, escape
+
+    joined = re.sub(r"(?<=\d) %", "&nbsp;%", str(escape(printable(text))))
+    return Markup(re.sub(r"\br_(id|ood)\b", r"r<sub>\1</sub>", joined))  # noqa: S704 (escaped above)
 
 
 def part(environment: Any, name: str) -> str:

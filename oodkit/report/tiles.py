@@ -1,14 +1,17 @@
 """The images that a report shows, each with what is said of it."""
 
+import re
 import struct
 from base64 import b64encode
 from collections.abc import Mapping, Sequence
-from itertools import accumulate
+from itertools import accumulate, takewhile
 from typing import Any
 
 from oodkit.report.numerals import number, rank_in_words
 
 Image = Mapping[str, Any]
+ENDING = re.compile(r"(?<=.)\.[A-Za-z]{2,4}\d?$")  # of a file, such as .jpeg or .jp2
+LONGEST_NAME = 24  # letters below a tile
 CRISP = 64  # pixels; an image no larger is scaled up with its pixels to be seen
 
 
@@ -36,6 +39,22 @@ def _all_lists(models: Sequence[Mapping[str, Any]]) -> list[Sequence[Image]]:
 def lists_of(extremes: Mapping[str, Any]) -> list[Sequence[Image]]:
     """The lists of images: those accepted of every OOD set, and those rejected."""
     return [*extremes["accepted"].values(), extremes["rejected"]]
+
+
+def tiles(images: Sequence[Image], thumbnails: Mapping[str, bytes]) -> list[dict[str, Any]]:
+    """What is shown of a list of images: of each what ``tile`` says, and ``shown``, its name without the folders of them all."""
+    folders = zip(*(one["name"].split("/")[:-1] for one in images), strict=False)
+    skipped = sum(len(each[0]) + 1 for each in takewhile(lambda each: len(set(each)) == 1, folders))
+    return [{**tile(one, thumbnails), "shown": _short(one["name"][skipped:])} for one in images]
+
+
+def _short(name: str) -> str:
+    """Without its ending; of a long name the file's, and of a long one of that its end. Arrays have numbers for names."""
+    stem = ENDING.sub("", name)
+    if stem.isdecimal():
+        return f"image {stem}"
+    own = stem if len(stem) <= LONGEST_NAME else stem.rpartition("/")[2]
+    return own if len(own) <= LONGEST_NAME else f"…{own[1 - LONGEST_NAME :]}"
 
 
 def tile(image: Image, thumbnails: Mapping[str, bytes]) -> dict[str, Any]:

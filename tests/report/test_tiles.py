@@ -1,6 +1,8 @@
 """The images of a report: what is said of each, and how many there is room for."""
 
-from oodkit.report.tiles import bytes_of, fitting, longest, tile
+import pytest
+
+from oodkit.report.tiles import bytes_of, fitting, longest, tile, tiles
 
 
 def test_what_is_said_of_an_image(run):
@@ -33,3 +35,22 @@ def test_as_many_images_of_each_list_are_shown_as_there_is_room_for():
     assert longest(models) == 3
     assert bytes_of(models, thumbnails) == 52
     assert [fitting(models, thumbnails, room) for room in (52, 51, 28, 27, 0)] == [3, 2, 2, 1, 1]
+
+
+@pytest.mark.parametrize(
+    ("names", "shown"),
+    [
+        (["1314", "74"], ["image 1314", "image 74"]),
+        (["load_digits/1152", "load_digits/0329"], ["image 1152", "image 0329"]),
+        (["val_4314.JPEG", "val_76.JPEG"], ["val_4314", "val_76"]),
+        (["crystalline/crystalline_0112.jpg", "bumpy/bumpy_0179.jpg"], ["crystalline_0112", "bumpy/bumpy_0179"]),
+        (["ILSVRC2012_val_00012345.JPEG"], ["ILSVRC2012_val_00012345"]),
+        (["flower.jpg 128x128+269+6 ", ".png"], ["…ower.jpg 128x128+269+6 ", ".png"]),
+    ],
+)
+def test_images_of_one_list_are_told_apart_by_the_ends_of_their_names(run, names, shown):
+    """Without the folders that all are in; an array's images have numbers for names."""
+    image = run.document["models"][0]["extremes"]["rejected"][0]
+    told = tiles([{**image, "name": name} for name in names], {})
+    assert [one["shown"] for one in told] == shown
+    assert [one["name"] for one in told] == names
