@@ -103,6 +103,12 @@
       return shown(one) && !one.textContent.trim() && !labelled(one) && !one.labels?.length;
     }).map(where),
 
+    // WCAG 2.2, 2.5.8: 24 CSS pixels either way, but for links within a text
+    smallTargets: () => all("button, summary, label, nav a, .tools a, tbody th a").filter(one => {
+      const { width, height } = one.getBoundingClientRect();
+      return shown(one) && (height < 23.5 || width < 23.5);
+    }).map(where),
+
     images: () => all("img").length,
     emptyImages: () => Promise.all(all("img").map(one => one.decode().then(() => one.naturalWidth, () => 0)))
       .then(widths => widths.filter(width => !width)),

@@ -103,6 +103,7 @@ FAULTS = {
     "emptyImages()": "<img src='data:image/png;base64,AAAA' alt=''>",
     "foreign()": "<img src='there.png'>",
     "handlers()": "<p onclick='alert(1)'>",
+    "smallTargets()": "<button style='height: 19px'>sort by this</button>",
     "hiddenIntervals()": "<p><span title='95 % interval 1.00 to 2.00'>1.50</span>",
 }
 
@@ -137,6 +138,20 @@ def test_it_is_quiet_whole_and_asks_for_nothing(file, look, screen, tmp_path):
         assert len(shot.convert("RGB").getcolors(2**24)) > 50
     assert page.messages == []
     assert page.requests == [file.as_uri()]
+
+
+@every_report
+@every_screen
+def test_what_is_pressed_is_large_enough(file, look, screen):
+    assert look(file, width=WIDTHS[screen], phone=screen == "phone").evaluate("checks.smallTargets()") == []
+
+
+@every_report
+def test_the_bar_cuts_nothing_off_on_a_small_phone(file, look):
+    """Every link of it is seen whole; the switch has room beside the way back to them."""
+    page = look(file, width=360, phone=True)
+    cut = "[...document.querySelectorAll('.bar a, .bar label')].filter(one => one.getBoundingClientRect().right > 360 - 8)"
+    assert page.evaluate(f"{cut}.map(one => one.textContent)") == []
 
 
 @every_report
