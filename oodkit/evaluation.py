@@ -100,11 +100,16 @@ def most_general_mean(rows: Sequence[Result]) -> str:
     return next((name for name in reversed(MEANS) if name in names), "mean")
 
 
-def best(rows: Sequence[Result]) -> Result | None:
-    """Of the rows for the most general mean that with the highest AUROC; None where nothing was scored."""
+def best_first(rows: Sequence[Result]) -> list[Result]:
+    """The rows for the most general mean by their AUROC, the highest first; without those that were not scored."""
     name = most_general_mean(rows)
-    values = [(row.auroc.value, row) for row in rows if row.ood_set == name and row.auroc is not None]
-    return max(values, key=lambda pair: pair[0])[1] if values else None
+    found = [(row.auroc.value, row) for row in rows if row.ood_set == name and row.auroc is not None]
+    return [row for _, row in sorted(found, key=lambda pair: -pair[0])]
+
+
+def best(rows: Sequence[Result]) -> Result | None:
+    """The first of ``best_first``; None where nothing was scored."""
+    return next(iter(best_first(rows)), None)
 
 
 def mean_weights(ood_sets: Sequence[str], groups: Mapping[str, str] | None = None) -> list[float]:

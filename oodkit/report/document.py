@@ -10,13 +10,14 @@ from typing import Any
 
 from oodkit.curves import densities, robust_edges, roc_points
 from oodkit.diagnosis import Diagnosis
-from oodkit.evaluation import best, most_general_mean
+from oodkit.evaluation import best, best_first, most_general_mean
 from oodkit.extremes import Extremes
 from oodkit.metrics import Vector
 from oodkit.mixed_curve import MixedCurve, MixedRow
 from oodkit.scoring import Scored, by_label
 
 SCHEMA = 2
+KIND = "diagnose"
 ROC_SCORERS = 5
 
 Document = dict[str, Any]
@@ -47,7 +48,7 @@ def make_document(
     mixed, baselines, read, extremes = mixed or {}, baselines or {}, read or {}, extremes or {}
     return {
         "schema": SCHEMA,
-        "kind": "diagnose",
+        "kind": KIND,
         "oodkit": version("oodkit"),
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
         "command": command,
@@ -145,10 +146,8 @@ def _shares(scores: Vector, edges: Vector) -> list[float]:
 
 def _roc(diagnosis: Diagnosis) -> list[dict[str, Any]]:
     """The curves of the five scorers whose summary mean is highest, best first, on every OOD set."""
-    summary = most_general_mean(diagnosis.rows)
-    ranked = [(row.auroc.value, row.scorer) for row in diagnosis.rows if row.ood_set == summary and row.auroc]
     curves = []
-    for _, label in sorted(ranked, key=lambda pair: -pair[0])[:ROC_SCORERS]:
+    for label in [row.scorer for row in best_first(diagnosis.rows)[:ROC_SCORERS]]:
         scored = by_label(diagnosis.scored)[label]
         for name, scores in scored.ood_scores.items():
             x, y = roc_points(scored.id_scores, scores)
