@@ -3,11 +3,12 @@
 import csv
 import io
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
-from oodkit.report.compare_sheets import Sheet, commands, remarks_on, sheets
+from oodkit.report.compare_sheets import commands, placed, remarks_on, sheets
 from oodkit.report.document import Document
-from oodkit.report.gfm import escape, fenced
+from oodkit.report.gfm import bullets, fenced, section
 from oodkit.report.rows_csv import cell
 
 FIGURES = ("auroc", "fpr95_ood")
@@ -16,44 +17,27 @@ FPR_DIFFERENCES = ("fpr95_ood_difference", "fpr95_ood_difference_low", "fpr95_oo
 CSV_COLUMNS = (
     *("source", "model", "run", "scorer", "spec", "ood_set", "group", "n_id", "n_ood"),
     *(f"{figure}{end}" for figure in FIGURES for end in ("", "_low", "_high")),
-    *("against", *DIFFERENCES, *FPR_DIFFERENCES, "note"),
+    *("against", *DIFFERENCES, *FPR_DIFFERENCES, "notes"),
 )
 
 
 def print_comparison(document: Document) -> None:
     """Print the tables and the remarks to stdout."""
-    from rich.text import Text
-
-    from oodkit.report.console import add_row, literal, new_table, print_table, say, stdout_console
+    from oodkit.report.console import print_sheet, say, stdout_console
 
     console = stdout_console()
-    for number, sheet in enumerate(sheets(document)):
-        table = new_table(sheet.title, *sheet.head)
-        for column in table.columns[: sheet.words]:
-            column.justify = "left"
-        for line, row in enumerate(sheet.rows):
-            cells: list[str | Text] = [
-                literal(text, "bold green") if (line, at) in sheet.bold else text for at, text in enumerate(row)
-            ]
-            add_row(table, *cells)
-        print_table(console, table)
-        for remark in sheet.below:
-            say(console, remark, "dim")
-        if number == 0:
-            for key, command in commands(document):
-                say(console, f"{key}  {command}", "dim")
-        console.print()
+    models, *others = sheets(document)
+    print_sheet(console, replace(models, below=[*map("  ".join, commands(document))]))
+    for sheet in others:
+        print_sheet(console, sheet)
     for remark in remarks_on(document):
         say(console, remark, "dim")
 
 
 def comparison_markdown(document: Document) -> str:
     """GitHub's Markdown: a heading, the tables, the remarks, and the commands that the runs were made with."""
-    parts = ["## Comparison"]
-    for sheet in sheets(document):
-        parts += [f"**{escape(sheet.title)}**", _markdown_table(sheet), *(escape(line) for line in sheet.below)]
-    parts.append("\n".join(f"- {escape(line)}" for line in remarks_on(document)))
-    parts.append(fenced(*(f"{key}  {command}" for key, command in commands(document)), language="text"))
+    tables = [block for sheet in sheets(document) for block in section(sheet)]
+    parts = ["## Comparison", *tables, bullets(remarks_on(document)), fenced(*map("  ".join, commands(document)), language="text")]
     return "\n\n".join(part for part in parts if part) + "\n"
 
 
@@ -70,24 +54,15 @@ def comparison_csv(document: Document) -> str:
     return text.getvalue()
 
 
-def _markdown_table(sheet: Sheet) -> str:
-    rule = ["---"] * sheet.words + ["---:"] * (len(sheet.head) - sheet.words)
-    cells = [
-        [f"**{escape(text)}**" if (line, at) in sheet.bold else escape(text) for at, text in enumerate(row)]
-        for line, row in enumerate(sheet.rows)
-    ]
-    return "\n".join(f"| {' | '.join(line)} |" for line in ([escape(name) for name in sheet.head], rule, *cells))
-
-
 def _measured(document: Document) -> Iterator[dict[str, Any]]:
-    columns = {one["key"]: one for one in document["columns"]}
-    first = document["columns"][0]["label"]
+    models = {one["key"]: one for one in document["models"]}
+    first = document["models"][0]["label"]
     for row in document["results"]:
-        column = columns[row["column"]]
+        model = models[row["model"]]
         flat = {name: row[name] for name in ("scorer", "spec", "ood_set", "group", "n_id", "n_ood")}
         for figure in FIGURES:
             flat |= _spread(row[figure], figure)
-        yield {"source": "measured", "model": column["label"], "run": column["run"], **flat, **_against(row["against"], first)}
+        yield {"source": "measured", "model": model["label"], "run": model["run"], **flat, **_against(row["against"], first)}
 
 
 def _against(against: Mapping[str, Any] | None, label: str) -> dict[str, Any]:
@@ -103,11 +78,12 @@ def _spread(estimate: Mapping[str, float], name: str) -> dict[str, float]:
 
 
 def _published(document: Document) -> Iterator[dict[str, Any]]:
-    columns = {one["key"]: one for one in document["columns"]}
+    models = {one["key"]: one for one in document["models"]}
     for told in document["published"] or []:
-        column = columns[told["column"]]
+        model = models[told["model"]]
         for entry in told["entries"]:
             for row in entry["rows"]:
-                note = "; ".join([f"{entry['model']}, {entry['method']} training", *([row["note"]] if row["note"] else [])])
-                names = {name: row[name] for name in ("source", "scorer", "spec", "ood_set", "note")}
-                yield {**names, "model": column["label"], "run": column["run"], row["metric"]: row["published"], "note": note}
+                notes = "; ".join([f"{entry['model']}, {entry['method']} training", *row["notes"]])
+                names = {name: row[name] for name in ("scorer", "spec", "ood_set")}
+                whose = {"source": placed(entry["source"], row["place"]), "notes": notes}
+                yield {**whose, **names, "model": model["label"], "run": model["run"], row["metric"]: row["published"]}

@@ -6,6 +6,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from oodkit.report.sheets import Sheet
 from oodkit.wording import printable
 
 WIDEST = 2000  # columns; rich would cut what does not fit into fewer
@@ -29,22 +30,15 @@ def literal(text: str, style: str = "") -> Text:
     return Text(printable(text), style)
 
 
-def print_table(console: Console, table: Table) -> None:
-    """Its title on a line of its own: rich would break it to the width of the columns."""
-    title, table.title = table.title, None
-    console.print(title, soft_wrap=True)
+def print_sheet(console: Console, sheet: Sheet) -> None:
+    """Its title, its table and the lines below it, with an empty line after them."""
+    say(console, f"{sheet.title}: {sheet.caption}" if sheet.caption else sheet.title, "bold")
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
+    for at, name in enumerate(sheet.head):
+        table.add_column(literal(name), justify="left" if at < sheet.words else "right", no_wrap=True)
+    for place, row in enumerate(sheet.rows):
+        table.add_row(*(literal(text, "bold green" if (place, at) in sheet.bold else "") for at, text in enumerate(row)))
     console.print(table)
-
-
-def new_table(title: str, first: str, *columns: str) -> Table:
-    """A table without rows; all columns but the first are aligned right."""
-    table = Table(title=literal(title, "bold"), box=None, pad_edge=False, padding=(0, 2, 0, 0))
-    table.add_column(literal(first), no_wrap=True)
-    for column in columns:
-        table.add_column(literal(column), justify="right", no_wrap=True)
-    return table
-
-
-def add_row(table: Table, *cells: str | Text, style: str | None = None) -> None:
-    """A row of cells, each taken as it is; a Text keeps its own style."""
-    table.add_row(*(literal(cell) if isinstance(cell, str) else cell for cell in cells), style=style)
+    for line in sheet.below:
+        say(console, line, "dim")
+    console.print()

@@ -1,8 +1,9 @@
 """Markdown as GitHub reads it, in which no name becomes anything but text."""
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Sequence
 
+from oodkit.report.sheets import Sheet
 from oodkit.wording import printable
 
 # The parser leaves these alone after a backslash: https://github.github.com/gfm/#backslash-escapes
@@ -27,28 +28,27 @@ def fenced(*lines: str, language: str = "console") -> str:
     return "\n".join([f"{fence}{language}", *map(printable, lines), fence])
 
 
-def table(head: Sequence[str], rows: Iterable[Sequence[str]], *, words: int = 1) -> str:
-    """A table of escaped cells. words: how many columns from the left are text; the others are numbers, aligned right."""
+def table(head: Sequence[str], rows: Iterable[Sequence[str]], *, words: int = 1, bold: Collection[tuple[int, int]] = ()) -> str:
+    """A table of escaped cells. words: how many columns from the left are text; the others are numbers, aligned right.
+
+    bold: cells to set off, by row and column.
+    """
     rule = ["---"] * words + ["---:"] * (len(head) - words)
-    return "\n".join(
-        f"| {' | '.join(line)} |" for line in ([escape(name) for name in head], rule, *(map(escape, row) for row in rows))
-    )
+    cells = [
+        [f"**{escape(text)}**" if (line, at) in bold else escape(text) for at, text in enumerate(row)]
+        for line, row in enumerate(rows)
+    ]
+    return "\n".join(f"| {' | '.join(line)} |" for line in ([escape(name) for name in head], rule, *cells))
 
 
-def percent(figure: Mapping[str, float] | float | None, digits: int = 2) -> str:
-    """A fraction, or the value of an estimate of one, in percent; a dash where there is none."""
-    value = figure["value"] if isinstance(figure, Mapping) else figure
-    return "–" if value is None else f"{100 * value:.{digits}f}"
+def bullets(lines: Iterable[str]) -> str:
+    """A list of escaped items."""
+    return "\n".join(f"- {escape(line)}" for line in lines)
 
 
-def percent_with_interval(estimate: Mapping[str, float] | None) -> str:
-    """``99.59 % (99.41 to 99.72)``."""
-    return "–" if estimate is None else f"{percent(estimate)} % ({percent(estimate['low'])} to {percent(estimate['high'])})"
-
-
-def number_with_interval(estimate: Mapping[str, float] | None, spec: str) -> str:
-    """``+2.83 (+2.65 to +3.01)``, each number as ``spec`` says, ``+.2f`` for example."""
-    if estimate is None:
-        return "–"
-    value, low, high = (format(estimate[key], spec).replace("-", "−") for key in ("value", "low", "high"))
-    return f"{value} ({low} to {high})"
+def section(sheet: Sheet, level: int = 3) -> list[str]:
+    """The sheet below a heading of the level: blocks to be set apart by empty lines."""
+    caption = f"{sheet.caption[0].upper()}{sheet.caption[1:]}." if sheet.caption else ""
+    drawn = table(sheet.head, sheet.rows, words=sheet.words, bold=sheet.bold)
+    blocks = [f"{'#' * level} {escape(sheet.title)}", escape(caption), drawn, bullets(sheet.below)]
+    return [block for block in blocks if block]

@@ -6,9 +6,11 @@ from typing import Any
 
 from oodkit.evaluation import GROUPS, MEANS
 from oodkit.report.document import Document
-from oodkit.report.gfm import escape, fenced, percent, percent_with_interval, table
+from oodkit.report.gfm import bullets, escape, fenced, table
 from oodkit.report.markdown import made
+from oodkit.report.numerals import with_interval
 from oodkit.report.remarks import remarks, scorers_best_first, summary_result, useful_means
+from oodkit.report.sheets import auroc_and_fpr
 from oodkit.scorers import parse_scorer, read_spec
 from oodkit.wording import printable
 
@@ -99,15 +101,15 @@ def _section(model: Model, document: Document, *, alone: bool) -> list[str]:
     notes = remarks({**model, "results": [row for row in model["results"] if row["scorer"] in shown]})
     return [
         "## Out-of-distribution detection" + ("" if alone else f": {escape(model['name'])}"),
-        f"{measured} {escape(against)} ID accuracy: {percent_with_interval(model['accuracy'])}.",
+        f"{measured} {escape(against)} ID accuracy: {with_interval(model['accuracy'], unit=' %')}.",
         f"**{escape(model['verdict']['sentence'])}**",
-        *_bullets(model["verdict"]["evidence"]),
+        bullets(model["verdict"]["evidence"]),
         _table(model, shown),
         "AUROC / FPR@95 in percent, OOD being the positive class; in brackets 95 % intervals.",
-        *_bullets(notes),
+        *([bullets(notes)] if notes else []),
         *_how_to_score(model, document),
         "### Limits",
-        *_bullets(_limits(model)),
+        bullets(_limits(model)),
     ]
 
 
@@ -119,9 +121,8 @@ def _table(model: Model, shown: Sequence[str]) -> str:
         cells = {row["ood_set"]: row for row in found if row["scorer"] == scorer}
         summary = summary_result(model, scorer) or {}
         learns = next(iter(cells.values()))["fits_on"]
-        pairs = [f"{percent(cells[name]['auroc'])} / {percent(cells[name]['fpr95_ood'])}" for name in columns]
-        figures = [percent_with_interval(summary.get(name)) for name in ("auroc", "fpr95_ood")]
-        rows.append([scorer, LEARNT_FROM.get(learns, "nothing"), *pairs, *figures])
+        figures = [with_interval(summary.get(name), unit=" %") for name in ("auroc", "fpr95_ood")]
+        rows.append([scorer, LEARNT_FROM.get(learns, "nothing"), *(auroc_and_fpr(cells.get(name)) for name in columns), *figures])
     head = ("scorer", "learns from", *columns, f"{model['summary']} AUROC", f"{model['summary']} FPR@95")
     return table(head, rows, words=2)
 
@@ -164,7 +165,3 @@ def _limits(model: Model) -> list[str]:
         *([picked] if len(scorers) > 1 else []),
         "A threshold does not transfer: choose it on in-distribution images of the place where the classifier is used.",
     ]
-
-
-def _bullets(lines: Sequence[str]) -> list[str]:
-    return ["\n".join(f"- {escape(line)}" for line in lines)] if lines else []

@@ -1,23 +1,40 @@
-"""Numbers as the HTML report writes them. Fractions come in, percent go out."""
+"""Numbers as the reports' tables write them. Fractions come in, percent go out."""
 
 from collections.abc import Mapping
+
+from oodkit.wording import decimal, signed
+
+DASH = "–"
 
 Figure = Mapping[str, float] | None  # value, low, high
 
 
-def number(value: float | None, digits: int = 2, scale: float = 100) -> str:
-    """The number times ``scale``, by default a fraction in percent, with a proper minus sign; a dash for None."""
-    return "–" if value is None else f"{scale * value:.{digits}f}".replace("-", "−")
+def number(figure: Figure | float, digits: int = 2, scale: float = 100, *, sign: bool = False) -> str:
+    """A number, or the value of an estimate, times ``scale``: by default a fraction in percent. A dash for None."""
+    value = figure["value"] if isinstance(figure, Mapping) else figure
+    return DASH if value is None else (signed if sign else decimal)(scale * value, digits)
+
+
+def limits(figure: Figure, digits: int = 2, scale: float = 100, *, sign: bool = False) -> str:
+    """``91.20 to 93.40``; a dash for None."""
+    return DASH if figure is None else " to ".join(number(figure[end], digits, scale, sign=sign) for end in ("low", "high"))
+
+
+def with_interval(figure: Figure, digits: int = 2, scale: float = 100, *, sign: bool = False, unit: str = "") -> str:
+    """``92.35 (91.20 to 93.40)``, or ``92.35 % (91.20 to 93.40)`` with ``unit=" %"``; a dash for None."""
+    if figure is None:
+        return DASH
+    return f"{number(figure, digits, scale, sign=sign)}{unit} ({limits(figure, digits, scale, sign=sign)})"
 
 
 def interval(figure: Figure, digits: int = 2, scale: float = 100) -> str:
     """The interval in words; nothing for None."""
-    return "" if figure is None else f"95 % interval {' to '.join(_ends(figure, digits, scale))}"
+    return "" if figure is None else f"95 % interval {limits(figure, digits, scale)}"
 
 
 def bracket(figure: Figure, digits: int = 2, scale: float = 100) -> str:
     """The interval in small: ``[91.20, 93.40]``; nothing for None."""
-    return "" if figure is None else f"[{', '.join(_ends(figure, digits, scale))}]"
+    return "" if figure is None else f"[{limits(figure, digits, scale).replace(' to ', ', ')}]"
 
 
 def count(images: int) -> str:
@@ -48,7 +65,3 @@ def rank_in_words(below: float) -> str:
         return f"{'below' if below == 0 else 'above'} all ID images"
     percent = min(99.9, 100 * max(below, 1 - below))
     return f"{'above' if below >= 0.5 else 'below'} {percent:.{0 if percent <= 99 else 1}f} % of ID images"
-
-
-def _ends(figure: Mapping[str, float], digits: int, scale: float) -> list[str]:
-    return [number(figure[end], digits, scale) for end in ("low", "high")]

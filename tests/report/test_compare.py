@@ -303,7 +303,7 @@ def test_text_and_markdown_tell_the_same_and_no_name_becomes_markup(pair, compar
     print_comparison(document)
     text = capsys.readouterr().out
     page = MarkdownIt("commonmark").enable("table").render(comparison_markdown(document))
-    own = {"h2", "p", "strong", "ul", "li", "table", "thead", "tbody", "tr", "th", "td", "pre", "code", "span"}
+    own = {"h2", "h3", "p", "strong", "ul", "li", "table", "thead", "tbody", "tr", "th", "td", "pre", "code", "span"}
     assert {tag.rstrip("/") for tag in re.findall(r"</?([\w/]+)", page)} <= own
     assert not [char for char in text if char != "\n" and not char.isprintable()]
     words = " ".join(unescape(re.sub(r"<[^>]*>", "", page)).split())

@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
-from oodkit.report.gfm import escape, fenced, number_with_interval, percent, percent_with_interval, table
+from oodkit.report.gfm import escape, fenced, section, table
+from oodkit.report.sheets import Sheet
 from oodkit.wording import printable
 
 PAGE = MarkdownIt("commonmark").enable(["table", "strikethrough"])
@@ -99,9 +100,12 @@ def test_a_code_block_has_no_control_characters():
     assert fenced("a\nb\x1b", language="python") == "```python\na\\nb\\x1b\n```"
 
 
-def test_numbers():
-    estimate = {"value": 0.98765, "low": 0.9, "high": 1.0}
-    assert (percent(estimate), percent(0.5, 0), percent(None)) == ("98.77", "50", "–")
-    assert percent_with_interval(estimate) == "98.77 % (90.00 to 100.00)"
-    assert number_with_interval({"value": -0.5, "low": -1, "high": 0.25}, "+.2f") == "−0.50 (−1.00 to +0.25)"
-    assert percent_with_interval(None) == number_with_interval(None, ".2f") == "–"
+def test_a_sheet_is_a_heading_a_caption_a_table_and_a_list():
+    sheet = Sheet("a <set>", ["name", "n"], [["x", "1"], ["y|", "2"]], "counts; of images", bold=[(1, 1)], below=["- one"])
+    assert section(sheet, level=2) == [
+        r"## a \<set\>",
+        "Counts; of images.",
+        "| name | n |\n| --- | ---: |\n| x | 1 |\n| y\\| | **2** |",
+        r"- \- one",
+    ]
+    assert section(Sheet("t", ["λ"], [["0"]], words=0)) == ["### t", "| λ |\n| ---: |\n| 0 |"]

@@ -108,7 +108,7 @@ def test_several_models_are_compared_and_the_shift_has_intervals(compared_run):
     head, *rows = rows_of(page, "2 models compared")
     assert [row[0] for row in rows] == [model["name"] for model in document["models"]]
     assert [row[1] for row in rows] == [model["verdict"]["code"] for model in document["models"]]
-    assert all(re.fullmatch(r"\d+\.\d\d % \(\d+\.\d\d to \d+\.\d\d\)", cell) for row in rows for cell in row[3:])
+    assert all(re.fullmatch(r"\d+\.\d\d \(\d+\.\d\d to \d+\.\d\d\)", cell) for row in rows for cell in row[3:])
     assert len(head) == len(rows[0])
     _, *shifts = rows_of(page, "Maximal-logit shift against net")
     ratio = document["models"][1]["shifts"][0]["ratio"]

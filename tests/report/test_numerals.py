@@ -2,7 +2,7 @@
 
 import pytest
 
-from oodkit.report.numerals import number, rank_in_words, tint
+from oodkit.report.numerals import bracket, interval, limits, number, rank_in_words, tint, with_interval
 
 
 @pytest.mark.parametrize(
@@ -18,3 +18,12 @@ def test_numbers_have_a_minus_sign_and_cells_a_tint_by_their_lead_over_chance():
     assert [number(value) for value in (-0.01234, None)] == ["−1.23", "–"]
     assert [tint(value, "auroc") for value in (0.5, 0.75, 0.25, 1.0)] == [0, 4, -4, 15]
     assert [tint(value, "fpr95_ood") for value in (0.95, 0.475, 0.0, 1.0)] == [0, 4, 15, 0]
+
+
+def test_an_estimate_is_shown_alone_or_with_its_interval():
+    one = {"value": 0.98765, "low": 0.9, "high": 1.0}
+    assert [number(one), number(0.5, 0), with_interval(one)] == ["98.77", "50", "98.77 (90.00 to 100.00)"]
+    assert with_interval(one, unit=" %") == "98.77 % (90.00 to 100.00)"
+    assert [limits(one), interval(one), bracket(one)] == ["90.00 to 100.00", "95 % interval 90.00 to 100.00", "[90.00, 100.00]"]
+    assert with_interval({"value": -0.5, "low": -1, "high": 0.25}, 2, 1, sign=True) == "−0.50 (−1.00 to +0.25)"
+    assert [with_interval(None), limits(None), interval(None), bracket(None)] == ["–", "–", "", ""]

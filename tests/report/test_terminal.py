@@ -24,14 +24,14 @@ def table_of(printed: str, title: str) -> list[str]:
 
 
 def limits(estimate) -> str:
-    return f"{100 * estimate['low']:.1f}–{100 * estimate['high']:.1f}"
+    return f"{100 * estimate['low']:.2f} to {100 * estimate['high']:.2f}"
 
 
 def test_every_scorer_has_the_interval_of_the_mean_that_it_is_compared_by(document, told):
     """Right after that mean, which is the last column; of scorers without figures a dash."""
     model = document["models"][0]
-    heads, *lines = table_of(told(), "AUROC / FPR@95")
-    assert heads.split("  ")[-1].strip() == "95 % interval"
+    heads, *lines = table_of(told(), "Scorers")
+    assert heads.rstrip().endswith(f"  {model['summary']} AUROC, 95 % interval")
     for scorer, line in zip(scorers_best_first(model), lines, strict=False):
         estimate = summary_result(model, scorer)["auroc"]
         *_, before, interval = (part.strip() for part in line.split("  ") if part.strip())
@@ -42,13 +42,12 @@ def test_every_scorer_has_the_interval_of_the_mean_that_it_is_compared_by(docume
 def test_models_are_compared_with_intervals(document, told):
     document["models"].append(copy.deepcopy(document["models"][0]))
     model = document["models"][0]
-    heads, line, _ = table_of(told(), "Models compared")
-    names = ["model", "ID accuracy", "maximal logit", "95 % interval", "best scorer", "AUROC", "95 % interval", "FPR@95", "verdict"]
+    heads, line, *_ = table_of(told(), "2 models compared")
+    names = ["model", "verdict", "best scorer", "ID accuracy", "maximal logit, AUROC", "best scorer, AUROC", "FPR@95"]
     assert [part.strip() for part in heads.split("  ") if part.strip()] == names
     mls, top = (summary_result(model, scorer)["auroc"] for scorer in ("mls", model["best"]))
     for estimate in (mls, top):
-        assert f" {100 * estimate['value']:.2f}" in line
-        assert f" {limits(estimate)} " in line
+        assert f" {100 * estimate['value']:.2f} ({limits(estimate)}) " in line
 
 
 def test_where_nothing_was_scored_a_comparison_has_dashes(document, told):
@@ -57,8 +56,8 @@ def test_where_nothing_was_scored_a_comparison_has_dashes(document, told):
     for row in model["results"]:
         row.update(auroc=None, fpr95_ood=None, reason="none")
     document["models"].append(copy.deepcopy(model))
-    _, line, _ = table_of(told(), "Models compared")
-    assert line.count("–") == 6
+    _, line, *_ = table_of(told(), "2 models compared")
+    assert line.count("–") == 4
 
 
 def test_the_maximal_logits_tables_show_values_and_dashes_for_what_is_not_defined(document, told):
@@ -72,4 +71,4 @@ def test_the_maximal_logits_tables_show_values_and_dashes_for_what_is_not_define
     assert inside.rstrip().endswith("–")
     assert outside.split()[-3:] == [f"{row['mean']['value']:.3f}", f"{row['std']:.3f}", f"{row['gap']['value']:+.2f}"]
     _, line, *_ = table_of(printed, "Maximal-logit shift")
-    assert line.split() == ["far", "+0.250", "+0.250", "–", "0.250", "0.250", "+0.250"]
+    assert line.split() == ["far", "far", "+0.250", "+0.250", "–", "0.250", "0.250", "+0.250"]

@@ -41,8 +41,8 @@ def test_the_terminal_has_a_row_a_search(searched, capsys):
     printed = capsys.readouterr().out
     assert r"Settings chosen on <b>mine</b>\x1b[31m[red]" in " ".join(printed.split())
     lines = [line.split() for line in printed[printed.index("Settings chosen") :].splitlines()]
-    assert ["vim", "3", "dim=2", "85.00", "91.23"] in lines
-    assert ["knn", "1", "none", "applies", "–", "–"] in lines
+    assert ["vim", "dim=2", "3", "85.00", "91.23"] in lines
+    assert ["knn", "none", "applies", "1", "–", "–"] in lines
 
 
 def test_the_report_folds_every_combination_with_its_reason(searched):
