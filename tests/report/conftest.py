@@ -1,6 +1,7 @@
 """A document with everything in it that a report has to tell, and names that try to get out of it."""
 
 from collections.abc import Mapping, Sequence
+from copy import deepcopy
 from hashlib import blake2b
 from io import BytesIO
 
@@ -112,9 +113,8 @@ def run_of(*diagnoses: Diagnosis, baselines: Sequence[Diagnosis] = (), mixed: Ma
     return Run(document, scores, THUMBNAILS)
 
 
-@pytest.fixture
-def run() -> Run:
-    """One model with everything but a baseline."""
+@pytest.fixture(scope="session")
+def made_run() -> Run:
     scorers = ["mls", "ash-b", "react", "knn:k=5", "knn:k=7", "mds"]
     unlabelled = outputs_of(60, 2, 3).with_labels(torch.full((60,), -1))
     found = diagnose("net<br>", outputs_of(40, 0, 3), {SET_NAME: outputs_of(40, 1, 0)}, fit=unlabelled, scorers=scorers)
@@ -124,8 +124,13 @@ def run() -> Run:
 
 
 @pytest.fixture
-def compared_run() -> Run:
-    """Two models on a far and a near set; the second has the first for its baseline, and its features know more than its logits."""
+def run(made_run: Run) -> Run:
+    """One model with everything but a baseline; a copy that a test may change."""
+    return deepcopy(made_run)
+
+
+@pytest.fixture(scope="session")
+def made_compared_run() -> Run:
 
     def diagnosed(model: str, shift: float, aside: float, baseline: Diagnosis | None) -> Diagnosis:
         ood = {SET_NAME: outputs_of(40, 1, 0, aside), "near": outputs_of(40, 5, 1, aside)}
@@ -136,6 +141,15 @@ def compared_run() -> Run:
 
     plain = diagnosed("net<br>", 3, 0, None)
     return run_of(plain, diagnosed("softened & <mixed>", 2, 3, plain), baselines=[plain])
+
+
+@pytest.fixture
+def compared_run(made_compared_run: Run) -> Run:
+    """Two models on a far and a near set; the second has the first for its baseline, and its features know more than its logits.
+
+    A copy that a test may change.
+    """
+    return deepcopy(made_compared_run)
 
 
 @pytest.fixture
