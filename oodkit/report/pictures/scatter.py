@@ -14,6 +14,7 @@ ACROSS, PLOT = WIDTH - MARGINS["left"] - MARGINS["right"], 230  # points
 AXIS = 40  # below the plot, its ticks and its name
 LINE = 13  # of the key
 APART = 14  # between the numbers above the plot
+BESIDE = 9  # between the marks of models, however much alike
 BEST, MLS = GROUPS["near"], ID
 
 Figure = tuple[float, float, float]  # in percent: value, low, high
@@ -33,29 +34,35 @@ def scatter_svg(models: Sequence[Mapping[str, Any]]) -> str:
     """ID accuracy against the summary AUROC of each model's best scorer and of its maximal logit, with their intervals.
 
     Models are numbered from left to right and named in a key: names beside the marks would cover each other where accuracies are
-    alike. Where these are so much alike that the intervals would reach beyond the picture, the axis's name tells how wide they are.
-    Models without figures are left out; where none is left there is no picture, but an empty text.
+    alike. Where these are so much alike that the intervals would reach beyond the picture, the axis's name tells how wide they are;
+    where marks would lie on each other, they stand side by side, and the axis's name tells that too. Models without figures are left out; where none is left there is no picture, but an empty text.
     """
     points = sorted((point for model in models if (point := _point(model))), key=lambda point: point.accuracy)
     if not points:
         return ""
     summary = label(models[0]["summary"])
-    bottom = AXIS + LINE * len(points)
+    accuracies = [point.accuracy for point in points]
+    left, right = _limits(accuracies)
+    wanted = [ACROSS * (value - left) / (right - left) for value, _, _ in accuracies]
+    places = spread(wanted, BESIDE, ACROSS)
+    moved = bool(np.abs(np.subtract(places, wanted)).max() > 1)
+    bottom = AXIS + LINE * (len(points) + moved)
     height = bottom + PLOT + MARGINS["top"]
 
     def draw(figure: Any) -> None:
         axes = plot_area(figure, bottom=bottom, **MARGINS)
-        accuracies = [point.accuracy for point in points]
-        left, right = _limits(accuracies)
         bars_fit = all(left <= low and high <= right for _, low, high in accuracies)
         axes.set_xlim(left, right)
         axes.locator_params(axis="x", nbins=6)
-        for point in points:
-            _model(axes, point, bar=bars_fit)
+        xs = [left + place / ACROSS * (right - left) for place in places]
+        for point, x in zip(points, xs, strict=True):
+            _model(axes, point, x, bar=bars_fit)
+        axes.set_ylim(np.clip(axes.get_ylim(), 0, 100))
         widest = max(high - low for _, low, high in accuracies) / 2
-        axes.set_xlabel("ID accuracy, percent" + ("" if bars_fit else f"; intervals up to ± {widest:.2g}"))
+        intervals = "" if bars_fit else f"; intervals up to ± {widest:.2g}"
+        axes.set_xlabel(f"ID accuracy, percent{intervals}" + ("\nmodels of like accuracy stand side by side" if moved else ""))
         axes.set_ylabel(f"{summary} AUROC, percent")
-        _numbers(axes, points)
+        _numbers(axes, points, xs)
         _names(figure, points, height)
         _key(figure)
 
@@ -74,18 +81,21 @@ def _percent(estimate: Mapping[str, float]) -> Figure:
 
 
 def _limits(accuracies: Sequence[Figure]) -> tuple[float, float]:
-    """Of the x axis: around the intervals where there is room, else around the values alone, so that models stand apart."""
+    """Of the x axis: around the intervals where there is room, else around the values alone, so that models stand apart.
+
+    No accuracy is below 0 or above 100 %, nor is the axis.
+    """
     values = [value for value, _, _ in accuracies]
     reach = max(high - low for _, low, high in accuracies) / 2 or 1.0
     between = max(values) - min(values)
     room = between * ACROSS / (1.5 * APART * len(values))
     beside = min(reach, max(room - between, 0) / 2) + between / 12 or reach
-    return min(values) - beside, max(values) + beside
+    return max(min(values) - beside, 0), min(max(values) + beside, 100)
 
 
-def _model(axes: Any, point: Point, *, bar: bool) -> None:
+def _model(axes: Any, point: Point, x: float, *, bar: bool) -> None:
     """Bars first, marks over them; best scorer and maximal logit differ in shape too."""
-    x, left, right = point.accuracy
+    _, left, right = point.accuracy
     axes.plot([x, x], [point.best_auroc[0], point.mls_auroc[0]], color=INK, alpha=0.6, linewidth=0.8)
     if bar:
         axes.plot([left, right], [point.best_auroc[0]] * 2, color=BEST, alpha=0.45, linewidth=1)
@@ -99,20 +109,20 @@ def _mark(colour: str, marker: str) -> dict[str, Any]:
     return {"color": colour, "marker": marker, "markersize": 6 if marker == "o" else 5, "linestyle": "none", "markeredgewidth": 0}
 
 
-def _numbers(axes: Any, points: Sequence[Point]) -> None:
+def _numbers(axes: Any, points: Sequence[Point], xs: Sequence[float]) -> None:
     """Above the plot, each with a line down to its model; in two rows by turns where one is too short for all."""
     crowded = APART * len(points) > ACROSS
     (left, right), (low, high) = axes.get_xlim(), axes.get_ylim()
     width = ACROSS / (right - left)  # points for one percent
-    places = spread([width * (point.accuracy[0] - left) for point in points], APART, ACROSS)
-    for number, (point, place) in enumerate(zip(points, places, strict=True), 1):
+    places = spread([width * (x - left) for x in xs], APART, ACROSS)
+    for number, (point, own, place) in enumerate(zip(points, xs, places, strict=True), 1):
         x = left + place / width
         mark = max(point.best_auroc[0], point.mls_auroc[0])
-        axes.plot([x, point.accuracy[0]], [high, mark], color=INK, alpha=0.35, linewidth=0.6)
+        axes.plot([x, own], [high, mark], color=INK, alpha=0.35, linewidth=0.6)
         axes.annotate(
             str(number),
             (x, high),
-            (0, 12 if crowded and number % 2 == 0 else 3),
+            (0, 14 if crowded and number % 2 == 0 else 5),
             textcoords="offset points",
             ha="center",
             fontsize=SMALL,

@@ -79,3 +79,19 @@ def test_intervals_of_accuracies_much_alike_are_told_and_not_drawn():
     assert "ID accuracy, percent" in texts(apart)
     bars = [svg.count('stroke-opacity="0.45"') for svg in (alike, apart)]
     assert bars == [0, 10]
+
+
+def test_models_of_one_accuracy_stand_side_by_side_and_the_axis_says_so():
+    alike, apart = (scatter_svg([model("a", 0.9), model("b", other)]) for other in (0.9, 0.95))
+    places = [[float(one.get("d").split()[0].lstrip("M")) for one in filled(svg, ID)[-3:-1]] for svg in (alike, apart)]
+    assert all(abs(first - second) >= 8 for first, second in places)
+    assert [("models of like accuracy stand side by side" in texts(svg)) for svg in (alike, apart)] == [True, False]
+
+
+@pytest.mark.parametrize(("accuracy", "auroc"), [(1.0, 1.0), (0.0, 0.0)])
+def test_no_axis_goes_beyond_0_or_100_percent(accuracy, auroc):
+    ends = {"value": accuracy, "low": max(accuracy - 0.01, 0), "high": min(accuracy + 0.01, 1)}
+    svg = scatter_svg([{**model(name, 0.5, best=auroc, mls=auroc), "accuracy": ends} for name in "ab"])
+    ticks = [float(text.replace("−", "-")) for text in texts(svg) if text.strip("−").replace(".", "").isdigit()]
+    assert min(ticks) >= 0
+    assert max(ticks) <= 100
