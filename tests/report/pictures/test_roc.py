@@ -6,7 +6,7 @@ import pytest
 
 from oodkit.report.pictures import roc_svg
 from oodkit.report.pictures.palette import SCORERS
-from oodkit.report.pictures.roc import MARGINS, SIDE
+from oodkit.report.pictures.roc import MARGINS, PAD, SIDE
 
 SVG = "{http://www.w3.org/2000/svg}"
 NAMES = ["vim", "knn:k=5", "<b>$x$", "ebo", "mls"]
@@ -41,8 +41,13 @@ def test_a_rank_keeps_its_colour_however_many_scorers_there_are():
 def test_both_axes_grow_with_the_root_of_the_error():
     """25 % of OOD accepted lie half way across, 25 % of ID rejected half way down."""
     (path, _) = lines(roc_svg([curve("vim", (0.25, 0.75))], "ninco"), SCORERS[0][0])
-    left, bottom = MARGINS["left"], MARGINS["top"] + SIDE
-    assert path.get("d") == f"M{left} {bottom}l{SIDE / 2:g}-{SIDE / 2:g}l{SIDE / 2:g}-{SIDE / 2:g}"
+    left, bottom, half = MARGINS["left"] + PAD, MARGINS["top"] + SIDE - PAD, (SIDE - 2 * PAD) / 2
+    assert path.get("d") == f"M{left} {bottom}l{half:g}-{half:g}l{half:g}-{half:g}"
+
+
+def test_a_perfect_curve_lies_beside_the_frame():
+    (path, _) = lines(roc_svg([curve("vim", (0, 1))], "ninco"), SCORERS[0][0])
+    assert path.get("d") == f"M{MARGINS['left'] + PAD} {MARGINS['top'] + SIDE - PAD}v-{SIDE - 2 * PAD}h{SIDE - 2 * PAD}"
 
 
 @pytest.mark.parametrize("at", [(0, 1), (0.9, 0.2), (0.5, 0.5)])
