@@ -16,7 +16,8 @@ def ridges_svg(density: Mapping[str, Any], groups: Mapping[str, str] | None = No
     """One of a model's ``densities``: the ID images on top, below them each OOD set with the outline of the ID images over it.
 
     Every row is drawn to its own peak, since one narrow set would else flatten all others: compare where rows lie and what of
-    them overlaps, not their heights. The outermost bins hold what lies beyond them too. groups: "near" or "far" by OOD set.
+    them overlaps, not their heights. The outermost bins hold what lies beyond them too. Outlines go down to 0 half a bin further
+    out, as where all ID scores end at once: the picture is whole, not cut. groups: "near" or "far" by OOD set.
     """
     edges, sets = density["edges"], density["sets"]
     title = "maximal logit" if density["scorer"] == "mls" else label(density["title"])
@@ -24,10 +25,11 @@ def ridges_svg(density: Mapping[str, Any], groups: Mapping[str, str] | None = No
 
     def draw(figure: Any) -> None:
         axes = plot_area(figure, **MARGINS)
-        axes.set_xlim(edges[0], edges[-1])
+        known = _outline(edges, sets["ID"])
+        left, right = known[0][0], known[0][-1]
+        axes.set_xlim(left, right)
         axes.set_ylim(0, ROW * (len(names) + 1))
         axes.grid(axis="x", color=INK, alpha=0.12, linewidth=0.8)
-        known = _outline(edges, sets["ID"])
         for row, name in enumerate(["ID", *names]):
             bottom = ROW * (len(names) - row)
             group = "" if name == "ID" else (groups or {}).get(name, "")
@@ -35,7 +37,7 @@ def ridges_svg(density: Mapping[str, Any], groups: Mapping[str, str] | None = No
             if row:
                 _line(axes, known, bottom, color=ID, linewidth=0.9, alpha=0.8)
             _name(axes, "ID" if name == "ID" else label(name), group, bottom)
-        axes.hlines(range(0, ROW * (len(names) + 1), ROW), edges[0], edges[-1], color=INK, alpha=0.4, linewidth=0.8)
+        axes.hlines(range(0, ROW * (len(names) + 1), ROW), left, right, color=INK, alpha=0.4, linewidth=0.8)
         axes.locator_params(axis="x", nbins=5)
         axes.tick_params(left=False, labelleft=False)
         axes.spines[["left", "bottom"]].set_visible(False)
@@ -50,11 +52,11 @@ Outline = tuple[list[float], list[float]]
 
 
 def _outline(edges: Sequence[float], density: Sequence[float]) -> Outline:
-    """The density through the middles of its bins, from the first edge to the last, its peak at PEAK."""
+    """The density through the middles of its bins, from 0 before the first to 0 after the last, its peak at PEAK."""
     scale = PEAK / (max(density) or 1)
     middles = [(low + high) / 2 for low, high in pairwise(edges)]
-    heights = [scale * value for value in density]
-    return [edges[0], *middles, edges[-1]], [heights[0], *heights, heights[-1]]
+    half = middles[0] - edges[0]
+    return [edges[0] - half, *middles, edges[-1] + half], [0, *(scale * value for value in density), 0]
 
 
 def _ridge(axes: Any, outline: Outline, bottom: float, colour: str) -> None:

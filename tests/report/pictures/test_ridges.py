@@ -58,9 +58,9 @@ def test_the_outline_of_the_id_images_is_repeated_over_every_ood_set():
 
 
 def test_a_row_peaks_where_its_set_does():
-    """Bin 30 of 0.25 each has its middle at 7.625 of 12; the row's floor lies one row below the top, its peak PEAK above that."""
+    """Bin 30 of 0.25 each has its middle at 7.625 of 12, and the picture half a bin more at either end; the row's floor lies one row below the top, its peak PEAK above that."""
     x, y = min(places(lines(ridges_svg(density({"ID": hump(30)})), ID)[0]), key=lambda place: place[1])
-    assert x == pytest.approx(MARGINS["left"] + 7.625 / 12 * (WIDTH - MARGINS["left"] - MARGINS["right"]), abs=0.02)
+    assert x == pytest.approx(MARGINS["left"] + 7.75 / 12.25 * (WIDTH - MARGINS["left"] - MARGINS["right"]), abs=0.02)
     assert y == pytest.approx(MARGINS["top"] + ROW - PEAK, abs=0.02)
 
 
@@ -89,3 +89,11 @@ def test_twelve_sets_stay_small():
 def test_the_pictures_name_tells_what_it_shows():
     svg = ridges_svg(density({"ID": hump(3), "ninco": hump(3)}))
     assert ET.fromstring(svg)[0].text == "Densities, maximal logit, resnet<50>: ID against ninco"
+
+
+def test_an_outline_that_is_high_in_its_last_bin_goes_down_to_the_row_s_floor():
+    """Scores that end all at once are not to look cut off."""
+    path = places(lines(ridges_svg(density({"ID": [0.0] * 47 + [4.0]})), ID)[0])
+    floor = MARGINS["top"] + ROW
+    assert path[-1] == pytest.approx((WIDTH - MARGINS["right"], floor), abs=0.05)
+    assert min(y for _, y in path) == pytest.approx(floor - PEAK, abs=0.02)
