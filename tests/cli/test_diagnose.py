@@ -68,7 +68,7 @@ def test_quiet_prints_the_paths_of_what_was_written(run, demo_sets, tmp_path):
 
 def test_several_models_end_in_a_comparison(run, demo_sets):
     ran = run("diagnose", V1, V2, *demo_sets, "--report", "report.html")
-    table = ran.out[ran.out.index("Models compared") :]
+    table = ran.out[ran.out.index("2 models compared") :]
     assert V1 in table
     assert V2 in table
 

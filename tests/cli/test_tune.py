@@ -71,8 +71,8 @@ def test_terminal_and_report_show_the_table(run, halves, tmp_path):
     assert ran.code == 0, ran.err
     table = ran.out[ran.out.index("Settings chosen on mine: 289 ID and 200 OOD") :].splitlines()
     table = table[next(row for row, line in enumerate(table) if line.startswith("scorer")) - 1 :]  # a long title is wrapped
-    assert table[1].split() == ["scorer", "tried", "chosen", "as", "asked", "as", "chosen"]
-    assert [line.split()[:2] for line in table[2:4]] == [["knn", "5"], ["ash-b", "7"]]
+    assert table[1].split() == ["scorer", "chosen", "tried", "AUROC", "as", "asked", "AUROC", "as", "chosen"]
+    assert [line.split()[::2][:2] for line in table[2:4]] == [["knn", "5"], ["ash-b", "7"]]
     assert "k=" in table[2]
     assert "percentile=" in table[3]
     html = (tmp_path / "report.html").read_text()
