@@ -35,7 +35,8 @@ def scatter_svg(models: Sequence[Mapping[str, Any]]) -> str:
 
     Models are numbered from left to right and named in a key: names beside the marks would cover each other where accuracies are
     alike. Where these are so much alike that the intervals would reach beyond the picture, the axis's name tells how wide they are;
-    where marks would lie on each other, they stand side by side, and the axis's name tells that too. Models without figures are left out; where none is left there is no picture, but an empty text.
+    where marks would lie on each other, they stand side by side, and the axis's name tells that too. Models without figures are
+    left out; where none is left there is no picture, but an empty text.
     """
     points = sorted((point for model in models if (point := _point(model))), key=lambda point: point.accuracy)
     if not points:
