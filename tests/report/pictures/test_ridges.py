@@ -58,7 +58,10 @@ def test_the_outline_of_the_id_images_is_repeated_over_every_ood_set():
 
 
 def test_a_row_peaks_where_its_set_does():
-    """Bin 30 of 0.25 each has its middle at 7.625 of 12, and the picture half a bin more at either end; the row's floor lies one row below the top, its peak PEAK above that."""
+    """Bin 30 of 0.25 each has its middle at 7.625 of 12, and the picture goes on for half a bin at either end.
+
+    The row's floor lies one row below the top, its peak PEAK above that.
+    """
     x, y = min(places(lines(ridges_svg(density({"ID": hump(30)})), ID)[0]), key=lambda place: place[1])
     assert x == pytest.approx(MARGINS["left"] + 7.75 / 12.25 * (WIDTH - MARGINS["left"] - MARGINS["right"]), abs=0.02)
     assert y == pytest.approx(MARGINS["top"] + ROW - PEAK, abs=0.02)
