@@ -35,7 +35,8 @@ class Coordinates:
         values, vectors = found.eigenpairs()
         kept = counted(values, len(found.mean))
         values, vectors = values[kept], vectors[:, kept]
-        return cls(found.mean, vectors / (values + DAMPING * values.sum() / len(found.mean)).sqrt())
+        centre = found.mean.float().double()  # which float32 features can be centred by without rounding it
+        return cls(centre, vectors / (values + DAMPING * values.sum() / len(found.mean)).sqrt())
 
     def corrected(self, head: Head, correction: Tensor) -> Head:
         """The head, in float64, with the correction (C, r + 1) added, whose last column is that of the mean feature's logits."""
