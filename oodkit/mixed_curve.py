@@ -18,7 +18,7 @@ from oodkit.metrics import Estimate, Vector
 from oodkit.outputs import Outputs
 from oodkit.scorers import make_scorer
 from oodkit.scoring import Scored
-from oodkit.wording import percent, signed
+from oodkit.wording import number, percent
 
 AGAINST_ITSELF = Estimate(0.5, 0.5, 0.5)  # of any set, by definition
 
@@ -124,7 +124,7 @@ def _sentence(rows: Sequence[MixedRow]) -> str:
     sentence = f"At λ = {last.lam:g} mixed images {towards_id} and {_towards_ood(outside.auroc, id_images)} ({figures})"
     if (change := last.change_id) is None:
         return f"{sentence}."
-    points = [signed(100 * value, 1) for value in (change.difference, change.low, change.high)]
+    points = [number(value, 1, sign=True) for value in (change.difference, change.low, change.high)]
     how = "worse than" if change.high < 0 else "better than" if change.low > 0 else "neither surely better nor worse than"
     return f"{sentence}; from ID they separate {how} the baseline's ({points[0]} points, {points[1]} to {points[2]})."
 

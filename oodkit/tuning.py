@@ -15,7 +15,7 @@ from oodkit.outputs import Outputs
 from oodkit.scorers import SCORERS, Scorer, one_pass_scorers, parse_scorer, read_spec, spec_of
 from oodkit.scoring import HELD_OUT_SHARE, Scored, require_images
 from oodkit.stats import stratified_rows
-from oodkit.wording import percent
+from oodkit.wording import number, percent
 
 FIT_BYTES = 4 * 2**30  # what the training images may take that are copied where a share of them is held out
 
@@ -57,7 +57,7 @@ class Tuning:
         """What a result with these settings has to say of them; None where they were not searched."""
         if self.chosen is None or self.before is None:
             return None
-        was, now = (_percent(one.auroc) for one in (self.before, self.chosen))
+        was, now = (number(one.auroc) for one in (self.before, self.chosen))
         found = f"{now}, with the settings asked for" if self.spec == self.asked else f"{was} → {now}"
         return f"tuned on {', '.join(self.sets)}: AUROC {found}" + (f" ({self.note})" if self.note else "")
 
@@ -214,7 +214,3 @@ def _try(spec: str, settings: Mapping[str, Any], preset: str, images: _Images) -
         return Tried(spec, settings, reason=str(error))
     in_effect = scorer.settings()
     return Tried(spec, {setting: in_effect[setting] for setting in settings}, found)
-
-
-def _percent(fraction: float | None) -> str:
-    return "–" if fraction is None else f"{100 * fraction:.2f}"

@@ -2,6 +2,7 @@
 
 import unicodedata
 
+DASH = "–"  # where there is no number
 TURNING = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")  # bidirectional controls
 
 
@@ -18,6 +19,11 @@ def signed(value: float, digits: int) -> str:
 def percent(fraction: float, digits: int = 1) -> str:
     """``89.6 %``, of 0.896."""
     return f"{decimal(100 * fraction, digits)} %"
+
+
+def number(value: float | None, digits: int = 2, scale: float = 100, *, sign: bool = False) -> str:
+    """The value times ``scale``, by default a fraction in percent or a difference of such in points; a dash for None."""
+    return DASH if value is None else (signed if sign else decimal)(scale * value, digits)
 
 
 def p_value(p: float) -> str:

@@ -2,13 +2,17 @@
 
 import pytest
 
-from oodkit.wording import decimal, p_value, percent, printable, signed
+from oodkit.wording import decimal, number, p_value, percent, printable, signed
 
 
 def test_numbers_have_true_minus_signs_and_percent_a_space():
     assert [decimal(-0.125, 2), decimal(3, 1)] == ["−0.12", "3.0"]
     assert [signed(value, 2) for value in (-0.79, 0.03, 0.0)] == ["−0.79", "+0.03", "+0.00"]
     assert [percent(0.896), percent(0.75, 0), percent(-0.5)] == ["89.6 %", "75 %", "−50.0 %"]
+
+
+def test_fractions_become_percent_points_or_a_dash():
+    assert [number(0.89617), number(None), number(-0.0036, 1, sign=True), number(0.2, 3, 1)] == ["89.62", "–", "−0.4", "0.200"]
 
 
 def test_a_tiny_p_is_said_to_be_small():

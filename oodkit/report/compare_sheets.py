@@ -6,9 +6,9 @@ from typing import Any
 from oodkit.evaluation import MEANS
 from oodkit.report.compare import BEST
 from oodkit.report.document import Document
-from oodkit.report.numerals import DASH, number, with_interval
+from oodkit.report.numerals import number, with_interval
 from oodkit.report.sheets import Sheet, auroc_and_fpr
-from oodkit.wording import p_value
+from oodkit.wording import DASH, p_value
 
 ALWAYS = ("mls", "knn")  # the verdict rests on them
 

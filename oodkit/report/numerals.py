@@ -2,17 +2,15 @@
 
 from collections.abc import Mapping
 
-from oodkit.wording import decimal, signed
-
-DASH = "–"
+from oodkit import wording
+from oodkit.wording import DASH
 
 Figure = Mapping[str, float] | None  # value, low, high
 
 
 def number(figure: Figure | float, digits: int = 2, scale: float = 100, *, sign: bool = False) -> str:
-    """A number, or the value of an estimate, times ``scale``: by default a fraction in percent. A dash for None."""
-    value = figure["value"] if isinstance(figure, Mapping) else figure
-    return DASH if value is None else (signed if sign else decimal)(scale * value, digits)
+    """A number, or the value of an estimate; see ``wording.number``."""
+    return wording.number(figure["value"] if isinstance(figure, Mapping) else figure, digits, scale, sign=sign)
 
 
 def limits(figure: Figure, digits: int = 2, scale: float = 100, *, sign: bool = False) -> str:

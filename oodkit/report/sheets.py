@@ -6,7 +6,7 @@ from functools import partial
 from typing import Any
 
 from oodkit.evaluation import MEANS
-from oodkit.report.numerals import DASH, limits, number, with_interval
+from oodkit.report.numerals import limits, number, with_interval
 from oodkit.report.remarks import (
     mixed_table,
     remarks,
@@ -17,6 +17,7 @@ from oodkit.report.remarks import (
     tuning_title,
     useful_means,
 )
+from oodkit.wording import DASH
 
 Model = Mapping[str, Any]
 
