@@ -4,23 +4,25 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 
+from oodkit.accuracies import Marks, marks_of
 from oodkit.delong import compare_aurocs
 from oodkit.errors import InputError
 from oodkit.evaluation import Result, mean_weights, results
+from oodkit.lead import Against, Lead, knn_lead
 from oodkit.max_logits import LogitRow, ShiftRow, logit_rows, shift_rows
 from oodkit.metrics import Estimate, accuracy, mean_estimate
 from oodkit.outputs import Outputs
 from oodkit.scorers import Scorer, one_pass_scorers
 from oodkit.scoring import Scored, score_all
 from oodkit.tuning import Tuning, noted
-from oodkit.verdict import Against, Lead, Verdict, give_verdict, knn_lead
+from oodkit.verdict import Verdict, give_verdict
 
 
 @dataclass(frozen=True)
 class Diagnosis:
     """Everything ``diagnose`` found out about one model.
 
-    accuracy: a fraction with its interval. lead: mean AUROC of KNN minus that of the maximal logit. tuning: how the scorers'
+    accuracy: a fraction with its interval. correct: which ID images were classified correctly, see ``marks_of``. lead: mean AUROC of KNN minus that of the maximal logit. tuning: how the scorers'
     settings were chosen, where they were searched.
     """
 
@@ -33,6 +35,7 @@ class Diagnosis:
     baseline: str | None
     lead: Lead
     verdict: Verdict
+    correct: Marks = field(repr=False)
     scored: list[Scored] = field(repr=False)
     tuning: list[Tuning] = field(default_factory=list, repr=False)
 
@@ -83,13 +86,15 @@ def diagnose(
         scored += score(["knn"])
     scored = noted(scored, tuning)
     rows = results(scored, groups, model=model, id_set=id_set)
-    estimate = accuracy(id_test.predictions(), id_test.labels)
+    predictions = id_test.predictions()
+    estimate, correct = accuracy(predictions, id_test.labels), marks_of(predictions, id_test.labels)
     lead = knn_lead(scored, groups, id_test.num_classes, fit_given=fit is not None)
     shifts = [] if baseline is None else shift_rows(mls, _of(baseline.scored, "mls"), groups)
     against = None if baseline is None else _against(baseline, mls, shifts, groups)
     verdict = give_verdict(model, estimate, id_test.num_classes, lead, rows, softeners=softeners, against=against)
     name = None if baseline is None else baseline.model
-    return Diagnosis(model, id_set, estimate, rows, logit_rows(mls, groups), shifts, name, lead, verdict, scored, list(tuning))
+    logits = logit_rows(mls, groups)
+    return Diagnosis(model, id_set, estimate, rows, logits, shifts, name, lead, verdict, correct, scored, list(tuning))
 
 
 def _of(scored: Sequence[Scored], name: str) -> Scored:

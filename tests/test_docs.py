@@ -18,11 +18,13 @@ from typer.testing import CliRunner
 
 import oodkit
 from oodkit import errors
+from oodkit.advice import WEAK
 from oodkit.benchmarks import BENCHMARKS
 from oodkit.cli import app
+from oodkit.lead import MARGIN
 from oodkit.report.rows_csv import COLUMNS
 from oodkit.scorers import SCORERS
-from oodkit.verdict import MARGIN, WEAK, Code
+from oodkit.verdict import Code
 
 REPOSITORY = Path(__file__).parents[1]
 DOCS = REPOSITORY / "docs"

@@ -17,9 +17,10 @@ LAYERS = (
     {"", "__main__"},
     {"cli"},
     {"report"},
-    {"diagnosis", "verdict", "max_logits", "mixed_curve"},
+    {"diagnosis", "verdict", "advice", "lead", "max_logits", "mixed_curve"},
     {"evaluation", "scoring", "tuning", "refitting", "extraction", "forward", "reading"},
     {"scorers", "metrics", "delong", "curves", "extremes"}
+    | {"accuracies"}
     | {"classifier", "models", "heads", "probes", "code_identity", "recipe_facts", "images", "benchmarks", "demo"},
     {"solvers"},
     {"head", "outputs", "parts", "shards", "stats", "moments", "memo", "failures", "percentiles", "cache"},
@@ -29,6 +30,7 @@ TENSOR_SIDE = {
     "scorers",
     "metrics",
     "delong",
+    "accuracies",
     "curves",
     "extremes",
     "evaluation",
@@ -38,6 +40,8 @@ TENSOR_SIDE = {
     "solvers",
     "diagnosis",
     "verdict",
+    "advice",
+    "lead",
     "max_logits",
     "mixed_curve",
 }

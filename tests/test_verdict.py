@@ -6,11 +6,13 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from oodkit.advice import Advice
 from oodkit.delong import Comparison
 from oodkit.evaluation import results
+from oodkit.lead import Against, Lead, knn_lead
 from oodkit.metrics import Estimate
 from oodkit.scoring import Scored
-from oodkit.verdict import Advice, Against, Lead, Verdict, give_verdict, knn_lead
+from oodkit.verdict import Verdict, give_verdict
 
 RNG = np.random.default_rng(0)
 GOOD = Estimate(0.9, 0.88, 0.92)

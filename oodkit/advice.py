@@ -1,0 +1,122 @@
+"""What to do about a verdict, each piece with the options to type."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from oodkit.delong import Comparison
+from oodkit.evaluation import Result, best
+from oodkit.lead import MARGIN, Against, Lead, is_ahead
+from oodkit.metrics import Estimate
+from oodkit.scorers import SCORERS
+from oodkit.wording import decimal, percent
+
+MOST_TIMES = 100  # nobody finds more than so many times the images
+WEAK = 0.75  # below this mean AUROC no scorer is worth deploying; a repair of the last layer won't mend the features
+
+
+@dataclass(frozen=True)
+class Advice:
+    """Something to do. model, flags: the model and the options to diagnose with, for a command line; "" = as before."""
+
+    text: str
+    model: str = ""
+    flags: str = ""
+
+
+INPUT_CHECKS = (
+    Advice(
+        "Check the class names: a class folder's name must be the model's own for that class (of ImageNet the WordNet id or the "
+        "name), as oodkit.load_classifier(…).class_names lists them; else order decides. Labels beside predictions, in the report, "
+        "show a shifted order at once.",
+        flags="--report report.html",
+    ),
+    Advice(
+        "Check the preprocessing that the result names against that of the training, and give what differs: the input size, and "
+        "the channels' means and standard deviations of pixels in [0, 1] (ImageNet's: 0.485,0.456,0.406 and 0.229,0.224,0.225).",
+        flags="--input-size SIZE --mean R,G,B --std R,G,B",
+    ),
+    Advice("Check that the weights were trained for these very classes: a new head, not yet trained, is at chance too."),
+)
+
+
+def score_with_the_best(rows: Sequence[Result]) -> list[Advice]:
+    """The best scorer with its price; nothing where none gave scores."""
+    top = best(rows)
+    if top is None or top.auroc is None or top.fpr95_ood is None:
+        return []
+    figures = f"mean AUROC {percent(top.auroc.value)} ({low_to_high(top.auroc)})"
+    price = f"to reject 95 % of the OOD images, it rejects {percent(top.fpr95_ood.value)} of the ID images too"
+    found = f"the best of those tried: {figures}; {price}. Picked on these very sets, so confirm it on others"
+    return [Advice(f"Score with {top.scorer}, {found}.", flags=f"--scorer {top.spec}")]
+
+
+def repairs(accuracy: Estimate, softeners: Sequence[str] | None, against: Against | None) -> list[Advice]:
+    """Of impaired logits: refit them, take the checkpoint that is better, and find out where the cause is not known."""
+    advice = [
+        Advice(
+            "Refit the last layer with plain cross-entropy, without label smoothing or mixup (AugDelete): the features stay as "
+            "they are, and the accuracy nearly so (Xiong et al. 2025, Table 3: 80.92 to 80.31 %). In Python, scikit-learn's "
+            "LogisticRegression on the training features gives weight and bias of an oodkit.Head to score with."
+        )
+    ]
+    if against and against.loss and is_ahead(against.loss):
+        gain = f"its maximal logit's mean AUROC is {100 * against.loss.difference:.1f} points higher"
+        cost = f"its ID accuracy is {percent(against.accuracy.value)} to this one's {percent(accuracy.value)}"
+        advice.append(Advice(f"Or start from the plain checkpoint, {against.name}: {gain}, {cost}.", model=against.name))
+    if softeners is None and against is None:
+        text = "Name a plainly trained checkpoint of the same architecture, to tell whether the training softened these logits."
+        advice.append(Advice(text, flags="--baseline MODEL"))
+    return advice
+
+
+def give_knn_its_due(lead: Lead) -> Advice:
+    """Where there is no KNN to hold the logits against: what it lacks."""
+    why = "to tell whether the features know more than the logits"
+    if lead.remedy.startswith("--scorer"):
+        return Advice(f"Let KNN look at fewer neighbours than a class has training images, {why}.", flags=lead.remedy)
+    if lead.remedy:
+        return Advice(f"Give KNN ID training images, some hundreds and several of each class, {why}.", flags=lead.remedy)
+    return Advice(f"Mend what keeps KNN from scoring, {why}: {lead.problem}.")
+
+
+def more_images(lead: Comparison, rows: Sequence[Result]) -> Advice:
+    """How many: an interval shrinks with their root. Roughly, since the lead itself moves too as images are added."""
+    ahead = lead.difference >= MARGIN
+    reach = lead.difference - lead.low if ahead else lead.high - lead.difference
+    times = (reach / (lead.difference if ahead else MARGIN - lead.difference)) ** 2
+    if times > MOST_TIMES:
+        return Advice(f"To tell would take more than {MOST_TIMES} times as many images: go by the figures of the scorers.")
+    counts = f"now {rows[0].n_id} ID images, and {min(row.n_ood for row in rows)} of the smallest OOD set"
+    then = "begin above 0" if ahead else f"end below {100 * MARGIN:g} point"
+    return Advice(
+        f"Give about {max(times, 1.1):.1f} times as many images of every set ({counts}; raise --limit where it holds images back): "
+        f"four times as many halve an interval, and that of KNN's lead, if the lead stays, would {then}."
+    )
+
+
+def other_features(rows: Sequence[Result]) -> list[Advice]:
+    """Where no scorer, those on features among them, is worth deploying."""
+    top = best(rows)
+    if top is None or top.auroc is None or top.auroc.value >= WEAK or not _features_were_tried(rows):
+        return []
+    return [
+        Advice(
+            f"No scorer here reaches {percent(WEAK, 0)}. Look first, in the report, at the OOD images that the best accepts most "
+            "firmly: one that shows a known class is not OOD and must leave the set.",
+            flags="--report report.html",
+        ),
+        Advice(
+            "Otherwise the features themselves do not separate these images, and no repair of the last layer will: try another "
+            "checkpoint on the same images (oodkit list models 'resnet50*' names some), or retrain the network.",
+            model="MODEL",
+        ),
+    ]
+
+
+def _features_were_tried(rows: Sequence[Result]) -> bool:
+    return any(row.auroc is not None and SCORERS[row.spec.partition(":")[0]].uses != "logits" for row in rows)
+
+
+def low_to_high(fraction: Estimate) -> str:
+    """``88.0 to 92.0 %``."""
+    return f"{decimal(100 * fraction.low, 1)} to {percent(fraction.high)}"

@@ -1,0 +1,75 @@
+"""How far a feature score is ahead of the maximal logit, here and at a baseline: what the verdict rests on."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from oodkit.delong import Comparison, compare_aurocs
+from oodkit.evaluation import mean_weights
+from oodkit.metrics import Estimate
+from oodkit.scorers.knn import beyond_the_class
+from oodkit.scoring import Scored
+
+MARGIN = 0.01  # with enough images any difference lies beyond its interval; below one point of AUROC nobody would act on it
+
+
+@dataclass(frozen=True)
+class Lead:
+    """How far KNN on the features is ahead of the maximal logit.
+
+    spec: which KNN. comparison: its mean AUROC minus that of the maximal logit, paired. problem: why there is none to trust.
+    remedy: the options that would give one.
+    """
+
+    spec: str = "knn"
+    comparison: Comparison | None = None
+    problem: str | None = None
+    remedy: str = ""
+
+
+@dataclass(frozen=True)
+class Against:
+    """The same measured against a baseline.
+
+    shift: the mean over OOD sets of (r_id − r_ood)/(1 − r_ood), None where undefined. loss: the mean AUROC of the baseline's
+    maximal logit minus the model's, paired; None without the same images. accuracy, lead: the baseline's.
+    """
+
+    name: str
+    shift: Estimate | None
+    loss: Comparison | None
+    accuracy: Estimate
+    lead: Lead
+
+
+def knn_lead(scored: Sequence[Scored], groups: Mapping[str, str], num_classes: int, *, fit_given: bool = False) -> Lead:
+    """KNN against the maximal logit. Of several KNN the first whose neighbours belong to one class is taken.
+
+    fit_given: whether there were ID training images, so that another reason keeps a KNN from scoring.
+    """
+    mls = next((one for one in scored if one.name == "mls" and one.reason is None), None)
+    found = [one for one in scored if one.name == "knn" and one.reason is None]
+    if mls is None or not found:
+        return Lead(problem=_no_feature_score(scored), remedy="" if fit_given else "--fit SET")
+    far = {one.spec: _beyond_the_class(one, num_classes) for one in found}
+    knn = next((one for one in found if far[one.spec] is None), found[0])
+    if problem := far[knn.spec]:
+        each = round(knn.fitted_on * knn.settings["fraction"]) // num_classes
+        return Lead(knn.spec, None, problem, f"--scorer knn:k={each // 2}" if each >= 2 else "--fit SET")
+    sets = list(mls.ood_scores)
+    scores = [knn.ood_scores[name] for name in sets], [mls.ood_scores[name] for name in sets]
+    return Lead(knn.spec, compare_aurocs(knn.id_scores, scores[0], mls.id_scores, scores[1], mean_weights(sets, groups)))
+
+
+def _no_feature_score(scored: Sequence[Scored]) -> str:
+    """Of several KNN the last one's reason: it is the plain one, where ``diagnose`` had to add it."""
+    knn = next((one for one in reversed(scored) if one.name == "knn"), None)
+    return f"no feature score from {knn.spec}: {knn.reason}" if knn else "no feature score: KNN needs ID training images"
+
+
+def _beyond_the_class(knn: Scored, num_classes: int) -> str | None:
+    return beyond_the_class(knn.settings["k"], round(knn.fitted_on * knn.settings["fraction"]), num_classes)
+
+
+def is_ahead(comparison: Comparison) -> bool:
+    """Beyond the interval, and by enough to act on."""
+    return comparison.low > 0 and comparison.difference >= MARGIN
