@@ -67,8 +67,9 @@ def compare_aurocs(
     """The paired DeLong test of two scorers, or of two heads, on the same images.
 
     first_ood, second_ood: one vector of scores a set, the images in the same order on both sides. weights: as in ``mean_auroc``.
-    Where no image's place differs the p-value is 1; where every image's place differs alike, and no variance is left, it is that of
-    the sign test on as many images as the smallest sample has.
+    Where no image's place differs the p-value is 1 and the interval 0 alone; but where both AUROCs are 1, or both 0, either may be
+    less, or more, by as much as the interval of ``mean_auroc`` says, and the difference too. Where every image's place differs
+    alike, and no variance is left, the p-value is that of the sign test on as many images as the smallest sample has.
     Raises UsageError where the numbers of images differ.
     """
     return compare_paired(_placements(first_id, first_ood, weights), _placements(second_id, second_ood, weights))
@@ -90,9 +91,9 @@ def weigh(placed: Sequence[Placements], weights: Sequence[float] | None = None) 
 def mean_of_placements(placed: Placements) -> Estimate:
     """The weighted mean with its interval, as ``mean_auroc`` tells of it."""
     value = placed.mean
-    spread = value * (1 - value)
-    if spread < PERFECT:
+    if _is_at_the_edge(placed):
         return _at_the_edge(placed)
+    spread = value * (1 - value)
     reach = NORMAL_975 * math.sqrt(_variance(placed, spread)) / spread
     centre = math.log(value / (1 - value))
     return Estimate(value, _logistic(centre - reach), _logistic(centre + reach))
@@ -103,6 +104,9 @@ def compare_paired(first: Placements, second: Placements) -> Comparison:
     paired = _minus(first, second)
     difference = float(paired.id.mean())
     error = math.sqrt(_variance(paired, 1 - difference**2))
+    if not error and not difference and _is_at_the_edge(first):
+        edge = _at_the_edge(first)
+        return Comparison(0.0, edge.low - edge.high, edge.high - edge.low, 1.0)
     return _by_error(difference, error) if error else _without_spread(difference, _smallest(paired))
 
 
@@ -114,6 +118,29 @@ def compare_unpaired(first: Placements, second: Placements) -> Comparison:
     """
     difference, error = first.mean - second.mean, math.hypot(_standard_error(first), _standard_error(second))
     return _by_error(difference, error) if error else _without_spread(difference, min(_smallest(first), _smallest(second)))
+
+
+def compare_placements(first: Placements, second: Placements, shared: Sequence[bool]) -> Comparison:
+    """The test where some image sets are the same on both sides. shared: of the ID set, then of each OOD set, whether it is.
+
+    Every set has its own part in the variance of the difference: of one that is shared Var(V − V′)/n, of one that is not
+    Var(V)/n + Var(V′)/n′. With all shared it is ``compare_paired``; with none, and where an AUROC is 0 or 1 and tells nothing of
+    its variance, ``compare_unpaired``.
+    """
+    if all(shared):
+        return compare_paired(first, second)
+    spreads = [one.mean * (1 - one.mean) for one in (first, second)]
+    if not any(shared) or min(spreads) < PERFECT:
+        return compare_unpaired(first, second)
+    difference = first.mean - second.mean
+    sides = zip([first.id, *first.ood], [second.id, *second.ood], [1.0, *first.weights], shared, strict=True)
+    variance = 0.0
+    for mine, theirs, weight, same in sides:
+        if same:
+            variance += _mean_variance(mine - theirs, weight**2 * (1 - difference**2))
+        else:
+            variance += sum(_mean_variance(one, weight**2 * spread) for one, spread in zip((mine, theirs), spreads, strict=True))
+    return _by_error(difference, math.sqrt(variance)) if variance else compare_unpaired(first, second)
 
 
 def _by_error(difference: float, error: float) -> Comparison:
@@ -157,11 +184,14 @@ def _placements(id_scores: Scores, ood_sets: Sequence[Scores], weights: Sequence
 
 
 def _standard_error(placed: Placements) -> float:
-    spread = placed.mean * (1 - placed.mean)
-    if spread < PERFECT:
+    if _is_at_the_edge(placed):
         edge = _at_the_edge(placed)
         return (edge.high - edge.low) / NORMAL_975
-    return math.sqrt(_variance(placed, spread))
+    return math.sqrt(_variance(placed, placed.mean * (1 - placed.mean)))
+
+
+def _is_at_the_edge(placed: Placements) -> bool:
+    return placed.mean * (1 - placed.mean) < PERFECT
 
 
 def _at_the_edge(placed: Placements) -> Estimate:

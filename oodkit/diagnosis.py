@@ -22,8 +22,8 @@ from oodkit.verdict import Verdict, give_verdict
 class Diagnosis:
     """Everything ``diagnose`` found out about one model.
 
-    accuracy: a fraction with its interval. correct: which ID images were classified correctly, see ``marks_of``. lead: mean AUROC of KNN minus that of the maximal logit. tuning: how the scorers'
-    settings were chosen, where they were searched.
+    accuracy: a fraction with its interval. lead: mean AUROC of KNN minus that of the maximal logit. correct: (N,) which ID images
+    were classified correctly, see ``marks_of``. tuning: how the scorers' settings were chosen, where they were searched.
     """
 
     model: str
