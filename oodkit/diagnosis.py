@@ -9,7 +9,6 @@ from oodkit.delong import compare_aurocs
 from oodkit.errors import InputError
 from oodkit.evaluation import Result, mean_weights, results
 from oodkit.lead import Against, Lead, knn_lead
-from oodkit.lead import Against, Lead, knn_lead
 from oodkit.max_logits import LogitRow, ShiftRow, logit_rows, shift_rows
 from oodkit.metrics import Estimate, accuracy, mean_estimate
 from oodkit.outputs import Outputs
