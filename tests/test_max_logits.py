@@ -179,7 +179,8 @@ def test_of_other_images_the_fall_is_that_of_two_independent_figures():
 def test_where_a_mean_of_the_baseline_is_not_positive_no_shift_is_defined():
     (row,) = shift_rows(scored([-1, -3], set=[4, 6]), scored([-1, -3], set=[4, 6]), {"set": "far"})
     assert (row.r_id, row.ratio) == (None, None)
-    assert row.r_ood == row.delta_p == (0, 0, 0)
+    assert row.r_ood == (0, 0, 0)
+    assert row.delta_p.value == 0
 
 
 def test_of_one_image_no_shift_is_known():
