@@ -2,21 +2,11 @@
 
 import shlex
 import sys
-from enum import StrEnum
 from typing import Annotated
 
 import typer
 
-from oodkit.cli.options import Format
-
-
-class Form(StrEnum):
-    """What ``--format`` takes here."""
-
-    text = Format.text.value
-    json = Format.json.value
-    markdown = Format.markdown.value
-    csv = Format.csv.value
+from oodkit.cli.options import CompareFormat, Format
 
 
 def compare(
@@ -31,7 +21,7 @@ def compare(
     published: Annotated[
         bool, typer.Option("--published", help="Set published figures beside the measured ones, where benchmark and model match.")
     ] = False,
-    form: Annotated[Form, typer.Option("--format", help="The form to print in.")] = Form.text,
+    form: Annotated[CompareFormat, typer.Option("--format", help="The form to print in.")] = CompareFormat.text,
 ) -> None:
     """Put the models of several runs side by side, with tests of what differs from the first one.
 
@@ -41,11 +31,11 @@ def compare(
 
     oodkit compare diagnose-003 --published
     """
+    from oodkit.cli.formats import print_result
     from oodkit.cli.runs import find_run
     from oodkit.errors import UsageError
     from oodkit.report.compare import make_comparison
-    from oodkit.report.compare_forms import comparison_csv, comparison_markdown, print_comparison
-    from oodkit.report.runs import as_json, load_run
+    from oodkit.report.runs import load_run
 
     places = [find_run(run) for run in runs]
     folders = [(place if place.is_dir() else place.parent).resolve() for place in places]
@@ -56,8 +46,4 @@ def compare(
     named = [name if names.count(name) == 1 else text for name, text in zip(names, runs, strict=True)]
     loaded = [(name, load_run(place)) for name, place in zip(named, places, strict=True)]
     document = make_comparison(loaded, command=shlex.join(["oodkit", *sys.argv[1:]]), published=published)
-    if form == Form.text:
-        print_comparison(document)
-    else:
-        render = {Form.json: lambda told: f"{as_json(told)}\n", Form.markdown: comparison_markdown, Form.csv: comparison_csv}[form]
-        typer.echo(render(document), nl=False)
+    print_result(document, Format(form.value))

@@ -1,10 +1,8 @@
 """The forms that a result is printed in, each made of its document and of nothing else."""
 
-import re
 from collections.abc import Callable
-from contextlib import redirect_stdout
 from io import StringIO
-from typing import Any
+from typing import Any, TextIO
 
 import typer
 
@@ -31,19 +29,22 @@ def print_result(document: Document, form: Format) -> None:
 
 def rendered(document: Document, form: Format) -> str:
     """The document in one of the forms, as a file has it: with a line break at its end, and without colours."""
-    return RENDERERS[form](document)
+    return RENDERERS[document["kind"]][form](document)
 
 
-def _print_text(document: Document) -> None:
-    from oodkit.report.terminal import print_document
+def _print_text(document: Document, file: TextIO | None = None) -> None:
+    """To stdout or, without colours, to a file."""
+    from oodkit.report.console import file_console, stdout_console
+    from oodkit.report.terminal import print_comparison, print_document
 
-    print_document(document)
+    printers = {"diagnose": print_document, "compare": print_comparison}
+    printers[document["kind"]](document, stdout_console() if file is None else file_console(file))
 
 
 def _text(document: Document) -> str:
-    with redirect_stdout(StringIO()) as text:
-        _print_text(document)
-    return re.sub(r"\x1b\[[0-9;]*m", "", text.getvalue())  # FORCE_COLOR puts them even into a file
+    file = StringIO()
+    _print_text(document, file)
+    return file.getvalue()
 
 
 def _json(document: Document) -> str:
@@ -70,10 +71,20 @@ def _model_card(document: Document) -> str:
     return render_model_card(document)
 
 
-RENDERERS: dict[Format, Callable[[Document], str]] = {
-    Format.text: _text,
-    Format.json: _json,
-    Format.markdown: _markdown,
-    Format.csv: _csv,
-    Format.model_card: _model_card,
+def _comparison_markdown(document: Document) -> str:
+    from oodkit.report.compare_forms import comparison_markdown
+
+    return comparison_markdown(document)
+
+
+def _comparison_csv(document: Document) -> str:
+    from oodkit.report.compare_forms import comparison_csv
+
+    return comparison_csv(document)
+
+
+BOTH: dict[Format, Callable[[Document], str]] = {Format.text: _text, Format.json: _json}
+RENDERERS = {
+    "diagnose": {**BOTH, Format.markdown: _markdown, Format.csv: _csv, Format.model_card: _model_card},
+    "compare": {**BOTH, Format.markdown: _comparison_markdown, Format.csv: _comparison_csv},
 }

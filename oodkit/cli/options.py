@@ -35,6 +35,26 @@ class Format(StrEnum):
     model_card = "model-card"
 
 
+class ReportFormat(StrEnum):
+    """What it takes of ``report``: the same, and the file that ``--report`` writes."""
+
+    html = "html"
+    text = Format.text.value
+    json = Format.json.value
+    markdown = Format.markdown.value
+    csv = Format.csv.value
+    model_card = Format.model_card.value
+
+
+class CompareFormat(StrEnum):
+    """What it takes of ``compare``."""
+
+    text = Format.text.value
+    json = Format.json.value
+    markdown = Format.markdown.value
+    csv = Format.csv.value
+
+
 def _at_home(path: Path) -> Path:
     try:
         return path.expanduser()

@@ -1,23 +1,11 @@
 """``oodkit report``: a finished run told again, in another form."""
 
-from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from oodkit.cli.options import Format
-
-
-class Form(StrEnum):
-    """What ``--format`` takes here: the forms that ``diagnose`` prints, and the file that its ``--report`` writes."""
-
-    html = "html"
-    text = Format.text.value
-    json = Format.json.value
-    markdown = Format.markdown.value
-    csv = Format.csv.value
-    model_card = Format.model_card.value
+from oodkit.cli.options import Format, ReportFormat
 
 
 def report(
@@ -29,7 +17,7 @@ def report(
             show_default=False,
         ),
     ] = None,
-    form: Annotated[Form, typer.Option("--format", help="The form to tell the run in.")] = Form.html,
+    form: Annotated[ReportFormat, typer.Option("--format", help="The form to tell the run in.")] = ReportFormat.html,
     output: Annotated[
         Path | None,
         typer.Option(
@@ -59,7 +47,7 @@ def report(
         require_writable_file(output, "--output")
     place = find_run(run)
     found = load_run(place)
-    if form == Form.html:
+    if form == ReportFormat.html:
         output = output or (place if place.is_dir() else place.parent) / PAGE
         require_writable_file(output, "--output")
         write_html(found, output)

@@ -1,9 +1,8 @@
-"""A comparison for a terminal, as Markdown and as CSV."""
+"""A comparison as Markdown and as CSV."""
 
 import csv
 import io
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
 from typing import Any
 
 from oodkit.report.compare_sheets import commands, placed, remarks_on, sheets
@@ -19,19 +18,6 @@ CSV_COLUMNS = (
     *(f"{figure}{end}" for figure in FIGURES for end in ("", "_low", "_high")),
     *("against", *DIFFERENCES, *FPR_DIFFERENCES, "notes"),
 )
-
-
-def print_comparison(document: Document) -> None:
-    """Print the tables and the remarks to stdout."""
-    from oodkit.report.console import print_sheet, say, stdout_console
-
-    console = stdout_console()
-    models, *others = sheets(document)
-    print_sheet(console, replace(models, below=[*map("  ".join, commands(document))]))
-    for sheet in others:
-        print_sheet(console, sheet)
-    for remark in remarks_on(document):
-        say(console, remark, "dim")
 
 
 def comparison_markdown(document: Document) -> str:

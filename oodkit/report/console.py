@@ -1,6 +1,7 @@
 """Lines and tables on a terminal, or in a plain text file, in which no name is markup or an escape code."""
 
 import sys
+from typing import TextIO
 
 from rich.console import Console
 from rich.table import Table
@@ -18,6 +19,11 @@ def stdout_console() -> Console:
     A table that is wider than the terminal is wrapped by it and not cut: a number that lost its digits is worse than ugly.
     """
     return Console(file=sys.stdout, highlight=False, width=WIDEST)
+
+
+def file_console(file: TextIO) -> Console:
+    """A console on a file, without colours whatever FORCE_COLOR says."""
+    return Console(file=file, highlight=False, width=WIDEST, color_system=None)
 
 
 def say(console: Console, line: str, style: str = "") -> None:

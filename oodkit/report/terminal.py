@@ -1,10 +1,12 @@
 """The document as tables for a terminal, or for a plain text file."""
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from typing import Any
 
 from rich.console import Console
 
+from oodkit.report.compare_sheets import commands, remarks_on, sheets
 from oodkit.report.console import print_sheet, say, stdout_console
 from oodkit.report.document import Document
 from oodkit.report.numerals import interval, number
@@ -12,15 +14,26 @@ from oodkit.report.remarks import set_remarks
 from oodkit.report.sheets import comparison_sheet, model_sheets
 
 
-def print_document(document: Document) -> None:
-    """Print models, tables, verdicts and advice to stdout; see ``stdout_console``."""
-    console = stdout_console()
+def print_document(document: Document, console: Console | None = None) -> None:
+    """Print models, tables, verdicts and advice; by default to stdout, see ``stdout_console``."""
+    console = console or stdout_console()
     _print_sets(console, document["sets"])
     for model in document["models"]:
         _print_model(console, model)
     if len(document["models"]) > 1:
         console.print()
         print_sheet(console, comparison_sheet(document["models"], intervals=False))
+
+
+def print_comparison(document: Document, console: Console | None = None) -> None:
+    """Print the tables of a comparison and the remarks; by default to stdout."""
+    console = console or stdout_console()
+    models, *others = sheets(document)
+    print_sheet(console, replace(models, below=[*map("  ".join, commands(document))]))
+    for sheet in others:
+        print_sheet(console, sheet)
+    for remark in remarks_on(document):
+        say(console, remark, "dim")
 
 
 def _print_sets(console: Console, sets: Iterable[Mapping[str, Any]]) -> None:

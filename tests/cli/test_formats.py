@@ -6,8 +6,7 @@ import pytest
 
 from oodkit.cli import formats
 from oodkit.cli.formats import RENDERERS, chosen
-from oodkit.cli.options import Format
-from oodkit.cli.report import Form
+from oodkit.cli.options import CompareFormat, Format, ReportFormat
 from oodkit.errors import OodkitError
 from oodkit.report import html
 
@@ -20,8 +19,9 @@ def words(demo_sets):
 
 
 def test_every_form_has_its_renderer_and_is_told_again_by_the_report():
-    assert set(RENDERERS) == set(Format)
-    assert {str(form) for form in Form} == {"html", *map(str, Format)}
+    assert set(RENDERERS["diagnose"]) == set(Format)
+    assert set(map(str, RENDERERS["compare"])) == set(map(str, CompareFormat))
+    assert set(map(str, ReportFormat)) == {"html", *map(str, Format)}
 
 
 def test_json_is_short_for_the_format(run, words):

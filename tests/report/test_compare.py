@@ -17,10 +17,11 @@ from oodkit.delong import compare_aurocs, compare_unpaired, mean_auroc, place
 from oodkit.errors import InputError, UsageError
 from oodkit.metrics import Estimate, difference
 from oodkit.report.compare import BEST, holm, make_comparison
-from oodkit.report.compare_forms import comparison_csv, comparison_markdown, print_comparison
+from oodkit.report.compare_forms import comparison_csv, comparison_markdown
 from oodkit.report.compare_published import APART
 from oodkit.report.compare_sheets import remarks_on, sheets
 from oodkit.report.runs import Run
+from oodkit.report.terminal import print_comparison
 
 PLAIN, MIXED = "net<br>", "softened & <mixed>"
 VALIDATOR = jsonschema.Draft202012Validator(
