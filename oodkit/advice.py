@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from oodkit.delong import Comparison
-from oodkit.evaluation import Result, best
+from oodkit.evaluation import GROUPS, Result, best
 from oodkit.lead import MARGIN, Against, Lead, is_ahead
 from oodkit.metrics import Estimate
 from oodkit.scorers import SCORERS
@@ -45,9 +45,20 @@ def score_with_the_best(rows: Sequence[Result]) -> list[Advice]:
     if top is None or top.auroc is None or top.fpr95_ood is None:
         return []
     figures = f"mean AUROC {percent(top.auroc.value)} ({low_to_high(top.auroc)})"
-    price = f"to reject 95 % of the OOD images, it rejects {percent(top.fpr95_ood.value)} of the ID images too"
-    found = f"the best of those tried: {figures}; {price}. Picked on these very sets, so confirm it on others"
+    found = f"the best of those tried: {figures}; {_price(top, rows)}. Picked on these very sets, so confirm it on others"
     return [Advice(f"Score with {top.scorer}, {found}.", flags=f"--scorer {top.spec}")]
+
+
+def _price(top: Result, rows: Sequence[Result]) -> str:
+    """The figure of several sets is no threshold's: each set's own was tuned on its own images."""
+    own = {row.ood_set: row.fpr95_ood.value for row in rows if row.scorer == top.scorer and row.group in GROUPS and row.fpr95_ood}
+    if top.fpr95_ood is None or len(own) == 1:
+        return f"to reject 95 % of the OOD images, it rejects {percent(max(own.values()))} of the ID images too"
+    worst = max(own, key=lambda name: own[name])
+    return (
+        f"to reject 95 % of a set's OOD images, it rejects {percent(top.fpr95_ood.value)} of the ID images too, on average over "
+        f"the {len(own)} sets, each at a threshold of its own (worst: {worst}, {percent(own[worst])})"
+    )
 
 
 def repairs(accuracy: Estimate, softeners: Sequence[str] | None, against: Against | None) -> list[Advice]:

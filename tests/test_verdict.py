@@ -185,7 +185,16 @@ def test_the_best_scorer_is_advised_with_its_price():
     mean = next(row for row in results([knn], {"far": "far"}) if row.ood_set == "far mean")
     text = judge(mls, knn).advice[0].text
     assert "mean AUROC {:.1f} % ({:.1f} to {:.1f} %);".format(*(100 * value for value in mean.auroc)) in text
-    assert f"it rejects {100 * mean.fpr95_ood.value:.1f} % of the ID images too" in text
+    assert f"to reject 95 % of the OOD images, it rejects {100 * mean.fpr95_ood.value:.1f} % of the ID images too." in text
+
+
+def test_of_several_sets_no_threshold_has_the_mean_price_and_the_worst_sets_is_told():
+    """ID scores 0 … 99. One set scores 9 throughout: its threshold rejects 10 of them; the other 39: 40. Their mean is 25."""
+    sets = {"easy": np.full(50, 9.0), "hard": np.full(50, 39.0)}
+    mls = replace(scores("mls", 0), id_scores=np.arange(100.0), ood_scores=sets, n_id=100, n_ood=dict.fromkeys(sets, 50))
+    text = give_verdict("net", GOOD, 10, Lead(), results([mls], dict.fromkeys(sets, "far"))).advice[0].text
+    assert "it rejects 25.0 % of the ID images too, on average over the 2 sets, each at a threshold of its own" in text
+    assert "(worst: hard, 40.0 %)" in text
 
 
 def test_where_nothing_separates_the_advice_is_to_look_and_to_take_other_features():
