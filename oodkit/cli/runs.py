@@ -1,6 +1,5 @@
 """``oodkit-runs/``: where a command leaves its result, and where the next one finds what was done last."""
 
-import json
 import os
 from collections.abc import Sequence
 from contextlib import suppress
@@ -9,7 +8,7 @@ from pathlib import Path
 
 import typer
 
-from oodkit.errors import OodkitError, UsageError
+from oodkit.errors import InputError, OodkitError, UsageError
 
 RUNS = Path("oodkit-runs")
 SHOWN = 10  # runs that an error names
@@ -82,12 +81,12 @@ def _last() -> Path:
 
 def _made(path: Path) -> datetime | None:
     """When a diagnosis ended, as its result says; None for another kind of result, and for one that can't be read."""
-    from oodkit.report.runs import KIND
+    from oodkit.report.loading import KIND, read_json
 
     try:
-        document = json.loads(path.read_bytes())
+        document = read_json(path)
         return datetime.fromisoformat(document["created"]).astimezone(UTC) if document["kind"] == KIND else None
-    except (OSError, ValueError, OverflowError, RecursionError, KeyError, TypeError):
+    except (InputError, ValueError, OverflowError, KeyError, TypeError):
         return None
 
 

@@ -49,7 +49,7 @@ def render_csv(document: Document) -> str:
     ``settings`` is JSON, ``notes`` are joined by semicolons. See ``cell`` for what is not written as it is.
     """
     text = io.StringIO()
-    writer = csv.DictWriter(text, COLUMNS, lineterminator="\n")
+    writer = csv.DictWriter(text, COLUMNS, lineterminator="\n", extrasaction="ignore")  # a later version may have added keys
     writer.writeheader()
     for model in document["models"]:
         for result in model["results"]:

@@ -15,16 +15,14 @@ from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 
 from oodkit.atomic import write_atomically
-from oodkit.errors import InputError, OodkitError, UsageError
-from oodkit.report.document import SCHEMA, Document
-from oodkit.wording import printable
+from oodkit.errors import OodkitError
+from oodkit.report.document import Document
+from oodkit.report.loading import load_document
 
 RESULT, SCORES, THUMBNAILS, PAGE = "result.json", "scores.safetensors", "thumbnails", "report.html"
-KIND = "diagnose"
 FORMAT = "oodkit-scores-1"
 THUMBNAIL = re.compile(r"[0-9a-f]{1,128}\.(png|jpg)")
 LARGEST_THUMBNAIL = 2**18  # bytes; one of 128 × 128 pixels takes at most 65 kB without any compression
-LARGEST_RESULT = 2**28  # bytes; what a run folder from elsewhere may fill the memory with
 
 Array = np.ndarray[Any, Any]
 Scores = Mapping[str, Mapping[str, Mapping[str, Array]]]
@@ -72,11 +70,8 @@ def load_run(path: Path) -> Run:
     a result that is damaged, of another kind, or of another version's schema.
     """
     result = path / RESULT if path.is_dir() else path
-    document = _load_document(result)
-    try:
-        thumbnails = {name: result.parent / THUMBNAILS / name for name in _thumbnails_of(document) if THUMBNAIL.fullmatch(name)}
-    except (KeyError, TypeError, AttributeError) as error:
-        raise InputError(f"{result} is damaged: it lacks what a result has ({error}); {_again(document)}") from error
+    document = load_document(result)
+    thumbnails = {name: result.parent / THUMBNAILS / name for name in _thumbnails_of(document) if THUMBNAIL.fullmatch(name)}
     images = {name: image for name, one in thumbnails.items() if (image := _small_file(one)) is not None}
     return Run(document, _load_scores(result.parent / SCORES, _digest(document)), images)
 
@@ -161,37 +156,6 @@ def _load_scores(path: Path, result: str) -> Scores:
     except (OSError, SafetensorError, ValueError, RecursionError, KeyError, TypeError, AttributeError):
         return {}
     return found
-
-
-def _load_document(path: Path) -> Document:
-    if not path.is_file():
-        raise UsageError(f"no run in {path.parent}: it has no {path.name}; give the folder of a run that has ended")
-    try:
-        if path.stat().st_size > LARGEST_RESULT:
-            raise InputError(f"{path} is larger than {LARGEST_RESULT >> 20} MiB, no result is; give another run")
-        document = json.loads(path.read_bytes(), parse_constant=_refuse)
-    except OSError as error:
-        raise InputError(f"can't read {path}: {error.strerror or error}; give another run") from error
-    except (ValueError, RecursionError) as error:
-        raise InputError(f"{path} is damaged: {error}; diagnose again") from error
-    if not isinstance(document, dict) or type(document.get("schema")) is not int or not isinstance(document.get("kind"), str):
-        raise InputError(f"{path} is no result of oodkit: expected an object with a kind and a schema; give the folder of a run")
-    if document["kind"] != KIND:
-        raise InputError(f"{path} is of the kind '{printable(document['kind'])}', expected '{KIND}'; give a run of oodkit diagnose")
-    if document["schema"] < SCHEMA:
-        raise InputError(f"{path} was made by an older oodkit (schema {document['schema']}, now {SCHEMA}); {_again(document)}")
-    if document["schema"] > SCHEMA:
-        raise InputError(f"{path} was made by a newer oodkit (schema {document['schema']}, here {SCHEMA}); update oodkit")
-    return document
-
-
-def _refuse(constant: str) -> None:
-    raise ValueError(f"{constant} is no number in JSON")
-
-
-def _again(document: Document) -> str:
-    command = document.get("command")
-    return f"diagnose again: {printable(command)}" if isinstance(command, str) else "diagnose again"
 
 
 def _thumbnails_of(document: Document) -> set[str]:

@@ -2,29 +2,31 @@
 
 import json
 import os
+import re
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from oodkit.errors import InputError, OodkitError, UsageError
-from oodkit.report import runs
+from oodkit.report import loading, runs
 from oodkit.report.document import SCHEMA
 from oodkit.report.runs import Run, load_run, save_run
 
 SET = "näh\udcff.[red]"  # a name from a folder whose bytes are no UTF-8
 PNG, JPG = "0a1b.png", "ffee.jpg"
+GOLDEN = Path(__file__).parent / "golden"
 COMMAND = "oodkit diagnose net --id x\x1b[2J"
 
 
 def document_of(*thumbnails: str | None, **other: object) -> dict:
-    images = [{"name": "x.png", "thumbnail": one} for one in thumbnails]
-    extremes = {"scorer": "knn", "accepted": {SET: images[:1]}, "rejected": images[1:]}
-    return {
-        "schema": SCHEMA,
-        "kind": "diagnose",
-        "command": COMMAND,
-        "models": [{"extremes": extremes}, {"extremes": None}],
-    } | other
+    """One that is whole, with these thumbnails; in place of its keys those of ``other``."""
+    document = json.loads((GOLDEN / "result.json").read_bytes())
+    first, second = document["models"]
+    images = [first["extremes"]["rejected"][0] | {"name": "x.png", "thumbnail": one} for one in thumbnails]
+    first["extremes"] |= {"accepted": {SET: images[:1]}, "rejected": images[1:]}
+    second["extremes"] = None
+    return document | {"command": COMMAND} | other
 
 
 def scores_of(seed: int) -> dict:
@@ -164,20 +166,15 @@ def test_only_thumbnails_are_read_from_a_run_of_elsewhere(folder):
     (thumbnails / "aa.png").symlink_to("/etc/hostname")
     (thumbnails / "bb.png").write_bytes(bytes(runs.LARGEST_THUMBNAIL + 1))
     os.mkfifo(thumbnails / "cc.png")
-    names = [
-        "../result.json",
-        "/etc/hostname",
-        "aa.png",
-        "bb.png",
-        "cc.png",
-        "dd.png",
-        "a" * 300 + ".png",
-        f"{PNG}\n",
-        "ab.svg",
-        PNG,
-    ]
-    write_result(folder, document_of(*names))
+    write_result(folder, document_of("aa.png", "bb.png", "cc.png", "dd.png", "a" * 300 + ".png", f"{PNG}\n", PNG))
     assert load_run(folder).thumbnails == {PNG: b"first"}
+
+
+@pytest.mark.parametrize("name", ["../result.json", "/etc/hostname", "ab.svg", "A1.png"])
+def test_a_thumbnail_of_another_name_is_no_thumbnail(folder, name):
+    write_result(folder, document_of(name))
+    with pytest.raises(InputError, match=r"has models\[0\]\.extremes\.accepted\..*\[0\]\.thumbnail not as it must be \(pattern: "):
+        load_run(folder)
 
 
 def test_a_folder_without_a_result_is_no_run(tmp_path):
@@ -185,7 +182,7 @@ def test_a_folder_without_a_result_is_no_run(tmp_path):
         load_run(tmp_path)
 
 
-@pytest.mark.parametrize("text", ["{", "", "[" * 10**5, '{"auroc": NaN}', "\xff"])
+@pytest.mark.parametrize("text", ["{", "", "[" * 10**5, '{"auroc": NaN}', '{"auroc": -1e999}', f"[{'9' * 400}]", "\xff"])
 def test_a_damaged_result_is_told(folder, text):
     (folder / "result.json").write_bytes(text.encode("latin-1"))
     with pytest.raises(InputError, match=r"result.json is damaged: .*; diagnose again$"):
@@ -222,15 +219,38 @@ def test_a_newer_schema_asks_for_a_newer_oodkit(folder):
         load_run(folder)
 
 
-@pytest.mark.parametrize("models", [None, 3, [{}], [{"extremes": 3}], [{"extremes": {"accepted": [], "rejected": []}}]])
-def test_a_result_that_lacks_what_it_must_have_is_told(folder, models):
-    write_result(folder, document_of(models=models))
-    with pytest.raises(InputError, match=r"is damaged: it lacks what a result has \(.*\); diagnose again: oodkit diagnose net"):
+@pytest.mark.parametrize(
+    ("models", "misfit"),
+    [
+        (None, "has models not as it must be (type: array)"),
+        ([], "has models not as it must be (minItems: 1)"),
+        ([{}], "lacks models[0].name"),
+    ],
+)
+def test_a_result_that_lacks_what_it_must_have_is_told(folder, models, misfit):
+    write_result(folder, document_of(models=models, oodkit="0.1.0\x1b"))
+    told = rf"result\.json, made by oodkit 0\.1\.0\\x1b, {re.escape(misfit)}; diagnose again: oodkit diagnose net --id x\\x1b\[2J$"
+    with pytest.raises(InputError, match=told):
+        load_run(folder)
+
+
+@pytest.mark.parametrize(
+    ("value", "misfit"),
+    [
+        ({"scorer": "knn", "accepted": {}, "rejected": []}, "lacks models[0].extremes.note"),
+        (3, "has models[0].extremes not as it must be (type: object)"),
+    ],
+)
+def test_of_what_may_be_null_is_told_what_it_lacks(folder, value, misfit):
+    document = document_of()
+    document["models"][0]["extremes"] = value
+    write_result(folder, document)
+    with pytest.raises(InputError, match=re.escape(misfit)):
         load_run(folder)
 
 
 def test_a_huge_result_is_not_read(folder, monkeypatch):
-    monkeypatch.setattr(runs, "LARGEST_RESULT", 2**20)
+    monkeypatch.setattr(loading, "LARGEST_RESULT", 2**20)
     (folder / "result.json").write_bytes(b" " * 2**20 + b"{}")
     with pytest.raises(InputError, match="is larger than 1 MiB, no result is; give another run"):
         load_run(folder)
