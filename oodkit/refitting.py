@@ -66,17 +66,17 @@ class Refit:
 def augdelete(
     train: Outputs,
     *,
-    solver: Solver = "lbfgs",
-    init: Init = "head",
+    solver: Literal["lbfgs", "sgd"] = "lbfgs",
+    init: Literal["head", "zeros"] = "head",
     l2: float | None = None,
     val: Outputs | None = None,
     seed: int = 0,
-    progress: Say | None = None,
+    progress: Callable[[str], None] | None = None,
 ) -> Head:
     """The last layer refitted by plain cross-entropy on the cached features of labelled training images, as a new ``Head``.
 
     Repairs the logits of a network trained with label smoothing, mixup or cutmix: give it to ``outputs.with_head``. Algorithm 1 of
-    *Diagnosing Pretrained Models for Out-of-distribution Detection* (ICCV 2025), section 5.1. The features stay as they are.
+    "Diagnosing Pretrained Models for Out-of-distribution Detection" (ICCV 2025), section 5.1. The features stay as they are.
 
     solver: "lbfgs" goes through all images in every step, is deterministic and ends where its objective is proven to lie within
     0.001 nats of its minimum; "sgd" is the paper's way (20 epochs of batches of 512). init: where it starts, and what the penalty
@@ -93,12 +93,12 @@ def augdelete(
 def refit(
     train: Outputs,
     *,
-    solver: Solver = "lbfgs",
-    init: Init = "head",
+    solver: Literal["lbfgs", "sgd"] = "lbfgs",
+    init: Literal["head", "zeros"] = "head",
     l2: float | None = None,
     val: Outputs | None = None,
     seed: int = 0,
-    progress: Say | None = None,
+    progress: Callable[[str], None] | None = None,
 ) -> Refit:
     """``augdelete`` with an account of what it did.
 
