@@ -8,7 +8,7 @@ from oodkit.accuracies import Marks, marks_of
 from oodkit.delong import compare_aurocs
 from oodkit.errors import InputError
 from oodkit.evaluation import Result, mean_weights, results
-from oodkit.lead import Against, Lead, knn_lead
+from oodkit.lead import Against, Lead, knn_lead, lead_growth
 from oodkit.max_logits import LogitRow, ShiftRow, logit_rows, shift_rows
 from oodkit.metrics import Estimate, accuracy, mean_estimate
 from oodkit.outputs import Outputs
@@ -90,7 +90,7 @@ def diagnose(
     estimate, correct = accuracy(predictions, id_test.labels), marks_of(predictions, id_test.labels)
     lead = knn_lead(scored, groups, id_test.num_classes, fit_given=fit is not None)
     shifts = [] if baseline is None else shift_rows(mls, _of(baseline.scored, "mls"), groups)
-    against = None if baseline is None else _against(baseline, mls, shifts, groups)
+    against = None if baseline is None else _against(baseline, mls, lead, shifts, groups)
     verdict = give_verdict(model, estimate, id_test.num_classes, lead, rows, softeners=softeners, against=against)
     name = None if baseline is None else baseline.model
     logits = logit_rows(mls, groups)
@@ -101,7 +101,7 @@ def _of(scored: Sequence[Scored], name: str) -> Scored:
     return next(one for one in scored if one.name == name)
 
 
-def _against(baseline: Diagnosis, mls: Scored, shifts: Sequence[ShiftRow], groups: Mapping[str, str]) -> Against:
+def _against(baseline: Diagnosis, mls: Scored, lead: Lead, shifts: Sequence[ShiftRow], groups: Mapping[str, str]) -> Against:
     sets = [shift.ood_set for shift in shifts]
     weights, before = mean_weights(sets, groups), _of(baseline.scored, "mls")
     ratios = [shift.ratio for shift in shifts if shift.ratio is not None]
@@ -109,4 +109,5 @@ def _against(baseline: Diagnosis, mls: Scored, shifts: Sequence[ShiftRow], group
     same_images = (before.n_id, before.n_ood) == (mls.n_id, mls.n_ood)
     ood = [before.ood_scores[name] for name in sets], [mls.ood_scores[name] for name in sets]
     loss = compare_aurocs(before.id_scores, ood[0], mls.id_scores, ood[1], weights) if same_images else None
-    return Against(baseline.model, ratio, loss, baseline.accuracy, baseline.lead)
+    grown = lead_growth(lead, baseline.lead) if before.n_ood.keys() == mls.n_ood.keys() else None
+    return Against(baseline.model, ratio, loss, baseline.accuracy, baseline.lead, grown)

@@ -1,9 +1,9 @@
 """How far a feature score is ahead of the maximal logit, here and at a baseline: what the verdict rests on."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
-from oodkit.delong import Comparison, compare_aurocs
+from oodkit.delong import Comparison, Placements, compare_paired, growth, place, weigh
 from oodkit.evaluation import mean_weights
 from oodkit.metrics import Estimate
 from oodkit.scorers.knn import beyond_the_class
@@ -17,13 +17,14 @@ class Lead:
     """How far KNN on the features is ahead of the maximal logit.
 
     spec: which KNN. comparison: its mean AUROC minus that of the maximal logit, paired. problem: why there is none to trust.
-    remedy: the options that would give one.
+    remedy: the options that would give one. placed: KNN's images and the maximal logit's, which the comparison was made of.
     """
 
     spec: str = "knn"
     comparison: Comparison | None = None
     problem: str | None = None
     remedy: str = ""
+    placed: tuple[Placements, Placements] | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True)
@@ -31,7 +32,8 @@ class Against:
     """The same measured against a baseline.
 
     shift: the mean over OOD sets of (r_id − r_ood)/(1 − r_ood), None where undefined. loss: the mean AUROC of the baseline's
-    maximal logit minus the model's, paired; None without the same images. accuracy, lead: the baseline's.
+    maximal logit minus the model's, paired; None without the same images. accuracy, lead: the baseline's. growth: how much further
+    KNN is ahead of the maximal logit at the model than at the baseline; None where one of the two leads is not there.
     """
 
     name: str
@@ -39,6 +41,7 @@ class Against:
     loss: Comparison | None
     accuracy: Estimate
     lead: Lead
+    growth: Estimate | None = None
 
 
 def knn_lead(scored: Sequence[Scored], groups: Mapping[str, str], num_classes: int, *, fit_given: bool = False) -> Lead:
@@ -55,9 +58,18 @@ def knn_lead(scored: Sequence[Scored], groups: Mapping[str, str], num_classes: i
     if problem := far[knn.spec]:
         each = round(knn.fitted_on * knn.settings["fraction"]) // num_classes
         return Lead(knn.spec, None, problem, f"--scorer knn:k={each // 2}" if each >= 2 else "--fit SET")
-    sets = list(mls.ood_scores)
-    scores = [knn.ood_scores[name] for name in sets], [mls.ood_scores[name] for name in sets]
-    return Lead(knn.spec, compare_aurocs(knn.id_scores, scores[0], mls.id_scores, scores[1], mean_weights(sets, groups)))
+    placed = _placed(knn, groups), _placed(mls, groups)
+    return Lead(knn.spec, compare_paired(*placed), placed=placed)
+
+
+def lead_growth(lead: Lead, before: Lead) -> Estimate | None:
+    """How much larger the lead is than the one before, of the same OOD sets; see ``delong.growth``. None where one is missing."""
+    return None if lead.placed is None or before.placed is None else growth(lead.placed, before.placed)
+
+
+def _placed(one: Scored, groups: Mapping[str, str]) -> Placements:
+    sets = sorted(one.ood_scores)  # the sets of another model may stand in another order
+    return weigh([place(one.id_scores, one.ood_scores[name]) for name in sets], mean_weights(sets, groups))
 
 
 def _no_feature_score(scored: Sequence[Scored]) -> str:

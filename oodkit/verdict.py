@@ -48,13 +48,15 @@ def give_verdict(
     accuracy: a fraction. lead: what ``knn_lead`` found. softeners: see ``diagnose``.
 
     They are, where KNN on the features beats the maximal logit by MARGIN and beyond the 95 % interval of the paired DeLong test,
-    unless the recipe is known to be plain or KNN is as far ahead at the baseline: then the features are merely ahead. They are too
-    where the recipe is known to soften the labels and, against the baseline, the maximal logit fell more on ID than on OOD images
-    (Proposition 4.2) and its AUROC by MARGIN and beyond the interval. They are sound only where the interval rules out a lead of
-    MARGIN; with too few images for that nothing is told.
+    unless the recipe is known to be plain or KNN's lead has not grown by MARGIN, and beyond the interval of the growth, since the
+    baseline: then the features are merely ahead. They are too where the recipe is known to soften the labels and, against the
+    baseline, the maximal logit fell more on ID than on OOD images (Proposition 4.2) and its AUROC by MARGIN and beyond the
+    interval; but not where the growth's interval rules out that KNN's lead has grown by MARGIN, since features that are ahead as
+    they were have lost as much. They are sound only where the interval rules out a lead of MARGIN; with too few images for that
+    nothing is told.
     """
-    evidence = [*_accuracy_evidence(accuracy, num_classes), *_lead_evidence(lead, against)]
-    evidence += _recipe_evidence(softeners) + _shift_evidence(against)
+    evidence = [*_accuracy_evidence(accuracy, num_classes), *_lead_evidence(lead, against), *_recipe_evidence(softeners)]
+    evidence += _cause_evidence(lead.comparison, softeners, against) + _shift_evidence(against)
     code = "input-suspect" if _near_chance(accuracy, num_classes) else _code(lead.comparison, softeners, against)
     advice = _advice(code, rows, lead, accuracy, softeners, against)
     return Verdict(code, SENTENCES[code].format(model=model), tuple(evidence), tuple(advice))
@@ -63,24 +65,33 @@ def give_verdict(
 SENTENCES: dict[Code, str] = {
     "input-suspect": "The accuracy of {model} can't be told from chance; class order or preprocessing may be wrong.",
     "impaired-logits": "The logits of {model} are impaired: its last layer separates unknown images worse than its features allow.",
-    "features-ahead": "The features of {model} separate unknown images better than its logits, and softened labels are not why.",
+    "features-ahead": "The features of {model} separate unknown images better than its logits.",
     "sound-logits": "The logits of {model} are sound: KNN on its features separates unknown images no better.",
     "undetermined": "Whether the logits of {model} are impaired can't be told from these images.",
 }
 
 
 def _code(lead: Comparison | None, softeners: Sequence[str] | None, against: Against | None) -> Code:
-    if lead is not None and is_ahead(lead):
-        return "features-ahead" if softeners == () or not _has_grown(lead, against) else "impaired-logits"
+    ahead = lead is not None and is_ahead(lead)
+    softened = _labels_are_why(softeners, against)
+    if ahead and softened is not None:
+        return "impaired-logits" if softened else "features-ahead"
     harmed = against is not None and against.loss is not None and is_ahead(against.loss)
     if softeners and against and harmed and against.shift is not None and against.shift.value > 0:
         return "impaired-logits"
+    if ahead:
+        return "features-ahead"
     return "sound-logits" if lead is not None and lead.high < MARGIN else "undetermined"
 
 
-def _has_grown(lead: Comparison, against: Against | None) -> bool:
-    before = against.lead.comparison if against else None
-    return before is None or (lead.difference - before.difference >= MARGIN and lead.low > before.difference)
+def _labels_are_why(softeners: Sequence[str] | None, against: Against | None) -> bool | None:
+    """Whether softened labels can be why KNN is ahead; None where the growth of its lead is too uncertain. Without one they can."""
+    if softeners == ():
+        return False
+    grown = against.growth if against else None
+    if grown is None or (grown.low > 0 and grown.value >= MARGIN):
+        return True
+    return False if grown.high < MARGIN else None
 
 
 def _near_chance(accuracy: Estimate, num_classes: int) -> bool:
@@ -108,6 +119,24 @@ def _recipe_evidence(softeners: Sequence[str] | None) -> list[str]:
     if softeners is None:
         return ["training recipe unknown"]
     return [f"trained with {', '.join(softeners)}"] if softeners else ["trained without label smoothing, mixup or cutmix"]
+
+
+def _cause_evidence(lead: Comparison | None, softeners: Sequence[str] | None, against: Against | None) -> list[str]:
+    """Where KNN is ahead: whether softened labels are why, by the recipe or by the growth of its lead."""
+    if lead is None or not is_ahead(lead):
+        return []
+    if softeners == ():
+        return ["the recipe softened no labels, so that is not why KNN is ahead"]
+    if against is None or against.growth is None:
+        return []
+    points = [signed(100 * value, 2) for value in against.growth]
+    grown = f"KNN's lead has grown by {points[0]} points since {against.name} (95 % interval {points[1]} to {points[2]})"
+    reading = {
+        True: "as softened labels would have it",
+        False: f"less than {100 * MARGIN:g} point, so softened labels are not why it is ahead",
+        None: "whether softened labels are why it is ahead can't be told",
+    }
+    return [f"{grown}: {reading[_labels_are_why(softeners, against)]}"]
 
 
 def _shift_evidence(against: Against | None) -> list[str]:

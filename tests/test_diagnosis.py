@@ -30,6 +30,28 @@ def test_the_maximal_logits_table_and_its_shift_are_part_of_it():
     assert found.baseline == "plain"
 
 
+def normal_outputs(images: int, seed: int, shift: float) -> Outputs:
+    """Three classes, four features; the class's own is ``shift`` larger."""
+    features = torch.randn(images, 4, generator=torch.Generator().manual_seed(seed))
+    labels = torch.arange(images) % 3
+    features[torch.arange(images), labels] += shift
+    return Outputs(features, labels, head=Head(torch.eye(3, 4), torch.zeros(3)))
+
+
+def test_the_growth_of_the_lead_is_told_where_knn_is_ahead_and_both_models_know_the_sets():
+    """The model's features hold what its logits don't: OOD images stand far aside, where the head looks at nothing."""
+    test, fit, ood = (normal_outputs(120, seed, shift) for seed, shift in ((0, 3), (1, 3), (2, 1.5)))
+    aside = Outputs(ood.features + torch.tensor([0.0, 0, 0, 8]), ood.labels, head=ood.head)
+    plain = diagnose("plain", test, {"a": ood, "b": ood}, fit=fit, scorers=["mls", "knn:k=5"])
+    found = diagnose("net", test, {"b": aside, "a": aside}, fit=fit, scorers=["mls", "knn:k=5"], baseline=plain)
+    (line,) = [line for line in found.verdict.evidence if line.startswith("KNN's lead has grown by +")]
+    grown = 100 * (found.lead.comparison.difference - plain.lead.comparison.difference)
+    assert f"by {grown:+.2f} points since plain" in line
+    other = diagnose("plain", test, {"a": ood, "b": ood, "c": ood}, fit=fit, scorers=["mls", "knn:k=5"])
+    found = diagnose("net", test, {"a": aside, "b": aside}, fit=fit, scorers=["mls", "knn:k=5"], baseline=other)
+    assert not any("grown" in line for line in found.verdict.evidence)
+
+
 @pytest.mark.parametrize("value", [float("nan"), float("inf")])
 def test_logits_that_are_not_finite_are_told_before_a_figure_is_made_of_them(value):
     """Means and intervals of them would be NaN, which no JSON holds."""

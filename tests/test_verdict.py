@@ -39,9 +39,11 @@ def comparison(difference: float, reach: float = 0.005) -> Comparison:
     return Comparison(difference, difference - reach, difference + reach, 0.5)
 
 
-def against(shift: float | None = 0.2, loss: float = 0.05, lead: float = 0.0, reach: float = 0.005) -> Against:
+def against(
+    shift: float | None = 0.2, loss: float = 0.05, lead: float = 0.0, reach: float = 0.005, growth: Estimate | None = None
+) -> Against:
     ratio = None if shift is None else Estimate(shift, shift - 0.01, shift + 0.01)
-    return Against("plain", ratio, comparison(loss, reach), GOOD, Lead("knn", comparison(lead)))
+    return Against("plain", ratio, comparison(loss, reach), GOOD, Lead("knn", comparison(lead)), growth)
 
 
 def test_knn_beyond_the_interval_means_impaired_logits():
@@ -53,6 +55,7 @@ def test_knn_beyond_the_interval_means_impaired_logits():
 def test_with_a_plain_recipe_the_features_are_merely_ahead():
     verdict = judge(scores("mls", 0.5), scores("knn", 3), softeners=())
     assert verdict.code == "features-ahead"
+    assert "the recipe softened no labels, so that is not why KNN is ahead" in verdict.evidence
     assert not any("AugDelete" in advice.text for advice in verdict.advice)
 
 
@@ -104,14 +107,45 @@ def test_a_difference_too_small_to_act_on_is_none_even_beyond_the_interval():
     assert verdict.code == "sound-logits"
 
 
-def test_where_knn_leads_as_far_at_the_baseline_the_labels_are_not_to_blame():
-    lead = judge(scores("mls", 0.5), scores("knn", 3), softeners=SMOOTHED, against=against(lead=0.4, loss=0.0))
-    assert lead.code == "features-ahead"
-    assert "; at plain: +40.00" in " ".join(lead.evidence)
+GROWN, NOT_GROWN, UNTOLD = Estimate(0.03, 0.01, 0.05), Estimate(0.0, -0.008, 0.008), Estimate(0.02, -0.01, 0.05)
 
 
-def test_where_the_lead_has_grown_since_the_baseline_they_are():
-    assert judge(scores("mls", 0.5), scores("knn", 3), softeners=SMOOTHED, against=against(lead=0.1)).code == "impaired-logits"
+@pytest.mark.parametrize(
+    ("growth", "code", "reading"),
+    [
+        (GROWN, "impaired-logits", "+3.00 points since plain (95 % interval +1.00 to +5.00): as softened labels would have it"),
+        (
+            NOT_GROWN,
+            "features-ahead",
+            "(95 % interval −0.80 to +0.80): less than 1 point, so softened labels are not why it is ahead",
+        ),
+        (UNTOLD, "features-ahead", "(95 % interval −1.00 to +5.00): whether softened labels are why it is ahead can't be told"),
+        (Estimate(0.006, 0.001, 0.011), "features-ahead", "can't be told"),
+    ],
+)
+def test_by_the_growth_of_its_interval_softened_labels_are_why_or_not_or_nobody_knows(growth, code, reading):
+    """A growth of 0.6 points (0.1 to 1.1) is too little to blame them, and may be a point."""
+    verdict = judge(scores("mls", 0.5), scores("knn", 3), softeners=SMOOTHED, against=against(lead=0.4, loss=0.0, growth=growth))
+    assert verdict.code == code
+    evidence = " ".join(verdict.evidence)
+    assert "; at plain: +40.00" in evidence
+    assert reading in evidence
+    assert "softened" not in verdict.sentence
+
+
+def test_a_growth_that_is_not_known_spares_no_recipe_that_harmed_the_maximal_logit():
+    """As it does where KNN is not ahead; features that are ahead as they were have lost as much."""
+    mls, knn = scores("mls", 0.5), scores("knn", 3)
+    assert judge(mls, knn, softeners=SMOOTHED, against=against(growth=UNTOLD)).code == "impaired-logits"
+    assert judge(mls, knn, softeners=SMOOTHED, against=against(growth=NOT_GROWN)).code == "features-ahead"
+
+
+def test_where_knn_is_not_ahead_its_growth_explains_nothing():
+    assert "grown" not in " ".join(judge(scores("mls", 2), scores("knn", 2), against=against(growth=UNTOLD)).evidence)
+
+
+def test_where_the_baseline_has_no_lead_softened_labels_may_be_why():
+    assert judge(scores("mls", 0.5), scores("knn", 3), softeners=SMOOTHED, against=against()).code == "impaired-logits"
 
 
 def test_a_softening_recipe_with_the_papers_shift_and_a_loss_is_enough():
