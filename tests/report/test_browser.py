@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from filelock import FileLock  # torch and huggingface_hub bring it
 from PIL import Image
 
 from oodkit.report.html import write_html
@@ -43,12 +44,16 @@ def browser() -> Iterator[Browser]:
 
 
 @pytest.fixture(scope="session")
-def folder(tmp_path_factory) -> Path:
-    return tmp_path_factory.mktemp("reports")
+def folder(tmp_path_factory, worker_id) -> Path:
+    """One for all processes that the tests are spread over, so that every report is made once."""
+    if worker_id == "master":
+        return tmp_path_factory.mktemp("reports")
+    shared = tmp_path_factory.getbasetemp().parent / "reports"
+    shared.mkdir(exist_ok=True)
+    return shared
 
 
-@pytest.fixture(scope="session")
-def real(folder) -> Path:
+def make_real(folder: Path) -> None:
     """What the command line writes of the shipped models: one that has no baseline, one that has, and mixed images."""
     from oodkit.cli import main
 
@@ -61,18 +66,18 @@ def real(folder) -> Path:
         with pytest.raises(SystemExit) as stop:
             main()
     assert not stop.value.code
-    return folder / "real.html"
 
 
 @pytest.fixture
 def file(name: str, request, folder) -> Path:
     """The report of this name, made once in a session."""
     path = folder / f"{name}.html"
-    if not path.exists():
-        if name == "real":
-            return request.getfixturevalue("real")
-        run = request.getfixturevalue({"hostile": "run", "compared": "compared_run"}[name])
-        write_html(Run(worse(run.document), run.scores, run.thumbnails), path)
+    with FileLock(folder / f"{name}.lock"):
+        if not path.exists() and name == "real":
+            make_real(folder)
+        elif not path.exists():
+            run = request.getfixturevalue({"hostile": "run", "compared": "compared_run"}[name])
+            write_html(Run(worse(run.document), run.scores, run.thumbnails), path)
     return path
 
 
