@@ -75,7 +75,9 @@ def run(
         read={name: _read(told[name].readings, sets) for name in shown},
         extremes=extremes,
     )
-    return Run(document, {name: _scores(told[name].diagnosis) for name in shown}, files)
+    diagnoses = {name: told[name].diagnosis for name in shown}
+    correct = {name: one.correct for name, one in diagnoses.items()}
+    return Run(document, {name: _scores(one) for name, one in diagnoses.items()}, files, correct)
 
 
 def facts_of(model: Classifier) -> dict[str, Any]:

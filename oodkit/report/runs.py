@@ -33,12 +33,14 @@ class Run:
     """What a finished run leaves, and all that a report is made of.
 
     scores: by model, scorer label, and ``"id"`` or OOD set the scores of all images that were read, (n,), in their order and in
-    the precision they were made in. thumbnails: PNG or JPEG files by name.
+    the precision they were made in. thumbnails: PNG or JPEG files by name. correct: by model which ID images were classified
+    correctly, (n,) uint8 as ``oodkit.accuracies.marks_of`` tells it; runs of older versions have none.
     """
 
     document: Document
     scores: Scores = field(default_factory=dict)
     thumbnails: Mapping[str, bytes] = field(default_factory=dict)
+    correct: Mapping[str, Array] = field(default_factory=dict)
 
 
 def save_run(run: Run, folder: Path) -> Path:
@@ -52,7 +54,7 @@ def save_run(run: Run, folder: Path) -> Path:
     result, thumbnails = folder / RESULT, folder / THUMBNAILS
     was_a_run = result.is_file()  # thumbnails and pages of any other folder are the user's own
     beside = [partial(_write, thumbnails / name, image) for name, image in run.thumbnails.items()]
-    beside.append(partial(_save_scores, run.scores, folder / SCORES, _digest(json.loads(text))))
+    beside.append(partial(_save_scores, run, folder / SCORES, _digest(json.loads(text))))
     failures = [error for write in beside if (error := _failure(write)) is not None]
     _write(result, text.encode("ascii"))
     if was_a_run:
@@ -65,15 +67,16 @@ def save_run(run: Run, folder: Path) -> Path:
 def load_run(path: Path) -> Run:
     """The run in a folder, or that of a ``result.json``.
 
-    ``scores`` is empty where the file is missing, damaged, or of another run; scores are read from it when they are asked for.
-    Thumbnails that are missing, or are no small files, are left out. Raises UsageError where there is no run, and InputError for
-    a result that is damaged, of another kind, or of another version's schema.
+    ``scores`` and ``correct`` are empty where their file is missing, damaged, or of another run; scores are read from it when they
+    are asked for. Thumbnails that are missing, or are no small files, are left out. Raises UsageError where there is no run, and
+    InputError for a result that is damaged, of another kind, or of another version's schema.
     """
     result = path / RESULT if path.is_dir() else path
     document = load_document(result)
     thumbnails = {name: result.parent / THUMBNAILS / name for name in _thumbnails_of(document) if THUMBNAIL.fullmatch(name)}
     images = {name: image for name, one in thumbnails.items() if (image := _small_file(one)) is not None}
-    return Run(document, _load_scores(result.parent / SCORES, _digest(document)), images)
+    scores, correct = _load_scores(result.parent / SCORES, _digest(document))
+    return Run(document, scores, images, correct)
 
 
 def as_json(document: Document) -> str:
@@ -106,16 +109,17 @@ def _failure(write: Callable[[], None]) -> OodkitError | None:
     return None
 
 
-def _save_scores(scores: Scores, path: Path, result: str) -> None:
+def _save_scores(run: Run, path: Path, result: str) -> None:
     """Tensors are named by position and not by name: a set's name may be no UTF-8, and safetensors takes nothing else."""
     tensors = {
         f"{i}.{j}.{k}": np.ascontiguousarray(values)
-        for i, by_scorer in enumerate(scores.values())
+        for i, by_scorer in enumerate(run.scores.values())
         for j, by_set in enumerate(by_scorer.values())
         for k, values in enumerate(by_set.values())
     }
-    names = {model: {scorer: list(by_set) for scorer, by_set in by_scorer.items()} for model, by_scorer in scores.items()}
-    metadata = {"format": FORMAT, "result": result, "names": json.dumps(names)}
+    tensors |= {f"correct.{i}": np.ascontiguousarray(marks, np.uint8) for i, marks in enumerate(run.correct.values())}
+    names = {model: {scorer: list(by_set) for scorer, by_set in by_scorer.items()} for model, by_scorer in run.scores.items()}
+    metadata = {"format": FORMAT, "result": result, "names": json.dumps(names), "correct": json.dumps(list(run.correct))}
     write_atomically(path, lambda temporary: temporary.write_bytes(save(tensors, metadata)))  # save_file's nobody else may read
 
 
@@ -136,26 +140,33 @@ class _Stored(Mapping[str, Array]):
         return len(self._tensors)
 
 
-def _load_scores(path: Path, result: str) -> Scores:
+def _load_scores(path: Path, result: str) -> tuple[Scores, dict[str, Array]]:
+    """Also which images were classified correctly; both empty where the file is of no use."""
     found: dict[str, dict[str, Mapping[str, Array]]] = {}
     if not path.is_file():
-        return found
+        return {}, {}
     try:
         file: Any = safe_open(path, framework="np")
         facts = file.metadata()
         if (facts["format"], facts["result"]) != (FORMAT, result):
-            return {}
+            return {}, {}
         stored = set(file.keys())
         for i, (model, by_scorer) in enumerate(json.loads(facts["names"]).items()):
             found[model] = {}
             for j, (scorer, sets) in enumerate(by_scorer.items()):
                 tensors = {name: f"{i}.{j}.{k}" for k, name in enumerate(sets)}
                 if not stored.issuperset(tensors.values()):
-                    return {}
+                    return {}, {}
                 found[model][scorer] = _Stored(file, tensors)
+        marked = json.loads(facts.get("correct", "[]"))  # which runs of older versions lack
+        correct = {model: marks for i, model in enumerate(marked) if _are_marks(marks := file.get_tensor(f"correct.{i}"))}
     except (OSError, SafetensorError, ValueError, RecursionError, KeyError, TypeError, AttributeError):
-        return {}
-    return found
+        return {}, {}
+    return found, correct
+
+
+def _are_marks(values: Array) -> bool:
+    return values.dtype == np.uint8 and values.ndim == 1
 
 
 def _thumbnails_of(document: Document) -> set[str]:

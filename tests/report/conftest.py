@@ -110,7 +110,7 @@ def run_of(*diagnoses: Diagnosis, baselines: Sequence[Diagnosis] = (), mixed: Ma
         one.model: {label: {"id": own.id_scores, **own.ood_scores} for label, own in by_label(one.scored).items()}
         for one in diagnoses
     }
-    return Run(document, scores, THUMBNAILS)
+    return Run(document, scores, THUMBNAILS, {one.model: one.correct for one in diagnoses})
 
 
 @pytest.fixture(scope="session")

@@ -3,6 +3,7 @@
 import json
 import os
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -61,6 +62,32 @@ def test_a_run_comes_back_as_it_was(saved, folder):
                 found = loaded.scores["net.1"][scorer][name]
                 assert found.dtype == values.dtype
                 np.testing.assert_array_equal(found, values)
+
+
+def test_which_images_were_right_comes_back_and_older_runs_have_none(saved, tmp_path):
+    """Names that are no UTF-8 here too; whether an image was right is a byte."""
+    marks = {SET: np.array([1, 0, 2, 1], np.uint8), "net.1": np.ones(9, np.uint8)[::2]}
+    loaded = load_run(save_run(replace(saved, correct=marks), tmp_path / "new").parent)
+    assert [*loaded.correct] == [*marks]
+    for name, values in marks.items():
+        assert loaded.correct[name].dtype == np.uint8
+        np.testing.assert_array_equal(loaded.correct[name], values)
+    assert [*loaded.scores] == ["net.1", "none"]
+    assert load_run(GOLDEN).correct == {}
+
+
+@pytest.mark.parametrize(
+    ("correct", "whole"), [('["net"]', False), ("3", False), ("[[]]", False), ("{", False), ('["a", "b"]', True), ("[]", True)]
+)
+def test_marks_that_are_none_are_left_out(folder, saved, correct, whole):
+    """Of the wrong kind they are no marks; where the file does not hold what it says, none of it counts."""
+    from safetensors.numpy import save_file
+
+    facts = {"format": runs.FORMAT, "result": runs._digest(saved.document), "names": '{"net": {"mls": ["id"]}}', "correct": correct}
+    bad = {"correct.0": np.zeros(3), "correct.1": np.zeros((3, 1), np.uint8)} if whole else {}
+    save_file({"0.0.0": np.zeros(3), **bad}, folder / "scores.safetensors", facts)
+    loaded = load_run(folder)
+    assert (loaded.correct, [*loaded.scores]) == ({}, ["net"] if whole else [])
 
 
 def test_whoever_may_read_one_file_of_a_run_may_read_all(folder):
