@@ -16,6 +16,11 @@ def terms_of(document: Mapping[str, Any]) -> list[Term]:
     return [term for term in _terms() if not term.get("when") or facts & set(term["when"])]
 
 
+def every_key() -> set[str]:
+    """The keys of all terms, whatever a run needs."""
+    return {term["key"] for term in _terms()}
+
+
 def _terms() -> Sequence[Term]:
     found: Sequence[Term] = tomllib.loads((files("oodkit.report") / "glossary.toml").read_text("utf-8"))["term"]
     return found

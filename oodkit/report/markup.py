@@ -5,6 +5,7 @@ from collections.abc import Callable
 from typing import Any
 
 from oodkit.report import numerals
+from oodkit.report.glossary import every_key
 from oodkit.report.remarks import settings_in_words
 from oodkit.wording import printable
 
@@ -12,11 +13,19 @@ LONGEST_IN_BAR = 24
 
 
 def environment_with(terms: set[str]) -> Any:
-    """jinja2's environment of the templates, which escapes every text. terms: the keys of those that are defined on the page."""
-    from jinja2 import Environment, PackageLoader
+    """jinja2's environment of the templates, which escapes every text. terms: the keys of those that are defined on the page.
+
+    What a template names and nobody gave it is an error, and no blank on the page.
+    """
+    from jinja2 import Environment, PackageLoader, StrictUndefined
 
     environment = Environment(
-        loader=PackageLoader("oodkit.report"), autoescape=True, trim_blocks=True, lstrip_blocks=True, finalize=_finished
+        loader=PackageLoader("oodkit.report"),
+        autoescape=True,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        finalize=_finished,
+        undefined=StrictUndefined,
     )
     environment.filters |= {
         "number": numerals.number,
@@ -74,10 +83,17 @@ def drawn(svg: str) -> str:
 
 
 def _linker(keys: set[str]) -> Callable[..., str]:
-    """``term(key, text)`` of the templates: the text, by default the key's, as a link to its entry, where there is one."""
+    """``term(key, text)`` of the templates: the text, by default the key's, as a link to its entry, where the page has it.
+
+    Raises ValueError for a key that the glossary does not have at all.
+    """
     from markupsafe import Markup, escape
 
+    known = every_key()
+
     def term(key: str, text: str = "") -> str:
+        if key not in known:
+            raise ValueError(f"the glossary has no term '{key}'; it has {', '.join(sorted(known))}")
         shown = escape(text or key.replace("-", " "))
         return Markup('<a class="term" href="#term-{}">{}</a>').format(key, shown) if key in keys else shown
 
