@@ -91,5 +91,5 @@ def _kind(data: bytes) -> str:
 
 
 def _is_small(data: bytes) -> bool:
-    """PNG has the size at a fixed place; JPEGs are never small."""
-    return _kind(data) == "image/png" and max(struct.unpack(">II", data[16:24])) <= CRISP
+    """PNG has the size at a fixed place, which a damaged one can lack; JPEGs are never small."""
+    return _kind(data) == "image/png" and len(data) >= 24 and max(struct.unpack(">II", data[16:24])) <= CRISP

@@ -25,6 +25,7 @@ def test_small_images_keep_their_pixels_and_larger_ones_are_smooth(run):
     assert not tile(image, {"a.png": wide})["crisp"]
     assert tile(image, {"a.png": wide.replace(b"A\0\0\0\x08", b"@\0\0\0\x08")})["crisp"]
     assert not tile(image, {"a.png": b"\xff\xd8\xff a JPEG"})["crisp"]
+    assert [tile(image, {"a.png": wide[:length]})["crisp"] for length in (4, 23)] == [False, False]  # cut off: no reason to stop
 
 
 def test_as_many_images_of_each_list_are_shown_as_there_is_room_for():
