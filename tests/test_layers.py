@@ -1,6 +1,7 @@
 """Imports run down only, the tensor side and the image side never meet, and heavy modules load where they are needed."""
 
 import ast
+import re
 import subprocess
 import sys
 from graphlib import TopologicalSorter
@@ -126,6 +127,12 @@ def test_every_module_has_a_place_in_the_layers() -> None:
     placed = set().union(*LAYERS)
     assert {part_of(name) for name in MODULES} == placed
     assert sum(map(len, LAYERS)) == len(placed), "a module stands in two layers"
+
+
+def test_the_table_of_layers_in_the_docs_is_this_one() -> None:
+    page = (ROOT.parent / "docs" / "contributing.md").read_text(encoding="utf-8")
+    rows = page.partition("| layer | modules |\n| --- | --- |\n")[2].partition("\n\n")[0].splitlines()
+    assert [set(re.findall(r"`(\w+)`", row)) for row in rows] == list(LAYERS[1:])
 
 
 @pytest.mark.parametrize("module", NAMES)
