@@ -38,12 +38,11 @@ class ShownImage:
 
 @dataclass(frozen=True)
 class Extremes:
-    """What the scorer of this label is most wrong about, the most extreme first. note: why there are fewer than asked for."""
+    """What the scorer of this label is most wrong about, the most extreme first."""
 
     scorer: str
     accepted: Mapping[str, Sequence[ShownImage]]
     rejected: Sequence[ShownImage]
-    note: str | None = None
 
 
 def most_accepted(id_scores: Vector, ood_scores: Vector, count: int) -> list[Extreme]:

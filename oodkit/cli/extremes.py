@@ -1,4 +1,4 @@
-"""The images that the best scorer of each model is most wrong about, and as many thumbnails of them as a report can hold."""
+"""The images that the best scorer of each model is most wrong about, and thumbnails of them."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -14,8 +14,6 @@ from oodkit.images.base import ImageSet
 from oodkit.images.thumbnails import thumbnail
 from oodkit.outputs import Outputs
 from oodkit.scoring import by_label
-
-BUDGET = 2_500_000  # bytes of a run's thumbnails; written as text they take a third more, and a report stays below 5 MB
 
 
 def extremes_of(model: Classifier, diagnosis: Diagnosis, outputs: Mapping[str, Outputs], sets: Sets, count: int) -> Extremes | None:
@@ -36,39 +34,28 @@ def extremes_of(model: Classifier, diagnosis: Diagnosis, outputs: Mapping[str, O
 
 
 def with_thumbnails(found: Mapping[str, Extremes], sets: Sets) -> tuple[dict[str, Extremes], dict[str, bytes]]:
-    """The same by model with the names of thumbnails, and the files by these names.
-
-    Where the files would come to more than the budget, every list is cut to the same length, and a note says so.
-    """
+    """The same by model with the names of thumbnails, and the files by these names."""
     images = {"id": sets.id_test, **sets.ood}
-    asked = [lists for one in found.values() for lists in _lists(one)]
-    longest = max((len(shown) for _, shown in asked), default=0)
-    names: dict[tuple[str, int], str | None] = {}
-    files: dict[str, bytes] = {}
-    kept = longest
-    for rank in range(longest):
-        due = {(name, shown[rank].index) for name, shown in asked if rank < len(shown)} - names.keys()
-        made = {place: thumbnail(images[place[0]], place[1]) for place in sorted(due)}
-        more = {one.name: one.content for one in made.values() if one is not None}
-        if sum(map(len, {**files, **more}.values())) > BUDGET:
-            kept = rank
-            break
-        files |= more
-        names |= {place: None if one is None else one.name for place, one in made.items()}
-    return {model: _cut(one, kept, longest, names) for model, one in found.items()}, files
+    asked = {(name, image.index) for one in found.values() for name, shown in _lists(one) for image in shown}
+    made = {(name, index): thumbnail(images[name], index) for name, index in sorted(asked)}
+
+    def named(name: str, shown: Sequence[ShownImage]) -> list[ShownImage]:
+        files = [made[name, one.index] for one in shown]
+        return [replace(one, thumbnail=file and file.name) for one, file in zip(shown, files, strict=True)]
+
+    told = {
+        model: replace(
+            one,
+            accepted={name: named(name, shown) for name, shown in one.accepted.items()},
+            rejected=named("id", one.rejected),
+        )
+        for model, one in found.items()
+    }
+    return told, {one.name: one.content for one in made.values() if one is not None}
 
 
 def _lists(extremes: Extremes) -> list[tuple[str, Sequence[ShownImage]]]:
     return [("id", extremes.rejected), *extremes.accepted.items()]
-
-
-def _cut(extremes: Extremes, kept: int, longest: int, names: Mapping[tuple[str, int], str | None]) -> Extremes:
-    def cut(name: str, shown: Sequence[ShownImage]) -> list[ShownImage]:
-        return [replace(one, thumbnail=names[name, one.index]) for one in shown[:kept]]
-
-    note = f"{kept} images of each set are shown, not {longest}: thumbnails of more would make the report too large"
-    accepted = {name: cut(name, shown) for name, shown in extremes.accepted.items()}
-    return replace(extremes, accepted=accepted, rejected=cut("id", extremes.rejected), note=note if kept < longest else None)
 
 
 def _shown(found: Sequence[Extreme], outputs: Outputs, images: ImageSet, class_names: Sequence[str] | None) -> list[ShownImage]:

@@ -128,7 +128,6 @@ def _images(model: Model, thumbnails: Mapping[str, bytes], shown: int) -> dict[s
         "rejected": tiles(extremes["rejected"][:shown], thumbnails),
         "classes_are_named": any(one["predicted_name"] is not None for images in lists_of(extremes) for one in images),
         "left_out": max(map(len, lists_of(extremes))) > shown,
-        "note": extremes["note"],
     }
 
 

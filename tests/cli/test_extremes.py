@@ -11,6 +11,7 @@ from PIL import Image
 from oodkit.cli import main
 from oodkit.images import open_images
 from oodkit.images.thumbnails import thumbnail
+from oodkit.report import html
 from oodkit.report.runs import load_run
 
 V1, V2 = "demo:digits-v1", "demo:digits-v2"
@@ -68,7 +69,6 @@ def test_the_extremes_are_those_of_the_stored_scores_and_lead_to_their_images(bo
         assert one["below"] == pytest.approx(np.mean((inside < one["score"]) + 0.5 * (inside == one["score"])))
         assert digits.class_names[digits.labels[one["index"]]] == one["label_name"]
         assert (one["predicted_name"] == one["label_name"]) == (one["predicted"] == one["label"])
-    assert extremes["note"] is None
 
 
 def test_positions_count_images_that_can_not_be_read(run, tmp_path):
@@ -168,19 +168,12 @@ def test_without_thumbnails_no_image_is_named_shown_or_written(diagnosed):
     assert "data:image" not in Path("report.html").read_text()
 
 
-def test_lists_are_shortened_alike_where_their_thumbnails_are_too_many(diagnosed, monkeypatch):
-    from oodkit.cli import extremes
-
-    monkeypatch.setattr(extremes, "BUDGET", 20_000)
-    found = diagnosed(V1, V2)
-    lengths = set()
-    for model in found.document["models"]:
-        lengths |= {len(shown) for shown in (model["extremes"]["rejected"], *model["extremes"]["accepted"].values())}
-        (kept,) = lengths
-        assert 0 < kept < 12
-        note = f"{kept} images of each set are shown, not 12: thumbnails of more would make the report too large"
-        assert model["extremes"]["note"] == note
-    assert 0 < sum(map(len, found.thumbnails.values())) <= 20_000
+def test_a_run_keeps_every_thumbnail_that_was_asked_for_whatever_a_page_has_room_for(diagnosed, monkeypatch):
+    monkeypatch.setattr(html, "LARGEST", 0)
+    found = diagnosed(V2, "--thumbnails", "20", "--report", "report.html")
+    extremes = found.document["models"][0]["extremes"]
+    assert [len(shown) for shown in (extremes["rejected"], *extremes["accepted"].values())] == [20] * 3
+    assert len(found.thumbnails) > 3 == Path("report.html").read_text().count("data:image/")
 
 
 @pytest.mark.parametrize("number", ["-1", "101"])

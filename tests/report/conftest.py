@@ -73,7 +73,7 @@ def extremes_of(diagnosis: Diagnosis, count: int = 4) -> Extremes:
 
     accepted = {name: shown(most_accepted(scored.id_scores, scores, count), None) for name, scores in scored.ood_scores.items()}
     rejected = shown(most_rejected(scored.id_scores, count), 0)
-    return Extremes(top.scorer, accepted, rejected, f"{count} of the 12 asked for: more do not fit <the report>")
+    return Extremes(top.scorer, accepted, rejected)
 
 
 def inputs_of(diagnoses: Sequence[Diagnosis]) -> dict:

@@ -71,7 +71,7 @@ def test_what_was_read_and_the_extremes_are_told_as_they_are_given(run):
     (model,) = run.document["models"]
     assert list(model["read"]) == [row["name"] for row in run.document["sets"]]
     first = model["extremes"]["rejected"][0]
-    assert set(model["extremes"]) == {"scorer", "accepted", "rejected", "note"}
+    assert set(model["extremes"]) == {"scorer", "accepted", "rejected"}
     assert [set(first), first["thumbnail"]] == [set(ShownImage.__annotations__), next(iter(run.thumbnails))]
 
 

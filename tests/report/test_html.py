@@ -205,10 +205,6 @@ def test_without_thumbnails_there_is_no_section_of_images(document):
     assert "#m0-images" not in page.values("href")
 
 
-def test_why_there_are_fewer_images_than_asked_for_is_told(page):
-    assert "4 of the 12 asked for: more do not fit <the report>" in page.text
-
-
 def test_terms_are_defined_once_and_only_where_they_are_used(document):
     every = [term["key"] for term in terms_of(document)]
     assert len(every) == len(set(every))

@@ -264,7 +264,7 @@ def test_a_result_that_lacks_what_it_must_have_is_told(folder, models, misfit):
 @pytest.mark.parametrize(
     ("value", "misfit"),
     [
-        ({"scorer": "knn", "accepted": {}, "rejected": []}, "lacks models[0].extremes.note"),
+        ({"scorer": "knn", "accepted": {}}, "lacks models[0].extremes.rejected"),
         (3, "has models[0].extremes not as it must be (type: object)"),
     ],
 )
