@@ -184,6 +184,8 @@ def _holds(value: Mapping[str, Any], sections: Mapping[str, Any]) -> str:
         return ", ".join("null" if one is None else f"`{one}`" for one in value.get("enum", [value.get("const")]))
     if "anyOf" in value:
         return " or ".join(_holds(one, sections) for one in value["anyOf"])
+    if "type" not in value:
+        return "anything"
     words = [value["type"]] if isinstance(value["type"], str) else value["type"]
     if (value.get("minimum"), value.get("maximum")) == (0, 1):
         words = ["fraction" if word == "number" else word for word in words]
