@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from oodkit.delong import Comparison
 from oodkit.evaluation import GROUPS, Result, best
-from oodkit.lead import MARGIN, Against, Lead, is_ahead
+from oodkit.lead import ENOUGH, MARGIN, Against, Lead, is_ahead
 from oodkit.metrics import Estimate
 from oodkit.scorers import SCORERS
 from oodkit.wording import decimal, percent
@@ -80,14 +80,32 @@ def repairs(accuracy: Estimate, softeners: Sequence[str] | None, against: Agains
     return advice
 
 
-def give_knn_its_due(lead: Lead) -> Advice:
+def give_knn_its_due(lead: Lead, num_classes: int) -> Advice:
     """Where there is no KNN to hold the logits against: what it lacks."""
     why = "to tell whether the features know more than the logits"
     if lead.remedy.startswith("--scorer"):
-        return Advice(f"Let KNN look at fewer neighbours than a class has training images, {why}.", flags=lead.remedy)
+        few = f"; to find the logits sound takes {ENOUGH} of each" if lead.rests_on_few else ""
+        return Advice(f"Let KNN look at fewer neighbours than a class has training images, {why}{few}.", flags=lead.remedy)
     if lead.remedy:
-        return Advice(f"Give KNN ID training images, some hundreds and several of each class, {why}.", flags=lead.remedy)
+        return Advice(f"Give KNN ID training images, {why}: {_bank_for(lead.k, num_classes)}.", flags=lead.remedy)
     return Advice(f"Mend what keeps KNN from scoring, {why}: {lead.problem}.")
+
+
+def a_larger_bank(num_classes: int) -> Advice:
+    """Where KNN is not ahead and had too few images to tell of the features."""
+    text = f"Give KNN at least {ENOUGH} training images of each class, {_images(ENOUGH, num_classes)}"
+    return Advice(f"{text} (raise --limit where it holds them back): with fewer its neighbours are far whatever the features know.")
+
+
+def _bank_for(k: int, num_classes: int) -> str:
+    enough = f"at least as many of each class as it looks at neighbours, {_images(k, num_classes)} at k = {k}"
+    if k <= ENOUGH:
+        return enough
+    return f"{enough}, or {ENOUGH * num_classes:,} with --scorer knn:k={ENOUGH // 2}"
+
+
+def _images(each: int, num_classes: int) -> str:
+    return f"{each * num_classes:,} for {num_classes:,} classes"
 
 
 def more_images(lead: Comparison, rows: Sequence[Result]) -> Advice:

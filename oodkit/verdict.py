@@ -7,6 +7,7 @@ from typing import Literal
 from oodkit.advice import (
     INPUT_CHECKS,
     Advice,
+    a_larger_bank,
     give_knn_its_due,
     low_to_high,
     more_images,
@@ -16,7 +17,7 @@ from oodkit.advice import (
 )
 from oodkit.delong import Comparison
 from oodkit.evaluation import Result
-from oodkit.lead import MARGIN, Against, Lead, is_ahead
+from oodkit.lead import ENOUGH, MARGIN, Against, Lead, is_ahead
 from oodkit.metrics import Estimate
 from oodkit.wording import p_value, percent, signed
 
@@ -56,9 +57,9 @@ def give_verdict(
     nothing is told.
     """
     evidence = [*_accuracy_evidence(accuracy, num_classes), *_lead_evidence(lead, against), *_recipe_evidence(softeners)]
-    evidence += _cause_evidence(lead.comparison, softeners, against) + _shift_evidence(against)
-    code = "input-suspect" if _near_chance(accuracy, num_classes) else _code(lead.comparison, softeners, against)
-    advice = _advice(code, rows, lead, accuracy, softeners, against)
+    evidence += _bank_evidence(lead) + _cause_evidence(lead.comparison, softeners, against) + _shift_evidence(against)
+    code = "input-suspect" if _near_chance(accuracy, num_classes) else _code(lead, softeners, against)
+    advice = _advice(code, rows, lead, accuracy, num_classes, softeners, against)
     return Verdict(code, SENTENCES[code].format(model=model), tuple(evidence), tuple(advice))
 
 
@@ -71,8 +72,9 @@ SENTENCES: dict[Code, str] = {
 }
 
 
-def _code(lead: Comparison | None, softeners: Sequence[str] | None, against: Against | None) -> Code:
-    ahead = lead is not None and is_ahead(lead)
+def _code(lead: Lead, softeners: Sequence[str] | None, against: Against | None) -> Code:
+    found = lead.comparison
+    ahead = found is not None and is_ahead(found)
     softened = _labels_are_why(softeners, against)
     if ahead and softened is not None:
         return "impaired-logits" if softened else "features-ahead"
@@ -81,7 +83,7 @@ def _code(lead: Comparison | None, softeners: Sequence[str] | None, against: Aga
         return "impaired-logits"
     if ahead:
         return "features-ahead"
-    return "sound-logits" if lead is not None and lead.high < MARGIN else "undetermined"
+    return "sound-logits" if found is not None and found.high < MARGIN and not lead.rests_on_few else "undetermined"
 
 
 def _labels_are_why(softeners: Sequence[str] | None, against: Against | None) -> bool | None:
@@ -121,6 +123,13 @@ def _recipe_evidence(softeners: Sequence[str] | None) -> list[str]:
     return [f"trained with {', '.join(softeners)}"] if softeners else ["trained without label smoothing, mixup or cutmix"]
 
 
+def _bank_evidence(lead: Lead) -> list[str]:
+    if lead.comparison is None or is_ahead(lead.comparison) or not lead.rests_on_few:
+        return []
+    held = f"KNN had {lead.each:.3g} training images of each class to look for neighbours in"
+    return [f"{held}: fewer than {ENOUGH} do not show what the features know, so this can't show the logits to be sound"]
+
+
 def _cause_evidence(lead: Comparison | None, softeners: Sequence[str] | None, against: Against | None) -> list[str]:
     """Where KNN is ahead: whether softened labels are why, by the recipe or by the growth of its lead."""
     if lead is None or not is_ahead(lead):
@@ -155,7 +164,13 @@ def _shift_evidence(against: Against | None) -> list[str]:
 
 
 def _advice(
-    code: Code, rows: Sequence[Result], lead: Lead, accuracy: Estimate, softeners: Sequence[str] | None, against: Against | None
+    code: Code,
+    rows: Sequence[Result],
+    lead: Lead,
+    accuracy: Estimate,
+    num_classes: int,
+    softeners: Sequence[str] | None,
+    against: Against | None,
 ) -> list[Advice]:
     if code == "input-suspect":
         return list(INPUT_CHECKS)
@@ -163,7 +178,9 @@ def _advice(
     if code == "impaired-logits":
         advice += repairs(accuracy, softeners, against)
     if lead.problem:
-        advice.append(give_knn_its_due(lead))
+        advice.append(give_knn_its_due(lead, num_classes))
+    elif code == "undetermined" and lead.rests_on_few:
+        advice.append(a_larger_bank(num_classes))
     elif code == "undetermined" and lead.comparison is not None:
         advice.append(more_images(lead.comparison, rows))
     return advice + other_features(rows)

@@ -27,7 +27,7 @@ def scores(name: str, distance: float, seed: int = 0) -> Scored:
 
 
 def unscored(name: str) -> Scored:
-    return Scored(name, name, {}, None, 0, np.empty(0), {}, 200, {"far": 200}, reason="needs training images")
+    return Scored(name, name, {"k": 50}, None, 0, np.empty(0), {}, 200, {"far": 200}, reason="needs training images")
 
 
 def judge(mls: Scored, knn: Scored, accuracy: Estimate = GOOD, **facts) -> Verdict:
@@ -174,6 +174,41 @@ def test_neighbours_beyond_the_class_say_nothing():
     assert verdict.code == "undetermined"
     assert "k = 50 lies beyond the 6 training images" in " ".join(verdict.evidence)
     assert "--scorer knn:k=3" in [advice.flags for advice in verdict.advice]
+
+
+def test_a_bank_of_few_images_does_not_show_the_logits_to_be_sound():
+    """KNN is worse than the maximal logit, beyond every doubt, with 60 training images of 10 classes; with 200 that counts."""
+    mls, knn = scores("mls", 2.2, seed=1), replace(scores("knn", 1.0), settings={"k": 5, "fraction": 1.0}, fitted_on=60)
+    verdict = judge(mls, knn)
+    assert verdict.code == "undetermined"
+    assert "KNN had 6 training images of each class to look for neighbours in: fewer than 20" in " ".join(verdict.evidence)
+    assert "at least 20 training images of each class, 200 for 10 classes (raise --limit" in told(verdict, "training images").text
+    assert judge(mls, replace(knn, fitted_on=200)).code == "sound-logits"
+    half = replace(knn, fitted_on=300, settings={"k": 5, "fraction": 0.5})
+    assert judge(mls, half).code == "undetermined"
+
+
+def test_a_lead_that_was_found_counts_whatever_the_bank():
+    few = replace(scores("knn", 3), settings={"k": 5, "fraction": 1.0}, fitted_on=60)
+    verdict = judge(scores("mls", 0.5), few)
+    assert verdict.code == "impaired-logits"
+    assert "to look for neighbours in" not in " ".join(verdict.evidence)
+
+
+@pytest.mark.parametrize(
+    ("knn", "num_classes", "words"),
+    [
+        ([], 1000, "50,000 for 1,000 classes at k = 50, or 20,000 with --scorer knn:k=10."),
+        ([replace(unscored("knn"), settings={"k": 5})], 10, "as it looks at neighbours, 50 for 10 classes at k = 5."),
+        ([replace(unscored("knn"), settings={"k": "paper"})], 100, "20,000 for 100 classes at k = 200, or 2,000 with"),
+    ],
+)
+def test_how_many_training_images_knn_needs_depends_on_the_classes(knn, num_classes, words):
+    groups, scored = {"far": "far"}, [scores("mls", 2), *knn]
+    verdict = give_verdict("net", GOOD, num_classes, knn_lead(scored, groups, num_classes), results(scored, groups))
+    advice = told(verdict, "Give KNN ID training images")
+    assert words in advice.text
+    assert advice.flags == "--fit SET"
 
 
 def test_of_several_knn_the_first_that_can_tell_is_taken_and_named():

@@ -47,7 +47,7 @@ class Knn(NeighbourScorer):
         self.require(self.k == "paper" or self.k >= 1, 'k of at least 1 or "paper"')
 
     def _fit(self, outputs: Outputs) -> State:
-        return self.learn_bank(outputs, _paper_k(outputs.num_classes) if self.k == "paper" else self.k)
+        return self.learn_bank(outputs, neighbours(self.k, outputs.num_classes))
 
     def caution(self, outputs: Outputs) -> str | None:
         if self.state is None:
@@ -63,14 +63,16 @@ class Knn(NeighbourScorer):
 def beyond_the_class(k: int, bank: int, num_classes: int) -> str | None:
     """Why the k-th neighbour says nothing: there are no k images of a class, and it belongs to another. None where there are."""
     each = bank / num_classes
-    if k < each:
+    if k <= each:
         return None
     remedy = f"with so small a bank take knn:k={int(each) // 2}" if each >= 2 else "give more training images"
     return f"the neighbour k = {k} lies beyond the {each:.3g} training images that a class has on average; {remedy}"
 
 
-def _paper_k(num_classes: int) -> int:
-    """The paper's values for CIFAR-10, CIFAR-100 and ImageNet."""
+def neighbours(k: int | Literal["paper"], num_classes: int) -> int:
+    """Which neighbour is looked at; of ``"paper"`` the paper's values for CIFAR-10, CIFAR-100 and ImageNet."""
+    if k != "paper":
+        return k
     if num_classes <= 10:
         return 50
     return 200 if num_classes <= 100 else 1000

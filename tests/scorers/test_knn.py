@@ -3,6 +3,7 @@ import torch
 
 from oodkit.outputs import Outputs
 from oodkit.scorers import make_scorer
+from oodkit.scorers.knn import beyond_the_class
 
 
 def outputs_of(features, classes=2):
@@ -67,3 +68,8 @@ def test_a_query_that_is_not_finite_leaves_the_others_alone(toy):
     features[1, 2] = torch.nan
     scores = make_scorer("knn").fit(toy.train)._score(Outputs(features, head=toy.head))
     assert scores.isnan().nonzero().flatten().tolist() == [1]
+
+
+def test_the_last_neighbour_of_the_class_is_not_beyond_it():
+    assert beyond_the_class(50, 500, 10) is None
+    assert beyond_the_class(50, 499, 10).startswith("the neighbour k = 50 lies beyond the 49.9 training images")
