@@ -63,18 +63,21 @@ def _price(top: Result, rows: Sequence[Result]) -> str:
 
 def repairs(accuracy: Estimate, softeners: Sequence[str] | None, against: Against | None) -> list[Advice]:
     """Of impaired logits: refit them, take the checkpoint that is better, and find out where the cause is not known."""
-    advice = [
-        Advice(
-            "Refit the last layer with plain cross-entropy, without label smoothing or mixup (AugDelete): the features stay as "
-            "they are, and the accuracy nearly so (Xiong et al. 2025, Table 3: 80.92 to 80.31 %). In Python, scikit-learn's "
-            "LogisticRegression on the training features gives weight and bias of an oodkit.Head to score with."
-        )
-    ]
+    unknown = softeners is None and against is None
+    start = "If it was trained with label smoothing, mixup or cutmix, refit" if unknown else "Refit"
+    refit = (
+        f"{start} the last layer with plain cross-entropy, without label smoothing or mixup (AugDelete): the features stay as "
+        "they are, and the accuracy nearly so (Xiong et al. 2025, Table 3: 80.92 to 80.31 %). In Python, scikit-learn's "
+        "LogisticRegression on the training features gives weight and bias of an oodkit.Head to score with."
+    )
+    if unknown:
+        refit += " KNN is ahead at some plainly trained networks too, for which that repair is not meant."
+    advice = [Advice(refit)]
     if against and against.loss and is_ahead(against.loss):
         gain = f"its maximal logit's mean AUROC is {100 * against.loss.difference:.1f} points higher"
         cost = f"its ID accuracy is {percent(against.accuracy.value)} to this one's {percent(accuracy.value)}"
         advice.append(Advice(f"Or start from the plain checkpoint, {against.name}: {gain}, {cost}.", model=against.name))
-    if softeners is None and against is None:
+    if unknown:
         text = "Name a plainly trained checkpoint of the same architecture, to tell whether the training softened these logits."
         advice.append(Advice(text, flags="--baseline MODEL"))
     return advice

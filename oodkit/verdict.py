@@ -60,7 +60,7 @@ def give_verdict(
     evidence += _bank_evidence(lead) + _cause_evidence(lead.comparison, softeners, against) + _shift_evidence(against)
     code = "input-suspect" if _near_chance(accuracy, num_classes) else _code(lead, softeners, against)
     advice = _advice(code, rows, lead, accuracy, num_classes, softeners, against)
-    return Verdict(code, SENTENCES[code].format(model=model), tuple(evidence), tuple(advice))
+    return Verdict(code, _sentence(code, softeners, against).format(model=model), tuple(evidence), tuple(advice))
 
 
 SENTENCES: dict[Code, str] = {
@@ -70,6 +70,17 @@ SENTENCES: dict[Code, str] = {
     "sound-logits": "The logits of {model} are sound: KNN on its features separates unknown images no better.",
     "undetermined": "Whether the logits of {model} are impaired can't be told from these images.",
 }
+
+
+CAUSE_UNKNOWN = (
+    "The last layer of {model} separates unknown images worse than its features allow: impaired, if it was trained with label "
+    "smoothing, mixup or cutmix."
+)
+
+
+def _sentence(code: Code, softeners: Sequence[str] | None, against: Against | None) -> str:
+    """A network that nothing is known of may have been trained plainly, and KNN be ahead of its logits all the same."""
+    return CAUSE_UNKNOWN if code == "impaired-logits" and softeners is None and against is None else SENTENCES[code]
 
 
 def _code(lead: Lead, softeners: Sequence[str] | None, against: Against | None) -> Code:

@@ -285,6 +285,18 @@ def test_of_an_unknown_recipe_a_baseline_is_asked_for(facts, asked):
     assert ("--baseline MODEL" in [advice.flags for advice in verdict.advice]) == asked
 
 
+def test_of_a_training_that_nothing_is_known_of_no_cause_is_claimed():
+    mls, knn = scores("mls", 0.5), scores("knn", 3)
+    unknown, known = judge(mls, knn), judge(mls, knn, softeners=SMOOTHED)
+    assert (unknown.code, known.code) == ("impaired-logits", "impaired-logits")
+    assert unknown.sentence.endswith("impaired, if it was trained with label smoothing, mixup or cutmix.")
+    assert told(unknown, "AugDelete").text.startswith(
+        "If it was trained with label smoothing, mixup or cutmix, refit the last layer"
+    )
+    assert known.sentence.startswith("The logits of net are impaired")
+    assert told(known, "AugDelete").text.startswith("Refit the last layer")
+
+
 def test_where_knn_failed_for_a_reason_of_its_own_that_is_to_be_mended():
     rows = results([scores("mls", 2)], {"far": "far"})
     verdict = give_verdict("net", GOOD, 10, Lead(problem="no feature score from knn: NaN"), rows)
