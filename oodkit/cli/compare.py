@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from oodkit.cli.options import CompareFormat, Format
+from oodkit.cli.options import CompareFormat, Format, JsonOption
 
 
 def compare(
@@ -21,7 +21,16 @@ def compare(
     published: Annotated[
         bool, typer.Option("--published", help="Set published figures beside the measured ones, where benchmark and model match.")
     ] = False,
-    form: Annotated[CompareFormat, typer.Option("--format", help="The form to print in.")] = CompareFormat.text,
+    form: Annotated[
+        CompareFormat | None,
+        typer.Option(
+            "--format",
+            help="The form to print in, by default text; --json is short for json.",
+            show_default=False,
+            rich_help_panel="What it shows",
+        ),
+    ] = None,
+    as_json: JsonOption = False,
 ) -> None:
     """Put the models of several runs side by side, with tests of what differs from the first one.
 
@@ -31,12 +40,13 @@ def compare(
 
     oodkit compare diagnose-003 --published
     """
-    from oodkit.cli.formats import print_result
+    from oodkit.cli.formats import chosen, print_result
     from oodkit.cli.runs import find_run
     from oodkit.errors import UsageError
     from oodkit.report.compare import make_comparison
     from oodkit.report.runs import load_run
 
+    shown = chosen(None if form is None else Format(form.value), as_json)
     places = [find_run(run) for run in runs]
     folders = [(place if place.is_dir() else place.parent).resolve() for place in places]
     for number, folder in enumerate(folders):
@@ -46,4 +56,4 @@ def compare(
     named = [name if names.count(name) == 1 else text for name, text in zip(names, runs, strict=True)]
     loaded = [(name, load_run(place)) for name, place in zip(named, places, strict=True)]
     document = make_comparison(loaded, command=shlex.join(["oodkit", *sys.argv[1:]]), published=published)
-    print_result(document, Format(form.value))
+    print_result(document, shown)

@@ -7,11 +7,13 @@ from typing import Any
 
 import numpy as np
 
-from oodkit.delong import Placements, compare_paired, compare_unpaired, mean_of_placements, place, weigh
+from oodkit.accuracies import compare_accuracies
+from oodkit.delong import Comparison, compare_placements, mean_of_placements, place, weigh
 from oodkit.errors import UsageError
 from oodkit.evaluation import mean_weights, rows_planned
 from oodkit.metrics import Estimate, difference, mean_estimate
 from oodkit.report.compare_models import ComparedModel, compared_models
+from oodkit.report.compare_notes import differing_inputs, differing_settings, left_out, notes_on
 from oodkit.report.compare_published import compare_published
 from oodkit.report.document import Document, plain
 from oodkit.report.runs import Run
@@ -20,7 +22,8 @@ from oodkit.wording import printable
 SCHEMA = 1
 KIND = "compare"
 BEST = "best of each"
-PICKED = "picked on these very sets, so that its figures are a little too good"
+PICKED = "each picked on these very sets, so that its figures are a little too good, and their difference has no interval and no p"
+NO_DIFFERENCE = Comparison(0.0, 0.0, 0.0, 1.0)
 
 Plan = Sequence[tuple[str, str, list[str]]]  # name, group, and the sets that it is the mean of
 
@@ -31,8 +34,8 @@ def make_comparison(runs: Sequence[tuple[str, Run]], *, command: str, published:
     runs: each with a name, by which models that are named alike are told apart. published: whether to set published figures beside
     the measured ones. Scores are read from the runs; no image is.
 
-    Sets are matched by name, scorers by label, and means are made anew over the sets that all models have. Differences are paired
-    where both read the same images in the same order, else those of independent images. Raises UsageError where there are fewer
+    Sets are matched by name, scorers by label, and means are made anew over the sets that all models have. Images that both models
+    read in the same order are compared one by one, others as independent. Raises UsageError where there are fewer
     than two models (with ``published``, none), and where they have no OOD set or no scorer in common; InputError for a damaged run.
     """
     models = compared_models(runs)
@@ -46,8 +49,8 @@ def make_comparison(runs: Sequence[tuple[str, Run]], *, command: str, published:
     order = sorted(scorers, key=lambda scorer: -max(_mean_auroc(model, scorer, members, groups) for model in models))
     asked = {**({BEST: best} if len(set(best)) > 1 else {}), **{scorer: [scorer] * len(models) for scorer in order}}
     results = [row for scorer, own in asked.items() for row in _results(scorer, own, models, plan, groups)]
-    tests = {"summary": _adjust([row for row in results if row["ood_set"] == label])}
-    tests["sets"] = _adjust([row for row in results if row["ood_set"] != label])
+    tests = _adjust_families(results, label)
+    inputs = differing_inputs(models)
     return {
         "schema": SCHEMA,
         "kind": KIND,
@@ -59,9 +62,10 @@ def make_comparison(runs: Sequence[tuple[str, Run]], *, command: str, published:
         "summary": label,
         "tests": tests,
         "results": results,
-        "settings": _differing(order, models),
-        "left_out": _left_out(models, sets, scorers),
-        "notes": _notes(models, sets, best, tests, label),
+        "settings": differing_settings(order, models),
+        "inputs": inputs,
+        "left_out": left_out(models, sets, scorers),
+        "notes": [*notes_on(models, sets, inputs), *_on_tests(models, best, tests, label)],
         "published": compare_published(models) if published else None,
     }
 
@@ -126,21 +130,25 @@ def _results(
         fprs = [_mean_fpr(model, label, members, weights) for model, label in zip(models, own, strict=True)]
         for number, model in enumerate(models):
             own_rows = [model.rows[own[number], one] for one in members]
-            paired = all(model.same_images(models[0], one) for one in members)
-            rows.append(
-                {
-                    "scorer": scorer,
-                    "model": model.key,
-                    "spec": own_rows[0]["spec"],
-                    "ood_set": name,
-                    "group": group,
-                    "n_id": own_rows[0]["n_id"],
-                    "n_ood": sum(row["n_ood"] for row in own_rows),
-                    "auroc": plain(mean_of_placements(weighed[number])),
-                    "fpr95_ood": plain(fprs[number]),
-                    "against": _against(weighed[number], weighed[0], fprs[number], fprs[0], paired=paired) if number else None,
-                }
-            )
+            row = {
+                "scorer": scorer,
+                "model": model.key,
+                "spec": own_rows[0]["spec"],
+                "ood_set": name,
+                "group": group,
+                "n_id": own_rows[0]["n_id"],
+                "n_ood": sum(row["n_ood"] for row in own_rows),
+                "auroc": plain(mean_of_placements(weighed[number])),
+                "fpr95_ood": plain(fprs[number]),
+                "against": None,
+            }
+            if number:
+                identical = own[number] == own[0] and model.same_scores(models[0], own[0], members)
+                shared = {one: model.same_images(models[0], one) for one in ("id", *members)}
+                test = NO_DIFFERENCE if identical else compare_placements(weighed[number], weighed[0], list(shared.values()))
+                fpr = Estimate(0.0, 0.0, 0.0) if identical else difference(fprs[number], fprs[0])
+                row["against"] = _against(test, fpr, shared, identical=identical, tested=scorer != BEST)
+            rows.append(row)
     return rows
 
 
@@ -148,22 +156,48 @@ def _mean_fpr(model: ComparedModel, scorer: str, sets: Sequence[str], weights: S
     return mean_estimate([Estimate(**model.rows[scorer, name]["fpr95_ood"]) for name in sets], weights)
 
 
-def _against(own: Placements, first: Placements, own_fpr: Estimate, first_fpr: Estimate, *, paired: bool) -> dict[str, Any]:
-    test = compare_paired(own, first) if paired else compare_unpaired(own, first)
-    return {**plain(test), "p_holm": None, "paired": paired, "fpr95_ood": plain(difference(own_fpr, first_fpr))}
+def _against(test: Comparison, fpr: Estimate, shared: Mapping[str, bool], *, identical: bool, tested: bool) -> dict[str, Any]:
+    """shared: of each image set whether it is the same. What was picked for its figures is not tested on the same images."""
+    paired = "all" if all(shared.values()) else "part" if any(shared.values()) else "none"
+    told = {**plain(test), "p_holm": None, "paired": paired, "unpaired": [name for name, same in shared.items() if not same]}
+    told |= {"identical": identical, "fpr95_ood": plain(fpr)}
+    if not tested:
+        told |= dict.fromkeys(("low", "high", "p_value"))
+        told["fpr95_ood"] |= dict.fromkeys(("low", "high"))
+    return told
 
 
-def _adjust(results: Sequence[dict[str, Any]]) -> int:
-    """Write Holm's p-values into the rows, as those of one family; returns the number of tests."""
-    tested = [row["against"] for row in results if row["against"]]
-    for against, adjusted in zip(tested, holm([one["p_value"] for one in tested]), strict=True):
-        against["p_holm"] = adjusted
-    return len(tested)
+def _adjust_families(results: Sequence[Mapping[str, Any]], summary: str) -> dict[str, int]:
+    """Write Holm's p-values into the rows, those of the summary as one family and all others as another; returns their sizes.
+
+    Scores that are the same image by image leave nothing to test: their p-values are 1 and no family grows by them.
+    """
+    tested = [row for row in results if row["against"] and row["scorer"] != BEST]
+    counted = [row for row in tested if not row["against"]["identical"]]
+    for row in tested:
+        row["against"]["p_holm"] = 1.0
+    sizes = {}
+    for name in ("summary", "sets"):
+        family = [row["against"] for row in counted if (row["ood_set"] == summary) == (name == "summary")]
+        sizes[name] = len(family)
+        for one, adjusted in zip(family, holm([one["p_value"] for one in family]), strict=True):
+            one["p_holm"] = adjusted
+    return {**sizes, "identical": len(tested) - len(counted)}
 
 
 def _model(model: ComparedModel, reference: ComparedModel, best: str) -> dict[str, Any]:
-    told = None if model is reference else plain(difference(model.accuracy, reference.accuracy))
+    told = None if model is reference else _accuracies(model, reference)
     return {**model.facts, "accuracy": plain(model.accuracy), "accuracy_difference": told, "best": best}
+
+
+def _accuracies(model: ComparedModel, reference: ComparedModel) -> dict[str, Any]:
+    """Image by image where both read the same ones, and which they had right is stored; else as of independent images."""
+    if model.correct is None or reference.correct is None or not model.same_images(reference, "id"):
+        return {**plain(difference(model.accuracy, reference.accuracy)), "p_value": None, "paired": False}
+    found = compare_accuracies(model.correct, reference.correct)
+    if model.same_function(reference) and np.array_equal(model.correct, reference.correct):
+        found = NO_DIFFERENCE
+    return {"value": found.difference, "low": found.low, "high": found.high, "p_value": found.p_value, "paired": True}
 
 
 def _set(name: str, group: str, models: Sequence[ComparedModel]) -> dict[str, Any]:
@@ -171,62 +205,17 @@ def _set(name: str, group: str, models: Sequence[ComparedModel]) -> dict[str, An
         "name": name,
         "group": group,
         "n": {model.key: model.read[name]["n"] for model in models},
-        "paired": {model.key: model.same_images(models[0], name) for model in models[1:]},
+        "paired": {model.key: all(model.same_images(models[0], one) for one in ("id", name)) for model in models[1:]},
     }
 
 
-def _differing(scorers: Sequence[str], models: Sequence[ComparedModel]) -> list[dict[str, Any]]:
-    """Where a scorer is not the same thing in all models: the setting, and its value in each."""
-    found = []
-    for scorer in scorers:
-        settings = [model.settings(scorer) for model in models]
-        for name in dict.fromkeys(key for one in settings for key in one):
-            values = [one.get(name) for one in settings]
-            if any(value != values[0] for value in values):
-                by_model = {model.key: value for model, value in zip(models, values, strict=True)}
-                found.append({"scorer": scorer, "setting": name, "values": by_model})
-    return found
-
-
-def _left_out(models: Sequence[ComparedModel], sets: Sequence[str], scorers: Sequence[str]) -> list[dict[str, str]]:
-    """What only some models have, and what keeps the others from having it."""
-    found = []
-    for kind, common, has in (
-        ("set", sets, {model.key: list(model.groups) for model in models}),
-        ("scorer", scorers, {model.key: list(model.scores) for model in models}),
-    ):
-        for name in dict.fromkeys(one for own in has.values() for one in own if one not in common):
-            lacking = [model for model in models if name not in has[model.key]]
-            why = "; ".join(f"{model.key}: {model.why_not(kind, name)}" for model in lacking)
-            found.append({"kind": kind, "name": name, "why": why})
-    return found
-
-
-def _notes(
-    models: Sequence[ComparedModel], sets: Sequence[str], best: Sequence[str], tests: Mapping[str, int], summary: str
-) -> list[str]:
-    first, others = models[0], models[1:]
+def _on_tests(models: Sequence[ComparedModel], best: Sequence[str], tests: Mapping[str, int], summary: str) -> list[str]:
     notes = []
-    for model in others:
-        unlike = [name for name in sets if not model.same_images(first, name)]
-        if model.read["id"]["images"] != first.read["id"]["images"]:
-            ids = ", ".join(f"{one.key} {one.facts['n_id']} of {one.facts['id_set']}" for one in (first, model))
-            what = f"{first.key} and {model.key} were not tested on the same ID images ({ids})"
-            notes.append(f"{what}: differences are taken as of independent images, and may be the images' as much as the models'")
-        elif unlike:
-            what = f"{first.key} and {model.key} did not read the same images of {', '.join(unlike)}"
-            notes.append(f"{what}: there, and in the means over them, differences are taken as of independent images")
-        classes, before = (one.facts["num_classes"] for one in (model, first))
-        if classes != before:
-            notes.append(f"{model.key} tells {classes} classes apart, {first.key} {before}: not the same task")
-        if groups := [name for name in sets if model.groups[name] != first.groups[name]]:
-            notes.append(f"{', '.join(groups)}: {model.groups[groups[0]]} in {model.key}, taken as {first.groups[groups[0]]}")
-        notes += model.unlike(first)
-    if others:
-        notes += [
-            f"p (Holm) is adjusted for all tests of its kind: {tests['summary']} of {summary}, {tests['sets']} of all else",
-            "intervals of differences in accuracy and FPR@95 are those of independent images: too wide where they are the same",
-        ]
+    if len(models) > 1:
+        counted = f"p (Holm) is adjusted for all tests of its kind: {tests['summary']} of {summary}, {tests['sets']} of all else"
+        same = f"; {tests['identical']} are of scores that are the same image by image and are not counted"
+        notes.append(counted + (same if tests["identical"] else ""))
+        notes.append("intervals of differences in FPR@95 are those of independent images: too wide where they are the same")
     if len(set(best)) > 1:
         notes.append(f"{BEST}: {', '.join(f'{one} in {model.key}' for one, model in zip(best, models, strict=True))}, {PICKED}")
     return notes

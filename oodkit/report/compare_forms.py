@@ -15,7 +15,7 @@ DIFFERENCES = ("difference", "difference_low", "difference_high", "p_value", "p_
 FPR_DIFFERENCES = ("fpr95_ood_difference", "fpr95_ood_difference_low", "fpr95_ood_difference_high")
 CSV_COLUMNS = (
     *("source", "model", "run", "scorer", "spec", "ood_set", "group", "n_id", "n_ood"),
-    *(f"{figure}{end}" for figure in FIGURES for end in ("", "_low", "_high")),
+    *(f"{figure}{end}" for figure in ("accuracy", *FIGURES) for end in ("", "_low", "_high")),
     *("against", *DIFFERENCES, *FPR_DIFFERENCES, "notes"),
 )
 
@@ -30,7 +30,8 @@ def comparison_markdown(document: Document) -> str:
 def comparison_csv(document: Document) -> str:
     r"""RFC 4180 with a header and ``\n`` at each line's end. Fractions in [0, 1]; what is null is empty.
 
-    ``source`` is ``measured`` or whose published figure it is. A difference is that of the line to the model ``against``.
+    ``source`` is ``measured`` or whose published figure it is. A difference is that of the line to the model ``against``. The
+    notes, joined by semicolons, tell of a published figure whose it is and why it need not agree with the measured one.
     """
     text = io.StringIO()
     writer = csv.DictWriter(text, CSV_COLUMNS, lineterminator="\n")
@@ -46,6 +47,7 @@ def _measured(document: Document) -> Iterator[dict[str, Any]]:
     for row in document["results"]:
         model = models[row["model"]]
         flat = {name: row[name] for name in ("scorer", "spec", "ood_set", "group", "n_id", "n_ood")}
+        flat |= _spread(model["accuracy"], "accuracy")
         for figure in FIGURES:
             flat |= _spread(row[figure], figure)
         yield {"source": "measured", "model": model["label"], "run": model["run"], **flat, **_against(row["against"], first)}
@@ -69,7 +71,9 @@ def _published(document: Document) -> Iterator[dict[str, Any]]:
         model = models[told["model"]]
         for entry in told["entries"]:
             for row in entry["rows"]:
-                notes = "; ".join([f"{entry['model']}, {entry['method']} training", *row["notes"]])
-                names = {name: row[name] for name in ("scorer", "spec", "ood_set")}
+                cautions = [*told["cautions"], *entry["cautions"], *row["notes"]]
+                notes = "; ".join([f"{entry['model']}, {entry['method']} training", *cautions])
+                figures = {"accuracy": entry["accuracy"]["published"], row["metric"]: row["published"]}
+                names = {name: row[name] for name in ("scorer", "spec", "ood_set", "group")}
                 whose = {"source": placed(entry["source"], row["place"]), "notes": notes}
-                yield {**whose, **names, "model": model["label"], "run": model["run"], row["metric"]: row["published"]}
+                yield {**whose, **names, "model": model["label"], "run": model["run"], **figures}

@@ -6,16 +6,19 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
+
 from oodkit.errors import InputError, UsageError
 from oodkit.evaluation import MEANS
 from oodkit.metrics import Estimate
 from oodkit.report.document import Document
 from oodkit.report.runs import Array, Run
-from oodkit.scorers import parse_scorer
 from oodkit.wording import printable
 
 KEYS = string.ascii_uppercase
 LEARNT = "images learnt from"
+OUTCOMES = {"temp_scaling": "temperature", "fsebo": "clip", "knn": "recall", "nnguide": "recall"}  # unless a spec sets them
+FOUND = "found on the images"
 
 
 @dataclass(frozen=True, eq=False)
@@ -24,8 +27,9 @@ class ComparedModel:
 
     key: A, B, C, … label: the model's name, and the run's where two models are named alike. told: what the run's document says of
     the model, and facts: what of that a comparison says again. rows: the run's results by scorer and OOD set. scores: by scorer and
-    ``"id"`` or OOD set; of those scorers alone that gave scores. groups: ``"near"`` or ``"far"`` by OOD set. read: of each set the
-    number of images and the hash of which they are.
+    ``"id"`` or OOD set; of those scorers alone that gave scores. correct: which ID images were classified correctly, as
+    ``oodkit.accuracies.marks_of`` tells it; None where that is not stored. groups: ``"near"`` or ``"far"`` by OOD set. read: of
+    each set the number of images and the hash of which they are.
     """
 
     key: str
@@ -36,6 +40,7 @@ class ComparedModel:
     facts: Mapping[str, Any] = field(repr=False)
     rows: Mapping[tuple[str, str], Mapping[str, Any]] = field(repr=False)
     scores: Mapping[str, Mapping[str, Array]] = field(repr=False)
+    correct: Array | None = field(repr=False)
     groups: Mapping[str, str]
     read: Mapping[str, Mapping[str, Any]]
 
@@ -45,28 +50,35 @@ class ComparedModel:
         return Estimate(**self.told["accuracy"])
 
     def same_images(self, other: "ComparedModel", name: str) -> bool:
-        """Whether both read the same images, in the same order, of the ID set and of this OOD set."""
-        return all(self.read[one]["images"] == other.read[one]["images"] for one in ("id", name))
+        """Whether both read the same images, in the same order, of ``"id"`` or an OOD set."""
+        return bool(self.read[name]["images"] == other.read[name]["images"])
+
+    def same_weights(self, other: "ComparedModel") -> bool:
+        """Whether both are one network: its structure, its code and its weights."""
+        own = self.told["facts"].get("weights")
+        return own is not None and own == other.told["facts"].get("weights")
+
+    def same_function(self, other: "ComparedModel") -> bool:
+        """Whether both are one network and are fed alike, so that no image could tell them apart."""
+        return self.same_weights(other) and self.told["facts"]["preprocessing"] == other.told["facts"]["preprocessing"]
+
+    def same_scores(self, other: "ComparedModel", scorer: str, sets: Sequence[str]) -> bool:
+        """Whether the scores of the ID set and of these OOD sets are the same, image by image."""
+        mine, theirs = self.scores[scorer], other.scores[scorer]
+        return all(self.same_images(other, one) and np.array_equal(mine[one], theirs[one]) for one in ("id", *sets))
 
     def settings(self, scorer: str) -> dict[str, Any]:
-        """A scorer's settings as they were asked for, not those that it took from the images, and how many it learnt from."""
+        """A scorer's settings as they took effect, and how many images it learnt from; what it found on them is not told."""
         row = next(row for (label, _), row in self.rows.items() if label == scorer)
-        asked = parse_scorer(row["spec"], self.document["settings"]["preset"]).settings()
-        return {**asked, **({LEARNT: row["n_fit"]} if row["fits_on"] else {})}
+        kind, _, given = row["spec"].partition(":")
+        asked = dict(part.partition("=")[::2] for part in given.split(","))
+        took = {name: asked.get(name, FOUND) if name == OUTCOMES.get(kind) else value for name, value in row["settings"].items()}
+        return {**took, **({LEARNT: row["n_fit"]} if row["fits_on"] else {})}
 
     def why_not(self, kind: str, name: str) -> str:
         """What keeps the model from having a set or a scorer."""
         reasons = [row["reason"] for (label, _), row in self.rows.items() if kind == "scorer" and label == name]
         return (reasons[0] or "its scores are not stored") if reasons else "not asked for"
-
-    def unlike(self, other: "ComparedModel") -> list[str]:
-        """How the run of the very same weights was set up otherwise."""
-        mine, theirs = self.told["facts"], other.told["facts"]
-        if mine.get("weights") is None or mine["weights"] != theirs.get("weights"):
-            return []
-        settings = [{**one.document["settings"], "thumbnails": None} for one in (self, other)]  # which move no figure
-        changed = [*_changed(*settings), *_changed(mine["preprocessing"], theirs["preprocessing"])]
-        return [f"{self.key} has the very weights of {other.key}; what differs: {'; '.join(changed) or 'none of the settings'}"]
 
 
 def compared_models(runs: Sequence[tuple[str, Run]]) -> list[ComparedModel]:
@@ -95,7 +107,9 @@ def _compared(key: str, label: str, name: str, run: Run, model: Mapping[str, Any
     scores = {scorer: stored[scorer] for scorer, _ in rows if scorer in scored & stored.keys()}
     groups = {name: row["group"] for (_, name), row in rows.items() if name not in MEANS}
     facts = {"key": key, "label": label, "run": name, **_facts(run.document, model)}
-    return ComparedModel(key, label, name, run.document, model, facts, rows, scores, groups, model["read"])
+    marks = run.correct.get(model["name"])
+    correct = marks if marks is not None and len(marks) == model["read"]["id"]["n"] else None
+    return ComparedModel(key, label, name, run.document, model, facts, rows, scores, correct, groups, model["read"])
 
 
 def _facts(document: Document, model: Mapping[str, Any]) -> dict[str, Any]:
@@ -111,7 +125,3 @@ def _facts(document: Document, model: Mapping[str, Any]) -> dict[str, Any]:
         "created": document["created"],
         "oodkit": document["oodkit"],
     }
-
-
-def _changed(own: Mapping[str, Any], before: Mapping[str, Any]) -> list[str]:
-    return [f"{key} {own.get(key)}, not {before.get(key)}" for key in {**before, **own} if own.get(key) != before.get(key)]

@@ -6,11 +6,16 @@ from typing import Any
 
 from oodkit.benchmarks import BENCHMARKS, Benchmark
 from oodkit.report.compare_models import ComparedModel
-from oodkit.report.published import OPENOOD, SOURCES, STANDARD, Figure, figures_of, known_weights
+from oodkit.report.document import plain
+from oodkit.report.published import OPENOOD, SOURCES, STANDARD, Figure, figures_of, known_architectures, known_weights
 from oodkit.scorers import SCORERS
 
 FAR_APART = 0.005  # how images are resized, and in which precision the network runs, moves the accuracy by less
 APART = "accuracies are more than half a point apart: other weights, preprocessing or images, so the figures need not agree"
+EDGE = (
+    "a measured figure's interval tells how much it moves from one sample of images to the next: "
+    "a difference that it covers is no edge over the published one, which has an uncertainty of its own that is not told"
+)
 SEARCHED = "OpenOOD chose the settings on OOD validation images, as --tune benchmark does"
 
 
@@ -24,8 +29,8 @@ def compare_published(models: Sequence[ComparedModel]) -> list[dict[str, Any]]:
 
 
 def _of_model(model: ComparedModel) -> dict[str, Any]:
-    facts, benchmark = model.told["facts"], model.facts["benchmark"]
-    same, figures = figures_of(model.told["name"], str(facts.get("architecture", "")), str(facts.get("source", "")), benchmark)
+    benchmark = model.facts["benchmark"]
+    same, figures = figures_of(model.told["name"], model.told["facts"], benchmark)
     entries = []
     ordered = sorted(figures, key=lambda one: (one.method != STANDARD, one.entry))
     for (name, method, source), own in groupby(ordered, key=lambda one: one.entry):
@@ -45,16 +50,20 @@ def _entry(model: ComparedModel, same: bool, figures: Sequence[Figure]) -> dict[
     if not rows:
         return None
     accuracy = next((one for one in figures if one.metric == "accuracy"), None)
-    told: dict[str, Any] = {"accuracy": None, "cautions": [], "rows": rows}
+    cautions = []
     if accuracy is not None:
-        gap = model.accuracy.value - accuracy.value
-        told["accuracy"] = {"measured": model.accuracy.value, "published": accuracy.value, "difference": gap}
-        told["cautions"] += [accuracy.note] if accuracy.note else []
-        if abs(gap) > FAR_APART:
-            told["cautions"].append(APART)
+        cautions += [accuracy.note] if accuracy.note else []
+        cautions += [APART] if abs(model.accuracy.value - accuracy.value) > FAR_APART else []
     if not same:
-        told["cautions"].append("same architecture, not known to be the same weights")
-    return told
+        cautions.append("same architecture, not known to be the same weights")
+    both = _both(plain(model.accuracy), None if accuracy is None else accuracy.value)
+    return {"accuracy": both, "cautions": cautions, "rows": rows}
+
+
+def _both(measured: Mapping[str, float], published: float | None) -> dict[str, Any]:
+    """A measured figure with its interval, its published counterpart, and by how much the measured one is larger."""
+    gap = None if published is None else round(measured["value"] - published, 6)
+    return {"measured": dict(measured), "published": published, "difference": gap}
 
 
 def _rows(model: ComparedModel, figure: Figure) -> list[dict[str, Any]]:
@@ -65,17 +74,15 @@ def _rows(model: ComparedModel, figure: Figure) -> list[dict[str, Any]]:
         if row is None or figure.metric == "accuracy" or row["spec"].partition(":")[0] != figure.scorer:
             continue
         searched = figure.source == OPENOOD and SCORERS[figure.scorer].grid and not model.told["tuning"]
-        measured = row[figure.metric]["value"]
         found.append(
             {
                 "scorer": scorer,
                 "spec": row["spec"],
                 "printed": figure.printed,
                 "ood_set": figure.ood_set,
+                "group": row["group"],
                 "metric": figure.metric,
-                "measured": measured,
-                "published": figure.value,
-                "difference": measured - figure.value,
+                **_both(row[figure.metric], figure.value),
                 "place": figure.place or None,
                 "notes": [one for one in (figure.note, SEARCHED if searched else "") if one],
             }
@@ -104,7 +111,8 @@ def _cautions(model: ComparedModel, benchmark: Benchmark) -> list[str]:
 def _missing(benchmark: str | None) -> str:
     if benchmark is None:
         return "they are for whole benchmarks, so diagnose with --benchmark NAME and not with sets of your own"
-    known = known_weights(benchmark)
-    files = "" if known else "its networks come as files: give --arch, or a function named as OpenOOD names it, resnet18_32x32"
-    which = f"there are figures of {', '.join(known)}" if known else files
-    return f"none are known of these weights on {benchmark}, or none of the scorers that were run; {which}"
+    known = ", ".join(known_weights(benchmark))
+    own = ", ".join(known_architectures(benchmark))
+    which = [f"there are figures of {known}"] if known else []
+    which += [f"a file has those of its architecture, given by --arch or the checkpoint: {own}"] if own else []
+    return "; ".join([f"none are known of this network on {benchmark}, or none of the scorers that were run", *which])

@@ -1,15 +1,18 @@
 """A comparison as sheets of text: what its tables have in their cells, on a terminal as in Markdown."""
 
+import json
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from oodkit.evaluation import MEANS
+from oodkit.evaluation import GROUPS, MEANS
 from oodkit.report.compare import BEST
+from oodkit.report.compare_published import EDGE
 from oodkit.report.document import Document
 from oodkit.report.numerals import number, with_interval
 from oodkit.report.sheets import Sheet, auroc_and_fpr
 from oodkit.wording import DASH, p_value
 
+PAIRING = {"all": "", "part": ", paired in part", "none": ", unpaired"}
 ALWAYS = ("mls", "knn")  # the verdict rests on them
 
 
@@ -23,7 +26,8 @@ def sheets(document: Document) -> list[Sheet]:
 
 def remarks_on(document: Document) -> list[str]:
     """What is to be said below the tables."""
-    differing = [f"{one['scorer']}: {one['setting']} {_by_model(one['values'])}" for one in document["settings"]]
+    differing = [f"{one['input']}: {_by_model(one['values'])}" for one in document["inputs"]]
+    differing += [f"{one['scorer']}: {one['setting']} {_by_model(one['values'])}" for one in document["settings"]]
     left_out = _together((f"{one['kind']}s left out", one["why"], one["name"]) for one in document["left_out"])
     missing = _together(
         ("no published figures", one["missing"], one["model"]) for one in document["published"] or [] if one["missing"]
@@ -41,7 +45,11 @@ def _together(said: Iterable[tuple[str, str, str]]) -> list[str]:
 
 
 def _by_model(values: Mapping[str, Any]) -> str:
-    return ", ".join(f"{value} in {key}" for key, value in values.items())
+    return ", ".join(f"{_in_words(value)} in {key}" for key, value in values.items())
+
+
+def _in_words(value: Any) -> str:
+    return "none" if value is None else value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
 
 
 def commands(document: Document) -> list[tuple[str, str]]:
@@ -56,21 +64,41 @@ def _models(models: Sequence[Mapping[str, Any]]) -> Sheet:
         facts = [one["key"], one["label"], one["run"], one["created"][:10], one["verdict"], one["best"], str(one["n_id"])]
         rows.append([*facts, with_interval(one["accuracy"])])
     if len(models) > 1:
-        head.append(f"minus {models[0]['key']}")
-        rows = [[*row, with_interval(one["accuracy_difference"], sign=True)] for row, one in zip(rows, models, strict=True)]
+        head += [f"minus {models[0]['key']}", "p"]
+        rows = [[*row, *_accuracies(one["accuracy_difference"])] for row, one in zip(rows, models, strict=True)]
     return Sheet("Models, accuracy in percent with its 95 % interval", head, rows, words=6)
+
+
+def _accuracies(difference: Mapping[str, Any] | None) -> list[str]:
+    """The difference to the first model, and its p-value."""
+    if difference is None:
+        return [DASH, DASH]
+    paired = "" if difference["paired"] else ", unpaired"
+    return [with_interval(difference, sign=True) + paired, _p_or_dash(difference["p_value"])]
+
+
+def _p_or_dash(p: float | None) -> str:
+    return DASH if p is None else p_value(p)
 
 
 def _comparisons(document: Document) -> list[Sheet]:
     summary, by_scorer = document["summary"], _by_scorer(document["results"])
-    over = f" over {', '.join(one['name'] for one in document['sets'])}" if summary in MEANS else ""
     means = [([scorer], sets[summary]) for scorer, sets in by_scorer.items()]
-    found = [_results(document, f"AUROC / FPR@95 in percent, {summary}{over}", ["scorer"], means)]
+    found = [_results(document, f"AUROC / FPR@95 in percent, {_summary(document)}", ["scorer"], means)]
     matter = {BEST, *ALWAYS, *(one["best"] for one in document["models"])}
     others = [([scorer, name], row) for scorer, sets in by_scorer.items() if scorer in matter for name, row in sets.items()]
     if others := [(names, row) for names, row in others if names[1] != summary]:
         found.append(_results(document, "AUROC / FPR@95 in percent, set by set", ["scorer", "set"], others))
     return found
+
+
+def _summary(document: Document) -> str:
+    """What the summary is the mean of: with sets of both groups of the two groups' means, whatever their sizes."""
+    if document["summary"] not in MEANS:
+        return str(document["summary"])
+    named = {group: ", ".join(one["name"] for one in document["sets"] if one["group"] == group) for group in GROUPS}
+    there = [f"{group} ({names})" for group, names in named.items() if names]
+    return f"mean of {' and '.join(there)}"
 
 
 def _by_scorer(results: Iterable[Mapping[str, Any]]) -> dict[str, dict[str, list[Mapping[str, Any]]]]:
@@ -103,9 +131,11 @@ def _results(
 
 
 def _difference(against: Mapping[str, Any]) -> list[str]:
+    if against["p_value"] is None:
+        return [number(against["difference"], sign=True), DASH, DASH]
     estimate = {"value": against["difference"], "low": against["low"], "high": against["high"]}
-    paired = "" if against["paired"] else ", unpaired"
-    return [with_interval(estimate, sign=True) + paired, p_value(against["p_value"]), p_value(against["p_holm"])]
+    shown = with_interval(estimate, sign=True) + PAIRING[against["paired"]]
+    return [shown, p_value(against["p_value"]), p_value(against["p_holm"])]
 
 
 def _published(document: Document, told: Mapping[str, Any]) -> Sheet:
@@ -113,8 +143,7 @@ def _published(document: Document, told: Mapping[str, Any]) -> Sheet:
     rows, said = [], [("", text, "") for text in told["cautions"]]
     for entry in told["entries"]:
         names = [entry["model"], entry["method"]]
-        if entry["accuracy"]:
-            rows.append([entry["source"], *names, DASH, "ID", "accuracy", *_three(entry["accuracy"])])
+        rows.append([entry["source"], *names, DASH, "ID", "accuracy", *_three(entry["accuracy"])])
         for row in entry["rows"]:
             metric = {"auroc": "AUROC", "fpr95_ood": "FPR@95"}[row["metric"]]
             rows.append([placed(entry["source"], row["place"]), *names, row["scorer"], row["ood_set"], metric, *_three(row)])
@@ -123,7 +152,7 @@ def _published(document: Document, told: Mapping[str, Any]) -> Sheet:
     sources = dict.fromkeys(f"{entry['source']}: {entry['citation']}" for entry in told["entries"])
     head = ["source", "model", "training", "scorer", "set", "figure", "measured", "published", "difference"]
     title = f"Published figures beside those of {told['model']}, {label}, in percent"
-    return Sheet(title, head, rows, words=6, below=[*_together(said), *sources])
+    return Sheet(title, head, rows, "the measured ones with 95 % intervals", words=6, below=[EDGE, *_together(said), *sources])
 
 
 def placed(source: str, place: str | None) -> str:
@@ -131,5 +160,5 @@ def placed(source: str, place: str | None) -> str:
     return f"{source}, {place}" if place else source
 
 
-def _three(row: Mapping[str, float]) -> list[str]:
-    return [number(row["measured"]), number(row["published"]), number(row["difference"], sign=True)]
+def _three(row: Mapping[str, Any]) -> list[str]:
+    return [with_interval(row["measured"]), number(row["published"]), number(row["difference"], sign=True)]

@@ -11,9 +11,11 @@ The reproductions of AugDelete by others are left out: their means are over othe
 
 import csv
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
+from typing import Any
 
 STANDARD = "standard"
 OPENOOD = "OpenOOD v1.5 leaderboard"
@@ -21,6 +23,16 @@ SOURCES = {
     OPENOOD: "Zhang et al., arXiv:2306.09301: zjysteven/OpenOOD, results/*.csv, July 2025",
     "kai422/SCALE": "Xu et al., arXiv:2310.00227: kai422/SCALE, results/",
     "Xiong et al. 2025": "Diagnosing Pretrained Models for Out-of-distribution Detection, ICCV 2025, pp. 1836-1845",
+}
+FEATURES = {  # that the head of an architecture takes, by its name in torchvision and timm
+    "resnet18": 512,
+    "resnet50": 2048,
+    "swin_t": 768,
+    "swin_tiny_patch4_window7_224": 768,
+    "vit_b_16": 768,
+    "vit_base_patch16_224": 768,
+    "regnet_y_16gf": 3024,
+    "regnety_160": 3024,
 }
 
 
@@ -45,7 +57,7 @@ class Figure:
     @property
     def value(self) -> float:
         """The figure as a fraction."""
-        return self.percent / 100
+        return round(self.percent / 100, 6)
 
     @property
     def entry(self) -> tuple[str, str, str]:
@@ -60,26 +72,33 @@ def published_figures() -> tuple[Figure, ...]:
     return tuple(_figure(row) for row in csv.DictReader(text.splitlines()))
 
 
-def figures_of(name: str, architecture: str, source: str, benchmark: str | None) -> tuple[bool, list[Figure]]:
+def figures_of(name: str, facts: Mapping[str, Any], benchmark: str | None) -> tuple[bool, list[Figure]]:
     """Whether the figures are of these very weights, and the figures, none where none are known.
 
-    name: the model's. source: where it was loaded from. Weights with a name have the figures of that name and no others; a file, a
-    folder or a function has those of its architecture, which says nothing of the weights.
+    name: the model's. facts: what is known of it (architecture, source, num_features, model_args). Weights with a name have the
+    figures of that name and no others. A file or a folder has those of its architecture, which says nothing of the weights: of one
+    of torchvision or timm, by its name, whose head takes as many features. What a function is called says nothing of its network.
     """
     rows = [one for one in published_figures() if one.benchmark == benchmark]
     plain = name.removeprefix("hf-hub:timm/")
     if same := [one for one in rows if plain in one.weights]:
         return True, same
-    if source == "torchvision" or (source == "timm" and ":" not in plain):
-        return False, []
-    own = re.split(r"[./]", architecture.rpartition(":")[2])[0].lower()
-    return False, [one for one in rows if own in one.architecture]
+    is_file = facts.get("source") == "file" or (facts.get("source") == "timm" and ":" in plain)
+    own = re.split(r"[./]", str(facts.get("architecture", "")).removeprefix("torchvision:"))[0]
+    as_built = set(facts.get("model_args") or {}) <= {"num_classes"} and facts.get("num_features") == FEATURES.get(own)
+    return False, [one for one in rows if is_file and as_built and own in one.architecture]
 
 
 def known_weights(benchmark: str | None = None) -> list[str]:
     """The names of weights that there are figures of, on one benchmark or on any; those of torchvision."""
     found = (one.weights[0] for one in published_figures() if one.weights and benchmark in {None, one.benchmark})
     return list(dict.fromkeys(found))
+
+
+def known_architectures(benchmark: str) -> list[str]:
+    """The architectures of torchvision and timm that there are figures of on a benchmark; OpenOOD's for CIFAR are in neither."""
+    names = (name for one in published_figures() if one.benchmark == benchmark for name in one.architecture)
+    return [name for name in dict.fromkeys(names) if name in FEATURES]
 
 
 def _figure(row: dict[str, str]) -> Figure:

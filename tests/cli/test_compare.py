@@ -20,16 +20,20 @@ def two_runs(run, demo_sets):
 
 
 def test_runs_are_compared_by_name_and_as_json(run, two_runs, tmp_path):
-    ran = run("compare", *two_runs, "--format", "json")
+    ran = run("compare", *two_runs, "--json")
     assert (ran.code, ran.err) == (0, "")
     document = json.loads(ran.out)
-    assert document["command"] == "oodkit compare diagnose-001 diagnose-002 --format json"
+    assert document["command"] == "oodkit compare diagnose-001 diagnose-002 --json"
     assert [(one["key"], one["name"], one["run"]) for one in document["models"]] == [
         ("A", "demo:digits-v1", "diagnose-001"),
         ("B", "demo:digits-v2", "diagnose-002"),
     ]
     assert [one["name"] for one in document["sets"]] == ["unseen"]
-    assert all(row["against"]["paired"] for row in document["results"] if row["against"])
+    assert {row["against"]["paired"] for row in document["results"] if row["against"]} == {"all"}
+    told = document["models"][1]["accuracy_difference"]
+    assert told["paired"], "which ID images were right is stored beside the scores"
+    right = [one["accuracy"]["value"] for one in document["models"]]
+    assert told["value"] == pytest.approx(right[1] - right[0])
     assert {(one["kind"], one["name"]) for one in document["left_out"]} == {("set", "patches"), ("scorer", "msp")}
     by_path = run("compare", *(str(tmp_path / "oodkit-runs" / name / "result.json") for name in two_runs), "--format", "json")
     assert json.loads(by_path.out)["results"] == document["results"]
@@ -56,6 +60,7 @@ def test_refusals_are_one_line(run, two_runs):
     for arguments, message in (
         ([two_runs[0]], "a comparison needs two models, got only demo:digits-v1; give another RUN, or --published"),
         ([two_runs[0], f"oodkit-runs/{two_runs[0]}"], "the run oodkit-runs/diagnose-001 is given twice; give each once"),
+        ([*two_runs, "--json", "--format", "csv"], "--json and --format csv contradict each other; give one of them"),
         (["elsewhere", two_runs[0]], "no run elsewhere: there is no such folder; oodkit-runs has diagnose-001, diagnose-002"),
     ):
         ran = run("compare", *arguments)

@@ -13,13 +13,15 @@ import numpy as np
 import pytest
 from markdown_it import MarkdownIt
 
-from oodkit.delong import compare_aurocs, compare_unpaired, mean_auroc, place
+from oodkit.accuracies import compare_accuracies
+from oodkit.delong import compare_aurocs, compare_placements, compare_unpaired, mean_auroc, place, weigh
 from oodkit.errors import InputError, UsageError
 from oodkit.metrics import Estimate, difference
 from oodkit.report.compare import BEST, holm, make_comparison
 from oodkit.report.compare_forms import comparison_csv, comparison_markdown
-from oodkit.report.compare_published import APART
+from oodkit.report.compare_published import APART, EDGE
 from oodkit.report.compare_sheets import remarks_on, sheets
+from oodkit.report.numerals import with_interval
 from oodkit.report.runs import Run
 from oodkit.report.terminal import print_comparison
 
@@ -34,8 +36,9 @@ def pair(compared_run) -> dict[str, Run]:
     """A run of each of the two models, on the same images: a far set with a hostile name, and one called near."""
     runs = {}
     for model in compared_run.document["models"]:
-        document = {**deepcopy(compared_run.document), "models": [deepcopy(model)]}
-        runs[model["name"]] = Run(document, {model["name"]: dict(compared_run.scores[model["name"]])})
+        document, name = {**deepcopy(compared_run.document), "models": [deepcopy(model)]}, model["name"]
+        document["models"][0]["facts"]["weights"] = name.encode().hex()
+        runs[name] = Run(document, {name: dict(compared_run.scores[name])}, {}, {name: compared_run.correct[name]})
     return runs
 
 
@@ -78,7 +81,7 @@ def test_differences_are_those_of_the_paired_test_on_the_stored_scores(pair, com
         assert [against[key] for key in ("difference", "low", "high", "p_value")] == pytest.approx(
             [expected.difference, expected.low, expected.high, expected.p_value]
         )
-        assert against["paired"]
+        assert (against["paired"], against["unpaired"]) == ("all", [])
         assert tuple(row["auroc"].values()) == pytest.approx(mean_auroc(id_scores, [others[i] for i in which], weights))
         assert result(document, "knn:k=5", name, "A")["against"] is None
 
@@ -94,36 +97,73 @@ def test_figures_of_single_sets_are_those_of_the_runs(pair, compare):
                 assert (found["spec"], found["n_id"], found["n_ood"]) == (row["spec"], row["n_id"], row["n_ood"])
 
 
-def test_accuracies_and_fprs_differ_as_of_independent_images(pair, compare):
+def test_accuracies_are_compared_image_by_image(pair, compare):
+    document = compare()
+    found = compare_accuracies(pair[MIXED].correct[MIXED], pair[PLAIN].correct[PLAIN])
+    told = document["models"][1]["accuracy_difference"]
+    assert document["models"][0]["accuracy_difference"] is None
+    assert told == {"value": found.difference, "low": found.low, "high": found.high, "p_value": found.p_value, "paired": True}
+    first, other = (model_of(pair[name])["accuracy"]["value"] for name in (PLAIN, MIXED))
+    assert told["value"] == pytest.approx(other - first)
+    assert told["value"] != 0
+
+
+@pytest.mark.parametrize("lacks", ["marks of the first", "marks of another length", "the same images"])
+def test_accuracies_of_other_images_or_of_older_runs_are_unpaired_and_that_is_said(pair, compare, lacks):
+    if lacks == "the same images":
+        model_of(pair[MIXED])["read"]["id"] = {"n": 40, "images": "f" * 32}
+    elif lacks == "marks of the first":
+        pair[PLAIN].correct.clear()
+    else:
+        pair[MIXED].correct[MIXED] = np.ones(3, np.uint8)
     document = compare()
     first, other = (Estimate(**model_of(pair[name])["accuracy"]) for name in (PLAIN, MIXED))
-    assert document["models"][0]["accuracy_difference"] is None
-    assert document["models"][1]["accuracy_difference"] == difference(other, first)._asdict()
+    unpaired = {**difference(other, first)._asdict(), "p_value": None, "paired": False}
+    assert document["models"][1]["accuracy_difference"] == unpaired
+    assert sheets(document)[0].rows[1][-2].endswith(", unpaired")
+    run = {"marks of the first": "first", "marks of another length": "second"}.get(lacks)
+    said = (
+        f"is not stored in {run}: for the accuracies of A and B they count as independent" if run else "not read the same ID images"
+    )
+    assert said in document["notes"][0]
+
+
+def test_fprs_differ_as_of_independent_images(compare):
+    document = compare()
     a, b = (Estimate(**result(document, "mls", "mean", key)["fpr95_ood"]) for key in "AB")
     assert result(document, "mls", "mean")["against"]["fpr95_ood"] == difference(b, a)._asdict()
 
 
-def test_on_other_images_of_a_set_the_test_is_unpaired_there_and_in_its_means(pair, compare):
+def test_other_images_of_one_set_unpair_these_and_no_others(pair, compare):
     model_of(pair[MIXED])["read"]["near"] = {"n": 40, "images": "f" * 32}
+    document = compare()
+    (first_id, *first), (id_scores, *others) = scores(pair, "mls")
+    placed = [[place(inside, one) for one in sets] for inside, sets in ((id_scores, others), (first_id, first))]
+    for name, which, shared in (("near", [0], [True, False]), ("mean", [0, 1], [True, False, True])):
+        expected = compare_placements(*(weigh([own[at] for at in which]) for own in placed), shared)
+        against = result(document, "mls", name)["against"]
+        assert [against[key] for key in ("low", "high", "p_value")] == pytest.approx(
+            [expected.low, expected.high, expected.p_value]
+        )
+        assert (against["paired"], against["unpaired"]) == ("part", ["near"])
+    assert result(document, "mls", far_set(pair[PLAIN]))["against"]["paired"] == "all"
+    assert [one["paired"] for one in document["sets"]] == [{"B": False}, {"B": True}]
+    what = "A and B did not read the same images of near: there, and in the means over them, these images count as independent"
+    assert document["notes"][0].startswith(what)
+    assert any(cell.endswith(", paired in part") for row in sheets(document)[1].rows for cell in row)
+
+
+def test_where_no_images_are_the_same_nothing_is_paired(pair, compare):
+    model = model_of(pair[MIXED])
+    model["read"] = {name: {**one, "images": f"{at + 9:032x}"} for at, (name, one) in enumerate(model["read"].items())}
     document = compare()
     (first_id, near, _), (id_scores, other, _) = scores(pair, "mls")
     expected = compare_unpaired(place(id_scores, other), place(first_id, near))
     assert result(document, "mls", "near")["against"]["p_value"] == pytest.approx(expected.p_value)
-    paired = {name: result(document, "mls", name)["against"]["paired"] for name in ("near", "mean", far_set(pair[PLAIN]))}
-    assert list(paired.values()) == [False, False, True]
-    assert [one["paired"] for one in document["sets"]] == [{"B": False}, {"B": True}]
-    assert "A and B did not read the same images of near: there, and in the means over them, differences are taken" in " ".join(
-        document["notes"]
-    )
+    assert {row["against"]["paired"] for row in document["results"] if row["against"]} == {"none"}
     assert any(cell.endswith(", unpaired") for row in sheets(document)[1].rows for cell in row)
-
-
-def test_other_id_images_unpair_everything(pair, compare):
-    model_of(pair[MIXED])["read"]["id"] = {"n": 30, "images": "f" * 32}
-    document = compare()
-    assert not any(row["against"]["paired"] for row in document["results"] if row["against"])
     assert document["notes"][0].startswith(
-        "A and B were not tested on the same ID images (A 40 of folder/id, B 30 of folder/id): differences are taken"
+        "A and B did not read the same ID images (A 40 of folder/id, B 40 of folder/id); nor those of near, "
     )
 
 
@@ -170,10 +210,11 @@ def test_holm_by_hand():
 
 def test_p_values_are_adjusted_for_all_tests_of_means_and_for_all_others(compare):
     document = compare()
-    scorers = {row["scorer"] for row in document["results"]}
-    assert document["tests"] == {"summary": len(scorers), "sets": 2 * len(scorers)}
+    results = [row for row in document["results"] if row["scorer"] != BEST]
+    scorers = {row["scorer"] for row in results}
+    assert document["tests"] == {"summary": len(scorers), "sets": 2 * len(scorers), "identical": 0}
     for chosen in (True, False):
-        tested = [row["against"] for row in document["results"] if row["against"] and (row["ood_set"] == "mean") == chosen]
+        tested = [row["against"] for row in results if row["against"] and (row["ood_set"] == "mean") == chosen]
         assert [one["p_holm"] for one in tested] == holm([one["p_value"] for one in tested])
 
 
@@ -190,7 +231,7 @@ def test_each_ones_best_is_that_of_its_own_scorers_over_the_common_sets(pair, co
 def test_equal_names_with_other_settings_are_compared_and_the_settings_told(pair, compare):
     for row in model_of(pair[MIXED])["results"]:
         if row["scorer"] == "knn:k=5":
-            row.update(spec="knn:k=9", n_fit=50)
+            row.update(settings={**row["settings"], "k": 9}, n_fit=50)
     document = compare()
     assert document["settings"] == [
         {"scorer": "knn:k=5", "setting": "k", "values": {"A": 5, "B": 9}},
@@ -205,9 +246,12 @@ def test_models_of_one_name_are_told_apart_by_their_runs(pair):
     model_of(again)["facts"]["preprocessing"]["preset"] = "of the transform"  # no setting, though it is called like one
     document = make_comparison([("one", pair[PLAIN]), ("two", again)], command="x")
     assert [one["label"] for one in document["models"]] == [f"{PLAIN} (one)", f"{PLAIN} (two)"]
-    differs = "preset paper, not openood; preset of the transform, not None"
-    assert f"B has the very weights of A; what differs: {differs}" in document["notes"]
-    assert {row["against"]["p_value"] for row in document["results"] if row["against"]} == {1.0}
+    assert "B has the very weights of A" in document["notes"]
+    assert document["inputs"] == [
+        {"input": "preset", "values": {"A": "openood", "B": "paper"}},
+        {"input": "preprocessing: preset", "values": {"A": None, "B": "of the transform"}},
+    ]
+    assert "preprocessing: preset: none in A, of the transform in B" in remarks_on(document)
 
 
 def test_several_models_of_one_run_are_all_compared(compared_run):
@@ -258,11 +302,16 @@ def test_published_figures_stand_beside_those_of_the_very_weights(pair):
     mls = next(row for row in model_of(pair[PLAIN])["results"] if (row["scorer"], row["ood_set"]) == ("mls", "mean"))
     assert rows["mls", "auroc"]["published"] == pytest.approx(0.7284)
     assert rows["mls", "fpr95_ood"]["published"] == pytest.approx(0.8475)
-    assert rows["mls", "auroc"]["measured"] == mls["auroc"]["value"]
-    assert rows["mls", "auroc"]["difference"] == pytest.approx(mls["auroc"]["value"] - 0.7284)
+    assert rows["mls", "auroc"]["measured"] == mls["auroc"]
+    assert rows["mls", "auroc"]["group"] == "mean"
+    assert rows["mls", "auroc"]["difference"] == pytest.approx(mls["auroc"]["value"] - 0.7284, abs=1e-6)
     assert {scorer for scorer, _ in rows} == {"mls", "knn:k=5", "knn:k=7"}
-    accuracy = model_of(pair[PLAIN])["accuracy"]["value"]
-    assert entry["accuracy"] == pytest.approx({"measured": accuracy, "published": 0.8092, "difference": accuracy - 0.8092})
+    accuracy = model_of(pair[PLAIN])["accuracy"]
+    assert (entry["accuracy"]["measured"], entry["accuracy"]["published"]) == (accuracy, 0.8092)
+    assert entry["accuracy"]["difference"] == pytest.approx(accuracy["value"] - 0.8092, abs=1e-6)
+    (sheet,) = sheets(document)[1:]
+    assert with_interval(mls["auroc"]) in next(row for row in sheet.rows if row[3:6] == ["mls", "mean", "AUROC"])
+    assert EDGE in sheet.below
     assert entry["cautions"] == [APART]
     assert told["cautions"] == ["not the whole benchmark: 40 of 45,000 ID images"]
 
@@ -274,10 +323,24 @@ def test_accuracies_half_a_point_apart_are_no_caution(pair):
 
 
 def test_a_file_is_held_against_its_architecture_and_that_is_said(pair):
-    (told,) = published(pair, name="mine.pth", source="file", architecture="torchvision:resnet50")["published"]
+    facts = {"name": "mine.pth", "source": "file", "architecture": "torchvision:resnet50"}
+    (told,) = published(pair, **facts)["published"]
+    assert told["entries"] == [], "its head takes 4 features"
+    document = published(pair, **facts, num_features=2048)
+    (told,) = document["published"]
     assert told["same_weights"] is False
     assert {entry["method"] for entry in told["entries"]} >= {"standard", "AugDelete", "AugRevise"}
     assert all("same architecture, not known to be the same weights" in entry["cautions"] for entry in told["entries"])
+    own = with_interval(model_of(pair[PLAIN])["accuracy"])
+    (sheet,) = sheets(document)[1:]
+    accuracies = {(row[2], row[7]): row[6] for row in sheet.rows if row[5] == "accuracy"}
+    assert set(accuracies.values()) == {own}
+    assert {("AugRevise", "77.70"), ("standard", "76.18")} <= set(accuracies)
+    assert {entry["method"] for entry in told["entries"]} == {method for method, _ in accuracies}
+    lines = [line for line in csv.DictReader(io.StringIO(comparison_csv(document))) if line["source"] != "measured"]
+    assert all("not the whole benchmark: 40 of 45,000 ID images; same" in line["notes"].replace(f"{APART}; ", "") for line in lines)
+    assert {line["group"] for line in lines} == {"near mean", "far mean", "mean"}
+    assert all(len(line[name]) <= 6 for line in lines for name in ("auroc", "fpr95_ood", "accuracy"))
 
 
 @pytest.mark.parametrize(
@@ -286,9 +349,10 @@ def test_a_file_is_held_against_its_architecture_and_that_is_said(pair):
         (None, "they are for whole benchmarks, so diagnose with --benchmark NAME and not with sets of your own"),
         (
             "imagenet-1k",
-            "none are known of these weights on imagenet-1k.*are figures of torchvision:resnet50/IMAGENET1K_V1, ",
+            "none are known of this network on imagenet-1k.*are figures of torchvision:resnet50/IMAGENET1K_V1, .*: resnet50, ",
         ),
-        ("cifar10", "none are known of these weights on cifar10.*its networks come as files: give --arch"),
+        ("imagenet-200", "none are known of this network .*; a file has those of its architecture, given by --arch .*: resnet18$"),
+        ("cifar10", "none are known of this network on cifar10, or none of the scorers that were run$"),
     ],
 )
 def test_where_nothing_matches_one_line_says_what_would(pair, benchmark, missing):
@@ -345,8 +409,9 @@ def test_csv_spells_what_a_terminal_would_obey_and_gives_every_difference(compar
     lines = list(csv.DictReader(io.StringIO(text)))
     for line, row in zip(lines, document["results"], strict=True):
         if row["against"]:
-            assert (line["against"], line["paired"]) == (PLAIN, "True")
-            assert float(line["p_holm"]) == row["against"]["p_holm"]
-            assert float(line["fpr95_ood_difference_low"]) == row["against"]["fpr95_ood"]["low"]
+            assert (line["against"], line["paired"]) == (PLAIN, "all")
+            assert line["p_holm"] == ("" if row["scorer"] == BEST else str(row["against"]["p_holm"]))
+            assert line["fpr95_ood_difference_low"] == ("" if row["scorer"] == BEST else str(row["against"]["fpr95_ood"]["low"]))
+            assert float(line["fpr95_ood_difference"]) == row["against"]["fpr95_ood"]["value"]
         else:
             assert (line["against"], line["difference"]) == ("", "")

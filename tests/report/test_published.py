@@ -9,7 +9,15 @@ import pytest
 
 from oodkit.benchmarks import BENCHMARKS
 from oodkit.evaluation import MEANS
-from oodkit.report.published import SOURCES, STANDARD, figures_of, known_weights, published_figures
+from oodkit.report.published import (
+    FEATURES,
+    SOURCES,
+    STANDARD,
+    figures_of,
+    known_architectures,
+    known_weights,
+    published_figures,
+)
 from oodkit.scorers import SCORERS
 
 REFERENCE = Path(__file__).parents[3] / "shared" / "reference" / "benchmarks.md"
@@ -161,29 +169,67 @@ def test_every_row_is_of_a_benchmark_a_scorer_a_set_and_a_source_that_there_are(
 
 
 @pytest.mark.parametrize(
-    ("name", "architecture", "source", "same", "model"),
+    ("name", "architecture", "source", "features", "same", "model"),
     [
-        ("resnet50.tv_in1k", "resnet50", "timm", True, "ResNet-50 v1"),
-        ("hf-hub:timm/resnet50.tv2_in1k", "resnet50", "timm", True, "ResNet-50 v2"),
-        ("torchvision:swin_t/IMAGENET1K_V1", "swin_t", "torchvision", True, "Swin-T"),
-        ("resnet50.a1_in1k", "resnet50", "timm", False, None),
-        ("torchvision:resnet50/OTHER", "resnet50", "torchvision", False, None),
-        ("mine.pth", "torchvision:resnet50", "file", False, "ResNet-50 v1"),
-        ("mine.pth", "resnet50.a1_in1k", "file", False, "ResNet-50 v1"),
-        ("local-dir:mine", "vit_b_16", "timm", False, "ViT-B/16"),
-        ("py:nets.py:resnet56", "nets.py:resnet56", "python", False, None),
+        ("resnet50.tv_in1k", "resnet50", "timm", 2048, True, "ResNet-50 v1"),
+        ("hf-hub:timm/resnet50.tv2_in1k", "resnet50", "timm", 2048, True, "ResNet-50 v2"),
+        ("torchvision:swin_t/IMAGENET1K_V1", "swin_t", "torchvision", 768, True, "Swin-T"),
+        ("resnet50.a1_in1k", "resnet50", "timm", 2048, False, None),
+        ("torchvision:resnet50/OTHER", "resnet50", "torchvision", 2048, False, None),
+        ("mine.pth", "torchvision:resnet50", "file", 2048, False, "ResNet-50 v1"),
+        ("mine.pth", "resnet50.a1_in1k", "file", 2048, False, "ResNet-50 v1"),
+        ("mine.pth", "torchvision:resnet50", "file", 64, False, None),
+        ("mine.pth", "mine/resnet50", "file", 2048, False, None),
+        ("local-dir:mine", "vit_base_patch16_224", "timm", 768, False, "ViT-B/16"),
+        ("hf-hub:someone/net", "resnet50", "timm", 2048, False, "ResNet-50 v1"),
+        ("py:nets.py:resnet50", "nets.py:resnet50", "python", 2048, False, None),
+        ("py:resnet50", "resnet50", "python", 2048, False, None),
     ],
 )
-def test_weights_are_matched_by_name_and_files_by_architecture(name, architecture, source, same, model):
-    exact, found = figures_of(name, architecture, source, "imagenet-1k")
+def test_weights_are_matched_by_name_and_files_by_architecture_and_features(name, architecture, source, features, same, model):
+    exact, found = figures_of(name, {"architecture": architecture, "source": source, "num_features": features}, "imagenet-1k")
     assert exact is same
     assert (model in {one.model for one in found}) if model else not found
 
 
-def test_a_file_is_matched_on_its_own_benchmark_alone():
-    assert {one.benchmark for one in figures_of("mine.pth", "nets.py:ResNet18_32x32", "python", "cifar10")[1]} == {"cifar10"}
-    assert figures_of("resnet50.tv_in1k", "resnet50", "timm", None)[1] == []
-    assert known_weights("cifar10") == []
+def test_a_file_is_matched_on_its_own_benchmark_alone_and_as_its_architecture_is_built_by_default():
+    facts = {"architecture": "torchvision:resnet18", "source": "file", "num_features": 512}
+    assert {one.benchmark for one in figures_of("mine.pth", facts, "imagenet-200")[1]} == {"imagenet-200"}
+    assert figures_of("mine.pth", facts, "cifar10")[1] == []
+    assert figures_of("mine.pth", {**facts, "model_args": {"num_classes": 200}}, "imagenet-200")[1]
+    assert figures_of("mine.pth", {**facts, "model_args": {"stem_type": "deep"}}, "imagenet-200")[1] == []
+    assert figures_of("resnet50.tv_in1k", {"architecture": "resnet50", "source": "timm"}, None)[1] == []
+    assert (known_weights("cifar10"), known_architectures("cifar10"), known_architectures("imagenet-200")) == ([], [], ["resnet18"])
+
+
+def test_a_function_says_nothing_of_its_network_by_its_name():
+    """A resnet20 behind a function that is called as OpenOOD calls its ResNet-18."""
+    facts = {"architecture": "nets.py:resnet18_32x32", "source": "python", "num_features": 64}
+    for features in (64, 512):
+        assert figures_of("py:nets.py:resnet18_32x32", {**facts, "num_features": features}, "cifar10") == (False, [])
+
+
+def test_values_are_fractions_without_a_rounding_error():
+    assert all(len(str(one.value)) <= 6 for one in published_figures())
+
+
+def test_the_numbers_of_features_are_those_of_the_networks():
+    import timm
+    import torch
+    import torchvision
+
+    for name, features in FEATURES.items():
+        if name in torchvision.models.list_models() and not name.startswith("regnet"):  # which can't be built without its weights
+            with torch.device("meta"):
+                net = torchvision.models.get_model(name, weights=None)
+            assert [one for one in net.modules() if isinstance(one, torch.nn.Linear)][-1].in_features == features
+        if timm.is_model(name):
+            with torch.device("meta"):
+                assert timm.create_model(name, pretrained=False).num_features == features
+    assert {name for one in published_figures() for name in one.architecture} - set(FEATURES) == {
+        "resnet18_32x32",
+        "resnet18_224x224",
+    }
 
 
 def test_names_of_weights_are_names_that_torchvision_and_timm_have():
