@@ -1,7 +1,7 @@
 """A run as one self-contained HTML file."""
 
 from base64 import b64encode
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -89,7 +89,7 @@ def _model(key: str, model: Model, short: str) -> dict[str, Any]:
         "remarks": remarks(model),
         "searched": model["tuning"]
         and {"title": tuning_title(model), "rows": tuning_rows(model), "remarks": tuning_remarks(model)},
-        "mixed": model["mixed"] and {**model["mixed"], **mixed_table(model["mixed"])},
+        "mixed": model["mixed"] and _mixed(model["mixed"], model["summary"]),
         **_pictures(model),
     }
     return {**view, "sections": _sections(view)}
@@ -147,11 +147,22 @@ def _pictures(model: Model) -> dict[str, Any]:
 
 
 def _columns(model: Model) -> list[tuple[str, str]]:
-    """Set and group: the mean that all is compared by, then near before far, each with its mean where it is over several sets."""
-    shown = useful_means(model["results"])
-    columns = dict.fromkeys((row["ood_set"], row["group"]) for row in model["results"])
-    found = [(name, group) for name, group in columns if name not in MEANS or name in shown]
-    return sorted(found, key=lambda column: column[0] != model["summary"])
+    """Set and group: the mean that all is compared by, the means of groups of several sets, then the sets, near before far."""
+    groups = {row["ood_set"]: row["group"] for row in model["results"]}
+    return [(name, groups[name]) for name in _means_first(groups, useful_means(model["results"]), model["summary"])]
+
+
+def _means_first(names: Iterable[str], means: Sequence[str], summary: str) -> list[str]:
+    """What a table has no room for scrolls away at its right: that should tell the least."""
+    shown = [name for name in names if name not in MEANS or name in means]
+    return sorted(shown, key=lambda name: (name != summary, name not in MEANS))
+
+
+def _mixed(mixed: Mapping[str, Any], summary: str) -> dict[str, Any]:
+    """With its table, which begins with ID and the mean that the curve draws."""
+    table = mixed_table(mixed)
+    own, *others = table["columns"]
+    return {**mixed, **table, "columns": [own, *_means_first(others, others, summary)]}
 
 
 def _by_scorer(model: Model) -> dict[str, dict[str, Mapping[str, Any]]]:

@@ -180,6 +180,17 @@ def test_nothing_is_wider_than_the_screen(file, look, screen):
     assert page.evaluate("checks.pageWidth()") <= WIDTHS[screen]
 
 
+@pytest.mark.parametrize("name", ["real"])
+@pytest.mark.parametrize("width", [800, 900, 1024, 1100, 1280])
+def test_what_tells_most_is_seen_without_scrolling_a_table(file, look, width):
+    """The gap and the means: a picture beside a table leaves it room, or stands above it."""
+    page = look(file, width=width)
+    heads = "[...document.querySelectorAll('th')].filter(one => /gap to ID|mean$/.test(one.innerText.trim()))"
+    hidden = "one.getBoundingClientRect().right > one.closest('.scroll').getBoundingClientRect().right"
+    assert len(page.evaluate(f"{heads}.map(one => one.innerText)")) > 5
+    assert page.evaluate(f"{heads}.filter(one => {hidden}).map(one => one.innerText)") == []
+
+
 @every_report
 @pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
 def test_every_text_can_be_read(file, look, dark):

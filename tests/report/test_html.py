@@ -165,6 +165,23 @@ def test_tables_name_their_rows_and_columns(page):
     assert len(page.all("caption")) == len(page.all("table"))
 
 
+def test_the_means_come_first_since_the_last_columns_scroll_away(document):
+    """The summary before the groups' means before the sets, in the scorers' table as in that of mixed images."""
+    (model,) = document["models"]
+    summary, means = "mean", ["mean", "near mean", "far mean"]
+    groups = {"a": "near", "b": "near", "c": "far", "d": "far", "near mean": "near mean", "far mean": "far mean", "mean": "mean"}
+    rows = [row for row in model["results"] if row["ood_set"] == model["summary"]]
+    model |= {"summary": summary, "max_logits": [], "roc": [], "densities": [], "extremes": None}
+    model["results"] = [{**row, "ood_set": name, "group": group} for row in rows for name, group in groups.items()]
+    for row in model["mixed"]["rows"]:
+        first = row["auroc_ood"][0]
+        row["auroc_ood"] = [{**first, "ood_set": name, "group": group} for name, group in groups.items()]
+    heads = re.findall(r'<th scope="col"[^>]*>(.*?)</th>', render_html(Run(document)))
+    sets = [f"<small>{groups[name]}</small>{name}" for name in "abcd"]
+    assert heads[heads.index("scorer") :][1:8] == [*means, *sets]
+    assert heads[heads.index("λ") :][1:9] == ["ID over<br>mixed", *(f"mixed over<br>{name}" for name in [*means, *"abcd"])]
+
+
 def test_images_have_names_and_pictures_titles(page):
     assert all(one["alt"] for one in page.all("img"))
     pictures = [one for one in page.all("svg") if "aria-hidden" not in one]
