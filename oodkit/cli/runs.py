@@ -81,7 +81,8 @@ def _last() -> Path:
 
 def _made(path: Path) -> datetime | None:
     """When a diagnosis ended, as its result says; None for another kind of result, and for one that can't be read."""
-    from oodkit.report.loading import KIND, read_json
+    from oodkit.report.document import KIND
+    from oodkit.report.loading import read_json
 
     try:
         document = read_json(path)

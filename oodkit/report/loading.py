@@ -9,10 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from oodkit.errors import InputError, UsageError
-from oodkit.report.document import SCHEMA, Document
+from oodkit.report.document import KIND, SCHEMA, Document
 from oodkit.wording import printable
 
-KIND = "diagnose"
 CLOSING = {"additionalProperties", "minimum", "maximum"}
 LARGEST_RESULT = 2**28  # bytes; what a run folder from elsewhere may fill the memory with
 

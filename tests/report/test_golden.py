@@ -18,8 +18,9 @@ from oodkit.cli import app
 from oodkit.cli.formats import rendered
 from oodkit.cli.options import Format
 from oodkit.errors import InputError
+from oodkit.report.document import KIND
 from oodkit.report.html import render_html
-from oodkit.report.loading import KIND, misfit_of
+from oodkit.report.loading import misfit_of
 from oodkit.report.runs import Run, load_run
 
 GOLDEN = Path(__file__).parent / "golden"
