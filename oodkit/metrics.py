@@ -97,8 +97,12 @@ def mean_estimate(estimates: Sequence[Estimate], weights: Sequence[float]) -> Es
     Conservative: an interval of that width holds whatever the correlation of the figures; were they independent, a narrower
     one would do.
     """
-    value, low, high = (float(np.dot(weights, column)) for column in zip(*estimates, strict=True))
-    return Estimate(value, low, high)
+    return Estimate(*(weighted_mean(column, weights) for column in zip(*estimates, strict=True)))
+
+
+def weighted_mean(values: Sequence[float], weights: Sequence[float]) -> float:
+    """Never outside the values' own range, where rounding would take a mean of ones: no fraction is above 1."""
+    return float(np.clip(np.dot(weights, values), min(values), max(values)))
 
 
 def difference(first: Estimate, second: Estimate) -> Estimate:

@@ -8,7 +8,19 @@ from hypothesis import strategies as st
 from sklearn.metrics import auc, precision_recall_curve, roc_auc_score
 
 from oodkit.errors import InputError, UsageError
-from oodkit.metrics import Estimate, accuracy, aupr_in, aupr_out, auroc, difference, fpr95_id, fpr95_ood, mean_estimate, wilson
+from oodkit.metrics import (
+    Estimate,
+    accuracy,
+    aupr_in,
+    aupr_out,
+    auroc,
+    difference,
+    fpr95_id,
+    fpr95_ood,
+    mean_estimate,
+    weighted_mean,
+    wilson,
+)
 
 METRICS = (auroc, fpr95_ood, fpr95_id, aupr_in, aupr_out)
 
@@ -155,3 +167,9 @@ def test_the_fpr_interval_covers_the_true_rate_about_95_times_in_100(n_id, n_ood
     covered = np.mean([one.low <= true <= one.high for one in estimates])
     assert 0.93 <= covered <= 0.99
     assert fpr95_id(*(-scores for scores in reversed(draws[0]))) == estimates[0]
+
+
+def test_a_mean_of_ones_is_one():
+    """Weights may add up to a little more than 1 in floating point; the schema of results has fractions end at 1."""
+    assert weighted_mean([1.0] * 6, [0.25, 0.25, 0.125, 0.125, 0.1250000000000001, 0.1250000000000001]) == 1
+    assert weighted_mean([0.2, 0.6], [0.25, 0.75]) == pytest.approx(0.5)
