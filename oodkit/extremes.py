@@ -1,4 +1,4 @@
-"""The images that a scorer is most wrong about: OOD images accepted most firmly, ID images rejected most firmly."""
+"""The images that a scorer is most wrong about: OOD images scored highest, ID images scored lowest."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass

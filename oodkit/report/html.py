@@ -122,13 +122,26 @@ def _images(model: Model, thumbnails: Mapping[str, bytes], shown: int) -> dict[s
     return {
         "scorer": extremes["scorer"],
         "accepted": [
-            {"name": name, "group": groups[name], "images": tiles(images[:shown], thumbnails)}
+            {"name": name, "group": groups[name], "note": _kept_out(model, name), "images": tiles(images[:shown], thumbnails)}
             for name, images in extremes["accepted"].items()
         ],
-        "rejected": tiles(extremes["rejected"][:shown], thumbnails),
+        "rejected": tiles(extremes["rejected"][:shown], thumbnails, of=_id_images(model)),
         "classes_are_named": any(one["predicted_name"] is not None for images in lists_of(extremes) for one in images),
         "left_out": max(map(len, lists_of(extremes))) > shown,
     }
+
+
+def _kept_out(model: Model, name: str) -> str:
+    """Where even the images that come first come to nothing: what is seen there slips through no threshold that is of use."""
+    of = (model["extremes"]["scorer"], name)
+    row = next((row for row in model["results"] if (row["scorer"], row["ood_set"]) == of), None)
+    if row is None or row["fpr95_id"] is None or row["fpr95_id"]["value"] > 0:
+        return ""
+    return "Even these stand below nearly all ID images: a threshold that accepts 95 % of those rejects this whole set."
+
+
+def _id_images(model: Model) -> int:
+    return next(row["n"] for row in model["max_logits"] if row["group"] == "id")
 
 
 def _groups(model: Model) -> dict[str, str]:

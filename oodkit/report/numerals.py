@@ -57,9 +57,17 @@ def tint(value: float, metric: str) -> int:
     return step if lead > 0 else -step
 
 
-def rank_in_words(below: float) -> str:
+def rank_in_words(below: float, whom: str = "ID images") -> str:
     """Where a score stands among those of the ID images, of which the share ``below`` scores lower; not rounded to all or none."""
     if below in {0.0, 1.0}:
-        return f"{'below' if below == 0 else 'above'} all ID images"
+        return f"{'below' if below == 0 else 'above'} all {whom}"
     percent = min(99.9, 100 * max(below, 1 - below))
-    return f"{'above' if below >= 0.5 else 'below'} {percent:.{0 if percent <= 99 else 1}f} % of ID images"
+    return f"{'above' if below >= 0.5 else 'below'} {percent:.{0 if percent <= 99 else 1}f} % of {whom}"
+
+
+def rank_among_others(below: float, images: int) -> str:
+    """The same of one of the ``images`` ID images, which ties with itself in ``below``: where it stands among the others."""
+    if images < 2:
+        return "the only ID image"
+    lower = round(2 * images * below) - 1  # in halves, as a tie counts
+    return rank_in_words(min(max(lower / (2 * (images - 1)), 0.0), 1.0), "other ID images")

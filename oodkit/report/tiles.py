@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from itertools import accumulate, takewhile
 from typing import Any
 
-from oodkit.report.numerals import number, rank_in_words
+from oodkit.report.numerals import number, rank_among_others, rank_in_words
 
 Image = Mapping[str, Any]
 ENDING = re.compile(r"(?<=.)\.[A-Za-z]{2,4}\d?$")  # of a file, such as .jpeg or .jp2
@@ -41,11 +41,14 @@ def lists_of(extremes: Mapping[str, Any]) -> list[Sequence[Image]]:
     return [*extremes["accepted"].values(), extremes["rejected"]]
 
 
-def tiles(images: Sequence[Image], thumbnails: Mapping[str, bytes]) -> list[dict[str, Any]]:
-    """What is shown of a list of images: of each what ``tile`` says, and ``shown``, its name without the folders of them all."""
+def tiles(images: Sequence[Image], thumbnails: Mapping[str, bytes], *, of: int | None = None) -> list[dict[str, Any]]:
+    """What is shown of a list of images: of each what ``tile`` says, and ``shown``, its name without the folders of them all.
+
+    of: how many ID images there are, where these are of them.
+    """
     folders = zip(*(one["name"].split("/")[:-1] for one in images), strict=False)
     skipped = sum(len(each[0]) + 1 for each in takewhile(lambda each: len(set(each)) == 1, folders))
-    return [{**tile(one, thumbnails), "shown": _short(one["name"][skipped:])} for one in images]
+    return [{**tile(one, thumbnails, of=of), "shown": _short(one["name"][skipped:])} for one in images]
 
 
 def _short(name: str) -> str:
@@ -57,7 +60,7 @@ def _short(name: str) -> str:
     return own if len(own) <= LONGEST_NAME else f"…{own[1 - LONGEST_NAME :]}"
 
 
-def tile(image: Image, thumbnails: Mapping[str, bytes]) -> dict[str, Any]:
+def tile(image: Image, thumbnails: Mapping[str, bytes], *, of: int | None = None) -> dict[str, Any]:
     """What is shown of an image: ``src`` (a data: URI or None), ``crisp``, ``name``, and in words class, label, score and rank."""
     data = thumbnails.get(image["thumbnail"] or "")
     predicted = _class(image["predicted"], image["predicted_name"])
@@ -69,7 +72,7 @@ def tile(image: Image, thumbnails: Mapping[str, bytes]) -> dict[str, Any]:
         "predicted": predicted,
         "label": label,
         "score": number(image["score"], _digits(image["score"]), 1),
-        "rank": rank_in_words(image["below"]),
+        "rank": rank_in_words(image["below"]) if of is None else rank_among_others(image["below"], of),
     }
 
 

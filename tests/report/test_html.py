@@ -214,6 +214,19 @@ def test_thumbnails_stand_in_the_page_and_those_that_are_missing_are_named(run, 
     assert len(missing) == names.count(None) > 0
 
 
+def test_where_nothing_slips_through_that_is_said_and_nowhere_else(document):
+    """Of the best scorer on that set; images are shown all the same."""
+    (model,) = document["models"]
+    (name,) = model["extremes"]["accepted"]
+    for share, said in ((0.0, 1), (0.025, 0)):
+        for row in model["results"]:
+            if (row["scorer"], row["ood_set"]) == (model["best"], name):
+                row["fpr95_id"]["value"] = share
+        text = Parsed(render_html(Run(document))).text
+        assert text.count("a threshold that accepts 95 % of those rejects this whole set") == said
+        assert "scores highest: as a threshold is lowered, these slip through first" in text
+
+
 def test_without_thumbnails_there_is_no_section_of_images(document):
     document["models"][0]["extremes"] = None
     page = Parsed(render_html(Run(document)))

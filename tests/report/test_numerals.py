@@ -2,7 +2,7 @@
 
 import pytest
 
-from oodkit.report.numerals import bracket, interval, limits, number, rank_in_words, tint, with_interval
+from oodkit.report.numerals import bracket, interval, limits, number, rank_among_others, rank_in_words, tint, with_interval
 
 
 @pytest.mark.parametrize(
@@ -11,6 +11,21 @@ from oodkit.report.numerals import bracket, interval, limits, number, rank_in_wo
 )
 def test_a_rank_is_never_rounded_to_all_or_none(below, words):
     assert rank_in_words(below) == f"{words} ID images"
+
+
+@pytest.mark.parametrize(
+    ("below", "images", "words"),
+    [
+        (0.5 / 4, 4, "below all other ID images"),
+        (3.5 / 4, 4, "above all other ID images"),
+        (2 / 4, 4, "above 50 % of other ID images"),
+        (1.5 / 301, 301, "below 99.7 % of other ID images"),
+        (0.5, 1, "the only ID image"),
+    ],
+)
+def test_an_id_image_is_held_against_the_others(below, images, words):
+    """It ties with itself in ``below``: of the scores 0, 1, 1, 3 the lowest has (0 + ½)/4 below it, and of the others none."""
+    assert rank_among_others(below, images) == words
 
 
 def test_numbers_have_a_minus_sign_and_cells_a_tint_by_their_lead_over_chance():

@@ -10,6 +10,7 @@ def test_what_is_said_of_an_image(run):
     told = tile({**image, "score": 12.3456, "below": 0.834}, run.thumbnails)
     assert told["score"] == "12.35"
     assert told["rank"] == "above 83 % of ID images"
+    assert tile({**image, "below": 0.834}, run.thumbnails, of=1)["rank"] == "the only ID image"
     assert told["predicted"] == image["predicted_name"]
     assert told["crisp"]
     nameless = tile({**image, "predicted_name": None, "label": None, "thumbnail": None}, {})
