@@ -133,8 +133,8 @@ def other_features(rows: Sequence[Result]) -> list[Advice]:
         return []
     return [
         Advice(
-            f"No scorer here reaches {percent(WEAK, 0)}. Look first, in the report, at the OOD images that the best accepts most "
-            "firmly: one that shows a known class is not OOD and must leave the set.",
+            f"No scorer here reaches {percent(WEAK, 0)}. Look first, in the report, at the OOD images that the best scores "
+            "highest: one that shows a known class is not OOD and must leave the set.",
             flags="--report report.html",
         ),
         Advice(
