@@ -7,7 +7,8 @@ from oodkit.delong import Comparison
 from oodkit.evaluation import GROUPS, Result, best
 from oodkit.lead import ENOUGH, MARGIN, Against, Lead, is_ahead
 from oodkit.metrics import Estimate
-from oodkit.scorers import SCORERS
+from oodkit.rivals import Rival
+from oodkit.scorers import SCORERS, parse_scorer
 from oodkit.wording import decimal, percent
 
 MOST_TIMES = 100  # nobody finds more than so many times the images
@@ -39,14 +40,23 @@ INPUT_CHECKS = (
 )
 
 
-def score_with_the_best(rows: Sequence[Result]) -> list[Advice]:
-    """The best scorer with its price; nothing where none gave scores."""
+def score_with_the_best(rows: Sequence[Result], rivals: Sequence[Rival] = ()) -> list[Advice]:
+    """The best scorer with its price, and one that is simpler and as good; nothing where none gave scores."""
     top = best(rows)
     if top is None or top.auroc is None or top.fpr95_ood is None:
         return []
     figures = f"mean AUROC {percent(top.auroc.value)} ({low_to_high(top.auroc)})"
     found = f"the best of those tried: {figures}; {_price(top, rows)}. Picked on these very sets, so confirm it on others"
-    return [Advice(f"Score with {top.scorer}, {found}.", flags=f"--scorer {top.spec}")]
+    return [Advice(f"Score with {top.scorer}, {found}.{_or_simpler(top, rows, rivals)}", flags=f"--scorer {top.spec}")]
+
+
+def _or_simpler(top: Result, rows: Sequence[Result], rivals: Sequence[Rival]) -> str:
+    """The best of those that learn nothing, run the network once, and are not told from the best."""
+    simple = {row.scorer for row in rows if row.fits_on is None and parse_scorer(row.spec).probe() is None}
+    equal = [one.scorer for one in rivals if one.scorer in simple and not one.is_told]
+    if top.scorer in simple or not equal:
+        return ""
+    return f" {equal[0]}, which learns from no images, is not told apart from it by the paired DeLong test."
 
 
 def _price(top: Result, rows: Sequence[Result]) -> str:

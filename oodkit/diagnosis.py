@@ -7,11 +7,12 @@ from functools import partial
 from oodkit.accuracies import Marks, marks_of
 from oodkit.delong import compare_aurocs
 from oodkit.errors import InputError
-from oodkit.evaluation import Result, mean_weights, results
+from oodkit.evaluation import Result, mean_weights, results_and_means
 from oodkit.lead import Against, Lead, knn_lead, lead_growth
 from oodkit.max_logits import LogitRow, ShiftRow, logit_rows, shift_rows
 from oodkit.metrics import Estimate, accuracy, mean_estimate
 from oodkit.outputs import Outputs
+from oodkit.rivals import Rival, rivals_of_the_best
 from oodkit.scorers import Scorer, one_pass_scorers
 from oodkit.scoring import Scored, score_all
 from oodkit.tuning import Tuning, noted
@@ -38,6 +39,7 @@ class Diagnosis:
     correct: Marks = field(repr=False)
     scored: list[Scored] = field(repr=False)
     tuning: list[Tuning] = field(default_factory=list, repr=False)
+    rivals: list[Rival] = field(default_factory=list, repr=False)
 
     def row(self, scorer: str, ood_set: str) -> Result | None:
         """The result of one scorer on one OOD set, or on ``"near mean"``, ``"far mean"`` or ``"mean"``."""
@@ -85,16 +87,17 @@ def diagnose(
     if fit is not None and all(one.reason for one in knn) and all(one.spec != "knn" for one in knn):
         scored += score(["knn"])
     scored = noted(scored, tuning)
-    rows = results(scored, groups, model=model, id_set=id_set)
+    rows, means = results_and_means(scored, groups, model=model, id_set=id_set)
+    rivals = rivals_of_the_best(rows, means)
     predictions = id_test.predictions()
     estimate, correct = accuracy(predictions, id_test.labels), marks_of(predictions, id_test.labels)
     lead = knn_lead(scored, groups, id_test.num_classes, fit_given=fit is not None)
     shifts = [] if baseline is None else shift_rows(mls, _of(baseline.scored, "mls"), groups)
     against = None if baseline is None else _against(baseline, mls, lead, shifts, groups)
-    verdict = give_verdict(model, estimate, id_test.num_classes, lead, rows, softeners=softeners, against=against)
+    verdict = give_verdict(model, estimate, id_test.num_classes, lead, rows, rivals=rivals, softeners=softeners, against=against)
     name = None if baseline is None else baseline.model
     logits = logit_rows(mls, groups)
-    return Diagnosis(model, id_set, estimate, rows, logits, shifts, name, lead, verdict, correct, scored, list(tuning))
+    return Diagnosis(model, id_set, estimate, rows, logits, shifts, name, lead, verdict, correct, scored, list(tuning), rivals)
 
 
 def _of(scored: Sequence[Scored], name: str) -> Scored:

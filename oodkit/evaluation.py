@@ -4,11 +4,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-import numpy as np
-
 from oodkit.delong import Placements, mean_of_placements, place, weigh
 from oodkit.errors import UsageError
-from oodkit.metrics import Estimate, Rates, Vector, mean_estimate, rates
+from oodkit.metrics import Estimate, Rates, Vector, mean_estimate, rates, weighted_mean
 from oodkit.outputs import Outputs
 from oodkit.scorers.base import FitsOn, Scorer
 from oodkit.scoring import Scored, labels_of, score_all
@@ -83,15 +81,31 @@ def results(
     groups: ``"near"`` or ``"far"`` by set; a set that is not named is far. A mean is there where its sets are. model, head, id_set:
     what to write in the rows.
     """
-    rows = []
+    return results_and_means(scored, groups, model=model, head=head, id_set=id_set)[0]
+
+
+def results_and_means(
+    scored: Sequence[Scored],
+    groups: Mapping[str, str] | None = None,
+    *,
+    model: str = "",
+    head: str = "",
+    id_set: str = "",
+) -> tuple[list[Result], dict[str, Placements]]:
+    """The rows of ``results`` and, by scorer, the most general mean image by image, for paired tests without placing them again."""
+    rows, means = [], {}
     for label, one in zip(labels_of(scored), scored, strict=True):
         scorer = (label, one.spec, one.settings, one.fits_on, one.fitted_on)
         blank = Result(model, head, *scorer, id_set, "", "", one.n_id, 0, notes=one.notes, tuned=one.tuned, reason=one.reason)
         figures = {} if one.reason else {name: _Figures.of(one.id_scores, scores) for name, scores in one.ood_scores.items()}
         for name, group, members in rows_planned(list(one.n_ood), groups):
             row = replace(blank, ood_set=name, group=group, n_ood=sum(one.n_ood[member] for member in members))
-            rows.append(row if one.reason else _filled(row, [figures[member] for member in members], mean_weights(members, groups)))
-    return rows
+            if one.reason is None:
+                weights = mean_weights(members, groups)
+                means[label] = weigh([figures[member].placed for member in members], weights)  # the most general mean comes last
+                row = _filled(row, means[label], [figures[member].rates for member in members], weights)
+            rows.append(row)
+    return rows, means
 
 
 def most_general_mean(rows: Sequence[Result]) -> str:
@@ -152,13 +166,12 @@ class _Figures:
         return cls(rates(inside, outside), place(inside, outside))
 
 
-def _filled(row: Result, figures: Sequence[_Figures], weights: Sequence[float]) -> Result:
-    own = [one.rates for one in figures]
+def _filled(row: Result, placed: Placements, own: Sequence[Rates], weights: Sequence[float]) -> Result:
     return replace(
         row,
-        auroc=mean_of_placements(weigh([one.placed for one in figures], weights)),
+        auroc=mean_of_placements(placed),
         fpr95_ood=mean_estimate([one.fpr95_ood for one in own], weights),
         fpr95_id=mean_estimate([one.fpr95_id for one in own], weights),
-        aupr_in=float(np.dot([one.aupr_in for one in own], weights)),
-        aupr_out=float(np.dot([one.aupr_out for one in own], weights)),
+        aupr_in=weighted_mean([one.aupr_in for one in own], weights),
+        aupr_out=weighted_mean([one.aupr_out for one in own], weights),
     )

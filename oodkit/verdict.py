@@ -19,6 +19,7 @@ from oodkit.delong import Comparison
 from oodkit.evaluation import Result
 from oodkit.lead import ENOUGH, MARGIN, Against, Lead, is_ahead
 from oodkit.metrics import Estimate
+from oodkit.rivals import Rival
 from oodkit.wording import p_value, percent, signed
 
 Code = Literal["input-suspect", "impaired-logits", "features-ahead", "sound-logits", "undetermined"]
@@ -41,12 +42,13 @@ def give_verdict(
     lead: Lead,
     rows: Sequence[Result],
     *,
+    rivals: Sequence[Rival] = (),
     softeners: Sequence[str] | None = None,
     against: Against | None = None,
 ) -> Verdict:
     """Judge a model: are its logits impaired, as label smoothing, mixup and cutmix impair them (Xiong et al., ICCV 2025)?
 
-    accuracy: a fraction. lead: what ``knn_lead`` found. softeners: see ``diagnose``.
+    accuracy: a fraction. lead: what ``knn_lead`` found. rivals: of the best scorer. softeners: see ``diagnose``.
 
     They are, where KNN on the features beats the maximal logit by MARGIN and beyond the 95 % interval of the paired DeLong test,
     unless the recipe is known to be plain or KNN's lead has not grown by MARGIN, and beyond the interval of the growth, since the
@@ -59,7 +61,7 @@ def give_verdict(
     evidence = [*_accuracy_evidence(accuracy, num_classes), *_lead_evidence(lead, against), *_recipe_evidence(softeners)]
     evidence += _bank_evidence(lead) + _cause_evidence(lead.comparison, softeners, against) + _shift_evidence(against)
     code = "input-suspect" if _near_chance(accuracy, num_classes) else _code(lead, softeners, against)
-    advice = _advice(code, rows, lead, accuracy, num_classes, softeners, against)
+    advice = _advice(code, rows, rivals, lead, accuracy, num_classes, softeners, against)
     return Verdict(code, _sentence(code, softeners, against).format(model=model), tuple(evidence), tuple(advice))
 
 
@@ -177,6 +179,7 @@ def _shift_evidence(against: Against | None) -> list[str]:
 def _advice(
     code: Code,
     rows: Sequence[Result],
+    rivals: Sequence[Rival],
     lead: Lead,
     accuracy: Estimate,
     num_classes: int,
@@ -185,7 +188,7 @@ def _advice(
 ) -> list[Advice]:
     if code == "input-suspect":
         return list(INPUT_CHECKS)
-    advice = score_with_the_best(rows)
+    advice = score_with_the_best(rows, rivals)
     if code == "impaired-logits":
         advice += repairs(accuracy, softeners, against)
     if lead.problem:

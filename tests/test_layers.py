@@ -18,7 +18,7 @@ LAYERS = (
     {"", "__main__"},
     {"cli"},
     {"report"},
-    {"diagnosis", "verdict", "advice", "lead", "max_logits", "mixed_curve"},
+    {"diagnosis", "verdict", "advice", "lead", "rivals", "max_logits", "mixed_curve"},
     {"evaluation", "scoring", "tuning", "refitting", "extraction", "forward", "reading"},
     {"scorers", "metrics", "delong", "curves", "extremes"}
     | {"accuracies"}
@@ -43,6 +43,7 @@ TENSOR_SIDE = {
     "verdict",
     "advice",
     "lead",
+    "rivals",
     "max_logits",
     "mixed_curve",
 }

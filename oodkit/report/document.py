@@ -101,6 +101,7 @@ def _model(diagnosis: Diagnosis, facts: Mapping[str, Any], advice_base: str) -> 
         "results": plain(diagnosis.rows),
         "summary": most_general_mean(diagnosis.rows),
         "best": None if top is None else top.scorer,
+        "rivals": plain(diagnosis.rivals),
         "verdict": verdict,
     }
 

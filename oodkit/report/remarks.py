@@ -4,7 +4,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from oodkit.evaluation import MEANS
+from oodkit.rivals import APART
 from oodkit.scorers import spec_of
+from oodkit.wording import p_value
 
 FILES_SHOWN = 10
 FEW_IMAGES = 100  # an AUROC of 100 images against as many has a 95 % interval some 10 points wide
@@ -31,18 +33,29 @@ def useful_means(results: Sequence[Mapping[str, Any]]) -> list[str]:
 
 
 def remarks(model: Mapping[str, Any]) -> list[str]:
-    """Below the table of scorers: why some were not scored, what the figures of others rest on, and what else is to be said.
+    """Below the table of scorers: which are as good as the best, why some were not scored, what the figures of others rest on.
 
     What a search found is left to its own table.
     """
     rows = model["results"]
     reasons = _scorers_by_text((row["scorer"], row["reason"]) for row in rows if row["reason"])
     notes = _scorers_by_text((row["scorer"], note) for row in rows for note in row["notes"])
-    lines = [f"{', '.join(scorers)}: not scored, {reason}" for reason, scorers in reasons.items()]
+    lines = [*_rivals_line(model), *(f"{', '.join(scorers)}: not scored, {reason}" for reason, scorers in reasons.items())]
     said: dict[str, list[str]] = {}
     for note, scorers in notes.items():
         said.setdefault(", ".join(scorers), []).append(note)
     return [*lines, *(f"{scorers}: {'; '.join(parts)}" for scorers, parts in said.items()), *model["facts"]["notes"]]
+
+
+def _rivals_line(model: Mapping[str, Any]) -> list[str]:
+    """Whether or not the form shows them all. A result of an earlier version has none."""
+    if not (rivals := model.get("rivals")):
+        return []
+    test = "by the paired DeLong test"
+    if equal := [one["scorer"] for one in rivals if one["p_value"] > APART]:
+        return [f"not told from {model['best']} {test} (p > {APART:g}): {', '.join(equal)}"]
+    largest = p_value(max(one["p_value"] for one in rivals))
+    return [f"{model['best']} is ahead of every other {test} (p {largest if largest.startswith('<') else f'≤ {largest}'})"]
 
 
 def _scorers_by_text(said: Iterable[tuple[str, str]]) -> dict[str, list[str]]:
