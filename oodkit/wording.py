@@ -26,6 +26,11 @@ def number(value: float | None, digits: int = 2, scale: float = 100, *, sign: bo
     return DASH if value is None else (signed if sign else decimal)(scale * value, digits)
 
 
+def counted(count: int, one: str, several: str) -> str:
+    """``1 image``, ``40 images``."""
+    return f"{count:d} {one if count == 1 else several}"
+
+
 def p_value(p: float) -> str:
     """``0.0581``, ``0.58``; of what lies below 0.0001 only that it does: ``< 0.0001``."""
     return "< 0.0001" if p < 0.0001 else f"{p:.4f}" if p < 0.1 else f"{p:.2f}"

@@ -2,7 +2,7 @@
 
 import pytest
 
-from oodkit.wording import decimal, number, p_value, percent, printable, signed
+from oodkit.wording import counted, decimal, number, p_value, percent, printable, signed
 
 
 def test_numbers_have_true_minus_signs_and_percent_a_space():
@@ -13,6 +13,10 @@ def test_numbers_have_true_minus_signs_and_percent_a_space():
 
 def test_fractions_become_percent_points_or_a_dash():
     assert [number(0.89617), number(None), number(-0.0036, 1, sign=True), number(0.2, 3, 1)] == ["89.62", "–", "−0.4", "0.200"]
+
+
+def test_one_is_no_plural():
+    assert [counted(count, "class", "classes") for count in (0, 1, 2)] == ["0 classes", "1 class", "2 classes"]
 
 
 def test_a_tiny_p_is_said_to_be_small():

@@ -12,7 +12,7 @@ from oodkit.report.numerals import with_interval
 from oodkit.report.remarks import remarks, scorers_best_first, summary_result, useful_means
 from oodkit.report.sheets import auroc_and_fpr
 from oodkit.scorers import parse_scorer, read_spec
-from oodkit.wording import printable
+from oodkit.wording import counted, printable
 
 BEST = 3  # scorers in the table, beside the two that need nothing but logits
 ALWAYS = ("msp", "mls")
@@ -94,7 +94,7 @@ def _headline(model: Model) -> list[str]:
 
 def _section(model: Model, document: Document, *, alone: bool) -> list[str]:
     sets = {one["name"]: one for one in document["sets"]}
-    seen = ", ".join(f"{name} ({one['read']} images)" for name, one in sets.items() if one["role"] in GROUPS)
+    seen = ", ".join(f"{name} ({counted(one['read'], 'image', 'images')})" for name, one in sets.items() if one["role"] in GROUPS)
     measured = f"How well does the classifier notice images that belong to none of its {model['facts']['num_classes']} classes?"
     against = f"Measured by oodkit {document['oodkit']} on {sets['id']['read']} in-distribution test images against {seen}."
     shown = [*scorers_best_first(model)[:BEST], *ALWAYS]

@@ -12,6 +12,7 @@ from oodkit.report.document import Document
 from oodkit.report.numerals import interval, number
 from oodkit.report.remarks import set_remarks
 from oodkit.report.sheets import comparison_sheet, model_sheets
+from oodkit.wording import counted
 
 
 def print_document(document: Document, console: Console | None = None) -> None:
@@ -40,7 +41,7 @@ def _print_sets(console: Console, sets: Iterable[Mapping[str, Any]]) -> None:
     for one in sets:
         skipped = f", {one['skipped']} unreadable and skipped" if one["skipped"] else ""
         name = "" if one["name"] == one["role"] else f"{one['name']}, "
-        say(console, f"{one['role']:>5}  {name}{one['read']} images of {one['spec']}{skipped}")
+        say(console, f"{one['role']:>5}  {name}{counted(one['read'], 'image', 'images')} of {one['spec']}{skipped}")
         for line in set_remarks(one):
             say(console, f"         {line}", "yellow")
 

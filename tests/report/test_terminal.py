@@ -6,6 +6,7 @@ import pytest
 
 from oodkit.report.remarks import scorers_best_first, summary_result
 from oodkit.report.terminal import print_document
+from oodkit.wording import printable
 
 
 @pytest.fixture
@@ -37,6 +38,19 @@ def test_every_scorer_has_the_interval_of_the_mean_that_it_is_compared_by(docume
         *_, before, interval = (part.strip() for part in line.split("  ") if part.strip())
         assert interval == ("–" if estimate is None else limits(estimate))
         assert estimate is None or before.startswith(f"{100 * estimate['value']:.2f} / ")
+
+
+def test_one_image_is_no_images(document, told):
+    document["sets"][0]["read"] = 1
+    printed = told()
+    assert f"1 image of {document['sets'][0]['spec']}" in printed
+    assert " 1 images" not in printed
+
+
+def test_the_heads_say_which_sets_are_near_and_which_are_far(document, told):
+    heads, *_ = table_of(told(), "Scorers")
+    names = {row["ood_set"]: row["group"] for row in document["models"][0]["results"] if row["group"] in ("near", "far")}
+    assert [f"{printable(name)} ({group})" in heads for name, group in names.items()] == [True] * len(names) != []
 
 
 def test_models_are_compared_with_intervals(document, told):

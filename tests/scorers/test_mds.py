@@ -53,8 +53,9 @@ def test_a_class_without_images_draws_no_image_to_itself(toy):
 @pytest.mark.parametrize("images", [1, 2, 4])
 def test_images_that_do_not_vary_within_their_classes_are_a_reason(name, images, toy):
     """One image a class: Σ is zero, and every score would be the same."""
+    told = "1 image of 1 class" if images == 1 else f"{images} images of {images} classes"
     with pytest.raises(
-        NotApplicableError, match=f"{name.replace('+', '.')} has nothing to learn Σ from: {images} images of {images} "
+        NotApplicableError, match=f"{name.replace('+', '.')} has nothing to learn Σ from: {told} without a difference"
     ):
         make_scorer(name).fit(toy.train.subset(torch.arange(images)))
 

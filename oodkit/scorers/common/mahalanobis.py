@@ -12,6 +12,7 @@ from oodkit.moments import Moments, moments, unit_moments
 from oodkit.outputs import Outputs
 from oodkit.scorers.base import Scorer, State
 from oodkit.stats import require_labels, unit_rows
+from oodkit.wording import counted
 
 
 @dataclass(frozen=True, eq=False)
@@ -83,7 +84,7 @@ class Mahalanobis(Scorer):
         require_labels(outputs)
         space = self._whitened(outputs)
         if space.whitener.shape[1] == 0:
-            what = f"{len(outputs)} images of {len(space.centres)} classes do not vary within their classes"
+            what = f"{_so_many(len(outputs), len(space.centres))} without a difference within a class"
             raise NotApplicableError(f"{self.name} has nothing to learn Σ from: {what}; give more training images")
         return {"mean": self._moments(outputs).mean, "whitener": space.whitener, "centres": space.centres}
 
@@ -94,7 +95,7 @@ class Mahalanobis(Scorer):
         (width, rank), classes = self.state["whitener"].shape, len(self.state["centres"])
         if rank == width or self.fitted_on - classes >= width:
             return None
-        few = f"{self.fitted_on} images of {classes} classes"
+        few = _so_many(self.fitted_on, classes)
         return f"Σ is known in only {rank} of {width} directions: {few}; give more training images"
 
     def _moments(self, outputs: Outputs) -> Moments:
@@ -118,3 +119,7 @@ class Mahalanobis(Scorer):
         leading = coordinates[:, : centres.shape[1]]
         beyond = torch.addmm(centres.square().sum(1), leading, centres.mT, alpha=-2)
         return Distances(torch.linalg.vector_norm(coordinates, dim=1).square(), beyond, leading)
+
+
+def _so_many(images: int, classes: int) -> str:
+    return f"{counted(images, 'image', 'images')} of {counted(classes, 'class', 'classes')}"
