@@ -123,12 +123,16 @@ def _images(each: int, num_classes: int) -> str:
 
 def more_images(lead: Comparison, rows: Sequence[Result]) -> Advice:
     """How many: an interval shrinks with their root. Roughly, since the lead itself moves too as images are added."""
+    counts = f"now {rows[0].n_id} ID images, and {min(row.n_ood for row in rows)} of the smallest OOD set"
+    if lead.difference == 0:  # as where both are perfect: that interval does not shrink with the root
+        return Advice(
+            f"KNN and the maximal logit tell these images apart alike: give more ({counts}), or such as are harder to tell."
+        )
     ahead = lead.difference >= MARGIN
     reach = lead.difference - lead.low if ahead else lead.high - lead.difference
     times = (reach / (lead.difference if ahead else MARGIN - lead.difference)) ** 2
     if times > MOST_TIMES:
         return Advice(f"To tell would take more than {MOST_TIMES} times as many images: go by the figures of the scorers.")
-    counts = f"now {rows[0].n_id} ID images, and {min(row.n_ood for row in rows)} of the smallest OOD set"
     then = "begin above 0" if ahead else f"end below {100 * MARGIN:g} point"
     return Advice(
         f"Give about {max(times, 1.1):.1f} times as many images of every set ({counts}; raise --limit where it holds images back): "
