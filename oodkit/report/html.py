@@ -141,7 +141,8 @@ def _kept_out(model: Model, name: str) -> str:
 
 
 def _id_images(model: Model) -> int:
-    return next(row["n"] for row in model["max_logits"] if row["group"] == "id")
+    count: int = next(row["n"] for row in model["max_logits"] if row["group"] == "id")
+    return count
 
 
 def _groups(model: Model) -> dict[str, str]:
