@@ -2,9 +2,9 @@
 
 import pytest
 
-from oodkit.wording import printable
 from oodkit.report.remarks import remarks, scorers_best_first, set_remarks, summary_result
 from oodkit.report.terminal import print_document
+from oodkit.wording import printable
 
 
 @pytest.fixture
@@ -63,13 +63,6 @@ def test_no_name_is_obeyed_by_a_terminal(document, printed):
     assert not [char for char in printed if char != "\n" and not char.isprintable()]
     assert r"[red]\x1b[31m\x9b2J--><script>alert('set')</script>" in printed
     assert r"skipped 00<img src=x onerror=alert(1)>\x1b]0;owned\x07\r\n[bold]\udcff.png: not an <image>\x1b[2J" in printed
-
-
-@pytest.mark.parametrize(
-    ("text", "expected"), [("žluť 漢 🙂 a\u00a0b", "žluť 漢 🙂 a\u00a0b"), ("a\tb\x7f\u2028", r"a\tb\x7f\u2028")]
-)
-def test_only_what_does_something_is_spelled(text, expected):
-    assert printable(text) == expected
 
 
 def test_a_table_wider_than_any_terminal_keeps_every_digit(document, capsys, monkeypatch):

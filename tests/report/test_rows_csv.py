@@ -8,8 +8,8 @@ from dataclasses import fields
 import pytest
 
 from oodkit.evaluation import Result
-from oodkit.wording import printable
 from oodkit.report.rows_csv import COLUMNS, ESTIMATES, cell, render_csv
+from oodkit.wording import printable
 
 
 def read_back(text: str) -> list[dict[str, str]]:
