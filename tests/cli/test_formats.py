@@ -63,6 +63,8 @@ def test_a_run_prints_its_result_as_rendered_for_a_file(run, words, monkeypatch)
     document = json.loads(run("report", "--format", "json").out)
     assert formats.rendered(document, Format.markdown) == printed
     monkeypatch.setenv("FORCE_COLOR", "1")
+    monkeypatch.setenv("TERM", "xterm-256color")
+    monkeypatch.delenv("NO_COLOR", raising=False)
     assert "\x1b[1m" in run("report", "--format", "text").out
     for form in Format:
         text = formats.rendered(document, form)
