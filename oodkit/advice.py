@@ -77,8 +77,8 @@ def repairs(accuracy: Estimate, softeners: Sequence[str] | None, against: Agains
     start = "If it was trained with label smoothing, mixup or cutmix, refit" if unknown else "Refit"
     refit = (
         f"{start} the last layer with plain cross-entropy, without label smoothing or mixup (AugDelete): the features stay as "
-        "they are, and the accuracy nearly so (Xiong et al. 2025, Table 3: 80.92 to 80.31 %). In Python, scikit-learn's "
-        "LogisticRegression on the training features gives weight and bias of an oodkit.Head to score with."
+        "they are, and the accuracy nearly so (Xiong et al. 2025, Table 3: 80.92 to 80.31 %). In Python, oodkit.augdelete(train) "
+        "makes the new head from the outputs of the training images, and outputs.with_head(head) scores with it."
     )
     if unknown:
         refit += " KNN is ahead at some plainly trained networks too, for which that repair is not meant."

@@ -68,9 +68,9 @@ def diagnose(
     ood: outputs by set name; groups: "near" or "far" for each, "far" where not given. fit, val: ID training and validation
     outputs for the scorers that learn. scorers: names or specs, by default those of ``tuning`` or else all that need no probe;
     mls and, where ``fit`` is given, knn are added, since the verdict rests on them; plain knn too where those asked for give no
-    scores. tuning: what ``tune`` found, to be told with
-    the results. softeners: what the training recipe is known to do to the labels ("label smoothing 0.1"), () for nothing, None
-    for unknown. baseline: the diagnosis of the sibling model on the same image sets. progress: called with a line for each step.
+    scores. tuning: what ``tune`` found, to be told with the results. softeners: what the training recipe is known to do to the
+    labels ("label smoothing 0.1"), () for nothing, None for unknown. baseline: the diagnosis of the sibling model on the same
+    image sets. progress: called with a line for each step.
 
     Raises InputError where the maximal logit gives no scores, as of logits that are NaN: all that is said rests on it.
     """

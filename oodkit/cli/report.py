@@ -39,22 +39,23 @@ def report(
     """
     from oodkit.atomic import write_atomically
     from oodkit.cli.formats import print_result, rendered
-    from oodkit.cli.runs import find_run, require_writable_file
+    from oodkit.cli.runs import find_run, require_page, require_writable_file
     from oodkit.report.html import write_html
     from oodkit.report.runs import PAGE, load_run
 
     if output is not None:
-        require_writable_file(output, "--output")
+        (require_page if form == ReportFormat.html else require_writable_file)(output, "--output")
     place = find_run(run)
-    found = load_run(place)
-    if form == ReportFormat.html:
-        output = output or (place if place.is_dir() else place.parent) / PAGE
+    if form == ReportFormat.html and output is None:
+        output = (place if place.is_dir() else place.parent) / PAGE
         require_writable_file(output, "--output")
+    found = load_run(place)
+    if output is None:
+        print_result(found.document, Format(form.value))
+        return
+    if form == ReportFormat.html:
         write_html(found, output)
-    elif output is not None:
+    else:
         text = rendered(found.document, Format(form.value))
         write_atomically(output, lambda temporary: temporary.write_bytes(text.encode("utf-8", "backslashreplace")))
-    else:
-        print_result(found.document, Format(form.value))
-    if output is not None:
-        typer.echo(output)
+    typer.echo(output)

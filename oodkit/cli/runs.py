@@ -52,8 +52,15 @@ def new_folder(kind: str) -> Path:
 def require_writable(report: Path | None, output: Path | None) -> None:
     """Raise UsageError, before any work is done, where the report or the result could not be written afterwards."""
     if report is not None:
-        require_writable_file(report, "--report")
+        require_page(report, "--report")
     _require_writable_folder(output or RUNS, "--output FOLDER, or --report FILE,")
+
+
+def require_page(path: Path, option: str) -> None:
+    """Raise UsageError where the page that ``option`` names could not be written, or would be taken for something else."""
+    require_writable_file(path, option)
+    if path.suffix.lower() not in {".html", ".htm"}:
+        raise UsageError(f"{option} {path} would hold a page of HTML; give FILE.html, or --format for another form")
 
 
 def require_writable_file(path: Path, option: str) -> None:

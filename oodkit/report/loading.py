@@ -24,6 +24,8 @@ def load_document(path: Path) -> Document:
     """
     if not path.is_file():
         raise UsageError(f"no run in {path.parent}: it has no {path.name}; give the folder of a run that has ended")
+    if path.suffix != ".json":
+        raise InputError(f"{path} is no result of oodkit, which is a .json file; give the folder of a run")
     document = read_json(path)
     if not isinstance(document, dict) or type(document.get("schema")) is not int or not isinstance(document.get("kind"), str):
         raise InputError(f"{path} is no result of oodkit: expected an object with a kind and a schema; give the folder of a run")
@@ -72,7 +74,7 @@ def _validator(name: str) -> Any:
 
 
 def _opened(schema: Any) -> Any:
-    """The schema without its word against further keys, and without bounds: a mean of ones can come to 1 + 2e-16."""
+    """The schema without its word against further keys, and without bounds: rounding past one must not cost a run."""
     if isinstance(schema, list):
         return [_opened(one) for one in schema]
     if not isinstance(schema, dict):

@@ -7,6 +7,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
 from hashlib import sha256
+from os import PathLike
 from pathlib import Path
 from typing import Any
 
@@ -64,14 +65,15 @@ def save_run(run: Run, folder: Path) -> Path:
     return result
 
 
-def load_run(path: Path) -> Run:
+def load_run(path: str | PathLike[str]) -> Run:
     """The run in a folder, or that of a ``result.json``.
 
     ``scores`` and ``correct`` are empty where their file is missing, damaged, or of another run; scores are read from it when they
     are asked for. Thumbnails that are missing, or are no small files, are left out. Raises UsageError where there is no run, and
     InputError for a result that is damaged, of another kind, or of another version's schema.
     """
-    result = path / RESULT if path.is_dir() else path
+    place = Path(path)
+    result = place / RESULT if place.is_dir() else place
     document = load_document(result)
     thumbnails = {name: result.parent / THUMBNAILS / name for name in _thumbnails_of(document) if THUMBNAIL.fullmatch(name)}
     images = {name: image for name, one in thumbnails.items() if (image := _small_file(one)) is not None}

@@ -78,6 +78,9 @@ def test_a_report_that_could_not_be_written_is_refused_before_any_work(run, monk
     ran = run("diagnose", V1, "--report", ".")
     assert ran.code == 2
     assert "--report . is a folder; give the name of a file" in ran.err
+    ran = run("diagnose", V1, "--report", "report.md")
+    assert ran.code == 2
+    assert ran.err == "error: --report report.md would hold a page of HTML; give FILE.html, or --format for another form\n"
 
 
 def test_the_id_set_under_another_name_is_no_ood_set(run):

@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner
@@ -100,3 +101,18 @@ def test_a_run_folder_that_cannot_be_written_asks_for_a_file(run, last, monkeypa
     assert (ran.code, ran.out) == (2, "")
     assert ran.err.endswith("diagnose-001; give --output FILE where you can\n")
     assert not (last / "report.html").exists()
+
+
+def test_a_page_is_not_written_under_another_forms_name(run, last):
+    ran = run("report", "-o", "out.md")
+    assert ran.code == 2
+    assert "--output out.md would hold a page of HTML; give FILE.html, or --format for another form" in ran.err
+    assert not Path("out.md").exists()
+
+
+def test_a_file_of_another_kind_is_no_damaged_run(run, last):
+    page = last / "page.html"
+    page.write_text("<!doctype html>", encoding="utf-8")
+    ran = run("report", str(page))
+    assert ran.code == 3
+    assert ran.err == f"error: {page} is no result of oodkit, which is a .json file; give the folder of a run\n"

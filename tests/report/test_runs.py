@@ -311,3 +311,8 @@ def test_a_result_is_stored_even_where_what_belongs_beside_it_cannot_be(saved, t
     assert loaded.document == saved.document
     assert (loaded.scores == {}, loaded.thumbnails == {}) == (blocked != "thumbnails", blocked == "thumbnails")
     assert in_the_way.read_bytes() == b"mine"
+
+
+def test_a_run_is_loaded_by_a_path_of_any_kind(run, tmp_path):
+    save_run(run, tmp_path)
+    assert load_run(str(tmp_path)).document == load_run(tmp_path).document
