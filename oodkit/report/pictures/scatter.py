@@ -59,7 +59,7 @@ def scatter_svg(models: Sequence[Mapping[str, Any]]) -> str:
         for point, x in zip(points, xs, strict=True):
             _model(axes, point, x, bar=bars_fit)
         axes.set_ylim(np.clip(axes.get_ylim(), 0, 100))
-        widest = max(high - low for _, low, high in accuracies) / 2
+        widest = max(max(value - low, high - value) for value, low, high in accuracies)
         intervals = "" if bars_fit else f"; intervals up to ± {widest:.2g}"
         axes.set_xlabel(f"ID accuracy, percent{intervals}" + ("\nmodels of like accuracy stand side by side" if moved else ""))
         axes.set_ylabel(f"{summary} AUROC, percent")

@@ -95,3 +95,10 @@ def test_no_axis_goes_beyond_0_or_100_percent(accuracy, auroc):
     ticks = [float(text.replace("−", "-")) for text in texts(svg) if text.strip("−").replace(".", "").isdigit()]
     assert min(ticks) >= 0
     assert max(ticks) <= 100
+
+
+def test_an_interval_that_ends_at_100_percent_is_told_by_its_longer_side():
+    """100 % (99.12 to 100) reaches 0.88 points down and none up: not ± 0.44."""
+    perfect = {"value": 1.0, "low": 0.9912, "high": 1.0}
+    told = texts(scatter_svg([{**model("one", 0.9), "accuracy": perfect}, {**model("two", 0.9), "accuracy": perfect}]))
+    assert any("intervals up to ± 0.88" in text for text in told)
