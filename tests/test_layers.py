@@ -17,6 +17,7 @@ ROOT = Path(oodkit.__file__).parent
 LAYERS = (
     {"", "__main__"},
     {"cli"},
+    {"exporting"},
     {"report"},
     {"diagnosis", "verdict", "advice", "lead", "rivals", "max_logits", "mixed_curve"},
     {"evaluation", "scoring", "tuning", "refitting", "extraction", "forward", "reading"},
