@@ -1,10 +1,13 @@
 """From the names of models on a command line to networks and their baselines."""
 
+import math
 import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
+
+import typer
 
 from oodkit.classifier import Classifier, load_classifier
 from oodkit.errors import InputError
@@ -32,6 +35,23 @@ class Loading:
         pairs += [("--model-arg", f"{key}={value}") for key, value in self.model_args.items()]
         words = [f"{option} {shlex.quote(str(value))}" for option, value in pairs if value is not None]
         return " ".join(words + (["--allow-pickle"] if self.allow_pickle else []))
+
+
+def loading_of(
+    arch: str | None,
+    checkpoint: Path | None,
+    input_size: str | None,
+    mean: str | None,
+    std: str | None,
+    model_arg: Sequence[str] | None,
+    *,
+    allow_pickle: bool,
+) -> Loading:
+    """The options of a command line, understood. Raises typer.BadParameter for what can't be."""
+    size = _numbers("--input-size", input_size, int)
+    square = size * 2 if size is not None and len(size) == 1 else size
+    scaling = _numbers("--mean", mean, float), _numbers("--std", std, float)
+    return Loading(arch, checkpoint, square, *scaling, _keyed(model_arg or []), allow_pickle)
 
 
 @dataclass(frozen=True)
@@ -76,3 +96,49 @@ def _baseline_of(name: str, choice: str, loaded: dict[str, Classifier]) -> tuple
 
 def _is_own(name: str) -> bool:
     return name.startswith("py:") or Path(name).suffix.lower() in SUFFIXES
+
+
+Number = TypeVar("Number", int, float)
+
+
+def _numbers(option: str, text: str | None, kind: type[Number]) -> tuple[Number, ...] | None:
+    """One to three numbers separated by commas."""
+    if text is None:
+        return None
+    try:
+        values = tuple(kind(part) for part in text.split(","))
+    except ValueError:
+        values = ()
+    if not 1 <= len(values) <= 3 or not all(map(math.isfinite, values)):
+        raise typer.BadParameter(f"{text!r} is not one to three numbers separated by commas", param_hint=option)
+    if option != "--mean" and min(values) <= 0:
+        raise typer.BadParameter(f"{text!r} must lie above 0", param_hint=option)
+    return values
+
+
+def _keyed(texts: Sequence[str]) -> dict[str, Any]:
+    """``k=v`` texts, with numbers, booleans and lists read as Python writes them and anything else as text."""
+    import ast
+
+    arguments: dict[str, Any] = {}
+    for text in texts:
+        key, separator, value = text.partition("=")
+        if not (key and separator):
+            raise typer.BadParameter(f"{text!r} is not K=V", param_hint="--model-arg")
+        try:
+            arguments[key] = ast.literal_eval(value)
+        except (ValueError, SyntaxError, RecursionError, MemoryError):
+            arguments[key] = value
+        _require_storable(text, arguments[key])
+    return arguments
+
+
+def _require_storable(text: str, value: object) -> None:
+    """The result names every argument, as JSON: what that can't hold is refused before there is a result to lose."""
+    import json
+
+    try:
+        json.dumps(value, allow_nan=False)
+    except (TypeError, ValueError) as error:
+        expected = "expected text, a finite number, True, False, None, or a list or dict of these"
+        raise typer.BadParameter(f"{text!r} can't stand in the result; {expected}", param_hint="--model-arg") from error

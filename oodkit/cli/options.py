@@ -69,6 +69,81 @@ def batch_size_or_auto(text: str) -> str:
     return text
 
 
+SETS = "Images"
+MODEL = "The model"
+SHOWS = "What it shows"
+
+BaselineOption = Annotated[
+    str, typer.Option(help="Model to hold the maximal logit against; auto finds the plain sibling recipe, none leaves it out.")
+]
+IdOption = Annotated[
+    str | None, typer.Option("--id", metavar="SET", help="In-distribution test images.", show_default=False, rich_help_panel=SETS)
+]
+NearOption = Annotated[
+    list[str] | None,
+    typer.Option(metavar="NAME=SET", help="Near-OOD images; repeatable.", show_default=False, rich_help_panel=SETS),
+]
+FarOption = Annotated[
+    list[str] | None,
+    typer.Option(metavar="NAME=SET", help="Far-OOD images; repeatable.", show_default=False, rich_help_panel=SETS),
+]
+BenchmarkOption = Annotated[
+    str | None,
+    typer.Option(
+        metavar="NAME",
+        help="All sets of an OpenOOD benchmark at once: cifar10, cifar100, imagenet-200, imagenet-1k.",
+        show_default=False,
+        rich_help_panel=SETS,
+    ),
+]
+LimitOption = Annotated[
+    int | None,
+    typer.Option(min=1, help="At most so many images of each set, evenly spread.", show_default=False, rich_help_panel=SETS),
+]
+ScorerOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--scorer",
+        metavar="NAME[:k=v]",
+        help="Scorers to try, repeatable; by default all that live on one forward pass.",
+        show_default=False,
+    ),
+]
+PresetOption = Annotated[Preset, typer.Option(help="Hyper-parameters: OpenOOD v1.5's or the papers' own.")]
+ArchOption = Annotated[
+    str | None,
+    typer.Option(help="Architecture of a weight file (timm or torchvision).", show_default=False, rich_help_panel=MODEL),
+]
+CheckpointOption = Annotated[
+    Path | None, typer.Option(help="Weights for a py: network.", show_default=False, rich_help_panel=MODEL)
+]
+InputSizeOption = Annotated[
+    str | None,
+    typer.Option(
+        metavar="SIZE",
+        help="Side of the square input in pixels; or height,width; or channels,height,width.",
+        show_default=False,
+        rich_help_panel=MODEL,
+    ),
+]
+MeanOption = Annotated[
+    str | None, typer.Option(help="Channel means, e.g. 0.485,0.456,0.406.", show_default=False, rich_help_panel=MODEL)
+]
+StdOption = Annotated[str | None, typer.Option(help="Channel standard deviations.", show_default=False, rich_help_panel=MODEL)]
+ModelArgOption = Annotated[
+    list[str] | None,
+    typer.Option(metavar="K=V", help="Passed to the model's constructor; repeatable.", show_default=False, rich_help_panel=MODEL),
+]
+AllowPickleOption = Annotated[
+    bool,
+    typer.Option(
+        "--allow-pickle", help="Load pickled objects, which can run code. Only for files you trust.", rich_help_panel=MODEL
+    ),
+]
+ReportOption = Annotated[
+    Path | None,
+    typer.Option(metavar="FILE.html", help="Write the report, one self-contained file.", show_default=False, rich_help_panel=SHOWS),
+]
 DeviceOption = Annotated[
     str, typer.Option(envvar="OODKIT_DEVICE", help="auto, cpu, cuda, cuda:1 or mps.", rich_help_panel="How it runs")
 ]
@@ -127,14 +202,12 @@ FormatOption = Annotated[
         "--format",
         help="The form to print the result in, by default text; --json is short for json.",
         show_default=False,
-        rich_help_panel="What it shows",
+        rich_help_panel=SHOWS,
     ),
 ]
-JsonOption = Annotated[
-    bool, typer.Option("--json", help="Print the result as JSON instead of tables.", rich_help_panel="What it shows")
-]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print the result as JSON instead of tables.", rich_help_panel=SHOWS)]
 QuietOption = Annotated[
-    bool, typer.Option("--quiet", "-q", help="Print nothing but the paths of written files.", rich_help_panel="What it shows")
+    bool, typer.Option("--quiet", "-q", help="Print nothing but the paths of written files.", rich_help_panel=SHOWS)
 ]
 
 ThumbnailsOption = Annotated[
@@ -145,7 +218,7 @@ ThumbnailsOption = Annotated[
         metavar="N",
         help="Small copies of the N most wrongly scored images of each set, for the report; 0 where images are private: "
         "none is then shown, named or written.",
-        rich_help_panel="What it shows",
+        rich_help_panel=SHOWS,
     ),
 ]
 
