@@ -5,6 +5,7 @@ from typing import Any
 
 _HOME = {
     "Classifier": "classifier",
+    "Detector": "detector",
     "Diagnosis": "diagnosis",
     "Head": "head",
     "ImageSet": "images.base",

@@ -19,13 +19,14 @@ LAYERS = (
     {"cli"},
     {"exporting"},
     {"report"},
+    {"detector"},
     {"diagnosis", "verdict", "advice", "lead", "rivals", "max_logits", "mixed_curve"},
     {"evaluation", "scoring", "tuning", "refitting", "extraction", "forward", "reading"},
     {"scorers", "metrics", "delong", "curves", "extremes"}
-    | {"accuracies"}
+    | {"accuracies", "calibration"}
     | {"classifier", "models", "heads", "probes", "code_identity", "recipe_facts", "images", "benchmarks", "demo"},
     {"solvers"},
-    {"head", "outputs", "parts", "shards", "stats", "moments", "memo", "failures", "percentiles", "cache"},
+    {"head", "outputs", "parts", "shards", "stats", "moments", "memo", "failures", "percentiles", "cache", "stored"},
     {"atomic", "errors", "wording"},
 )
 TENSOR_SIDE = {
@@ -33,6 +34,7 @@ TENSOR_SIDE = {
     "metrics",
     "delong",
     "accuracies",
+    "calibration",
     "curves",
     "extremes",
     "evaluation",
