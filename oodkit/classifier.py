@@ -1,8 +1,9 @@
 """A classifier as oodkit uses it: network, transform, class names, and the head that the network's logits come from."""
 
+import copy
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -11,11 +12,13 @@ from PIL import Image
 from torch import Tensor, nn
 
 from oodkit.code_identity import code_of_network, stable_repr
-from oodkit.errors import UnsupportedModelError, UsageError
+from oodkit.errors import OutputsError, UnsupportedModelError, UsageError
 from oodkit.head import Head
 from oodkit.heads import find_head
+from oodkit.models.base import Options, full_size, imagenet_names
 
 Transform = Callable[[Image.Image], Tensor]
+SAID = ("arch", "num_classes", "input_size", "mean", "std")
 IMAGENET_CLASSES = 1000  # a network with as many logits that names no classes is taken to have ImageNet-1k's, in their usual order
 
 
@@ -26,6 +29,8 @@ class Classifier:
     name: as the user spelled it, with the weights' tag added where it was left out. transform: an RGB image to a normalised
     (3, H, W) float32 tensor. preprocessing: the same in words and numbers, JSON-able. class_names: for people, one per logit;
     class_ids: WordNet ids or other keys that class folders may be named by. about: architecture, licence, source, JSON-able.
+    source: the name and the other arguments, JSON-able, with which ``load_classifier`` makes it again; never ``allow_pickle``,
+    which is for whoever loads to say. Empty where it was made otherwise.
     """
 
     name: str
@@ -37,6 +42,7 @@ class Classifier:
     class_names: tuple[str, ...] | None = None
     class_ids: tuple[str, ...] | None = None
     about: Mapping[str, Any] = field(default_factory=dict)
+    source: Mapping[str, Any] = field(default_factory=dict)
     _hashed: tuple[object, str] | None = field(default=None, init=False, repr=False)
 
     @property
@@ -54,13 +60,23 @@ class Classifier:
             self._hashed = (state, self._hash(tensors))
         return self._hashed[1]
 
+    def weights_hash(self) -> str:
+        """A hash of the names, types, shapes and bytes of all weights and buffers: the same whatever code runs them."""
+        digest = hashlib.blake2b(digest_size=16)
+        _digest_tensors(digest, self.net.state_dict())
+        return digest.hexdigest()
+
     def _hash(self, tensors: Mapping[str, Tensor]) -> str:
         code = code_of_network(self.net)
         digest = hashlib.blake2b(f"{stable_repr(self.net)} {code} {self.about.get('model_args')}".encode(), digest_size=16)
-        for name, tensor in tensors.items():
-            digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}".encode())
-            digest.update(tensor.detach().cpu().contiguous().flatten().view(torch.uint8).numpy().data)
+        _digest_tensors(digest, tensors)
         return digest.hexdigest()
+
+
+def _digest_tensors(digest: "hashlib._Hash", tensors: Mapping[str, Tensor]) -> None:
+    for name, tensor in tensors.items():
+        digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}".encode())
+        digest.update(tensor.detach().cpu().contiguous().flatten().view(torch.uint8).numpy().data)
 
 
 def load_classifier(
@@ -88,7 +104,6 @@ def load_classifier(
     read or does not fit, UnsupportedModelError where no linear head makes the logits, UsageError where options don't go together.
     """
     from oodkit.models import load
-    from oodkit.models.base import Options, full_size, imagenet_names
 
     options = Options(
         arch=arch,
@@ -115,7 +130,32 @@ def load_classifier(
         raise UsageError(f"{loaded.name} has {head.num_classes} classes, got {len(names)} class names")
     facts = {field.name: getattr(loaded, field.name) for field in fields(loaded)}
     about = {**loaded.about, **({"model_args": dict(model_args)} if model_args else {})}
-    return Classifier(**{**facts, "class_names": names, "class_ids": ids, "about": about}, head=head)
+    source = {"name": loaded.name, **_said(options, class_names)}
+    return Classifier(**{**facts, "class_names": names, "class_ids": ids, "about": about}, head=head, source=source)
+
+
+def _said(options: Options, class_names: Sequence[str] | None) -> dict[str, Any]:
+    """What the user said beside the name, as JSON has it."""
+    said = {key: getattr(options, key) for key in SAID} | {"class_names": class_names}
+    said |= {"checkpoint": options.checkpoint and str(options.checkpoint), "model_args": dict(options.model_args)}
+    return {key: list(value) if isinstance(value, tuple) else value for key, value in said.items() if value}
+
+
+def with_head(model: Classifier, head: Head, name: str | None = None) -> Classifier:
+    """A copy of the classifier whose network has ``head`` written into it; ``model`` stays as it is.
+
+    name: by default the model's and "+ AugDelete". Its ``about`` says in ``head_of`` which network the head was put into: its name
+    and the hash of its tensors. Raises OutputsError where the head is of other layers than the network's, or has other shapes.
+    """
+    if (head.layers or model.head.layers, head.num_classes) != (model.head.layers, model.head.num_classes):
+        got = f"a head of {head.num_classes} classes from {', '.join(head.layers)}"
+        own = f"{model.head.num_classes} classes from {', '.join(model.head.layers)}"
+        raise OutputsError(f"{got} does not fit {model.name}, whose own has {own}; give one that was made of this architecture")
+    net = copy.deepcopy(model.net)
+    head = replace(head, layers=model.head.layers, shared=model.head.shared, shapes=model.head.shapes)
+    head.apply_to(net)
+    about = {"head_of": {"name": model.name, "weights": model.weights_hash()}, **model.about}  # of the network as it was loaded
+    return replace(model, name=name or f"{model.name} + AugDelete", net=net, head=head, about=about)
 
 
 def available_models() -> list[str]:

@@ -91,7 +91,7 @@ def _reading(layers: Mapping[str, nn.Module], report: Report) -> Iterator[None]:
 
 def _averaged(layer: Layer, inputs: Tensor) -> tuple[Tensor, int]:
     """(n, …, D) of a linear layer or (n, D, H, W) of a convolution to the mean over positions, (n, D), and their number."""
-    rows = inputs.flatten(2).transpose(1, 2) if isinstance(layer, nn.Conv2d) else inputs.reshape(len(inputs), -1, inputs.shape[-1])
+    rows = inputs.flatten(2).transpose(1, 2) if isinstance(layer, nn.Conv2d) else inputs.unsqueeze(1).flatten(1, -2)
     positions = rows.shape[1]
     if positions == 1:
         return rows[:, 0], 1
@@ -139,7 +139,8 @@ def _head_of(calls: Sequence[_Call]) -> Head:
     ]
     shared = len(calls) > 1 and all(_is_same(call.feature, calls[0].feature) for call in calls)
     weight = torch.stack(weights).mean(0) if shared else torch.cat(weights, dim=1) / len(calls)
-    return Head(weight.clone(), torch.stack(biases).mean(0), tuple(call.name for call in calls), shared)
+    shapes = {f"{call.name}.{name}": tuple(one.shape) for call in calls for name, one in call.layer.named_parameters(recurse=False)}
+    return Head(weight.clone(), torch.stack(biases).mean(0), tuple(call.name for call in calls), shared, shapes)
 
 
 def _is_same(one: Tensor, other: Tensor) -> bool:

@@ -28,8 +28,8 @@ def load_file(name: str, options: Options) -> Loaded:
     """
     options.refuse(name, "checkpoint")
     state, metadata = read_state(Path(name), allow_pickle=options.allow_pickle)
-    if metadata.get("format") == "oodkit-head-1":
-        raise CheckpointError(f"{name} is a head, not a network; load the network, then Head.load(path).apply_to(net) in Python")
+    if metadata.get("format", "").startswith("oodkit-head-"):
+        raise CheckpointError(f"{name} is a head, not a network; oodkit export MODEL --head {name} --as timm writes the two as one")
     facts = _facts(metadata, name)
     arch = options.arch or facts.get("architecture")
     if arch is None:

@@ -1,7 +1,7 @@
 """The last layer refitted by L-BFGS: every image in every step, deterministic, down to a gap that the gradient proves."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 import torch
@@ -42,7 +42,7 @@ class Coordinates:
         """The head, in float64, with the correction (C, r + 1) added, whose last column is that of the mean feature's logits."""
         change = correction[:, :-1] @ self.whitener.mT
         weight, bias = (one.to(self.mean) for one in (head.weight, head.bias))
-        return Head(weight + change, bias + correction[:, -1] - change @ self.mean, head.layers, head.shared)
+        return replace(head, weight=weight + change, bias=bias + correction[:, -1] - change @ self.mean)
 
 
 @dataclass(frozen=True, eq=False)

@@ -1,7 +1,7 @@
 """The last layer refitted by stochastic gradient descent, as the paper does it."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 
@@ -56,4 +56,4 @@ def descend(
                 done += 1
             if progress:
                 progress(done, steps)
-    return Head(weight, bias, head.layers, head.shared), done
+    return replace(head, weight=weight, bias=bias), done

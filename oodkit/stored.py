@@ -1,0 +1,56 @@
+"""Tensors and words in one safetensors file, under a checksum of both: what is read is what was written."""
+
+import json
+import zlib
+from collections.abc import Mapping
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor
+
+from oodkit.atomic import write_atomically
+from oodkit.errors import OutputsError
+
+CHECKSUM = "checksum"
+
+
+def save_stored(path: Path, tensors: Mapping[str, Tensor], metadata: Mapping[str, str]) -> None:
+    """Write both to a safetensors file, whole or not at all, which whoever may read other new files may read."""
+    whole = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
+    facts = {**metadata, CHECKSUM: _checksum(whole, metadata)}
+
+    def write(temporary: Path) -> None:
+        temporary.touch()
+        mode = temporary.stat().st_mode
+        save_file(whole, temporary, facts)  # which nobody but the owner may read
+        temporary.chmod(mode)
+
+    write_atomically(path, write)
+
+
+def load_stored(path: Path, what: str) -> tuple[dict[str, Tensor], dict[str, str]]:
+    """The tensors by name, memory-mapped, and the metadata. A file without a checksum, as others write them, is read too.
+
+    what: "a head", for the error. Raises OutputsError where the file is missing, damaged or no safetensors file.
+    """
+    try:
+        with safe_open(str(path), "pt") as file:
+            facts = file.metadata() or {}
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (safe_open is no mapping)
+    except (OSError, SafetensorError, RuntimeError, ValueError, TypeError, KeyError) as error:
+        raise OutputsError(f"can't read {what} from {path}: {error}") from error
+    expected = facts.pop(CHECKSUM, None)
+    if expected is not None and expected != _checksum(tensors, facts):
+        raise OutputsError(f"can't read {what} from {path}: its contents are not those that were written; make it again")
+    return tensors, facts
+
+
+def _checksum(tensors: Mapping[str, Tensor], metadata: Mapping[str, str]) -> str:
+    """CRC-32: it is for damage, not malice."""
+    value = zlib.crc32(json.dumps(metadata, sort_keys=True).encode())
+    for name, tensor in sorted(tensors.items()):
+        value = zlib.crc32(f"{name} {tensor.dtype} {tuple(tensor.shape)}".encode(), value)
+        value = zlib.crc32(tensor.contiguous().flatten().view(torch.uint8).numpy().data, value)
+    return f"{value:08x}"
