@@ -3,14 +3,27 @@
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from copy import copy
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
 
 from oodkit.errors import OutputsError, UsageError
 from oodkit.head import Head
-from oodkit.parts import HALF, Array, ChunkPart, Part, joined, require_same_columns, tensor_of, versions
+from oodkit.parts import (
+    HALF,
+    Array,
+    ChunkPart,
+    Part,
+    checked_labels,
+    joined,
+    only,
+    picked,
+    require_same_columns,
+    row_numbers,
+    tensor_of,
+    versions,
+)
 
 CHUNK_ROWS = 4096  # 4096 × 2048 features in float64 are 64 MiB: large enough for the matrix product, small beside any machine
 
@@ -52,9 +65,9 @@ class Outputs:
         logits = None if logits is None else tensor_of("logits", logits)
         if features.ndim != 2:
             raise OutputsError(f"features must be (N, D), got {tuple(features.shape)}")
-        rows = len(features)
+        rows = features.shape[0]  # which torch.export can follow, as it can't len()
         part = {"features": features, **{name: tensor_of(name, found) for name, found in (extras or {}).items()}}
-        part["labels"] = torch.full((rows,), -1) if labels is None else _checked_labels(labels)
+        part["labels"] = torch.full((rows,), -1) if labels is None else checked_labels(labels)
         part["indices"] = torch.arange(rows) if indices is None else tensor_of("indices", indices).long().cpu()
         if part["indices"].ndim != 1:
             raise OutputsError(f"indices must be (N,), got {tuple(part['indices'].shape)}")
@@ -63,7 +76,7 @@ class Outputs:
         elif head is None:
             raise OutputsError("outputs need logits (N, C) or the head that makes them, got neither")
         for name, tensor in part.items():
-            if tensor.ndim == 0 or len(tensor) != rows:
+            if tensor.ndim == 0 or tensor.shape[0] != rows:
                 raise OutputsError(f"features have {rows} rows, {name} have {len(tensor) if tensor.ndim else 'none'}")
         if logits is not None and (logits.ndim != 2 or (head is not None and logits.shape[1] != head.num_classes)):
             classes = "C" if head is None else f"{head.num_classes} classes of the head"
@@ -180,7 +193,7 @@ class Outputs:
 
         Raises OutputsError for other shapes and for rows that are not there.
         """
-        rows = self._row_numbers(rows)
+        rows = row_numbers(rows, len(self))
         order = rows.argsort(stable=True)
         ascending = rows[order]
         sizes = self._sizes()
@@ -191,6 +204,18 @@ class Outputs:
         moves = [(part, numbers - start, places) for part, start, numbers, places in split if len(places)]
         return self._changed([{name: self._gathered(name, len(rows), moves) for name in self._parts[0]}])
 
+    def of_images(self, positions: Tensor) -> "Outputs":
+        """Those of the images at these positions in the image set, (K,) ascending, numbered as in a set of them alone.
+
+        Nothing is copied: the rows are picked out whenever a chunk is asked for.
+        """
+        whole = torch.equal(positions, torch.arange(len(positions)))
+        if whole and all((part["indices"] < len(positions)).all() for part in self._parts):
+            return self
+        places = {position: place for place, position in enumerate(positions.tolist())}
+        skipped = tuple(replace(one, index=places[one.index]) for one in self.skipped if one.index in places)
+        return self._changed(picked(self._parts, positions, CHUNK_ROWS), skipped=skipped)
+
     def with_head(self, head: Head) -> "Outputs":
         """The same images with the logits of another head; no forward pass, and nothing that a probe found with the head before.
 
@@ -199,7 +224,7 @@ class Outputs:
         self._require_width(head)
         probes = [name for name in self._parts[0] if name not in _OWN_COLUMNS]
         why = "it ran with another head; extract again with the head applied"
-        parts = [{name: part[name] for name in _OF_ANY_HEAD} for part in self._parts]
+        parts = [only(part, _OF_ANY_HEAD) for part in self._parts]
         return self._changed(parts, head=head, obstacles={**self.obstacles, **dict.fromkeys(probes, why)})
 
     def with_extras(self, parts: Sequence[Part]) -> "Outputs":
@@ -219,7 +244,7 @@ class Outputs:
 
     def with_labels(self, labels: Array) -> "Outputs":
         """The same images with other labels, (N,), −1 = none of the classes. Raises OutputsError where they don't fit."""
-        labels = _checked_labels(labels)
+        labels = checked_labels(labels)
         if len(labels) != len(self):
             raise OutputsError(f"the outputs have {len(self)} rows, the labels {len(labels)}")
         pieces = torch.split(labels, self._sizes())
@@ -247,16 +272,6 @@ class Outputs:
         if head.num_features != self.num_features:
             raise OutputsError(f"the head takes {head.num_features} features, the outputs have {self.num_features}")
 
-    def _row_numbers(self, rows: Tensor) -> Tensor:
-        rows, count = rows.cpu(), len(self)
-        if rows.dtype == torch.bool and rows.shape == (count,):
-            return rows.nonzero().flatten()
-        if rows.ndim != 1 or rows.dtype not in _INTEGERS:
-            raise OutputsError(f"rows must be (K,) integers or ({count},) bool, got {tuple(rows.shape)} of {rows.dtype}")
-        if len(rows) and (rows.min() < 0 or rows.max() >= count):
-            raise OutputsError(f"there are {count} rows, numbered from 0, got numbers from {rows.min()} to {rows.max()}")
-        return rows.long()
-
     def _gathered(self, name: str, count: int, moves: Sequence[tuple[Part, Tensor, Tensor]]) -> Tensor:
         """(count, …), filled from each part: its rows, and the places where they go."""
         first = self._parts[0][name]
@@ -275,16 +290,6 @@ class Outputs:
 
 _OF_ANY_HEAD = ("features", "labels", "indices")
 _OWN_COLUMNS = (*_OF_ANY_HEAD, "logits")
-_INTEGERS = (torch.int64, torch.int32, torch.int16, torch.int8, torch.uint8)
-
-
-def _checked_labels(labels: Array) -> Tensor:
-    labels = tensor_of("labels", labels).long().cpu()
-    if labels.ndim != 1:
-        raise OutputsError(f"labels must be (N,), got {tuple(labels.shape)}")
-    if len(labels) and (least := int(labels.min())) < -1:
-        raise OutputsError(f"labels must be classes from 0, or −1 for none of them, got {least}")
-    return labels
 
 
 def _same_head(one: Head | None, other: Head | None) -> bool:

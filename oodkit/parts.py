@@ -1,7 +1,7 @@
 """The rows of outputs in memory or on disk: columns by name, one part after the other."""
 
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -13,6 +13,7 @@ from oodkit.errors import OutputsError
 Part = Mapping[str, Tensor]
 Array = Tensor | np.ndarray[Any, Any]
 HALF = (torch.float16, torch.bfloat16)
+INTEGERS = (torch.int64, torch.int32, torch.int16, torch.int8, torch.uint8)
 
 
 class ChunkPart(Mapping[str, Tensor]):
@@ -38,6 +39,62 @@ class ChunkPart(Mapping[str, Tensor]):
         return len(self.slices[0][0])
 
 
+class PickedPart(Mapping[str, Tensor]):
+    """Some rows of a part under other ``indices``. A column is copied out anew whenever it is asked for, and never kept."""
+
+    def __init__(self, part: Part, rows: Tensor, indices: Tensor, names: Iterable[str] | None = None) -> None:
+        self.part, self.rows, self.indices, self.names = part, rows, indices, tuple(part if names is None else names)
+
+    def __getitem__(self, name: str) -> Tensor:
+        if name not in self.names:
+            raise KeyError(name)
+        return self.indices if name == "indices" else self.part[name][self.rows]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.names)
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+
+def picked(parts: Sequence[Part], positions: Tensor, most: int) -> list[Part]:
+    """Of each part the rows whose ``indices`` are among ``positions``, ascending, which number them anew; ``most`` in one."""
+    found: list[Part] = []
+    for part in parts:
+        rows = torch.isin(part["indices"], positions).nonzero().flatten()
+        found += [PickedPart(part, own, torch.searchsorted(positions, part["indices"][own])) for own in rows.split(most)]
+    return [one for one in found if len(one["indices"])] or found[:1]
+
+
+def only(part: Part, names: Iterable[str]) -> Part:
+    """The part with these columns alone."""
+    if isinstance(part, PickedPart):
+        return PickedPart(part.part, part.rows, part.indices, names)
+    return {name: part[name] for name in names}
+
+
+def checked_labels(labels: Array) -> Tensor:
+    """(N,) int64 of labels. Raises OutputsError for other shapes and for a label below −1."""
+    labels = tensor_of("labels", labels).long().cpu()
+    if labels.ndim != 1:
+        raise OutputsError(f"labels must be (N,), got {tuple(labels.shape)}")
+    if len(labels) and (least := int(labels.min())) < -1:
+        raise OutputsError(f"labels must be classes from 0, or −1 for none of them, got {least}")
+    return labels
+
+
+def row_numbers(rows: Tensor, count: int) -> Tensor:
+    """(K,) int64 of what names some of ``count`` rows: (K,) integers, or (count,) bool. Raises OutputsError for anything else."""
+    rows = rows.cpu()
+    if rows.dtype == torch.bool and rows.shape == (count,):
+        return rows.nonzero().flatten()
+    if rows.ndim != 1 or rows.dtype not in INTEGERS:
+        raise OutputsError(f"rows must be (K,) integers or ({count},) bool, got {tuple(rows.shape)} of {rows.dtype}")
+    if len(rows) and (rows.min() < 0 or rows.max() >= count):
+        raise OutputsError(f"there are {count} rows, numbered from 0, got numbers from {rows.min()} to {rows.max()}")
+    return rows.long()
+
+
 def tensor_of(what: str, values: object) -> Tensor:
     """A tensor that shares the memory of an array or tensor, and asks for no gradient. Raises OutputsError for what is neither."""
     if isinstance(values, Tensor):
@@ -57,6 +114,8 @@ def versions(part: Part) -> list[int]:
     """
     if isinstance(part, ChunkPart):
         return [version for own, _ in part.slices for version in versions(own)]
+    if isinstance(part, PickedPart):
+        return versions(part.part)
     return [-1 if tensor.is_inference() else tensor._version for tensor in part.values()]  # noqa: SLF001 (there is no other way to it)
 
 

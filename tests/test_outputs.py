@@ -279,3 +279,35 @@ def test_labels_indices_and_rows_may_come_from_the_accelerator(joined):
     for chunk in joined.to("cuda").chunks(4):
         assert chunk.features.device.type == chunk.logits.device.type == "cuda"
         assert torch.equal(chunk.subset(order % 2).features.cpu(), chunk.features[order % 2].cpu())
+
+
+def test_the_outputs_of_some_images_are_those_of_a_set_of_them_alone(joined):
+    """Ten images in parts; 3 could not be read. Of those at 1, 3, 4 and 8 of the set, three are left, numbered 0, 2, 3."""
+    whole = joined.subset(torch.tensor([0, 1, 2, 4, 5, 6, 7, 8, 9]))
+    whole.skipped = (Skipped(3, "x", "empty"),)
+    for outputs in (whole, Outputs.join([whole.subset(torch.arange(4)), whole.subset(torch.arange(4, 9))])):
+        some = outputs.of_images(torch.tensor([1, 3, 4, 8]))
+        assert some.indices.tolist() == [0, 2, 3]
+        assert some.skipped == (Skipped(1, "x", "empty"),)
+        assert torch.equal(some.features, joined.features[[1, 4, 8]])
+        assert torch.equal(some.logits, joined.logits[[1, 4, 8]])
+        assert torch.equal(some.labels, joined.labels[[1, 4, 8]])
+        assert torch.equal(torch.cat([chunk.features for chunk in some.chunks(2)]), some.features)
+        other = some.with_head(Head(-HEAD.weight, HEAD.bias))
+        assert torch.equal(other.logits, other.head(some.features))
+
+
+def test_of_all_images_the_outputs_are_the_outputs_and_of_none_there_are_none(joined):
+    assert joined.of_images(torch.arange(10)) is joined
+    none = joined.of_images(torch.tensor([], dtype=torch.int64))
+    assert (len(none), none.features.shape, none.num_classes) == (0, (0, 3), joined.num_classes)
+
+
+def test_of_some_images_no_more_is_held_than_a_chunk(joined):
+    """The rows are picked out when they are asked for, so that a change of the whole is seen, and known of (``versions``)."""
+    whole = Outputs(joined.features.clone(), joined.labels, head=HEAD)
+    some = whole.of_images(torch.tensor([2, 5]))
+    before = some.versions()
+    whole.features.zero_()
+    assert not some.features.any()
+    assert some.versions() != before
