@@ -61,8 +61,7 @@ def unit_rows(features: Tensor) -> Tensor:
     Each row is first multiplied by a power of two, which is exact and keeps the squares of entries from 1e19 on finite.
     """
     largest = torch.linalg.vector_norm(features, ord=torch.inf, dim=1, keepdim=True)
-    power = torch.frexp(largest).mantissa / largest
-    scaled = features * power.nan_to_num(nan=1)
+    scaled = features * torch.exp2(-torch.log2(largest).floor()).nan_to_num()  # frexp has no form in ONNX
     norms = torch.linalg.vector_norm(scaled, dim=1, keepdim=True)
     unit: Tensor = scaled / norms.clamp(min=torch.finfo(features.dtype).tiny)
     return unit

@@ -74,7 +74,7 @@ class AshP(_Ash):
     presets: ClassVar = {"paper": {"percentile": 65.0}}
 
     def _shape(self, values: Tensor, features: Tensor) -> tuple[Tensor, Tensor]:
-        return values, values.new_ones(len(values))
+        return values, values.new_ones(values.shape[0])
 
 
 @dataclass

@@ -79,13 +79,17 @@ class Scorer(ABC):
         if self.fits_on is not None and self.state is None:
             raise NotFittedError(f"{self.name} has not been fitted: call fit(outputs of ID {self.fits_on} images) first")
         self.require_same_network(outputs)
-        pieces = [self._score(chunk).double().cpu() for chunk in outputs.chunks()]
+        pieces = [self.score_chunk(chunk).cpu() for chunk in outputs.chunks()]
         scores = torch.cat([torch.empty(0, dtype=torch.float64), *pieces])
         if not scores.isfinite().all():
             raise NotApplicableError(
                 f"{self.name} gives NaN or infinite scores; look for such, or for very large, features and logits"
             )
         return scores
+
+    def score_chunk(self, chunk: Outputs) -> Tensor:
+        """(n,) float64 on the chunk's device, of few rows that lie in memory; nothing is checked, and scores may be NaN."""
+        return self._score(chunk).double()
 
     def require_same_network(self, outputs: Outputs) -> None:
         """Raise NotApplicableError where what it learnt is of a network with another number of features or classes."""

@@ -4,11 +4,10 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from torch import Tensor
-from torch.nn.functional import logsigmoid
 
 from oodkit.outputs import Outputs
 from oodkit.scorers.base import Scorer
-from oodkit.scorers.common.odds import log_odds
+from oodkit.scorers.common.odds import log_odds, log_sigmoid
 
 
 @dataclass
@@ -42,8 +41,8 @@ class Gen(Scorer):
     def _score(self, chunk: Outputs) -> Tensor:
         largest = chunk.logits.topk(min(self.m, chunk.num_classes), dim=1).values.double()
         odds = log_odds(chunk.logits)
-        log_p = largest - largest[:, :1] + logsigmoid(odds)[:, None]
+        log_p = largest - largest[:, :1] + log_sigmoid(odds)[:, None]
         log_rest = (-log_p.exp()).log1p()  # all but the first are at most 1/2, where 1 − p loses nothing
-        log_rest[:, 0] = logsigmoid(-odds)
+        log_rest[:, 0] = log_sigmoid(-odds)
         scores: Tensor = -(self.gamma * (log_p + log_rest)).exp().sum(1)
         return scores

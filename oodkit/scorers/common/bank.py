@@ -97,7 +97,8 @@ def nearest(queries: Tensor, bank: Tensor, k: int) -> tuple[Tensor, Tensor]:
     Exact and in descending order; of k > N only N. All on one device.
     """
     k = min(k, len(bank))
-    return _by_faiss(queries, bank, k) if queries.device.type == "cpu" else _by_torch(queries, bank, k)
+    on_cpu = queries.device.type == "cpu" and not torch.compiler.is_compiling()  # which can't look into faiss
+    return _by_faiss(queries, bank, k) if on_cpu else _by_torch(queries, bank, k)
 
 
 def _by_faiss(queries: Tensor, bank: Tensor, k: int) -> tuple[Tensor, Tensor]:
@@ -110,7 +111,7 @@ def _by_faiss(queries: Tensor, bank: Tensor, k: int) -> tuple[Tensor, Tensor]:
 
 def _by_torch(queries: Tensor, bank: Tensor, k: int) -> tuple[Tensor, Tensor]:
     """On an accelerator, where faiss may be a build without it."""
-    products, rows = queries.new_empty(len(queries), 0), torch.empty(len(queries), 0, dtype=torch.int64, device=queries.device)
+    products, rows = queries[:, :0], torch.empty_like(queries[:, :0], dtype=torch.int64)
     start = 0
     for part in torch.split(bank, BANK_ROWS):
         own, places = (queries @ part.mT).topk(min(k, len(part)), dim=1)

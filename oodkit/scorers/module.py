@@ -1,0 +1,43 @@
+"""A fitted scorer as a PyTorch module: what it learnt moves, compiles and exports with the network before it."""
+
+from copy import copy
+
+from torch import Tensor, nn
+
+from oodkit.errors import NotApplicableError, NotFittedError
+from oodkit.head import Head
+from oodkit.outputs import Outputs
+from oodkit.scorers.base import Scorer
+
+
+class ScorerModule(nn.Module):
+    """Features (n, D) and logits (n, C) to scores (n,) float64, as ``scorer.score`` gives, on the module's device and unchecked.
+
+    The tensors that the scorer learnt, and the head's, are its buffers; settings that were learnt are numbers. Raises
+    NotFittedError where the scorer has yet to learn, NotApplicableError where it runs the network again.
+    """
+
+    def __init__(self, scorer: Scorer, head: Head) -> None:
+        super().__init__()
+        if scorer.probe() is not None:
+            raise NotApplicableError(f"{scorer.name} runs the network again on each image; take a scorer of features and logits")
+        if scorer.fits_on is not None and scorer.state is None:
+            raise NotFittedError(f"{scorer.name} has not been fitted: call fit(outputs of ID {scorer.fits_on} images) first")
+        self._scorer = copy(scorer)
+        settings = scorer.settings()
+        vars(self._scorer).update(settings)
+        self._learnt = nn.Module()
+        for name, tensor in (scorer.state or {}).items():
+            if name not in settings:
+                self._learnt.register_buffer(name, tensor)
+        self._layers, self._shared = head.layers, head.shared
+        self.register_buffer("weight", head.weight)
+        self.register_buffer("bias", head.bias)
+
+    def forward(self, features: Tensor, logits: Tensor) -> Tensor:
+        """(n,) float64, higher = more in-distribution; NaN where features or logits are not finite."""
+        scorer = copy(self._scorer)
+        scorer.state = dict(self._learnt.named_buffers())
+        head = Head(self.weight, self.bias, self._layers, self._shared)
+        chunk = Outputs(features, logits=logits, head=head)
+        return scorer.score_chunk(chunk)
