@@ -48,7 +48,7 @@ class Calibration:
 
     @property
     def rank(self) -> int:
-        """The k of the k-th smallest score: floor(alpha · (n + 1)), in whole numbers: 0.29 · 100 is 29, while floating point has 28.999…"""
+        """The k of the k-th smallest score: floor(alpha · (n + 1)), exact: 0.29 · 100 is 29, not 28.999…"""
         return math.floor(Fraction(repr(self.alpha)) * (len(self.scores) + 1))
 
     @property

@@ -73,7 +73,7 @@ class Classifier:
         return digest.hexdigest()
 
 
-def _digest_tensors(digest: "hashlib._Hash", tensors: Mapping[str, Tensor]) -> None:
+def _digest_tensors(digest: hashlib.blake2b, tensors: Mapping[str, Tensor]) -> None:
     for name, tensor in tensors.items():
         digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}".encode())
         digest.update(tensor.detach().cpu().contiguous().flatten().view(torch.uint8).numpy().data)
