@@ -15,8 +15,8 @@ import torch
 from oodkit.cache import cache_root
 from oodkit.classifier import Classifier
 from oodkit.code_identity import stable_repr
-from oodkit.errors import OutputsError, UnsupportedModelError, UsageError
-from oodkit.forward import Runner, obstacle
+from oodkit.errors import OutputsError, UnsupportedModelError
+from oodkit.forward import DTYPES, Dtype, Runner, default_batch_size, obstacle, resolve_device, resolve_dtype
 from oodkit.head import Head
 from oodkit.images.base import ImageSet
 from oodkit.images.classes import align_labels
@@ -38,8 +38,6 @@ from oodkit.shards import (
 )
 
 SHARD_SIZE = 512
-DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
-Dtype = Literal["auto", "float32", "bfloat16", "float16"]
 Progress = Callable[[int, int, str], None]
 
 
@@ -74,10 +72,7 @@ def extract(
     Raises ImageSetError where the labels do not fit the model, OutputsError where no image can be read, UnsupportedModelError
     where a probe can't run on the network.
     """
-    if labelled:
-        labels, note = align_labels(images, model.class_names, model.class_ids, model.num_classes)
-    else:
-        labels, note = np.full(len(images), -1), None
+    aligned = _aligned(model, images, labelled=labelled)
     if cache is False:
         with TemporaryDirectory() as folder:
             outputs = _extract_into(model, images, probes, _How(Path(folder), device, dtype, batch_size, workers, progress))
@@ -85,9 +80,30 @@ def extract(
     else:
         root = cache_root() if cache is None else Path(cache)
         outputs = _extract_into(model, images, probes, _How(root, device, dtype, batch_size, workers, progress))
-    outputs = outputs.with_labels(torch.from_numpy(labels)[outputs.indices])
-    outputs.notes = (note,) if note else ()
-    return outputs
+    return _with_labels(outputs, aligned)
+
+
+def extracted(
+    model: Classifier,
+    images: ImageSet,
+    *,
+    dtype: Dtype = "auto",
+    cache: str | Path | Literal[False] | None = None,
+    labelled: bool = True,
+) -> Outputs | None:
+    """What ``extract`` would give, where all of it is in the cache; None where a part is missing. No image is read or run.
+
+    Arguments as in ``extract``. Raises ImageSetError where the labels do not fit the model, OutputsError where no image could be
+    read.
+    """
+    aligned = _aligned(model, images, labelled=labelled)
+    if cache is False:
+        return None
+    folder = (cache_root() if cache is None else Path(cache)) / outputs_key(model, images, dtype)
+    manifest = read_manifest(folder)
+    if manifest is None or not _has_head(folder) or missing_shards(folder, manifest):
+        return None
+    return _with_labels(open_outputs(folder), aligned)
 
 
 def outputs_key(model: Classifier, images: ImageSet, dtype: Dtype = "auto", probe: str | None = None) -> str:
@@ -100,22 +116,11 @@ def outputs_key(model: Classifier, images: ImageSet, dtype: Dtype = "auto", prob
         model.fingerprint(),
         stable_repr(model.transform),
         dict(model.preprocessing),
-        _dtype_name(dtype),
+        resolve_dtype(dtype),
         images.fingerprint(),
         *([] if asked is None else [asked.spec(), asked.version]),
     ]
     return hashlib.blake2b(json.dumps(parts, sort_keys=True, default=str).encode(), digest_size=12).hexdigest()
-
-
-def resolve_device(device: str) -> torch.device:
-    """The torch device of a name; "auto" is the best one here. Raises UsageError where there is no such device."""
-    if device == "auto":
-        device = "cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu"
-    try:
-        return torch.zeros(1, device=device).cpu().new_empty(0).to(device).device
-    except (RuntimeError, AssertionError) as error:
-        reason = str(error).splitlines()[0]
-        raise UsageError(f"no device {device!r} here ({reason}); use auto, cpu, cuda, cuda:1 or mps") from error
 
 
 @dataclass(frozen=True)
@@ -164,11 +169,11 @@ def _plan(model: Classifier, images: ImageSet, probe: Probe | None, how: _How) -
         about = {
             "model": model.name,
             "images": images.spec,
-            "dtype": _dtype_name(how.dtype),
+            "dtype": resolve_dtype(how.dtype),
             "preprocessing": dict(model.preprocessing),
         }
         about |= {} if spec is None else {"probe": spec}
-        batch_size = how.batch_size or _default_batch_size(model, probe, resolve_device(how.device))
+        batch_size = how.batch_size or default_batch_size(model, resolve_device(how.device), probe)
         manifest = Manifest(key, len(images), SHARD_SIZE, batch_size, about, columns)
     return _Plan(probe, how.root / key, manifest, missing_shards(how.root / key, manifest))
 
@@ -185,7 +190,7 @@ def _carry_out(plan: _Plan, model: Classifier, images: ImageSet, how: _How) -> N
     tell(done, manifest.count, what)
     if plan.missing:
         device = resolve_device(how.device)
-        runner = Runner(model, device, DTYPES[_dtype_name(how.dtype)], _runs_at(plan, model, how, device), plan.probe)
+        runner = Runner(model, device, DTYPES[resolve_dtype(how.dtype)], _runs_at(plan, model, how, device), plan.probe)
         _run_shards(plan, images, runner, how.workers, lambda count: tell(done + count, manifest.count, what))
 
 
@@ -197,7 +202,8 @@ def _run_shards(plan: _Plan, images: ImageSet, runner: Runner, workers: int | No
     with runner.network_in_place():
         for shard, planned in batches_of.items():
             rows, skipped = [], []
-            for positions, pixels, failures in islice(stream, len(planned)):
+            for read, pixels, failures in islice(stream, len(planned)):
+                positions = torch.tensor(read, dtype=torch.int64)
                 skipped += [Skipped(index, images.image_name(index), reason) for index, reason in failures]
                 labels = torch.from_numpy(images.labels[positions.numpy()])
                 found = runner.run(pixels) if len(pixels) else runner.nothing()
@@ -212,7 +218,7 @@ def _runs_at(plan: _Plan, model: Classifier, how: _How, device: torch.device) ->
     begun = plan.manifest.batch_size
     if how.batch_size is not None or plan.probe is None or not plan.probe.differentiates:
         return begun
-    return min(begun, _default_batch_size(model, plan.probe, device))
+    return min(begun, default_batch_size(model, device, plan.probe))
 
 
 def _has_head(folder: Path) -> bool:
@@ -228,21 +234,15 @@ def _batches(manifest: Manifest, shard: int) -> list[list[int]]:
     return [rows[start : start + manifest.batch_size] for start in range(0, len(rows), manifest.batch_size)]
 
 
-def _default_batch_size(model: Classifier, probe: Probe | None, device: torch.device) -> int:
-    """64 images of 224 × 224, and as many pixels of other sizes, at most 256 images.
-
-    An eighth of it where gradients are kept on a CPU: they take some 80 MB an image of a ResNet-50, and a machine that runs out
-    of memory ends the run, while on a GPU the batch is halved and the run goes on.
-    """
-    _, height, width = model.input_size
-    whole = min(256, 64 * 224 * 224 // (height * width))
-    keeps_gradients = probe is not None and probe.differentiates and device.type == "cpu"
-    return max(1, whole // 8 if keeps_gradients else whole)
+def _aligned(model: Classifier, images: ImageSet, *, labelled: bool) -> tuple[np.ndarray, str | None]:
+    """The labels (N,) in the model's class order, and what is to be said of them."""
+    if labelled:
+        return align_labels(images, model.class_names, model.class_ids, model.num_classes)
+    return np.full(len(images), -1), None
 
 
-def _dtype_name(dtype: Dtype | torch.dtype) -> str:
-    name = str(dtype).removeprefix("torch.")
-    name = "float32" if name == "auto" else name
-    if name not in DTYPES:
-        raise UsageError(f"no dtype {name!r}; choose from auto, {', '.join(DTYPES)}")
-    return name
+def _with_labels(outputs: Outputs, aligned: tuple[np.ndarray, str | None]) -> Outputs:
+    labels, note = aligned
+    outputs = outputs.with_labels(torch.from_numpy(labels)[outputs.indices])
+    outputs.notes = (note,) if note else ()
+    return outputs

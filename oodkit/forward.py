@@ -3,17 +3,52 @@
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from itertools import chain
+from typing import Literal
 
 import torch
 from torch import Tensor, nn
 
 from oodkit.classifier import Classifier
-from oodkit.errors import OodkitError, UnsupportedModelError
+from oodkit.errors import OodkitError, UnsupportedModelError, UsageError
 from oodkit.failures import is_out_of_memory
 from oodkit.heads import features_and_logits
 from oodkit.probes.base import Probe
 
 Columns = dict[str, Tensor]
+Dtype = Literal["auto", "float32", "bfloat16", "float16"]
+DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
+
+
+def resolve_device(device: str) -> torch.device:
+    """The torch device of a name; "auto" is the best one here. Raises UsageError where there is no such device."""
+    if device == "auto":
+        device = "cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu"
+    try:
+        return torch.zeros(1, device=device).cpu().new_empty(0).to(device).device
+    except (RuntimeError, AssertionError) as error:
+        reason = str(error).splitlines()[0]
+        raise UsageError(f"no device {device!r} here ({reason}); use auto, cpu, cuda, cuda:1 or mps") from error
+
+
+def resolve_dtype(dtype: Dtype | torch.dtype) -> str:
+    """The name of a precision; "auto" is float32 on every machine. Raises UsageError where the forward pass does not run in it."""
+    name = str(dtype).removeprefix("torch.")
+    name = "float32" if name == "auto" else name
+    if name not in DTYPES:
+        raise UsageError(f"no dtype {name!r}; choose from auto, {', '.join(DTYPES)}")
+    return name
+
+
+def default_batch_size(model: Classifier, device: torch.device, probe: Probe | None = None) -> int:
+    """64 images of 224 × 224, and as many pixels of other sizes, at most 256 images.
+
+    An eighth of it where gradients are kept on a CPU: they take some 80 MB an image of a ResNet-50, and a machine that runs out
+    of memory ends the run, while on a GPU the batch is halved and the run goes on.
+    """
+    _, height, width = model.input_size
+    whole = min(256, 64 * 224 * 224 // (height * width))
+    keeps_gradients = probe is not None and probe.differentiates and device.type == "cpu"
+    return max(1, whole // 8 if keeps_gradients else whole)
 
 
 class Runner:

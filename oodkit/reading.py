@@ -1,8 +1,9 @@
 """Batches of images, decoded and transformed in worker processes while the network computes."""
 
 import os
-from collections.abc import Iterator, Sequence
-from typing import Any
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import chain, islice
+from typing import Any, Protocol, TypeVar
 
 import torch
 from PIL import Image
@@ -11,31 +12,43 @@ from torch.utils.data import DataLoader, Dataset
 
 from oodkit.classifier import Transform
 from oodkit.errors import InputError, OodkitError, UnreadableImageError
-from oodkit.images.base import ImageSet
 
-Item = tuple[int, Tensor | str | OodkitError]  # an image's position; the image, why it can't be read, or what ends the run
-Batch = tuple[Tensor, Tensor, list[tuple[int, str]]]  # positions (n,), pixels (n, 3, H, W), and what could not be read
+Key = TypeVar("Key")  # what images are asked for by: positions in a set, the entries of a stream
+Asked = TypeVar("Asked", contravariant=True)
+Item = tuple[Key, Tensor | str | OodkitError]  # an image's key; the image, why it can't be read, or what ends the run
+Batch = tuple[list[Key], Tensor, list[tuple[Key, str]]]  # n keys, their pixels (n, 3, H, W), and what could not be read
 REFUSED = "can't be transformed"
 
 
+class Readable(Protocol[Asked]):
+    """Whatever gives images by key, as image sets do by position; worker processes get a copy."""
+
+    def transformed(self, key: Asked, transform: Transform, /) -> Tensor:
+        """What a network with this transform gets of the image; raises UnreadableImageError and what the transform does."""
+
+
 def read_batches(
-    images: ImageSet,
+    images: Readable[Key],
     transform: Transform,
-    batches: Sequence[Sequence[int]],
+    batches: Iterable[Sequence[Key]],
     *,
     workers: int | None = None,
     pin_memory: bool = False,
-) -> Iterator[Batch]:
-    """The images at the given positions, batch after batch, in order; those that can't be read come with the reason.
+    lenient: bool = False,
+) -> Iterator[Batch[Key]]:
+    """The images of the given keys, batch after batch, in order; those that can't be read come with the reason.
 
-    workers: processes that decode; None = one a core, at most 8, and none for a single batch. Raises InputError where the
-    transform refuses a whole batch, OodkitError where a worker dies or the disk fails.
+    batches: taken as they are needed, a few ahead for each worker, and never held. workers: processes that decode; None = one a
+    core, at most 8, and none for a single batch. Raises InputError where the transform refuses a whole batch, unless ``lenient``,
+    OodkitError where a worker dies or the disk fails.
     """
     workers = min(8, _usable_cores()) if workers is None else workers
-    workers = min(workers, len(batches) - 1)
+    rest = iter(batches)
+    first = list(islice(rest, workers + 1))
+    workers = max(0, min(workers, len(first) - 1))
     loader: DataLoader[Any] = DataLoader(
         Reader(images, transform),
-        batch_sampler=batches,  # type: ignore[arg-type]  # typed as a Sampler, documented as any iterable
+        batch_sampler=chain(first, rest),  # type: ignore[arg-type]  # typed as a Sampler, documented as any iterable
         num_workers=workers,
         collate_fn=_collate,
         pin_memory=pin_memory,
@@ -45,6 +58,8 @@ def read_batches(
         for batch in loader:
             if isinstance(batch, OodkitError):
                 raise batch
+            if not lenient:
+                _require_fitting_transform(batch)
             yield batch
     except RuntimeError as error:
         if "DataLoader worker" not in str(error):
@@ -53,21 +68,21 @@ def read_batches(
         raise OodkitError(f"a process that decodes images died, perhaps for want of memory; {remedy}") from error
 
 
-class Reader(Dataset[Item]):
-    """Images by position, each decoded and transformed, or with what stood in the way; it never raises."""
+class Reader(Dataset[Item[Key]]):
+    """Images by key, each decoded and transformed, or with what stood in the way; it never raises."""
 
-    def __init__(self, images: ImageSet, transform: Transform) -> None:
+    def __init__(self, images: Readable[Key], transform: Transform) -> None:
         self.images, self.transform = images, transform
 
-    def __getitem__(self, index: int) -> Item:
+    def __getitem__(self, key: Key) -> Item[Key]:
         try:
-            return index, self.images.transformed(index, self._guarded)
+            return key, self.images.transformed(key, self._guarded)
         except _RefusedError as error:
-            return index, f"{REFUSED}: {error}"
+            return key, f"{REFUSED}: {error}"
         except UnreadableImageError as error:
-            return index, str(error)
+            return key, str(error)
         except OodkitError as error:  # to be raised in the main process, where it is one line and no worker's traceback
-            return index, error
+            return key, error
 
     def _guarded(self, image: Image.Image) -> Tensor:
         try:
@@ -80,20 +95,24 @@ class _RefusedError(Exception):
     """Anything that the user's transform raises; it can't be mistaken for what the image set does."""
 
 
-def _collate(items: list[Item]) -> Batch | OodkitError:
+def _collate(items: list[Item[Key]]) -> Batch[Key] | OodkitError:
     for _, item in items:
         if isinstance(item, OodkitError):
             return item
-    read = [(index, item) for index, item in items if isinstance(item, Tensor)]
-    failed = [(index, item) for index, item in items if isinstance(item, str)]
-    if not read and len(failed) > 1 and all(reason.startswith(REFUSED) for _, reason in failed):
-        return InputError(f"a whole batch of images {failed[0][1]}; look at the transform")
+    read = [(key, item) for key, item in items if isinstance(item, Tensor)]
+    failed = [(key, item) for key, item in items if isinstance(item, str)]
     if len(shapes := {tuple(pixels.shape) for _, pixels in read}) > 1:
         return InputError(
             f"the transform makes images of different sizes, {' and '.join(map(str, sorted(shapes)[:2]))}; make it crop"
         )
     pixels = torch.stack([pixels for _, pixels in read]) if read else torch.empty(0)
-    return torch.tensor([index for index, _ in read], dtype=torch.int64), pixels, failed
+    return [key for key, _ in read], pixels, failed
+
+
+def _require_fitting_transform(batch: Batch[Key]) -> None:
+    read, _, failed = batch
+    if not read and len(failed) > 1 and all(reason.startswith(REFUSED) for _, reason in failed):
+        raise InputError(f"a whole batch of images {failed[0][1]}; look at the transform")
 
 
 def _usable_cores() -> int:

@@ -9,7 +9,8 @@ import torch
 
 from oodkit import extraction as extract_module
 from oodkit.errors import ImageSetError, InputError, OodkitError, OutputsError, UsageError
-from oodkit.extraction import extract, resolve_device
+from oodkit.extraction import extract
+from oodkit.forward import resolve_device
 from oodkit.images import open_images
 
 

@@ -75,7 +75,7 @@ def test_a_run_that_began_on_a_gpu_goes_on_in_batches_that_this_device_has_room_
         key = outputs_key(model, images, probe=spec)
         columns = COLUMNS if spec is None else (ODIN, "indices")
         write_manifest(tmp_path / key, Manifest(key, len(images), 5, 5, columns=columns))
-    monkeypatch.setattr(extract_module, "_default_batch_size", lambda _model, probe, _device: 2 if probe else 5)
+    monkeypatch.setattr(extract_module, "default_batch_size", lambda _model, _device, probe: 2 if probe else 5)
     extract(model, images, cache=tmp_path, probes=["odin"])
     tried = [1, 1]
     assert seen == [*tried, 5, 5, 2, *[2] * 4, *[1] * 2, *[2] * 4, *[1] * 2, 2, 2], "two passes a piece"
@@ -224,7 +224,7 @@ def test_one_image_alone_is_found_as_in_a_batch(model, image_folder, tmp_path):
 
 def test_the_default_batch_keeps_memory_for_gradients_on_a_cpu_and_is_never_empty(model):
     def size(probe, device="cpu"):
-        return extract_module._default_batch_size(model, probe and parse_probe(probe), torch.device(device))
+        return extract_module.default_batch_size(model, torch.device(device), probe and parse_probe(probe))
 
     model.input_size = (3, 224, 224)
     assert [size(None), size("odin"), size("odin", "cuda"), size("rankfeat")] == [64, 8, 64, 64]

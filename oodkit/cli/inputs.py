@@ -13,8 +13,8 @@ from oodkit.benchmarks import BENCHMARKS, Benchmark, benchmark_for, open_benchma
 from oodkit.classifier import Classifier
 from oodkit.cli.progress import progress_bar
 from oodkit.errors import ImageSetError, UsageError
-from oodkit.extraction import Dtype, extract, resolve_device
-from oodkit.forward import obstacle
+from oodkit.extraction import extract
+from oodkit.forward import Dtype, obstacle, resolve_device
 from oodkit.images import open_images
 from oodkit.images.base import ImageSet
 from oodkit.images.classes import align_labels
