@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 from oodkit.delong import Comparison
 from oodkit.evaluation import GROUPS, Result, best
@@ -17,11 +18,12 @@ WEAK = 0.75  # below this mean AUROC no scorer is worth deploying; a repair of t
 
 @dataclass(frozen=True)
 class Advice:
-    """Something to do. model, flags: the model and the options to diagnose with, for a command line; "" = as before."""
+    """Something to do. model, flags: the model and the options of the command, for a command line; "" = as before."""
 
     text: str
     model: str = ""
     flags: str = ""
+    command: Literal["diagnose", "augdelete"] = "diagnose"
 
 
 INPUT_CHECKS = (

@@ -5,9 +5,9 @@ from dataclasses import dataclass, field
 from functools import partial
 
 from oodkit.accuracies import Marks, marks_of
-from oodkit.delong import compare_aurocs
+from oodkit.delong import Placements, compare_aurocs
 from oodkit.errors import InputError
-from oodkit.evaluation import Result, mean_weights, results_and_means
+from oodkit.evaluation import Result, mean_weights, results_and_placements
 from oodkit.lead import Against, Lead, knn_lead, lead_growth
 from oodkit.max_logits import LogitRow, ShiftRow, logit_rows, shift_rows
 from oodkit.metrics import Estimate, accuracy, mean_estimate
@@ -24,7 +24,8 @@ class Diagnosis:
     """Everything ``diagnose`` found out about one model.
 
     accuracy: a fraction with its interval. lead: mean AUROC of KNN minus that of the maximal logit. correct: (N,) which ID images
-    were classified correctly, see ``marks_of``. tuning: how the scorers' settings were chosen, where they were searched.
+    were classified correctly, see ``marks_of``. tuning: how the scorers' settings were chosen, where they were searched. placed: by
+    scorer and OOD set, what tests against another diagnosis are made of.
     """
 
     model: str
@@ -40,13 +41,14 @@ class Diagnosis:
     scored: list[Scored] = field(repr=False)
     tuning: list[Tuning] = field(default_factory=list, repr=False)
     rivals: list[Rival] = field(default_factory=list, repr=False)
+    placed: Mapping[str, Mapping[str, Placements]] = field(default_factory=dict, repr=False)
 
     def row(self, scorer: str, ood_set: str) -> Result | None:
         """The result of one scorer on one OOD set, or on ``"near mean"``, ``"far mean"`` or ``"mean"``."""
         return next((row for row in self.rows if (row.scorer, row.ood_set) == (scorer, ood_set)), None)
 
 
-def diagnose(
+def diagnose(  # noqa: PLR0913  # a parameter for each thing that is known of a model or asked of it
     model: str,
     id_test: Outputs,
     ood: Mapping[str, Outputs],
@@ -59,6 +61,7 @@ def diagnose(
     preset: str = "openood",
     softeners: Sequence[str] | None = None,
     baseline: "Diagnosis | None" = None,
+    refitted: bool = False,
     id_set: str = "",
     seed: int = 0,
     progress: Callable[[str], None] | None = None,
@@ -70,7 +73,8 @@ def diagnose(
     mls and, where ``fit`` is given, knn are added, since the verdict rests on them; plain knn too where those asked for give no
     scores. tuning: what ``tune`` found, to be told with the results. softeners: what the training recipe is known to do to the
     labels ("label smoothing 0.1"), () for nothing, None for unknown. baseline: the diagnosis of the sibling model on the same
-    image sets. progress: called with a line for each step.
+    image sets. refitted: whether the last layer was refitted by plain cross-entropy, so that the recipe no longer tells of it and
+    ``softeners`` does not count. progress: called with a line for each step.
 
     Raises InputError where the maximal logit gives no scores, as of logits that are NaN: all that is said rests on it.
     """
@@ -87,17 +91,19 @@ def diagnose(
     if fit is not None and all(one.reason for one in knn) and all(one.spec != "knn" for one in knn):
         scored += score(["knn"])
     scored = noted(scored, tuning)
-    rows, means = results_and_means(scored, groups, model=model, id_set=id_set)
+    rows, means, placed = results_and_placements(scored, groups, model=model, id_set=id_set)
     rivals = rivals_of_the_best(rows, means)
     predictions = id_test.predictions()
     estimate, correct = accuracy(predictions, id_test.labels), marks_of(predictions, id_test.labels)
     lead = knn_lead(scored, groups, id_test.num_classes, fit_given=fit is not None)
     shifts = [] if baseline is None else shift_rows(mls, _of(baseline.scored, "mls"), groups)
     against = None if baseline is None else _against(baseline, mls, lead, shifts, groups)
-    verdict = give_verdict(model, estimate, id_test.num_classes, lead, rows, rivals=rivals, softeners=softeners, against=against)
+    facts = (model, estimate, id_test.num_classes, lead, rows)
+    verdict = give_verdict(*facts, rivals=rivals, softeners=softeners, against=against, refitted=refitted)
     name = None if baseline is None else baseline.model
     logits = logit_rows(mls, groups)
-    return Diagnosis(model, id_set, estimate, rows, logits, shifts, name, lead, verdict, correct, scored, list(tuning), rivals)
+    found = (model, id_set, estimate, rows, logits, shifts, name, lead, verdict, correct, scored, list(tuning), rivals, placed)
+    return Diagnosis(*found)
 
 
 def _of(scored: Sequence[Scored], name: str) -> Scored:

@@ -81,23 +81,27 @@ def results(
     groups: ``"near"`` or ``"far"`` by set; a set that is not named is far. A mean is there where its sets are. model, head, id_set:
     what to write in the rows.
     """
-    return results_and_means(scored, groups, model=model, head=head, id_set=id_set)[0]
+    return results_and_placements(scored, groups, model=model, head=head, id_set=id_set)[0]
 
 
-def results_and_means(
+def results_and_placements(
     scored: Sequence[Scored],
     groups: Mapping[str, str] | None = None,
     *,
     model: str = "",
     head: str = "",
     id_set: str = "",
-) -> tuple[list[Result], dict[str, Placements]]:
-    """The rows of ``results`` and, by scorer, the most general mean image by image, for paired tests without placing them again."""
-    rows, means = [], {}
+) -> tuple[list[Result], dict[str, Placements], dict[str, dict[str, Placements]]]:
+    """The rows of ``results`` and, for paired tests without placing the images again, of every scorer that gave scores its
+    placements: by scorer those of the most general mean, and by scorer and OOD set those of the set.
+    """
+    rows, means, placed = [], {}, {}
     for label, one in zip(labels_of(scored), scored, strict=True):
         scorer = (label, one.spec, one.settings, one.fits_on, one.fitted_on)
         blank = Result(model, head, *scorer, id_set, "", "", one.n_id, 0, notes=one.notes, tuned=one.tuned, reason=one.reason)
         figures = {} if one.reason else {name: _Figures.of(one.id_scores, scores) for name, scores in one.ood_scores.items()}
+        if one.reason is None:
+            placed[label] = {name: own.placed for name, own in figures.items()}
         for name, group, members in rows_planned(list(one.n_ood), groups):
             row = replace(blank, ood_set=name, group=group, n_ood=sum(one.n_ood[member] for member in members))
             if one.reason is None:
@@ -105,7 +109,7 @@ def results_and_means(
                 means[label] = weigh([figures[member].placed for member in members], weights)  # the most general mean comes last
                 row = _filled(row, means[label], [figures[member].rates for member in members], weights)
             rows.append(row)
-    return rows, means
+    return rows, means, placed
 
 
 def most_general_mean(rows: Sequence[Result]) -> str:

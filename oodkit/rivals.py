@@ -29,7 +29,7 @@ class Rival:
 
 
 def rivals_of_the_best(rows: Sequence[Result], means: Mapping[str, Placements]) -> list[Rival]:
-    """Every other scorer, the best first. rows, means: as ``results_and_means`` makes them."""
+    """Every other scorer, the best first. rows, means: as ``results_and_placements`` makes them."""
     names = [row.scorer for row in best_first(rows)]
     found = [(name, compare_paired(means[name], means[names[0]])) for name in names[1:]]
     return [Rival(name, one.difference, one.low, one.high, one.p_value) for name, one in found]

@@ -45,10 +45,11 @@ def give_verdict(
     rivals: Sequence[Rival] = (),
     softeners: Sequence[str] | None = None,
     against: Against | None = None,
+    refitted: bool = False,
 ) -> Verdict:
     """Judge a model: are its logits impaired, as label smoothing, mixup and cutmix impair them (Xiong et al., ICCV 2025)?
 
-    accuracy: a fraction. lead: what ``knn_lead`` found. rivals: of the best scorer. softeners: see ``diagnose``.
+    accuracy: a fraction. lead: what ``knn_lead`` found. rivals: of the best scorer. softeners, refitted: see ``diagnose``.
 
     They are, where KNN on the features beats the maximal logit by MARGIN and beyond the 95 % interval of the paired DeLong test,
     unless the recipe is known to be plain or KNN's lead has not grown by MARGIN, and beyond the interval of the growth, since the

@@ -20,10 +20,10 @@ LAYERS = (
     {"exporting"},
     {"report"},
     {"detector"},
-    {"diagnosis", "verdict", "advice", "lead", "rivals", "max_logits", "mixed_curve"},
+    {"diagnosis", "verdict", "advice", "lead", "rivals", "max_logits", "mixed_curve", "repair"},
     {"evaluation", "scoring", "tuning", "refitting", "extraction", "forward", "reading"},
     {"scorers", "metrics", "delong", "curves", "extremes"}
-    | {"accuracies", "calibration"}
+    | {"accuracies", "calibration", "holm"}
     | {"classifier", "models", "heads", "probes", "code_identity", "recipe_facts", "images", "benchmarks", "demo"},
     {"solvers"},
     {"head", "outputs", "parts", "shards", "stats", "moments", "memo", "failures", "percentiles", "cache", "stored"},
@@ -49,6 +49,8 @@ TENSOR_SIDE = {
     "rivals",
     "max_logits",
     "mixed_curve",
+    "holm",
+    "repair",
 }
 IMAGE_SIDE = {
     "images",

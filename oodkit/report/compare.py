@@ -11,6 +11,7 @@ from oodkit.accuracies import compare_accuracies
 from oodkit.delong import Comparison, compare_placements, mean_of_placements, place, weigh
 from oodkit.errors import UsageError
 from oodkit.evaluation import mean_weights, rows_planned
+from oodkit.holm import holm
 from oodkit.metrics import Estimate, difference, mean_estimate
 from oodkit.report.compare_models import ComparedModel, compared_models
 from oodkit.report.compare_notes import differing_inputs, differing_settings, left_out, notes_on
@@ -68,19 +69,6 @@ def make_comparison(runs: Sequence[tuple[str, Run]], *, command: str, published:
         "notes": [*notes_on(models, sets, inputs), *_on_tests(models, best, tests, label)],
         "published": compare_published(models) if published else None,
     }
-
-
-def holm(p_values: Sequence[float]) -> list[float]:
-    """The p-values adjusted for as many tests, in their order (Holm, Scandinavian Journal of Statistics 1979, 6:65–70).
-
-    The k-th smallest of m is multiplied by m − k + 1; none becomes smaller than one before it, nor larger than 1. Whatever is
-    below 0.05 then holds for all of them together.
-    """
-    order = np.argsort(p_values, kind="stable")
-    raised = np.asarray(p_values, dtype=np.float64)[order] * np.arange(len(order), 0, -1)
-    adjusted = np.empty(len(order))
-    adjusted[order] = np.minimum(np.maximum.accumulate(raised), 1.0)
-    return [float(one) for one in adjusted]
 
 
 def _common_sets(models: Sequence[ComparedModel]) -> list[str]:

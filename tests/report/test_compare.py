@@ -16,8 +16,9 @@ from markdown_it import MarkdownIt
 from oodkit.accuracies import compare_accuracies
 from oodkit.delong import compare_aurocs, compare_placements, compare_unpaired, mean_auroc, place, weigh
 from oodkit.errors import InputError, UsageError
+from oodkit.holm import holm
 from oodkit.metrics import Estimate, difference
-from oodkit.report.compare import BEST, holm, make_comparison
+from oodkit.report.compare import BEST, make_comparison
 from oodkit.report.compare_forms import comparison_csv, comparison_markdown
 from oodkit.report.compare_published import APART, EDGE
 from oodkit.report.compare_sheets import remarks_on, sheets
@@ -199,13 +200,6 @@ def test_means_are_over_the_common_sets(pair, compare):
     assert after["left_out"] == [{"kind": "set", "name": "extra", "why": "B: not asked for"}]
     assert [one["name"] for one in after["sets"]] == ["near", far]
     assert after["results"] == before["results"]
-
-
-def test_holm_by_hand():
-    """0.005·4 = 0.02, 0.01·3 = 0.03, 0.03·2 = 0.06, and 0.04·1 is raised to the 0.06 before it."""
-    assert holm([0.01, 0.04, 0.03, 0.005]) == pytest.approx([0.03, 0.06, 0.06, 0.02])
-    assert holm([0.6, 0.9]) == [1.0, 1.0]
-    assert holm([]) == []
 
 
 def test_p_values_are_adjusted_for_all_tests_of_means_and_for_all_others(compare):
