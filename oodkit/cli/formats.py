@@ -37,8 +37,8 @@ def _print_text(document: Document, file: TextIO | None = None) -> None:
     from oodkit.report.console import file_console, stdout_console
     from oodkit.report.terminal import print_comparison, print_document
 
-    printers = {"diagnose": print_document, "compare": print_comparison}
-    printers[document["kind"]](document, stdout_console() if file is None else file_console(file))
+    print_it = print_comparison if document["kind"] == "compare" else print_document
+    print_it(document, stdout_console() if file is None else file_console(file))
 
 
 def _text(document: Document) -> str:
@@ -84,7 +84,9 @@ def _comparison_csv(document: Document) -> str:
 
 
 BOTH: dict[Format, Callable[[Document], str]] = {Format.text: _text, Format.json: _json}
+A_RUN = {**BOTH, Format.markdown: _markdown, Format.csv: _csv, Format.model_card: _model_card}
 RENDERERS = {
-    "diagnose": {**BOTH, Format.markdown: _markdown, Format.csv: _csv, Format.model_card: _model_card},
+    "diagnose": A_RUN,
+    "augdelete": A_RUN,
     "compare": {**BOTH, Format.markdown: _comparison_markdown, Format.csv: _comparison_csv},
 }

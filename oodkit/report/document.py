@@ -8,16 +8,20 @@ from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
+from oodkit.advice import Advice
 from oodkit.curves import densities, robust_edges, roc_points
 from oodkit.diagnosis import Diagnosis
 from oodkit.evaluation import best, best_first, most_general_mean
 from oodkit.extremes import Extremes
 from oodkit.metrics import Vector
 from oodkit.mixed_curve import MixedCurve, MixedRow
+from oodkit.repair import Repair
 from oodkit.scoring import Scored, by_label
 
 SCHEMA = 2
-KIND = "diagnose"
+KIND = "diagnose"  # a run of several models; the name of the schema of both kinds
+REPAIR = "augdelete"  # the same of a model before and after its repair, and the repair itself
+KINDS = (KIND, REPAIR)
 ROC_SCORERS = 5
 
 Document = dict[str, Any]
@@ -36,19 +40,23 @@ def make_document(
     baselines: Mapping[str, Diagnosis] | None = None,
     read: Mapping[str, Mapping[str, Mapping[str, Any]]] | None = None,
     extremes: Mapping[str, Extremes] | None = None,
+    repair: Repair | None = None,
+    train: Mapping[str, Any] | None = None,
 ) -> Document:
-    """The document of a run.
+    """The document of a run; of a repair where there is one, of a diagnosis else.
 
     facts: what is known of each model, by name. sets: one mapping per image set (name, role, spec, fingerprint, counts, skipped
     files). advice_base: the options that name the image sets again, from which every advice gets its command. inputs: what was
     asked for, so that a later command can ask for it again. mixed: the curves of mixed images, by model, where they were asked
     for. baselines: the diagnoses of the baselines, by their names. read: by model, and by "id" or OOD set, how many images were
-    read and a hash of which. extremes: by model, where they are wanted.
+    read and a hash of which. extremes: by model, where they are wanted. repair: of the first of two diagnoses, which the second
+    tells the outcome of. train: the images that it was refitted on: "spec", "images" (of the whole set), "taken" and "views".
     """
-    mixed, baselines, read, extremes = mixed or {}, baselines or {}, read or {}, extremes or {}
+    mixed, read, extremes = mixed or {}, read or {}, extremes or {}
+    baselines = {**(baselines or {}), **{one.model: one for one in diagnoses}}
     return {
         "schema": SCHEMA,
-        "kind": KIND,
+        "kind": REPAIR if repair else KIND,
         "oodkit": version("oodkit"),
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
         "command": command,
@@ -57,7 +65,7 @@ def make_document(
         "sets": [dict(one) for one in sets],
         "models": [
             {
-                **_model(one, facts[one.model], advice_base),
+                **_model(one, facts[one.model], advice_base, repair),
                 "read": plain(read.get(one.model, {})),
                 "mixed": _mixed(mixed[one.model]) if one.model in mixed else None,
                 "densities": _densities(one, baselines.get(one.baseline or "")),
@@ -67,6 +75,7 @@ def make_document(
             for one in diagnoses
         ],
         "inputs": dict(inputs),
+        **({"repair": {**_repair(repair), "train": dict(train or {})}} if repair else {}),
     }
 
 
@@ -81,13 +90,10 @@ def plain(value: Any) -> Any:
     return [plain(one) for one in value] if isinstance(value, list | tuple) else value
 
 
-def _model(diagnosis: Diagnosis, facts: Mapping[str, Any], advice_base: str) -> dict[str, Any]:
+def _model(diagnosis: Diagnosis, facts: Mapping[str, Any], advice_base: str, repair: Repair | None) -> dict[str, Any]:
     verdict, top = plain(diagnosis.verdict), best(diagnosis.rows)
     verdict["advice"] = [
-        {
-            "text": one.text,
-            "command": _command(one.model or diagnosis.model, one.flags, advice_base) if one.model or one.flags else None,
-        }
+        {"text": one.text, "command": _command(one, diagnosis.model, advice_base, repair) if one.model or one.flags else None}
         for one in diagnosis.verdict.advice
     ]
     return {
@@ -115,8 +121,21 @@ def _mixed_row(row: MixedRow) -> dict[str, Any]:
     return {"lambda" if name == "lam" else name: value for name, value in plain(row).items()}
 
 
-def _command(model: str, flags: str, base: str) -> str:
-    return " ".join(part for part in ("oodkit diagnose", shlex.quote(model), base, flags) if part)
+def _repair(repair: Repair) -> dict[str, Any]:
+    """Without the head, which has a file of its own."""
+    told = {one.name: getattr(repair, one.name) for one in fields(repair)}
+    refit = {one.name: getattr(repair.refit, one.name) for one in fields(repair.refit) if one.name != "head"}
+    return {name: plain(refit if name == "refit" else value) for name, value in told.items()}
+
+
+def _command(advice: Advice, model: str, base: str, repair: Repair | None) -> str:
+    """What to type. A repaired model has no name that could be typed: it is repaired again, in seconds, and then scored."""
+    command, name, flags = advice.command, advice.model or model, advice.flags
+    if repair and name == repair.after:
+        command, name, flags = "augdelete", repair.before, f"--frac {repair.shares[-1].frac:g} {flags}".rstrip()
+    if command == "augdelete":
+        base = shlex.join("--train" if word == "--fit" else word for word in shlex.split(base))
+    return " ".join(part for part in (f"oodkit {command}", shlex.quote(name), base, flags) if part)
 
 
 def _densities(diagnosis: Diagnosis, baseline: Diagnosis | None) -> list[dict[str, Any]]:

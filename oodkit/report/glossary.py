@@ -6,13 +6,14 @@ from importlib.resources import files
 from typing import Any
 
 from oodkit.evaluation import MEANS
+from oodkit.report.repairs import has_curve, repair_of
 
 Term = Mapping[str, Any]
 
 
 def terms_of(document: Mapping[str, Any]) -> list[Term]:
     """The terms that the report of this run uses, in the order of the page: ``key``, ``name``, ``text``."""
-    facts = {fact for model in document["models"] for fact in _facts(model)}
+    facts = {fact for model in document["models"] for fact in _facts(model)} | _facts_of_repair(repair_of(document))
     return [term for term in _terms() if not term.get("when") or facts & set(term["when"])]
 
 
@@ -24,6 +25,12 @@ def every_key() -> set[str]:
 def _terms() -> Sequence[Term]:
     found: Sequence[Term] = tomllib.loads((files("oodkit.report") / "glossary.toml").read_text("utf-8"))["term"]
     return found
+
+
+def _facts_of_repair(repair: Mapping[str, Any] | None) -> set[str]:
+    if repair is None:
+        return set()
+    return {"repair", repair["outcome"], *(["shares"] if has_curve(repair) else [])}
 
 
 def _facts(model: Mapping[str, Any]) -> set[str]:

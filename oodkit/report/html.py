@@ -10,7 +10,7 @@ from oodkit.atomic import write_atomically
 from oodkit.evaluation import MEANS
 from oodkit.report.glossary import terms_of
 from oodkit.report.markup import drawn, environment_with, part
-from oodkit.report.model_names import short_names
+from oodkit.report.model_names import named_after, short_names
 from oodkit.report.papers import source_of
 from oodkit.report.pictures import mixed_svg, ridges_svg, roc_svg, scatter_svg
 from oodkit.report.remarks import (
@@ -24,6 +24,8 @@ from oodkit.report.remarks import (
     tuning_title,
     useful_means,
 )
+from oodkit.report.repair_view import repair_view
+from oodkit.report.repairs import repair_of
 from oodkit.report.runs import Run
 from oodkit.report.tiles import bytes_of, fitting, lists_of, longest, tiles
 
@@ -44,13 +46,16 @@ def render_html(run: Run) -> str:
     environment = environment_with({one["key"] for one in terms})
     script, style = (part(environment, name) for name in ("tables.js", "style.css"))
     short = short_names(dict.fromkeys(name for model in document["models"] for name in (model["name"], model["baseline"]) if name))
+    if repair_of(document):
+        short = named_after(short, *(model["name"] for model in document["models"][:2]))
     shortly = [{**model, "name": short[model["name"]]} for model in document["models"]]
     known = {
         "document": document,
         "short": short,
         "data": _data(document["sets"]),
         "sets": [{**one, "remarks": set_remarks(one)} for one in document["sets"]],
-        "scatter": drawn(scatter_svg(shortly)) if len(shortly) > 1 else None,
+        "repair": (repair := repair_view(document, short)),
+        "scatter": drawn(scatter_svg(shortly)) if len(shortly) > 1 and repair is None else None,
         "terms": terms,
         "style": style,
         "script": script,

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from oodkit.errors import InputError, UsageError
-from oodkit.report.document import KIND, SCHEMA, Document
+from oodkit.report.document import KIND, KINDS, REPAIR, SCHEMA, Document
 from oodkit.wording import printable
 
 CLOSING = {"additionalProperties", "minimum", "maximum"}
@@ -29,8 +29,9 @@ def load_document(path: Path) -> Document:
     document = read_json(path)
     if not isinstance(document, dict) or type(document.get("schema")) is not int or not isinstance(document.get("kind"), str):
         raise InputError(f"{path} is no result of oodkit: expected an object with a kind and a schema; give the folder of a run")
-    if document["kind"] != KIND:
-        raise InputError(f"{path} is of the kind '{printable(document['kind'])}', expected '{KIND}'; give a run of oodkit diagnose")
+    if document["kind"] not in KINDS:
+        known = " or ".join(f"'{one}'" for one in KINDS)
+        raise InputError(f"{path} is of the kind '{printable(document['kind'])}', expected {known}; give a run of one of these")
     if document["schema"] < SCHEMA:
         raise InputError(f"{path} was made by an older oodkit (schema {document['schema']}, now {SCHEMA}); {_again(document)}")
     if document["schema"] > SCHEMA:
@@ -100,4 +101,5 @@ def _integer(text: str) -> int:
 
 def _again(document: Document) -> str:
     command = document.get("command")
-    return f"diagnose again: {printable(command)}" if isinstance(command, str) else "diagnose again"
+    again = "repair again" if document["kind"] == REPAIR else "diagnose again"
+    return f"{again}: {printable(command)}" if isinstance(command, str) else again

@@ -10,6 +10,8 @@ from oodkit.report.document import Document
 from oodkit.report.gfm import bullets, escape, fenced, section, table
 from oodkit.report.numerals import with_interval
 from oodkit.report.remarks import set_remarks, summary_result
+from oodkit.report.repair_sheets import repair_sheets
+from oodkit.report.repairs import repair_notes, repair_of
 from oodkit.report.sheets import comparison_sheet, model_sheets
 
 Model = Mapping[str, Any]
@@ -18,10 +20,25 @@ Model = Mapping[str, Any]
 def render_markdown(document: Document) -> str:
     """The report's text, with a line break at its end. Whatever comes from the user's files is text in it, and nothing else."""
     models = document["models"]
-    blocks = section(comparison_sheet(models, intervals=True), level=2) if len(models) > 1 else []
+    blocks = repair_blocks(document)
+    if not blocks and len(models) > 1:
+        blocks = section(comparison_sheet(models, intervals=True), level=2)
     for model in models:
         blocks += _model(model)
     return "\n\n".join([*blocks, *made(document)]) + "\n"
+
+
+def repair_blocks(document: Document) -> list[str]:
+    """What a repair changed; nothing of a diagnosis."""
+    if (repair := repair_of(document)) is None:
+        return []
+    notes = repair_notes(repair)
+    return [
+        f"## {escape(repair['before'])}: repair of the last layer",
+        f"**{escape(repair['sentence'])}**",
+        *(block for sheet in repair_sheets(document, intervals=True) for block in section(sheet)),
+        *([bullets(notes)] if notes else []),
+    ]
 
 
 def figures(model: Model) -> str:

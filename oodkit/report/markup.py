@@ -7,7 +7,7 @@ from typing import Any
 from oodkit.report import numerals
 from oodkit.report.glossary import every_key
 from oodkit.report.remarks import settings_in_words
-from oodkit.wording import printable
+from oodkit.wording import p_value, printable
 
 LONGEST_IN_BAR = 24
 
@@ -34,12 +34,13 @@ def environment_with(terms: set[str]) -> Any:
         "count": numerals.count,
         "tint": numerals.tint,
         "sortable": numerals.sortable,
+        "p_value": _p_value,
         "settings": settings_in_words,
         "ending": _ending,
         "breakable": _breakable,
         "prose": _prose,
     }
-    environment.globals["term"] = _linker(terms)
+    environment.globals |= {"term": _linker(terms), "zip": zip}
     return environment
 
 
@@ -51,6 +52,12 @@ def _finished(value: object) -> object:
 def _ending(name: str) -> str:
     """The end of a long name, which tells checkpoints of one folder apart."""
     return name if len(name) <= LONGEST_IN_BAR else f"…{name[1 - LONGEST_IN_BAR :]}"
+
+
+def _p_value(p: float, *, bare: bool = False) -> str:
+    """``p = 0.0581`` or ``p < 0.0001``; in a table's cell without the p."""
+    shown = p_value(p)
+    return shown if bare else f"p {shown}" if shown.startswith("<") else f"p = {shown}"
 
 
 def _breakable(name: str) -> str:

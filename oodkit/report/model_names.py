@@ -1,7 +1,7 @@
 """What a page calls its models: a name that is a path is long, and its last part tells most."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 PATH = re.compile(r"(?:py|local-dir):|[^:]*[/\\][^:]*\.(?:safetensors|pth|pt|bin)$")
 
@@ -14,6 +14,12 @@ def short_names(names: Iterable[str]) -> dict[str, str]:
     parts = {name: _last_part(name) for name in names}
     shared = list(parts.values())
     return {name: part if shared.count(part) == 1 else name for name, part in parts.items()}
+
+
+def named_after(short: Mapping[str, str], before: str, after: str) -> dict[str, str]:
+    """The same with the repaired model called as the model that it was made of, and what its own name adds."""
+    added = after.removeprefix(before)
+    return {**short, after: short[before] + added} if added != after else dict(short)
 
 
 def _last_part(name: str) -> str:

@@ -11,19 +11,36 @@ from oodkit.report.console import print_sheet, say, stdout_console
 from oodkit.report.document import Document
 from oodkit.report.numerals import interval, number
 from oodkit.report.remarks import set_remarks
+from oodkit.report.repair_sheets import repair_sheets
+from oodkit.report.repairs import repair_notes, repair_of
 from oodkit.report.sheets import comparison_sheet, model_sheets
 from oodkit.wording import counted
 
 
 def print_document(document: Document, console: Console | None = None) -> None:
-    """Print models, tables, verdicts and advice; by default to stdout, see ``stdout_console``."""
+    """Print models, tables, verdicts and advice, of a repair what it changed; by default to stdout, see ``stdout_console``."""
     console = console or stdout_console()
     _print_sets(console, document["sets"])
+    if repair := repair_of(document):
+        _print_repair(console, document, repair)
+        return
     for model in document["models"]:
         _print_model(console, model)
     if len(document["models"]) > 1:
         console.print()
         print_sheet(console, comparison_sheet(document["models"], intervals=False))
+
+
+def _print_repair(console: Console, document: Document, repair: Mapping[str, Any]) -> None:
+    """The repair alone, and the verdict on what it led to: both models in full stand in the other forms."""
+    console.print()
+    say(console, repair["sentence"], "bold")
+    console.print()
+    for sheet in repair_sheets(document, intervals=False):
+        print_sheet(console, sheet)
+    for line in repair_notes(repair):
+        say(console, f"note: {line}", "dim")
+    _print_verdict(console, document["models"][1]["verdict"])
 
 
 def print_comparison(document: Document, console: Console | None = None) -> None:

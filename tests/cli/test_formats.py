@@ -19,7 +19,7 @@ def words(demo_sets):
 
 
 def test_every_form_has_its_renderer_and_is_told_again_by_the_report():
-    assert set(RENDERERS["diagnose"]) == set(Format)
+    assert set(RENDERERS["diagnose"]) == set(RENDERERS["augdelete"]) == set(Format)
     assert set(map(str, RENDERERS["compare"])) == set(map(str, CompareFormat))
     assert set(map(str, ReportFormat)) == {"html", *map(str, Format)}
 

@@ -227,7 +227,9 @@ def test_json_of_another_program_is_told(folder, document):
 
 def test_another_kind_is_told(folder):
     write_result(folder, document_of(kind="com\x1bpare"))
-    with pytest.raises(InputError, match=r"is of the kind 'com\\x1bpare', expected 'diagnose'; give a run of oodkit diagnose$"):
+    with pytest.raises(
+        InputError, match=r"is of the kind 'com\\x1bpare', expected 'diagnose' or 'augdelete'; give a run of one of these$"
+    ):
         load_run(folder)
 
 

@@ -1,0 +1,69 @@
+"""Before and after a repair: where every scorer's AUROC was, and where it is."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from oodkit.report.pictures.palette import GROUPS, ID, INK
+from oodkit.report.pictures.svg import LETTERS, SMALL, label, picture, plot_area
+
+ROW, KEY, AXIS, RIGHT = 19, 22, 38, 14  # points: of a scorer, above them and below them, and beside them
+NAME = 18  # letters
+AFTER, UNCHANGED = ID, GROUPS["far"]
+
+
+def dumbbells_svg(changes: Sequence[Mapping[str, Any]], summary: str) -> str:
+    """The changes of one mean, one below the other in their order: before an open circle, after a diamond, their intervals.
+
+    A scorer whose scores did not change has one mark. Without changes there is no picture, but an empty text.
+    """
+    if not changes:
+        return ""
+    names = [label(one["scorer"], columns=NAME) for one in changes]
+    left = 12 + 0.58 * LETTERS * max(map(len, names))
+
+    def draw(figure: Any) -> None:
+        axes = plot_area(figure, left=left, right=RIGHT, bottom=AXIS, top=KEY)
+        axes.set_ylim(len(changes) - 0.5, -0.5)
+        for place, one in enumerate(changes):
+            before, after = (_percent(one[f"auroc_{name}"]) for name in ("before", "after"))
+            if one["changed"]:
+                axes.plot([before[0], after[0]], [place, place], color=INK, alpha=0.55, linewidth=0.9)
+                _mark(axes, before, place, INK, marker="o", markerfacecolor="none", alpha=0.75)
+                _mark(axes, after, place, AFTER, marker="D")
+            else:
+                _mark(axes, after, place, UNCHANGED, marker="s")
+        low, high = axes.get_xlim()
+        axes.set_xlim(max(low, 0), min(high, 100))
+        axes.locator_params(axis="x", nbins=5)
+        axes.grid(axis="x", color=INK, alpha=0.12, linewidth=0.8)
+        axes.set_yticks(range(len(names)), names)
+        axes.tick_params(axis="y", length=0, labelsize=LETTERS)
+        axes.spines["left"].set_visible(False)
+        axes.set_xlabel(f"{label(summary)} AUROC, percent")
+        _key(figure, changes)
+
+    return picture(draw, ROW * len(changes) + AXIS + KEY, f"{summary} AUROC of {len(changes)} scorers before and after the repair")
+
+
+def _percent(estimate: Mapping[str, float]) -> tuple[float, float, float]:
+    return 100 * estimate["value"], 100 * estimate["low"], 100 * estimate["high"]
+
+
+def _mark(axes: Any, figure: tuple[float, float, float], place: int, colour: str, **style: Any) -> None:
+    value, low, high = figure
+    axes.plot([low, high], [place, place], color=colour, alpha=0.3, linewidth=4)
+    axes.plot([value], [place], color=colour, markersize=5, linestyle="none", **style)
+
+
+def _key(figure: Any, changes: Sequence[Mapping[str, Any]]) -> None:
+    from matplotlib.lines import Line2D
+
+    def line(**style: Any) -> Line2D:
+        return Line2D([], [], markersize=5, linestyle="none", **style)
+
+    marks = {}
+    if any(one["changed"] for one in changes):
+        marks = {"before": line(color=INK, marker="o", markerfacecolor="none"), "after": line(color=AFTER, marker="D")}
+    if not all(one["changed"] for one in changes):
+        marks["unchanged"] = line(color=UNCHANGED, marker="s")
+    figure.legend(list(marks.values()), list(marks), loc="upper left", ncols=3, borderaxespad=0.2, fontsize=SMALL)

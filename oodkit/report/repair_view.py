@@ -1,0 +1,70 @@
+"""A repair as the page's templates read it."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from oodkit.report.document import Document
+from oodkit.report.markup import drawn
+from oodkit.report.papers import source_of
+from oodkit.report.pictures import dumbbells_svg, shares_svg
+from oodkit.report.repairs import (
+    as_figure,
+    by_set,
+    change_of,
+    columns_of,
+    has_curve,
+    logit_pairs,
+    repair_notes,
+    repair_of,
+    share_name,
+    share_scorers,
+    solver_facts,
+    summary_changes,
+    unchanged_line,
+)
+
+
+def repair_view(document: Document, short: Mapping[str, str]) -> dict[str, Any] | None:
+    """All that the document says of its repair, and what is made of it; None of a diagnosis. short: what the page calls the models."""
+    repair = repair_of(document)
+    if repair is None:
+        return None
+    before, after = document["models"][:2]
+    changes, summary = [_change(row) for row in summary_changes(document)], after["summary"]
+    return {
+        **repair,
+        "sentence": _shortened(repair["sentence"], short),
+        "summary": summary,
+        "mls": change_of(document, "mls"),
+        "top": change_of(document, after["best"]),
+        "best_before": before["best"],
+        "accuracies": (before["accuracy"], after["accuracy"]),
+        "accuracy_figure": as_figure(repair["accuracy"]),
+        "changes": [row for row in changes if row["changed"]],
+        "unchanged": unchanged_line(changes),
+        "columns": columns_of(repair["changes"]),
+        "by_set": by_set(repair["changes"]),
+        "logits": logit_pairs(document["models"]),
+        "dumbbells": drawn(dumbbells_svg(changes, summary)),
+        "curve": drawn(shares_svg(repair["shares"], summary)) if has_curve(repair) else None,
+        "share_rows": [{**one, "name": share_name(one["frac"])} for one in repair["shares"]],
+        "share_scorers": share_scorers(repair["shares"]),
+        "facts": solver_facts(repair),
+        "remarks": repair_notes(repair),
+    }
+
+
+def _change(row: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        **row,
+        "p_value": row["difference"]["p_value"],
+        "difference": as_figure(row["difference"]),
+        "source": source_of(row["scorer"]),
+    }
+
+
+def _shortened(sentence: str, short: Mapping[str, str]) -> str:
+    """The longest names first: the repaired model's holds the other's."""
+    for name in sorted(short, key=len, reverse=True):
+        sentence = sentence.replace(name, short[name])
+    return sentence

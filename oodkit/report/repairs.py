@@ -1,0 +1,110 @@
+"""What every form of the report reads of a repair, so that none leaves out what another tells."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from oodkit.evaluation import MEANS
+from oodkit.report.document import REPAIR, Document
+from oodkit.report.numerals import number
+from oodkit.report.remarks import useful_means
+from oodkit.wording import counted
+
+Row = Mapping[str, Any]
+STARTS = {"head": "the present head", "zeros": "zeros"}
+STEPS = {"lbfgs": ("pass over all images", "passes over all images"), "sgd": ("batch", "batches")}
+
+
+def repair_of(document: Document) -> Row | None:
+    """The repair that the document is of; None where it is of a diagnosis. Its models are the one before and the one after."""
+    return document["repair"] if document["kind"] == REPAIR else None
+
+
+def summary_changes(document: Document) -> list[Row]:
+    """What became of every scorer in the mean that scorers are compared by, best first after the repair."""
+    summary = document["models"][1]["summary"]
+    return [row for row in document["repair"]["changes"] if row["ood_set"] == summary]
+
+
+def change_of(document: Document, scorer: str | None) -> Row | None:
+    """One scorer's row of these."""
+    return next((row for row in summary_changes(document) if row["scorer"] == scorer), None)
+
+
+def unchanged_line(changes: Iterable[Row]) -> str:
+    """The scorers that the repair leaves as they are, with their AUROC in percent; nothing where there are none."""
+    same = [f"{row['scorer']} {number(row['auroc_after'])}" for row in changes if not row["changed"]]
+    return f"unchanged, image by image, as of scores of the features alone: {', '.join(same)}" if same else ""
+
+
+def columns_of(changes: Sequence[Row]) -> list[tuple[str, str]]:
+    """The sets and means that changes are told of one by one, with their groups: means over several sets first."""
+    groups = {row["ood_set"]: row["group"] for row in changes}
+    means = useful_means(changes)
+    sets = [name for name in groups if name not in MEANS]
+    return [(name, groups[name]) for name in (*reversed(means), *sets)]
+
+
+def by_set(changes: Iterable[Row]) -> dict[str, dict[str, Row]]:
+    """The changes of each scorer whose scores changed, by set and mean."""
+    found: dict[str, dict[str, Row]] = {}
+    for row in changes:
+        if row["changed"]:
+            found.setdefault(row["scorer"], {})[row["ood_set"]] = row
+    return found
+
+
+def as_figure(comparison: Mapping[str, float]) -> dict[str, float]:
+    """A difference as a figure with its interval."""
+    return {"value": comparison["difference"], "low": comparison["low"], "high": comparison["high"]}
+
+
+def logit_pairs(models: Sequence[Row]) -> list[tuple[Row, Row]]:
+    """The maximal logit's rows before and after, set by set."""
+    before, after = ({row["image_set"]: row for row in model["max_logits"]} for model in models[:2])
+    return [(before[name], row) for name, row in after.items() if name in before]
+
+
+def share_name(frac: float) -> str:
+    """``20 %``; of 0, the head as it was, that too."""
+    return f"{100 * frac:g} %" if frac else "0, untouched"
+
+
+def share_scorers(shares: Iterable[Row]) -> list[str]:
+    """The scorers that are told share by share."""
+    return list(dict.fromkeys(scorer for one in shares for scorer in one["aurocs"]))
+
+
+def has_curve(repair: Row) -> bool:
+    """Whether more than one share was refitted on: of one alone the other tables tell all."""
+    return len(repair["shares"]) > 2
+
+
+def solver_facts(repair: Row) -> list[tuple[str, str]]:
+    """How the head was refitted: what it is called, and what it was."""
+    refit, train = repair["refit"], repair["train"]
+    views = f"{counted(train['views'], 'augmented view', 'augmented views')} of each" if train["views"] else "as they are evaluated"
+    facts = [
+        ("training images", f"{train['taken']} of {train['images']} of {train['spec']}, {views}"),
+        ("solver", f"{refit['solver']}, started at {STARTS[refit['init']]}"),
+        ("fitted on", f"{counted(refit['n_fit'], 'image', 'images')}, {counted(refit['steps'], *STEPS[refit['solver']])}"),
+        ("strength of the penalty", f"l2 = {refit['l2']:.3g}{_chosen(refit)}"),
+    ]
+    if refit["held_out_loss"] is not None:
+        images = f"of {counted(refit['n_held_out'], 'image', 'images')}"
+        facts.append(("held-out loss", f"{_losses(refit)} nats, {images}"))
+    if refit["gap"] is not None and refit["gradient"] is not None:
+        facts.append(("end", f"within {refit['gap']:.2g} nats of the minimum, gradient norm {refit['gradient']:.2g}"))
+    return [*facts, ("time", f"{repair['seconds']:.3g} s")]
+
+
+def _chosen(refit: Row) -> str:
+    return f", chosen among {len(refit['tried'])} by the held-out loss" if refit["tried"] else ""
+
+
+def _losses(one: Row) -> str:
+    return f"{number(one['start_loss'], 4, 1)} → {number(one['held_out_loss'], 4, 1)}"
+
+
+def repair_notes(repair: Row) -> list[str]:
+    """What else is to be known of it: the repair's own notes and the refit's, each once."""
+    return list(dict.fromkeys([*repair["notes"], *repair["refit"]["notes"]]))
