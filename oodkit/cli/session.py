@@ -89,19 +89,29 @@ def recipe(model: Classifier) -> Recipe:
     return recipe_of(model.name, model.about.get("recipe"))
 
 
-def _tell(model: Classifier, baseline: Told | None, task: Task) -> Told:
-    """Every forward pass comes before the scoring, so that nothing that is interrupted takes finished scores with it."""
-    outputs, tuning = _extract_and_tune(model, task)
-    mixed = extract_mixed(model, task.mixed, task.running)
-    found = _diagnose(model, outputs, tuning, baseline.diagnosis if baseline else None, task)
+def tell(
+    model: Classifier,
+    outputs: Mapping[str, Outputs],
+    baseline: Told | None,
+    task: Task,
+    *,
+    tuning: Sequence[Tuning] = (),
+    mixed: Mapping[float, Outputs] | None = None,
+    refitted_from: Classifier | None = None,
+) -> Told:
+    """What is found of a model from its outputs. refitted_from: the one whose last layer was refitted, of which this came."""
+    found = _diagnose(model, outputs, tuning, baseline.diagnosis if baseline else None, task, refitted_from)
     curve = diagnose_mixed(found, mixed, baseline.curve if baseline else None) if mixed else None
     extremes = extremes_of(model, found, outputs, task.sets, task.thumbnails) if model.name in task.shown else None
-    note = unread_note(mixed)
+    note = unread_note(mixed or {})
     return Told(found, curve, extremes, _readings(model, outputs, task), [note] if note else [])
 
 
-def _extract_and_tune(model: Classifier, task: Task) -> tuple[dict[str, Outputs], list[Tuning]]:
-    """The test sets come last: by then it is settled what they are scored with."""
+def extract_and_tune(model: Classifier, task: Task) -> tuple[dict[str, Outputs], list[Tuning]]:
+    """The outputs on every set, and the settings where they are to be chosen.
+
+    The test sets come last: by then it is settled what they are scored with.
+    """
     sets, specs = task.sets, task.scorers if model.name in task.shown else ()
     found: dict[str, Outputs] = {}
     done: dict[str, list[str]] = {}
@@ -115,6 +125,12 @@ def _extract_and_tune(model: Classifier, task: Task) -> tuple[dict[str, Outputs]
     probes = probes_by_set([parse_scorer(spec, task.preset) for spec in specs], sets, ["id", *sets.ood])
     rest = {name: own for name, own in probes.items() if name not in done or not set(own) <= set(done[name])}
     return found | extract_sets(model, sets, task.running, rest), tuning
+
+
+def _tell(model: Classifier, baseline: Told | None, task: Task) -> Told:
+    """Every forward pass comes before the scoring, so that nothing that is interrupted takes finished scores with it."""
+    outputs, tuning = extract_and_tune(model, task)
+    return tell(model, outputs, baseline, task, tuning=tuning, mixed=extract_mixed(model, task.mixed, task.running))
 
 
 def _choose(model: Classifier, found: Mapping[str, Outputs], task: Task) -> list[Tuning]:
@@ -137,7 +153,12 @@ def _choose(model: Classifier, found: Mapping[str, Outputs], task: Task) -> list
 
 
 def _diagnose(
-    model: Classifier, outputs: Mapping[str, Outputs], tuning: Sequence[Tuning], baseline: Diagnosis | None, task: Task
+    model: Classifier,
+    outputs: Mapping[str, Outputs],
+    tuning: Sequence[Tuning],
+    baseline: Diagnosis | None,
+    task: Task,
+    refitted_from: Classifier | None,
 ) -> Diagnosis:
     with status_line(f"{model.name}: scoring", quiet=task.running.quiet) as progress:
         return diagnose(
@@ -150,7 +171,8 @@ def _diagnose(
             scorers=() if tuning else task.scorers,
             tuning=tuning,
             preset=task.preset,
-            softeners=recipe(model).softeners,
+            softeners=recipe(refitted_from or model).softeners,
+            refitted=refitted_from is not None,
             baseline=baseline,
             id_set=task.sets.id_test.spec,
             seed=task.seed,
