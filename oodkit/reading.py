@@ -14,16 +14,16 @@ from oodkit.classifier import Transform
 from oodkit.errors import InputError, OodkitError, UnreadableImageError
 
 Key = TypeVar("Key")  # what images are asked for by: positions in a set, the entries of a stream
-Asked = TypeVar("Asked", contravariant=True)
+Asked_contra = TypeVar("Asked_contra", contravariant=True)
 Item = tuple[Key, Tensor | str | OodkitError]  # an image's key; the image, why it can't be read, or what ends the run
 Batch = tuple[list[Key], Tensor, list[tuple[Key, str]]]  # n keys, their pixels (n, 3, H, W), and what could not be read
 REFUSED = "can't be transformed"
 
 
-class Readable(Protocol[Asked]):
+class Readable(Protocol[Asked_contra]):
     """Whatever gives images by key, as image sets do by position; worker processes get a copy."""
 
-    def transformed(self, key: Asked, transform: Transform, /) -> Tensor:
+    def transformed(self, key: Asked_contra, transform: Transform, /) -> Tensor:
         """What a network with this transform gets of the image; raises UnreadableImageError and what the transform does."""
 
 

@@ -19,7 +19,7 @@ LAYERS = (
     {"cli"},
     {"exporting"},
     {"report"},
-    {"detector"},
+    {"detector", "streaming"},
     {"diagnosis", "verdict", "advice", "lead", "rivals", "max_logits", "mixed_curve", "repair"},
     {"evaluation", "scoring", "tuning", "refitting", "extraction", "forward", "reading"},
     {"scorers", "metrics", "delong", "curves", "extremes"}
@@ -76,6 +76,7 @@ AT_THE_TOP = {
 AT_THE_TOP_OF = {"cli": {"rich", "typer"}, "report.console": {"rich"}, "report.terminal": {"rich"}}
 # the commands import these inside their functions
 HEAVY_CLI = {
+    "oodkit.cli.asked",
     "oodkit.cli.inputs",
     "oodkit.cli.choosing",
     "oodkit.cli.loading",

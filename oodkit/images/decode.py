@@ -2,6 +2,7 @@
 
 import errno
 import os
+import stat
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -34,6 +35,7 @@ def decode(source: Source) -> Image.Image:
     decoded and for an image of more than ``PIL.Image.MAX_IMAGE_PIXELS`` pixels, whose pixels are not decoded.
     """
     try:
+        _require_file(source)
         with _quiet(), Image.open(source, formats=_formats()) as image:
             image.load()
             _turn_upright(image)
@@ -109,6 +111,12 @@ def _grey_to_8_bits(image: Image.Image) -> Image.Image:
     spans = {"F": (1, 255, 65535), "I": (255, 65535)}.get(image.mode, (65535,))
     span = next((span for span in spans if largest <= span), largest)
     return Image.fromarray(np.rint(values.clip(0, span) * (255 / span)).astype(np.uint8))
+
+
+def _require_file(source: Source) -> None:
+    """A pipe, or a terminal, would be waited for, and is no file that Pillow could read in any order."""
+    if isinstance(source, str | os.PathLike) and not stat.S_ISREG(mode := Path(source).stat().st_mode) and not stat.S_ISDIR(mode):
+        raise UnreadableImageError("a pipe or a device, not a file")
 
 
 def _reason(error: Exception, source: Source) -> str:

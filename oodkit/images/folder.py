@@ -24,7 +24,7 @@ def open_folder(folder: Path, spec: str) -> FileSet:
     try:
         loose, folders = _list(str(folder))
         own = (_identity(str(folder)),)
-        classes = {name: sorted(f"{name}/{path}" for path in _images_below(f"{folder}/{name}", own)) for name in folders}
+        classes = {name: [f"{name}/{path}" for path in _all_below(f"{folder}/{name}", own)] for name in folders}
     except OSError as error:
         raise ImageSetError(f"can't read the folder {error.filename}: {error.strerror}; make it readable") from error
     if not any(classes.values()):
@@ -36,6 +36,33 @@ def open_folder(folder: Path, spec: str) -> FileSet:
     names = _in_order(list(classes))
     labels = np.repeat(np.arange(len(names)), [len(classes[name]) for name in names])
     return FileSet(spec, folder, [path for name in names for path in classes[name]], labels, tuple(names))
+
+
+def images_below(folder: str, parents: tuple[tuple[int, int], ...] = ()) -> Iterator[str | OSError]:
+    """The paths below ``folder`` of every image there, in their order; in the place of a folder that can't be read, its error.
+
+    Which files these are is said at ``open_folder``. Folders are read as they are reached: the names of one folder and of those
+    that it is in are held. parents: what tells the folders above from any other, for links back to them.
+    """
+    try:
+        own = _identity(folder)
+        images, folders = ([], []) if own in parents else _list(folder)
+    except OSError as error:
+        yield error
+        return
+    for name in sorted([*images, *(f"{one}/" for one in folders)]):
+        if not name.endswith("/"):
+            yield name
+            continue
+        for path in images_below(f"{folder}/{name[:-1]}", (*parents, own)):
+            yield name + path if isinstance(path, str) else path
+
+
+def _all_below(folder: str, parents: tuple[tuple[int, int], ...]) -> Iterator[str]:
+    for path in images_below(folder, parents):
+        if isinstance(path, OSError):
+            raise path
+        yield path
 
 
 def _in_order(names: list[str]) -> list[str]:
@@ -71,17 +98,6 @@ def _is_file(entry: os.DirEntry[str]) -> bool:
         return entry.is_file() or (entry.is_symlink() and not Path(entry.path).exists())
     except OSError:
         return True
-
-
-def _images_below(folder: str, parents: tuple[tuple[int, int], ...]) -> Iterator[str]:
-    own = _identity(folder)
-    if own in parents:
-        return
-    images, folders = _list(folder)
-    yield from images
-    for name in folders:
-        for path in _images_below(f"{folder}/{name}", (*parents, own)):
-            yield f"{name}/{path}"
 
 
 def _identity(folder: str) -> tuple[int, int]:

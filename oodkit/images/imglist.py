@@ -1,6 +1,7 @@
 """An image list as OpenOOD writes them: ``relative/path label``, one image a line."""
 
 import ast
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -28,22 +29,31 @@ def open_list(file: Path, spec: str, root: Path | None = None) -> FileSet:
 
 def read_list(file: Path) -> tuple[list[str], list[int]]:
     """Paths and labels of a list. Raises ImageSetError that names the line where one is malformed."""
+    paths, labels = [], []
+    for path, label in list_lines(file):
+        paths.append(path)
+        labels.append(label)
+    return paths, labels
+
+
+def list_lines(file: Path) -> Iterator[tuple[str, int]]:
+    """The same line by line: of a list of any length one line is held."""
     try:
-        text = file.read_text("utf-8-sig", errors="surrogateescape")
+        with file.open(encoding="utf-8-sig", errors="surrogateescape", newline="\n") as lines:
+            for number, line in enumerate(lines, 1):
+                if line.strip():
+                    yield _path_and_label(line.strip(), f"{file}, line {number}")
     except OSError as error:
         raise ImageSetError(f"can't read the image list {file}: {error.strerror}") from error
-    paths, labels = [], []
-    for number, line in enumerate(text.split("\n"), 1):
-        if not line.strip():
-            continue
-        path, _, label = line.strip().partition(" ")
-        value = _label(label)
-        if value is None or path.startswith("/"):
-            wanted = "a path below the images' folder, a space and a label of −1 or more"
-            raise ImageSetError(f"{file}, line {number}: expected {wanted}, got {line.strip()[:80]!r}")
-        paths.append(path)
-        labels.append(value)
-    return paths, labels
+
+
+def _path_and_label(line: str, where: str) -> tuple[str, int]:
+    path, _, text = line.partition(" ")
+    label = _label(text)
+    if label is None or path.startswith("/"):
+        wanted = "a path below the images' folder, a space and a label of −1 or more"
+        raise ImageSetError(f"{where}: expected {wanted}, got {line[:80]!r}")
+    return path, label
 
 
 def _label(text: str) -> int | None:

@@ -1,0 +1,85 @@
+"""A detector on images one after the other, as many as there are, in memory that does not grow with their number."""
+
+import os
+from collections.abc import Iterable, Iterator
+from itertools import islice
+from typing import NamedTuple
+
+from torch import Tensor
+
+from oodkit.detector import Detector
+from oodkit.forward import DTYPES, Dtype, Runner, default_batch_size, resolve_device, resolve_dtype
+from oodkit.images.stream import Entry, ImageStream, stream_files
+from oodkit.reading import read_batches
+
+
+class Row(NamedTuple):
+    """What a detector says of one image, or why it could not be read.
+
+    path: its file, or its set and its name there. prediction: the class by its position, class_name: where the model names its
+    classes. score: higher = more in-distribution. p_value: in (0, 1], small = unusual. accepted: taken to be in-distribution.
+    reason: why it can't be read, one line; then the others are None.
+    """
+
+    path: str
+    prediction: int | None = None
+    class_name: str | None = None
+    score: float | None = None
+    p_value: float | None = None
+    accepted: bool | None = None
+    reason: str | None = None
+
+
+def score_stream(
+    detector: Detector,
+    images: ImageStream | Iterable[str | os.PathLike[str]],
+    *,
+    device: str = "auto",
+    dtype: Dtype = "auto",
+    batch_size: int | None = None,
+    workers: int | None = None,
+) -> Iterator[Row]:
+    """A row for each image, in their order, as they are scored.
+
+    images: paths of image files, of which a generator can make any number, or what ``open_stream`` gives. They are taken as they
+    are needed: a batch, and a few ahead for each process that decodes; with ``workers=0`` a batch is scored before the next one is
+    asked for. device, dtype, batch_size, workers: as in ``extract``; scores are the same as of its outputs, up to the rounding of
+    batches of another size. While it runs, the detector's network is on the device; afterwards where and as it was.
+
+    Raises what ``extract`` does where a batch can't be run at all; one image that can't be read, or that the transform refuses, is
+    a row.
+    """
+    model = detector.model
+    stream = images if isinstance(images, ImageStream) else stream_files(images)
+    where = resolve_device(device)
+    size = batch_size or default_batch_size(model, where)
+    runner = Runner(model, where, DTYPES[resolve_dtype(dtype)], size)
+    batches = read_batches(
+        stream.places,
+        detector.transform,
+        _batched(stream.entries, size),
+        workers=workers,
+        pin_memory=where.type == "cuda",
+        lenient=True,
+    )
+    with runner.network_in_place():
+        for read, pixels, failures in batches:
+            rows = [(entry.number, Row(entry.name, reason=reason)) for entry, reason in failures]
+            if read:
+                found = runner.run(pixels)
+                rows += _rows(detector, read, found["features"], found["logits"])
+            yield from (row for _, row in sorted(rows))
+
+
+def _rows(detector: Detector, read: list[Entry], features: Tensor, logits: Tensor) -> Iterator[tuple[int, Row]]:
+    names = detector.model.class_names
+    predictions = logits.argmax(1).tolist()
+    found = detector.detections(features, logits)
+    facts = zip(predictions, found.scores.tolist(), found.p_values.tolist(), found.accepted.tolist(), strict=True)
+    for entry, (prediction, score, p_value, accepted) in zip(read, facts, strict=True):
+        yield entry.number, Row(entry.name, prediction, names[prediction] if names else None, score, p_value, accepted)
+
+
+def _batched(entries: Iterator[Entry], size: int) -> Iterator[list[Entry]]:
+    while batch := list(islice(entries, size)):
+        yield batch
