@@ -13,6 +13,7 @@ from oodkit.scorers import SCORERS, parse_scorer
 from oodkit.wording import decimal, percent
 
 MOST_TIMES = 100  # nobody finds more than so many times the images
+SHARE = 0.2  # of the training images, to refit the last layer on
 WEAK = 0.75  # below this mean AUROC no scorer is worth deploying; a repair of the last layer won't mend the features
 
 
@@ -73,18 +74,19 @@ def _price(top: Result, rows: Sequence[Result]) -> str:
     )
 
 
-def repairs(accuracy: Estimate, softeners: Sequence[str] | None, against: Against | None) -> list[Advice]:
+def repairs(accuracy: Estimate, softeners: Sequence[str] | None, against: Against | None, lead: Lead) -> list[Advice]:
     """Of impaired logits: refit them, take the checkpoint that is better, and find out where the cause is not known."""
     unknown = softeners is None and against is None
     start = "If it was trained with label smoothing, mixup or cutmix, refit" if unknown else "Refit"
     refit = (
         f"{start} the last layer with plain cross-entropy, without label smoothing or mixup (AugDelete): the features stay as "
-        "they are, and the accuracy nearly so (Xiong et al. 2025, Table 3: 80.92 to 80.31 %). In Python, oodkit.augdelete(train) "
-        "makes the new head from the outputs of the training images, and outputs.with_head(head) scores with it."
+        "they are, and the accuracy nearly so (Xiong et al. 2025, Table 3: 80.92 to 80.31 %). It takes training images of every "
+        "class; a fifth of them will do (Figure 6)."
     )
     if unknown:
         refit += " KNN is ahead at some plainly trained networks too, for which that repair is not meant."
-    advice = [Advice(refit)]
+    images = f"{lead.remedy.replace('--fit', '--train')} " if lead.remedy.startswith("--fit") else ""
+    advice = [Advice(refit, flags=f"{images}--frac {SHARE}", command="augdelete")]
     if against and against.loss and is_ahead(against.loss):
         gain = f"its maximal logit's mean AUROC is {100 * against.loss.difference:.1f} points higher"
         cost = f"its ID accuracy is {percent(against.accuracy.value)} to this one's {percent(accuracy.value)}"
@@ -106,10 +108,11 @@ def give_knn_its_due(lead: Lead, num_classes: int) -> Advice:
     return Advice(f"Mend what keeps KNN from scoring, {why}: {lead.problem}.")
 
 
-def a_larger_bank(num_classes: int) -> Advice:
-    """Where KNN is not ahead and had too few images to tell of the features."""
+def a_larger_bank(num_classes: int, *, refitted: bool) -> Advice:
+    """Where KNN is not ahead and had too few images to tell of the features. After a refit its bank is the share that was taken."""
     text = f"Give KNN at least {ENOUGH} training images of each class, {_images(ENOUGH, num_classes)}"
-    return Advice(f"{text} (raise --limit where it holds them back): with fewer its neighbours are far whatever the features know.")
+    raised = "raise --frac, or --limit where it" if refitted else "raise --limit where it"
+    return Advice(f"{text} ({raised} holds them back): with fewer its neighbours are far whatever the features know.")
 
 
 def _bank_for(k: int, num_classes: int) -> str:

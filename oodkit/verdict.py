@@ -1,7 +1,7 @@
 """The verdict: a rule on measured quantities and the known recipe, with its evidence and what to do about it."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from oodkit.advice import (
@@ -57,13 +57,21 @@ def give_verdict(
     baseline, the maximal logit fell more on ID than on OOD images (Proposition 4.2) and its AUROC by MARGIN and beyond the
     interval; but not where the growth's interval rules out that KNN's lead has grown by MARGIN, since features that are ahead as
     they were have lost as much. They are sound only where the interval rules out a lead of MARGIN; with too few images for that
-    nothing is told.
+    nothing is told. A last layer that was refitted counts as one of a plain recipe, whatever the features were trained with.
     """
-    evidence = [*_accuracy_evidence(accuracy, num_classes), *_lead_evidence(lead, against), *_recipe_evidence(softeners)]
-    evidence += _bank_evidence(lead) + _cause_evidence(lead.comparison, softeners, against) + _shift_evidence(against)
+    if refitted:
+        softeners = ()
+    evidence = [*_accuracy_evidence(accuracy, num_classes), *_lead_evidence(lead, against)]
+    evidence += [REFITTED] if refitted else _recipe_evidence(softeners)
+    evidence += _bank_evidence(lead)
+    evidence += _refit_evidence(lead.comparison, against) if refitted else _cause_evidence(lead.comparison, softeners, against)
+    evidence += _shift_evidence(against, refitted=refitted)
     code = "input-suspect" if _near_chance(accuracy, num_classes) else _code(lead, softeners, against)
-    advice = _advice(code, rows, rivals, lead, accuracy, num_classes, softeners, against)
-    return Verdict(code, _sentence(code, softeners, against).format(model=model), tuple(evidence), tuple(advice))
+    advice = _advice(code, rows, rivals, lead, accuracy, num_classes, softeners, against, refitted=refitted)
+    if refitted:
+        advice = [replace(one, flags=one.flags.replace("--fit ", "--train ")) for one in advice]
+    sentence = STILL_UNTOLD if refitted and code == "undetermined" else _sentence(code, softeners, against)
+    return Verdict(code, sentence.format(model=model), tuple(evidence), tuple(advice))
 
 
 SENTENCES: dict[Code, str] = {
@@ -78,6 +86,11 @@ SENTENCES: dict[Code, str] = {
 CAUSE_UNKNOWN = (
     "The last layer of {model} separates unknown images worse than its features allow: impaired, if it was trained with label "
     "smoothing, mixup or cutmix."
+)
+
+REFITTED = "its last layer was refitted by plain cross-entropy, without label smoothing or mixup"
+STILL_UNTOLD = (
+    "Whether the features of {model} still separate unknown images better than its logits can't be told from these images."
 )
 
 
@@ -162,7 +175,20 @@ def _cause_evidence(lead: Comparison | None, softeners: Sequence[str] | None, ag
     return [f"{grown}: {reading[_labels_are_why(softeners, against)]}"]
 
 
-def _shift_evidence(against: Against | None) -> list[str]:
+def _refit_evidence(lead: Comparison | None, against: Against | None) -> list[str]:
+    """What is left of KNN's lead: the recipe softened the labels that the features learnt from, and not those of the last layer."""
+    if lead is None:
+        return []
+    found = ["the last layer learnt from labels that were not softened, so that is not why KNN is ahead"] if is_ahead(lead) else []
+    if against and against.growth:
+        points = [signed(100 * value, 2) for value in against.growth]
+        found.append(
+            f"KNN's lead has changed by {points[0]} points since {against.name} (95 % interval {points[1]} to {points[2]})"
+        )
+    return found
+
+
+def _shift_evidence(against: Against | None, *, refitted: bool) -> list[str]:
     if against is None:
         return []
     loss = against.loss
@@ -172,9 +198,12 @@ def _shift_evidence(against: Against | None) -> list[str]:
     change = f"against {against.name} the maximal logit's mean AUROC changes by {points[0]} points ({points[1]} to {points[2]})"
     if against.shift is None:
         return [f"{change}; its shift is not defined here"]
-    more = "more" if against.shift.value > 0 else "less"
+    fell = against.shift.value > 0
+    moved = f"it fell {'more' if fell else 'less'} on ID than on OOD images"
+    if refitted:  # logits grow as the softening goes, on both
+        moved = f"that of ID images {'fell' if fell else 'rose'} against that of OOD images"
     ratio = "{} ({} to {})".format(*(signed(value, 3) for value in against.shift))
-    return [f"{change}; relative to it, it fell {more} on ID than on OOD images, mean shift ratio {ratio}"]
+    return [f"{change}; relative to it, {moved}, mean shift ratio {ratio}"]
 
 
 def _advice(
@@ -186,16 +215,18 @@ def _advice(
     num_classes: int,
     softeners: Sequence[str] | None,
     against: Against | None,
+    *,
+    refitted: bool,
 ) -> list[Advice]:
     if code == "input-suspect":
         return list(INPUT_CHECKS)
     advice = score_with_the_best(rows, rivals)
     if code == "impaired-logits":
-        advice += repairs(accuracy, softeners, against)
+        advice += repairs(accuracy, softeners, against, lead)
     if lead.problem:
         advice.append(give_knn_its_due(lead, num_classes))
     elif code == "undetermined" and lead.rests_on_few:
-        advice.append(a_larger_bank(num_classes))
+        advice.append(a_larger_bank(num_classes, refitted=refitted))
     elif code == "undetermined" and lead.comparison is not None:
         advice.append(more_images(lead.comparison, rows))
     return advice + other_features(rows)

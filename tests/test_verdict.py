@@ -330,14 +330,76 @@ def test_advice_names_only_commands_and_options_that_exist():
     from oodkit.cli import app
 
     commands = get_command(app).commands
-    options = {name for one in commands["diagnose"].params for name in one.opts}
+    options = {command: {name for one in commands[command].params for name in one.opts} for command in ("diagnose", "augdelete")}
     weak, far = scores("mls", 0.1), scores("knn", 3)
     verdicts = [judge(weak, far, Estimate(0.1, 0.05, 0.15)), judge(weak, far), judge(weak, scores("knn", 0.1, seed=1))]
     verdicts += [
         judge(weak, far, softeners=SMOOTHED, against=against()),
         judge(weak, unscored("knn")),
+        judge(weak, unscored("knn"), softeners=SMOOTHED, against=against()),
         undetermined(comparison(0.02, 0.04)),
     ]
-    said = " ".join(f"{advice.text} {advice.flags}" for verdict in verdicts for advice in verdict.advice)
-    assert {"--fit", "--scorer", "--mean", "--report", "--baseline", "--limit"} <= set(re.findall(r"--[a-z-]+", said)) <= options
-    assert set(re.findall(r"oodkit ([a-z]+)", said)) <= set(commands)
+    named = {"diagnose": set(), "augdelete": set()}
+    for advice in [one for verdict in verdicts for one in verdict.advice]:
+        named[advice.command] |= set(re.findall(r"--[a-z-]+", f"{advice.text} {advice.flags}"))
+        assert set(re.findall(r"oodkit ([a-z]+)", advice.text)) <= set(commands)
+    assert {"--fit", "--scorer", "--mean", "--report", "--baseline", "--limit"} <= named["diagnose"] <= options["diagnose"]
+    assert {"--frac", "--train"} <= named["augdelete"] <= options["augdelete"]
+
+
+def test_impaired_logits_are_answered_with_the_command_that_repairs_them():
+    verdict = judge(scores("mls", 0.5), scores("knn", 3), softeners=SMOOTHED)
+    repair = told(verdict, "AugDelete")
+    assert (repair.command, repair.flags, repair.model) == ("augdelete", "--frac 0.2", "")
+
+
+def test_where_no_training_images_were_given_the_command_names_them_too():
+    """So too where there are too few to look for neighbours in; the last option of a name counts."""
+    (groups, mls), facts = ({"far": "far"}, scores("mls", 0.5)), {"softeners": SMOOTHED, "against": against()}
+    for knn in (unscored("knn"), replace(scores("knn", 3), fitted_on=12)):
+        lead = knn_lead([mls, knn], groups, 10, fit_given=knn.reason is None)
+        verdict = give_verdict("net", GOOD, 10, lead, results([mls, knn], groups), **facts)
+        assert told(verdict, "AugDelete").flags == "--train SET --frac 0.2"
+
+
+@pytest.mark.parametrize("softeners", [None, (), SMOOTHED])
+@pytest.mark.parametrize("versus", [None, against(), against(growth=NOT_GROWN), against(shift=-0.1, loss=-0.05, growth=GROWN)])
+@pytest.mark.parametrize(("mls", "knn"), [(0.5, 3), (2.2, 1), (2, 2), (0.1, 0.1)])
+def test_of_a_refitted_layer_nothing_is_said_that_holds_for_the_recipe_alone(softeners, versus, mls, knn):
+    """Nor is it called impaired, whatever the recipe, or told to be repaired again."""
+    facts = {"softeners": softeners, "against": versus}
+    verdict = judge(scores("mls", mls, seed=1), scores("knn", knn), refitted=True, **facts)
+    said = " ".join([verdict.sentence, *verdict.evidence, *(f"{one.text} {one.flags}" for one in verdict.advice)])
+    assert "its last layer was refitted by plain cross-entropy, without label smoothing or mixup" in verdict.evidence
+    assert verdict.code in {"features-ahead", "sound-logits", "undetermined"}
+    assert not re.search(r"recipe|trained with|impaired|AugDelete|--fit|--baseline|softened labels", said)
+    assert all(one.command == "diagnose" for one in verdict.advice)
+    assert ("the last layer learnt from labels that were not softened, so that is not why KNN is ahead" in verdict.evidence) == (
+        verdict.code == "features-ahead"
+    )
+
+
+def test_of_a_refitted_layer_the_evidence_has_what_was_gained_on_the_network_as_it_was():
+    """Logits grow as softening goes, of ID and of OOD images, so neither can be said to have fallen."""
+    growth = Estimate(-0.03, -0.05, -0.01)
+    verdict = judge(scores("mls", 2), scores("knn", 2), refitted=True, against=against(shift=-0.2, loss=-0.05, growth=growth))
+    evidence = " ".join(verdict.evidence)
+    assert "KNN's lead has changed by −3.00 points since plain (95 % interval −5.00 to −1.00)" in evidence
+    assert "against plain the maximal logit's mean AUROC changes by +5.00 points" in evidence
+    assert "relative to it, that of ID images rose against that of OOD images, mean shift ratio −0.200" in evidence
+    other = judge(scores("mls", 2), scores("knn", 2), refitted=True, against=against(shift=0.2))
+    assert "relative to it, that of ID images fell against that of OOD images" in " ".join(other.evidence)
+
+
+def test_a_refitted_layer_that_nothing_is_told_of_is_not_asked_whether_it_is_impaired():
+    verdict = judge(scores("mls", 2.0), scores("knn", 2.2, seed=1), refitted=True)
+    assert verdict.code == "undetermined"
+    assert verdict.sentence.startswith("Whether the features of net still separate unknown images better")
+
+
+def test_after_a_refit_the_bank_grows_with_the_share_that_is_taken():
+    few = replace(scores("knn", 1.0), settings={"k": 5, "fraction": 1.0}, fitted_on=60)
+    verdict = judge(scores("mls", 2.2, seed=1), few, refitted=True)
+    assert "(raise --frac, or --limit where it holds them back)" in told(verdict, "Give KNN at least").text
+    tiny = replace(scores("knn", 1.0), fitted_on=12)
+    assert told(judge(scores("mls", 2), tiny, refitted=True), "Give KNN").flags == "--train SET"
