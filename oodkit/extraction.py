@@ -17,7 +17,8 @@ from oodkit.classifier import Classifier
 from oodkit.code_identity import stable_repr
 from oodkit.errors import OutputsError, UnsupportedModelError
 from oodkit.forward import DTYPES, Dtype, Runner, default_batch_size, obstacle, resolve_device, resolve_dtype
-from oodkit.head import Head
+from oodkit.head import FORMAT as HEAD_FORMAT
+from oodkit.head import load_head
 from oodkit.images.base import ImageSet
 from oodkit.images.classes import align_labels
 from oodkit.outputs import Outputs, Skipped
@@ -101,7 +102,7 @@ def extracted(
         return None
     folder = (cache_root() if cache is None else Path(cache)) / outputs_key(model, images, dtype)
     manifest = read_manifest(folder)
-    if manifest is None or not _has_head(folder) or missing_shards(folder, manifest):
+    if manifest is None or _head_format(folder) is None or missing_shards(folder, manifest):
         return None
     return _with_labels(open_outputs(folder), aligned)
 
@@ -183,7 +184,7 @@ def _carry_out(plan: _Plan, model: Classifier, images: ImageSet, how: _How) -> N
     manifest, what = plan.manifest, "" if plan.probe is None else plan.probe.name
     if read_manifest(plan.folder) != manifest:
         write_manifest(plan.folder, manifest)
-    if plan.probe is None and not _has_head(plan.folder):
+    if plan.probe is None and _head_format(plan.folder) != HEAD_FORMAT:
         model.head.save(plan.folder / HEAD_FILE)
     done = manifest.count - sum(len(manifest.shard_range(shard)) for shard in plan.missing)
     tell = how.progress or (lambda _done, _all, _what: None)
@@ -221,12 +222,12 @@ def _runs_at(plan: _Plan, model: Classifier, how: _How, device: torch.device) ->
     return min(begun, default_batch_size(model, device, plan.probe))
 
 
-def _has_head(folder: Path) -> bool:
+def _head_format(folder: Path) -> str | None:
+    """That of the head in the folder; None where there is none that can be read."""
     try:
-        Head.load(folder / HEAD_FILE)
+        return load_head(folder / HEAD_FILE)[1]["format"]
     except OutputsError:
-        return False
-    return True
+        return None
 
 
 def _batches(manifest: Manifest, shard: int) -> list[list[int]]:

@@ -133,7 +133,7 @@ class Head:
 def layer_shapes(net: nn.Module, layers: Sequence[str]) -> dict[str, tuple[int, ...]]:
     """The shapes of the layers' weights and biases by name. Raises OutputsError where the network has no such linear layer."""
     modules = dict(net.named_modules())
-    found = {}
+    found: dict[str, tuple[int, ...]] = {}
     for layer in layers:
         module = modules.get(layer)
         if not isinstance(module, nn.Linear | nn.Conv2d):
