@@ -6,7 +6,7 @@ from typing import Any
 
 from oodkit.evaluation import MEANS
 from oodkit.report.document import Document
-from oodkit.report.numerals import number, with_interval
+from oodkit.report.numerals import limits, number, with_interval
 from oodkit.report.repairs import (
     as_figure,
     by_set,
@@ -71,7 +71,9 @@ def _scorers(document: Document, show: Show) -> Sheet:
 
 
 def _difference(comparison: Mapping[str, float], p: str) -> list[str]:
-    return [with_interval(as_figure(comparison), sign=True), p_value(comparison[p])]
+    """With the sign of the difference alone, so that the table has room on 80 columns."""
+    figure = as_figure(comparison)
+    return [f"{number(figure, sign=True)} ({limits(figure)})", p_value(comparison[p])]
 
 
 def _sets(document: Document, show: Show) -> Sheet | None:
@@ -125,9 +127,10 @@ def _shares(repair: Row, show: Show) -> Sheet | None:
         ]
         for one in repair["shares"]
     ]
-    head = ["share", "images", "ID accuracy", *(f"AUROC, {scorer}" for scorer in scorers), "l2", "held-out loss", "seconds"]
-    return Sheet("Shares of the training images", head, rows, "accuracy and AUROC in percent, losses in nats")
+    head = ["share", "images", "accuracy", *scorers, "l2", "loss", "seconds"]
+    caption = "ID accuracy and AUROC in percent, the loss of held-out images in nats"
+    return Sheet("Shares of the training images", head, rows, caption)
 
 
 def _facts(repair: Row) -> Sheet:
-    return Sheet("How the head was refitted", ["", ""], solver_facts(repair), words=2)
+    return Sheet("How the head was refitted", ["what", "how"], solver_facts(repair), words=2)

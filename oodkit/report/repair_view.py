@@ -25,7 +25,7 @@ from oodkit.report.repairs import (
 
 
 def repair_view(document: Document, short: Mapping[str, str]) -> dict[str, Any] | None:
-    """All that the document says of its repair, and what is made of it; None of a diagnosis. short: what the page calls the models."""
+    """All that the document says of its repair, and what is made of it; None of a diagnosis. short: names as the page has them."""
     repair = repair_of(document)
     if repair is None:
         return None

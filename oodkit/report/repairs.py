@@ -14,7 +14,7 @@ STARTS = {"head": "the present head", "zeros": "zeros"}
 STEPS = {"lbfgs": ("pass over all images", "passes over all images"), "sgd": ("batch", "batches")}
 
 
-def repair_of(document: Document) -> Row | None:
+def repair_of(document: Row) -> Row | None:
     """The repair that the document is of; None where it is of a diagnosis. Its models are the one before and the one after."""
     return document["repair"] if document["kind"] == REPAIR else None
 
@@ -33,7 +33,7 @@ def change_of(document: Document, scorer: str | None) -> Row | None:
 def unchanged_line(changes: Iterable[Row]) -> str:
     """The scorers that the repair leaves as they are, with their AUROC in percent; nothing where there are none."""
     same = [f"{row['scorer']} {number(row['auroc_after'])}" for row in changes if not row["changed"]]
-    return f"unchanged, image by image, as of scores of the features alone: {', '.join(same)}" if same else ""
+    return f"unchanged, image by image: {', '.join(same)}" if same else ""
 
 
 def columns_of(changes: Sequence[Row]) -> list[tuple[str, str]]:
@@ -45,12 +45,11 @@ def columns_of(changes: Sequence[Row]) -> list[tuple[str, str]]:
 
 
 def by_set(changes: Iterable[Row]) -> dict[str, dict[str, Row]]:
-    """The changes of each scorer whose scores changed, by set and mean."""
+    """The changes of each scorer whose scores changed anywhere, by set and mean."""
     found: dict[str, dict[str, Row]] = {}
     for row in changes:
-        if row["changed"]:
-            found.setdefault(row["scorer"], {})[row["ood_set"]] = row
-    return found
+        found.setdefault(row["scorer"], {})[row["ood_set"]] = row
+    return {scorer: rows for scorer, rows in found.items() if any(row["changed"] for row in rows.values())}
 
 
 def as_figure(comparison: Mapping[str, float]) -> dict[str, float]:

@@ -16,6 +16,8 @@ from oodkit.extremes import Extreme, Extremes, ShownImage, most_accepted, most_r
 from oodkit.head import Head
 from oodkit.mixed_curve import MixedCurve, diagnose_mixed
 from oodkit.outputs import Outputs
+from oodkit.refitting import refit
+from oodkit.repair import Repair, compare_repair, share_of, shown_in_shares
 from oodkit.report.document import make_document
 from oodkit.report.runs import Run
 from oodkit.scoring import by_label
@@ -84,7 +86,12 @@ def inputs_of(diagnoses: Sequence[Diagnosis]) -> dict:
     return {**names, "sets": {**named, **unnamed}, "loading": options}
 
 
-def run_of(*diagnoses: Diagnosis, baselines: Sequence[Diagnosis] = (), mixed: Mapping[str, MixedCurve] | None = None) -> Run:
+def run_of(
+    *diagnoses: Diagnosis,
+    baselines: Sequence[Diagnosis] = (),
+    mixed: Mapping[str, MixedCurve] | None = None,
+    repair: Repair | None = None,
+) -> Run:
     """As the command line makes it. All models have read the same images."""
     sets = list(diagnoses[0].scored[0].ood_scores)
     rows = [image_set("id", "id", notes=("classes are matched by <name>",))]
@@ -97,14 +104,16 @@ def run_of(*diagnoses: Diagnosis, baselines: Sequence[Diagnosis] = (), mixed: Ma
             for one in diagnoses
         },
         rows,
-        command=f"oodkit diagnose {SET_NAME}",
-        advice_base="--id x",
+        command=f"oodkit {'augdelete' if repair else 'diagnose'} {SET_NAME}",
+        advice_base="--id x --fit y" if repair else "--id x",
         settings=SETTINGS,
         inputs=inputs_of(diagnoses),
         mixed=mixed,
         baselines={one.model: one for one in baselines},
         read={one.model: read for one in diagnoses},
         extremes={one.model: extremes_of(one) for one in diagnoses},
+        repair=repair,
+        train={"spec": SET_NAME, "images": 300, "taken": 240, "views": 0} if repair else None,
     )
     scores = {
         one.model: {label: {"id": own.id_scores, **own.ood_scores} for label, own in by_label(one.scored).items()}
@@ -150,6 +159,40 @@ def compared_run(made_compared_run: Run) -> Run:
     A copy that a test may change.
     """
     return deepcopy(made_compared_run)
+
+
+FRACS = (0.05, 0.25, 1.0)
+
+
+@pytest.fixture(scope="session")
+def made_repaired_run() -> Run:
+    """All logits hold what no class is told by, the fourth feature; a head that starts from zeros learns to leave it out."""
+    ood = {SET_NAME: outputs_of(40, 1, 0, 2), "near": outputs_of(40, 5, 1, 1)}
+    groups, id_test, train = {SET_NAME: "far", "near": "near"}, outputs_of(40, 0, 2), outputs_of(240, 2, 2)
+    softened = Head(torch.tensor([[1.0, 0, 0, 1], [0, 1, 0, 1], [0, 0, 1, 1]]), torch.zeros(3))
+    scorers = ["mls", "msp", "ebo", "knn:k=5", "knn:k=7", "residual", "mds"]
+
+    def diagnosed(name: str, head: Head, before: Diagnosis | None = None) -> Diagnosis:
+        inside, outside = id_test.with_head(head), {name: one.with_head(head) for name, one in ood.items()}
+        fit = train.with_head(head)
+        return diagnose(name, inside, outside, fit=fit, groups=groups, scorers=scorers, baseline=before, refitted=before is not None)
+
+    before = diagnosed("py:data/<net>.py:small", softened)
+    refits = {frac: refit(train.with_head(softened).subset(torch.arange(int(240 * frac))), init="zeros") for frac in FRACS}
+    found = {frac: diagnosed(f"{before.model} + AugDelete", one.head, before) for frac, one in refits.items()}
+    after, last = found[1.0], refits[1.0]
+    shown = shown_in_shares(after)
+    shares = [share_of(0, 0, before.accuracy, before.rows, shown)]
+    shares += [
+        share_of(frac, one.n_fit, found[frac].accuracy, found[frac].rows, shown, one, 0.25 * frac) for frac, one in refits.items()
+    ]
+    return run_of(before, after, repair=compare_repair(before, after, last, shares, seconds=0.25, softeners=["<b>mixup 0.2"]))
+
+
+@pytest.fixture
+def repaired_run(made_repaired_run: Run) -> Run:
+    """A model before and after its repair, on three shares of the training images; a copy that a test may change."""
+    return deepcopy(made_repaired_run)
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""What a share of the training images does for the repair: accuracy and AUROC along the share (Xiong et al., ICCV 2025, Figure 6)."""
+"""Accuracy and AUROC along the share of the training images that the head was refitted on (Xiong et al., ICCV 2025, Figure 6)."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -50,7 +50,7 @@ def _x_axes(above: Any, below: Any, fracs: Sequence[float]) -> None:
     """Ticks at the shares themselves; of two whose numbers would lie on each other one has none."""
     places = np.sqrt(fracs)
     last = max(float(places[-1]), 0.1)
-    width, told = WIDTH - LEFT - RIGHT, []
+    width, told = WIDTH - LEFT - RIGHT, list[int]()
     for place in reversed(range(len(fracs))):  # the largest share is the one that was taken
         if not told or (places[told[-1]] - places[place]) * width / last >= ROOM:
             told.append(place)
