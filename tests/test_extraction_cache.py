@@ -10,7 +10,7 @@ import torch
 from oodkit import extraction as extract_module
 from oodkit.cache import cache_entries
 from oodkit.classifier import load_classifier
-from oodkit.extraction import extract, outputs_key
+from oodkit.extraction import extract, extracted, outputs_key
 from oodkit.images import open_images
 
 
@@ -155,3 +155,35 @@ def test_the_cache_lists_what_it_holds(tiny_model, image_folder, tmp_path):
     extract(tiny_model, open_images(str(image_folder())), cache=tmp_path / "cache")
     (entry,) = cache_entries(tmp_path / "cache")
     assert (entry.about("model"), entry.missing, entry.manifest.count) == ("tiny", 0, 12)
+
+
+def test_what_the_cache_holds_whole_comes_without_a_forward_pass(tiny_model, image_folder, tmp_path, count_images):
+    """The same outputs, labels, notes and skipped images as the extraction gave; None before it, and where a shard is missing."""
+    images, cache = open_images(str(image_folder())), tmp_path / "cache"
+    (images.root / images.path(3)).write_bytes(b"no image")
+    assert extracted(tiny_model, images, cache=cache) is None
+    made = extract(tiny_model, images, cache=cache)
+    seen = sum(count_images)
+    found = extracted(tiny_model, images, cache=cache)
+    assert found is not None
+    for name in ("features", "logits", "labels", "indices"):
+        assert torch.equal(getattr(found, name), getattr(made, name))
+    assert (found.notes, found.skipped) == (made.notes, made.skipped)
+    assert len(found.skipped) == 1
+    assert torch.equal(found.head.weight, made.head.weight)
+    assert extracted(tiny_model, images, cache=cache, labelled=False).labels.unique().tolist() == [-1]
+    assert extracted(tiny_model, images, cache=cache, dtype="float16") is None
+    assert extracted(tiny_model, images, cache=False) is None
+    (cache / outputs_key(tiny_model, images) / "00001.safetensors").unlink()
+    assert extracted(tiny_model, images, cache=cache) is None
+    assert sum(count_images) == seen
+
+
+def test_a_damaged_shard_is_no_part_of_what_the_cache_holds(tiny_model, image_folder, tmp_path):
+    images, cache = open_images(str(image_folder())), tmp_path / "cache"
+    extract(tiny_model, images, cache=cache)
+    shard = cache / outputs_key(tiny_model, images) / "00000.safetensors"
+    content = bytearray(shard.read_bytes())
+    content[-1] ^= 1
+    shard.write_bytes(content)
+    assert extracted(tiny_model, images, cache=cache) is None
