@@ -27,6 +27,7 @@ def demo(
 
     In-distribution: eight of scikit-learn's ten digits. Near-OOD: the other two. Far-OOD: patches of its two photographs.
     """
+    from oodkit.cli.asked import Asked
     from oodkit.cli.diagnosing import run, show
     from oodkit.cli.formats import chosen
     from oodkit.cli.inputs import Running, SetNames
@@ -40,5 +41,5 @@ def demo(
     plain, softened = MODELS
     subjects = load_subjects([softened], plain, Loading())
     running = Running(device=device, workers=workers, cache=cache, quiet=quiet)
-    finished = run(subjects, SetNames(), running, scorers=[], preset="openood", seed=seed, loading=Loading())
+    finished = run(Asked(subjects, SetNames(), Loading(), running, seed=seed))
     show(finished, report=folder / "report.html", output=folder, form=form, quiet=quiet)

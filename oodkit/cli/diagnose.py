@@ -134,6 +134,7 @@ def diagnose(
 
     oodkit diagnose resnet50.tv2_in1k --benchmark imagenet-1k --data-root /data/openood --report report.html
     """
+    from oodkit.cli.asked import Asked
     from oodkit.cli.diagnosing import run, show
     from oodkit.cli.formats import chosen
     from oodkit.cli.inputs import BENCHMARK, Running, SetNames
@@ -149,16 +150,6 @@ def diagnose(
     own = named_pairs("--tune", [text for text in tune or [] if text != BENCHMARK])
     names = SetNames(id_test, *named, fit, val, benchmark, data_root, limit, own, BENCHMARK in (tune or []))
     subjects = load_subjects(models, baseline, loading)
-    finished = run(
-        subjects,
-        names,
-        running,
-        scorers=scorer or [],
-        preset=preset.value,
-        seed=seed,
-        loading=loading,
-        baseline=baseline,
-        mixed=mixed,
-        thumbnails=thumbnails,
-    )
+    asked = Asked(subjects, names, loading, running, scorer or [], preset.value, seed, baseline, thumbnails)
+    finished = run(asked, mixed=mixed)
     show(finished, report=report, output=output, form=form, quiet=quiet)

@@ -3,81 +3,86 @@
 import shlex
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import typer
 
-from oodkit import demo
 from oodkit.classifier import Classifier
+from oodkit.cli.asked import Asked
 from oodkit.cli.choosing import images_to_withhold, judged_by
 from oodkit.cli.extremes import with_thumbnails
 from oodkit.cli.formats import print_result
-from oodkit.cli.inputs import Running, SetNames, Sets, open_sets
-from oodkit.cli.loading import Loading, Subject
-from oodkit.cli.options import THUMBNAILS, Format
+from oodkit.cli.inputs import Sets
+from oodkit.cli.options import Format
 from oodkit.cli.probing import with_affordable_val
 from oodkit.cli.runs import new_folder
-from oodkit.cli.session import Reading, Task, diagnose_all, recipe
+from oodkit.cli.session import Reading, Task, Told, diagnose_all, recipe
 from oodkit.diagnosis import Diagnosis
+from oodkit.images.base import ImageSet
 from oodkit.images.mixed import mixed_sets
 from oodkit.metrics import Vector
+from oodkit.repair import Repair
 from oodkit.report.document import make_document
 from oodkit.report.runs import Run, save_run
-from oodkit.scorers import parse_scorer
 from oodkit.scoring import by_label
 
 
-def run(
-    subjects: Sequence[Subject],
-    names: SetNames,
-    running: Running,
-    *,
-    scorers: Sequence[str],
-    preset: str,
-    seed: int,
-    loading: Loading,
-    baseline: str = "auto",
-    mixed: bool = False,
-    thumbnails: int = THUMBNAILS,
-) -> Run:
-    """Extract, choose settings where asked to, diagnose, and put everything into one document; with ``mixed`` mixed images too.
+def run(asked: Asked, *, mixed: bool = False) -> Run:
+    """Extract, choose settings where asked to, diagnose, and put everything into one document; with ``mixed`` mixed images too."""
+    sets, asked = asked.opened()
+    mixed_images = mixed_sets(sets.id_test, seed=asked.seed) if mixed else {}
+    sets = with_affordable_val(sets, asked.scorers, asked.preset, asked.seed)
+    withheld = images_to_withhold(sets, asked.running) if sets.tune else []
+    told = diagnose_all(asked.subjects, task_of(asked, sets, mixed=mixed_images, withheld=withheld))
+    return finished(asked, sets, told, [one.model for one in asked.subjects], withheld=withheld)
 
-    The demo's models bring its image sets where none are named. thumbnails: how many of each set's most extreme images are shown.
-    """
-    for spec in scorers:
-        parse_scorer(spec, preset=preset)
-    if not (names.any_set or names.benchmark) and all(one.model.name.startswith("demo:") for one in subjects):
-        names = replace(names, id_test=demo.ID_TEST, near=demo.NEAR, far=demo.FAR, fit=demo.FIT, val=demo.VAL)
-    sets, names = open_sets(names, subjects[0].model.num_classes)
-    for model in [model for one in subjects for model in (one.model, one.baseline) if model is not None]:
-        sets.check_labels(model)
-    mixed_images = mixed_sets(sets.id_test, seed=seed) if mixed else {}
-    sets = with_affordable_val(sets, scorers, preset, seed)
-    withheld = images_to_withhold(sets, running) if sets.tune else []
-    shown = [one.model.name for one in subjects]
-    told = diagnose_all(subjects, Task(sets, running, scorers, preset, seed, shown, mixed_images, withheld, thumbnails))
-    extremes, files = with_thumbnails({name: found for name in shown if (found := told[name].extremes)}, sets)
-    settings = {"preset": preset, "seed": seed, "device": running.device, "dtype": running.dtype, "thumbnails": thumbnails}
-    again = {**settings, "baseline": baseline}
-    advised = replace(names, tune={}, tune_benchmark=False)  # advice names the settings that were found
+
+def task_of(
+    asked: Asked,
+    sets: Sets,
+    *,
+    also: Sequence[str] = (),
+    mixed: Mapping[float, ImageSet] | None = None,
+    withheld: Sequence[int] = (),
+) -> Task:
+    """The task of what was asked for. also: the names of further models that are shown."""
+    shown = [*(one.model.name for one in asked.subjects), *also]
+    return Task(sets, asked.running, asked.scorers, asked.preset, asked.seed, shown, mixed or {}, withheld, asked.thumbnails)
+
+
+def finished(
+    asked: Asked,
+    sets: Sets,
+    told: Mapping[str, Told],
+    models: Sequence[Classifier],
+    *,
+    withheld: Sequence[int] = (),
+    repair: Repair | None = None,
+    train: Mapping[str, Any] | None = None,
+) -> Run:
+    """The run of what was found of these models; the others that are told of were baselines. repair, train: see make_document."""
+    shown = {model.name: told[model.name] for model in models}
+    extremes, files = with_thumbnails({name: one.extremes for name, one in shown.items() if one.extremes}, sets)
+    choices = {one.model.name: one.notes for one in asked.subjects}
     document = make_document(
-        [told[name].diagnosis for name in shown],
-        {one.model.name: {**facts_of(one.model), "notes": [*one.notes, *told[one.model.name].notes]} for one in subjects},
-        _set_rows(sets, [told[name].readings for name in shown], withheld),
+        [one.diagnosis for one in shown.values()],
+        {model.name: {**facts_of(model), "notes": [*choices.get(model.name, ()), *shown[model.name].notes]} for model in models},
+        _set_rows(sets, [one.readings for one in shown.values()], withheld),
         command=shlex.join(["oodkit", *sys.argv[1:]]),
-        advice_base=" ".join(part for part in (advised.flags(), loading.flags(), _flags(again)) if part),
-        settings=settings,
-        inputs=_inputs(subjects, names, loading),
-        mixed={name: curve for name in shown if (curve := told[name].curve)},
+        advice_base=asked.flags(),
+        settings=asked.settings(),
+        inputs=asked.inputs(),
+        mixed={name: one.curve for name, one in shown.items() if one.curve},
         baselines={name: one.diagnosis for name, one in told.items()},
-        read={name: _read(told[name].readings, sets) for name in shown},
+        read={name: _read(one.readings, sets) for name, one in shown.items()},
         extremes=extremes,
+        repair=repair,
+        train=train,
     )
-    diagnoses = {name: told[name].diagnosis for name in shown}
-    correct = {name: one.correct for name, one in diagnoses.items()}
-    return Run(document, {name: _scores(one) for name, one in diagnoses.items()}, files, correct)
+    correct = {name: one.diagnosis.correct for name, one in shown.items()}
+    return Run(document, {name: _scores(one.diagnosis) for name, one in shown.items()}, files, correct)
 
 
 def facts_of(model: Classifier) -> dict[str, Any]:
@@ -116,20 +121,6 @@ def show(run: Run, *, report: Path | None, output: Path | None, form: Format, qu
             print_result(run.document, form)
             if paths:
                 typer.echo(f"written: {', '.join(map(str, paths))}", err=True)
-
-
-def _flags(settings: dict[str, Any]) -> str:
-    """The settings that are not the defaults, as options."""
-    defaults = {"preset": "openood", "seed": 0, "baseline": "auto", "device": "auto", "dtype": "auto", "thumbnails": THUMBNAILS}
-    return " ".join(f"--{name} {shlex.quote(str(value))}" for name, value in settings.items() if value != defaults[name])
-
-
-def _inputs(subjects: Sequence[Subject], names: SetNames, loading: Loading) -> dict[str, Any]:
-    """What was asked for, so that a later command can ask for it again."""
-    told = {key: str(value) if isinstance(value, Path) else value for key, value in {**asdict(names), **asdict(loading)}.items()}
-    sets, options = ({key: told[key] for key in asdict(part)} for part in (names, loading))
-    baselines = [None if one.baseline is None else one.baseline.name for one in subjects]
-    return {"models": [one.model.name for one in subjects], "baselines": baselines, "sets": sets, "loading": options}
 
 
 def _scores(diagnosis: Diagnosis) -> dict[str, dict[str, Vector]]:

@@ -22,7 +22,7 @@ def find_run(text: str | None) -> Path:
     from oodkit.report.runs import RESULT
 
     if text is None:
-        return _last()
+        return last_run()
     problem = "there is no such folder"
     with suppress(OSError):  # the name may be longer than any file's
         for path in (Path(text), RUNS / text):
@@ -76,9 +76,10 @@ def _require_writable_folder(folder: Path, remedy: str) -> None:
         raise UsageError(f"can't write to {folder}; give {remedy} where you can")
 
 
-def _last() -> Path:
+def last_run(*kinds: str) -> Path:
+    """The folder of the run that was made last, of these kinds or of any; named on stderr. Raises UsageError without one."""
     results = _results()
-    made = [(when, path.stat().st_mtime_ns, path.parent) for path in results if (when := _made(path)) is not None]
+    made = [(when, path.stat().st_mtime_ns, path.parent) for path in results if (when := _made(path, kinds)) is not None]
     if not made:
         raise UsageError(f"no run to take; {_there_are(results)}")
     when, _, folder = max(made)
@@ -86,14 +87,14 @@ def _last() -> Path:
     return folder
 
 
-def _made(path: Path) -> datetime | None:
-    """When a diagnosis ended, as its result says; None for another kind of result, and for one that can't be read."""
-    from oodkit.report.document import KIND
+def _made(path: Path, kinds: Sequence[str]) -> datetime | None:
+    """When a run ended, as its result says; None for a result of another kind, and for one that can't be read."""
+    from oodkit.report.document import KINDS
     from oodkit.report.loading import read_json
 
     try:
         document = read_json(path)
-        return datetime.fromisoformat(document["created"]).astimezone(UTC) if document["kind"] == KIND else None
+        return datetime.fromisoformat(document["created"]).astimezone(UTC) if document["kind"] in (kinds or KINDS) else None
     except (InputError, ValueError, OverflowError, KeyError, TypeError):
         return None
 

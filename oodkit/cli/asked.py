@@ -1,0 +1,68 @@
+"""What a command line asked for, so that the result can name it and an advised command ask for it again."""
+
+import shlex
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from oodkit import demo
+from oodkit.cli.inputs import Running, SetNames, Sets, open_sets
+from oodkit.cli.loading import Loading, Subject
+from oodkit.cli.options import THUMBNAILS
+from oodkit.scorers import parse_scorer
+
+DEFAULTS = {"preset": "openood", "seed": 0, "device": "auto", "dtype": "auto", "thumbnails": THUMBNAILS, "baseline": "auto"}
+
+
+@dataclass(frozen=True)
+class Asked:
+    """Models, image sets and settings. baseline: as it was spelled. thumbnails: how many images of each set are shown."""
+
+    subjects: Sequence[Subject]
+    names: SetNames
+    loading: Loading
+    running: Running
+    scorers: Sequence[str] = ()
+    preset: str = "openood"
+    seed: int = 0
+    baseline: str = "auto"
+    thumbnails: int = THUMBNAILS
+
+    def opened(self) -> "tuple[Sets, Asked]":
+        """The image sets, and what was asked for with the benchmark that was found; the demo's models bring its sets.
+
+        Raises UsageError and ImageSetError for scorers and sets that can't be used, before any work is done.
+        """
+        for spec in self.scorers:
+            parse_scorer(spec, preset=self.preset)
+        names = self.names
+        if not (names.any_set or names.benchmark) and all(one.model.name.startswith("demo:") for one in self.subjects):
+            fit, val = names.fit or demo.FIT, names.val or demo.VAL
+            names = replace(names, id_test=demo.ID_TEST, near=demo.NEAR, far=demo.FAR, fit=fit, val=val)
+        sets, names = open_sets(names, self.subjects[0].model.num_classes)
+        for model in [model for one in self.subjects for model in (one.model, one.baseline) if model is not None]:
+            sets.check_labels(model)
+        return sets, replace(self, names=names)
+
+    def settings(self) -> dict[str, Any]:
+        """The settings of the run as a whole."""
+        running = {"device": self.running.device, "dtype": self.running.dtype}
+        return {"preset": self.preset, "seed": self.seed, **running, "thumbnails": self.thumbnails}
+
+    def flags(self) -> str:
+        """The options that ask for the same again, without those that choose settings: advice names the settings found."""
+        sets = replace(self.names, tune={}, tune_benchmark=False)
+        given = {name: value for name, value in {**self.settings(), "baseline": self.baseline}.items() if value != DEFAULTS[name]}
+        own = " ".join(f"--{name} {shlex.quote(str(value))}" for name, value in given.items())
+        return " ".join(part for part in (sets.flags(), self.loading.flags(), own) if part)
+
+    def inputs(self) -> dict[str, Any]:
+        """For a later command, in words and numbers that JSON has."""
+        parts = {"sets": asdict(self.names), "loading": asdict(self.loading)}
+        told = {
+            part: {key: str(value) if isinstance(value, Path) else value for key, value in own.items()}
+            for part, own in parts.items()
+        }
+        baselines = [None if one.baseline is None else one.baseline.name for one in self.subjects]
+        return {"models": [one.model.name for one in self.subjects], "baselines": baselines, **told}
