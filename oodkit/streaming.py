@@ -1,7 +1,7 @@
 """A detector on images one after the other, as many as there are, in memory that does not grow with their number."""
 
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator
 from itertools import islice
 from typing import NamedTuple
 
@@ -38,7 +38,7 @@ def score_stream(
     dtype: Dtype = "auto",
     batch_size: int | None = None,
     workers: int | None = None,
-) -> Iterator[Row]:
+) -> Generator[Row, None, None]:
     """A row for each image, in their order, as they are scored.
 
     images: paths of image files, of which a generator can make any number, or what ``open_stream`` gives. They are taken as they

@@ -84,6 +84,8 @@ HEAVY_CLI = {
     "oodkit.cli.extremes",
     "oodkit.cli.mixing",
     "oodkit.cli.probing",
+    "oodkit.cli.row_writing",
+    "oodkit.cli.scoring",
     "oodkit.cli.session",
 }
 LIGHT = {"oodkit.atomic", "oodkit.errors"}
@@ -182,7 +184,7 @@ def test_a_command_imports_only_light_modules_when_it_is_imported(module: str) -
 
 @pytest.mark.parametrize(
     "words",
-    [[], ["demo"], ["diagnose"], ["report"], ["compare"], ["list"], ["data", "check"], ["cache", "list"], ["cache", "clear"]],
+    [[], ["demo"], ["diagnose"], ["score"], ["report"], ["compare"], ["list"], ["data", "check"], ["cache", "list"], ["cache", "clear"]],
 )
 def test_help_does_not_import_torch(words: list[str]) -> None:
     script = "import sys; from oodkit.cli import app; app(sys.argv[1:], standalone_mode=False); sys.exit('torch' in sys.modules)"

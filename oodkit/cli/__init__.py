@@ -6,11 +6,11 @@ from typing import Annotated
 
 import typer
 
-from oodkit.cli import cache, compare, data, demo, diagnose, listing, report
+from oodkit.cli import cache, compare, data, demo, diagnose, listing, report, score
 from oodkit.errors import OodkitError
 
 EPILOG = (
-    "Exit codes: 0 done, 1 runtime error, 2 usage, 3 input or data error, 130 interrupted. "
+    "Exit codes: 0 done, 1 runtime error, 2 usage, 3 input or data error, 4 a gate failed, 130 interrupted. "
     "Results go to stdout, progress and hints to stderr."
 )
 
@@ -24,6 +24,7 @@ app = typer.Typer(
 )
 app.command("demo")(demo.demo)
 app.command("diagnose")(diagnose.diagnose)
+app.command("score")(score.score)
 app.command("report")(report.report)
 app.command("compare")(compare.compare)
 app.command("list")(listing.list_)

@@ -6,10 +6,10 @@ from contextlib import contextmanager
 
 
 @contextmanager
-def progress_bar(title: str, *, quiet: bool) -> Iterator[Callable[[int, int, str], None] | None]:
+def progress_bar(title: str, *, quiet: bool) -> Iterator[Callable[[int, int | None, str], None] | None]:
     """A bar with the count, the rate and the time left, one for each thing that runs under the title in turn.
 
-    None where stderr is no terminal or nothing should be shown.
+    Of how many may be unknown: None; then so is the time. None where stderr is no terminal or nothing should be shown.
     """
     if quiet or not sys.stderr.isatty():
         yield None
@@ -28,7 +28,7 @@ def progress_bar(title: str, *, quiet: bool) -> Iterator[Callable[[int, int, str
     with Bar(*columns, console=Console(stderr=True), transient=True) as bar:
         tasks: dict[str, TaskID] = {}
 
-        def show(done: int, total: int, what: str) -> None:
+        def show(done: int, total: int | None, what: str) -> None:
             if what not in tasks:
                 for over in tasks.values():
                     bar.remove_task(over)
