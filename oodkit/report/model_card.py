@@ -31,16 +31,17 @@ def render_model_card(document: Document) -> str:
     card is one model's: of several each has a section of its own to take, and no metadata.
     """
     models = document["models"]
-    blocks = [_front_matter(models[0], document["sets"])] if len(models) == 1 else []
+    blocks = ["\n".join(["---", *model_index(models[0], document["sets"]), "---"])] if len(models) == 1 else []
     for model in models:
         blocks += _section(model, document, alone=len(models) == 1)
     return "\n\n".join([*blocks, *made(document)]) + "\n"
 
 
-def _front_matter(model: Model, sets: Sequence[Mapping[str, Any]]) -> str:
+def model_index(model: Model, sets: Sequence[Mapping[str, Any]]) -> list[str]:
+    """The lines of YAML that have the model's figures on the document's sets, as the Hub reads them."""
     specs = {one["name"]: one["spec"] for one in sets}
     accuracy = {"type": "accuracy", "name": "Accuracy", "value": model["accuracy"]["value"]}
-    lines = ["---", "model-index:", f"- name: {_scalar(model['name'])}", "  results:"]
+    lines = ["model-index:", f"- name: {scalar(model['name'])}", "  results:"]
     lines += _result(CLASSIFYING, _dataset("in-distribution", specs.get("id", "")), [accuracy])
     means = useful_means(model["results"])
     for name in dict.fromkeys(row["ood_set"] for row in model["results"]):
@@ -48,7 +49,7 @@ def _front_matter(model: Model, sets: Sequence[Mapping[str, Any]]) -> str:
         metrics = _metrics([found[scorer] for scorer in _headline(model) if scorer in found])
         if metrics and (name not in MEANS or name in means):
             lines += _result(DETECTING, _dataset(name, specs.get(name, "")), metrics)
-    return "\n".join([*lines, "---"])
+    return lines
 
 
 def _result(task: Mapping[str, str], dataset: Mapping[str, str], metrics: Sequence[Mapping[str, Any]]) -> list[str]:
@@ -78,11 +79,12 @@ def _dataset(name: str, spec: str) -> dict[str, str]:
 
 
 def _flow(facts: Mapping[str, Any]) -> str:
-    return "{" + ", ".join(f"{key}: {_scalar(value)}" for key, value in facts.items()) + "}"
+    return "{" + ", ".join(f"{key}: {scalar(value)}" for key, value in facts.items()) + "}"
 
 
-def _scalar(value: str | float) -> str:
-    """YAML on one line. A JSON string is a YAML one, but for two characters that YAML will not have unescaped."""
+def scalar(value: str | float) -> str:
+    """A value as YAML on one line, whatever it holds."""
+    # a JSON string is a YAML one, but for two characters that YAML will not have unescaped
     if not isinstance(value, str):
         return f"{value:.4f}"
     return json.dumps(printable(value), ensure_ascii=False).replace("\ufffe", r"\ufffe").replace("\uffff", r"\uffff")
@@ -93,23 +95,30 @@ def _headline(model: Model) -> list[str]:
 
 
 def _section(model: Model, document: Document, *, alone: bool) -> list[str]:
+    return [
+        "## Out-of-distribution detection" + ("" if alone else f": {escape(model['name'])}"),
+        *measured(model, document),
+        *_how_to_score(model, document),
+        "### Limits",
+        bullets(limits(model)),
+    ]
+
+
+def measured(model: Model, document: Document) -> list[str]:
+    """What was measured of the model and what it comes to: blocks to be set apart by empty lines."""
     sets = {one["name"]: one for one in document["sets"]}
     seen = ", ".join(f"{name} ({counted(one['read'], 'image', 'images')})" for name, one in sets.items() if one["role"] in GROUPS)
-    measured = f"How well does the classifier notice images that belong to none of its {model['facts']['num_classes']} classes?"
+    question = f"How well does the classifier notice images that belong to none of its {model['facts']['num_classes']} classes?"
     against = f"Measured by oodkit {document['oodkit']} on {sets['id']['read']} in-distribution test images against {seen}."
     shown = [*scorers_best_first(model)[:BEST], *ALWAYS]
     notes = remarks({**model, "results": [row for row in model["results"] if row["scorer"] in shown]})
     return [
-        "## Out-of-distribution detection" + ("" if alone else f": {escape(model['name'])}"),
-        f"{measured} {escape(against)} ID accuracy: {with_interval(model['accuracy'], unit=' %')}.",
+        f"{question} {escape(against)} ID accuracy: {with_interval(model['accuracy'], unit=' %')}.",
         f"**{escape(model['verdict']['sentence'])}**",
         bullets(model["verdict"]["evidence"]),
         _table(model, shown),
         "AUROC / FPR@95 in percent, OOD being the positive class; in brackets 95 % intervals.",
         *([bullets(notes)] if notes else []),
-        *_how_to_score(model, document),
-        "### Limits",
-        bullets(_limits(model)),
     ]
 
 
@@ -156,7 +165,8 @@ def _keywords(values: Mapping[str, Any]) -> list[str]:
     return [f"{name}={value!r}" for name, value in values.items()]
 
 
-def _limits(model: Model) -> list[str]:
+def limits(model: Model) -> list[str]:
+    """What the figures do not tell."""
     scorers = {row["scorer"] for row in model["results"] if row["auroc"]}
     picked = f"{model['best']} was picked as the best of {len(scorers)} scorers on these very image sets: confirm it on others."
     return [
