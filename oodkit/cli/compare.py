@@ -14,7 +14,7 @@ def compare(
         list[str],
         typer.Argument(
             metavar="RUN",
-            help="Runs of oodkit diagnose: folders, their result.json, or names in oodkit-runs, such as diagnose-003.",
+            help="Runs of oodkit diagnose or augdelete: folders, their result.json, or names in oodkit-runs, such as diagnose-003.",
             show_default=False,
         ),
     ],

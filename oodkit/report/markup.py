@@ -68,10 +68,11 @@ def _breakable(name: str) -> str:
 
 
 def _prose(text: str) -> str:
-    """A sentence as it is printed: no number is parted from its per cent, and what r is of stands below the line."""
+    """A sentence as it is printed: no number is parted from its per cent or its p, and what r is of stands below the line."""
     from markupsafe import Markup, escape
 
     joined = re.sub(r"(?<=\d) %", "&nbsp;%", str(escape(printable(text))))
+    joined = re.sub(r"\bp (&lt;|=|≤) (?=\d)", r"p&nbsp;\1&nbsp;", joined)
     return Markup(re.sub(r"\br_(id|ood)\b", r"r<sub>\1</sub>", joined))  # noqa: S704 (escaped above)
 
 

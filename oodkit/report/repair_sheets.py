@@ -123,7 +123,7 @@ def _shares(repair: Row, show: Show) -> Sheet | None:
             *(show(one["aurocs"].get(scorer)) for scorer in scorers),
             DASH if one["l2"] is None else f"{one['l2']:.3g}",
             number(one["held_out_loss"], 4, 1),
-            number(one["seconds"], 1, 1),
+            number(one["seconds"], 2, 1),
         ]
         for one in repair["shares"]
     ]

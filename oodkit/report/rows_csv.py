@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from oodkit.report.document import Document
+from oodkit.report.repairs import repair_of
 from oodkit.wording import printable
 
 COLUMNS = (
@@ -38,7 +39,9 @@ COLUMNS = (
     "tuned",
     "reason",
 )
+CHANGE = ("against", "difference", "difference_low", "difference_high", "p_value", "p_holm", "changed")
 ESTIMATES = ("auroc", "fpr95_ood", "fpr95_id")
+COMPARED = ("difference", "low", "high", "p_value")
 FORMULA = tuple("=+-@＝＋－＠'")
 NUMBER = re.compile(r"[-+]?\d+(\.\d+)?([eE][-+]?\d+)?")
 
@@ -46,15 +49,34 @@ NUMBER = re.compile(r"[-+]?\d+(\.\d+)?([eE][-+]?\d+)?")
 def render_csv(document: Document) -> str:
     r"""RFC 4180 with a header and ``\n`` at each line's end. Fractions in [0, 1], in full precision; what is null is empty.
 
-    ``settings`` is JSON, ``notes`` are joined by semicolons. See ``cell`` for what is not written as it is.
+    ``settings`` is JSON, ``notes`` are joined by semicolons. See ``cell`` for what is not written as it is. Of a repair the columns of
+    ``CHANGE`` come last: in the lines of the repaired model the difference of the AUROC to the model ``against``.
     """
+    repair = repair_of(document)
+    changes = _changes(repair) if repair else {}
+    columns = (*COLUMNS, *(CHANGE if repair else ()))
     text = io.StringIO()
-    writer = csv.DictWriter(text, COLUMNS, lineterminator="\n", extrasaction="ignore")  # a later version may have added keys
+    writer = csv.DictWriter(text, columns, lineterminator="\n", extrasaction="ignore")  # a later version may have added keys
     writer.writeheader()
-    for model in document["models"]:
+    for place, model in enumerate(document["models"]):
         for result in model["results"]:
-            writer.writerow({name: cell(value) for name, value in _flat(result).items()})
+            change = changes.get((result["scorer"], result["ood_set"]), {}) if place else {}
+            writer.writerow({name: cell(value) for name, value in {**_flat(result), **change}.items()})
     return text.getvalue()
+
+
+def _changes(repair: Mapping[str, Any]) -> dict[tuple[str, str], dict[str, Any]]:
+    """By scorer and set the cells of ``CHANGE``."""
+    return {
+        (row["scorer"], row["ood_set"]): dict(
+            zip(
+                CHANGE,
+                (repair["before"], *(row["difference"][key] for key in COMPARED), row["p_holm"], row["changed"]),
+                strict=True,
+            )
+        )
+        for row in repair["changes"]
+    }
 
 
 def cell(value: Any) -> Any:

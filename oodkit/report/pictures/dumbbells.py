@@ -3,12 +3,14 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from oodkit.report.pictures.palette import GROUPS, ID, INK
+from oodkit.report.pictures.palette import ID, INK
 from oodkit.report.pictures.svg import LETTERS, SMALL, label, picture, plot_area
 
 ROW, KEY, AXIS, RIGHT = 19, 22, 38, 14  # points: of a scorer, above them and below them, and beside them
 NAME = 18  # letters
-AFTER, UNCHANGED = ID, GROUPS["far"]
+BEFORE = {"marker": "o", "markerfacecolor": "none", "alpha": 0.8}
+UNCHANGED = {"marker": "s", "alpha": 0.8}
+AFTER = ID
 
 
 def dumbbells_svg(changes: Sequence[Mapping[str, Any]], summary: str) -> str:
@@ -28,10 +30,10 @@ def dumbbells_svg(changes: Sequence[Mapping[str, Any]], summary: str) -> str:
             before, after = (_percent(one[f"auroc_{name}"]) for name in ("before", "after"))
             if one["changed"]:
                 axes.plot([before[0], after[0]], [place, place], color=INK, alpha=0.55, linewidth=0.9)
-                _mark(axes, before, place, INK, marker="o", markerfacecolor="none", alpha=0.75)
-                _mark(axes, after, place, AFTER, marker="D")
+                _mark(axes, before, place, INK, width=1.5, **BEFORE)
+                _mark(axes, after, place, AFTER, width=4, marker="D")
             else:
-                _mark(axes, after, place, UNCHANGED, marker="s")
+                _mark(axes, after, place, INK, width=4, **UNCHANGED)
         low, high = axes.get_xlim()
         axes.set_xlim(max(low, 0), min(high, 100))
         axes.locator_params(axis="x", nbins=5)
@@ -49,9 +51,9 @@ def _percent(estimate: Mapping[str, float]) -> tuple[float, float, float]:
     return 100 * estimate["value"], 100 * estimate["low"], 100 * estimate["high"]
 
 
-def _mark(axes: Any, figure: tuple[float, float, float], place: int, colour: str, **style: Any) -> None:
+def _mark(axes: Any, figure: tuple[float, float, float], place: int, colour: str, *, width: float, **style: Any) -> None:
     value, low, high = figure
-    axes.plot([low, high], [place, place], color=colour, alpha=0.3, linewidth=4)
+    axes.plot([low, high], [place, place], color=colour, alpha=0.3, linewidth=width)
     axes.plot([value], [place], color=colour, markersize=5, linestyle="none", **style)
 
 
@@ -63,7 +65,7 @@ def _key(figure: Any, changes: Sequence[Mapping[str, Any]]) -> None:
 
     marks = {}
     if any(one["changed"] for one in changes):
-        marks = {"before": line(color=INK, marker="o", markerfacecolor="none"), "after": line(color=AFTER, marker="D")}
+        marks = {"before": line(color=INK, **BEFORE), "after": line(color=AFTER, marker="D")}
     if not all(one["changed"] for one in changes):
-        marks["unchanged"] = line(color=UNCHANGED, marker="s")
+        marks["unchanged"] = line(color=INK, **UNCHANGED)
     figure.legend(list(marks.values()), list(marks), loc="upper left", ncols=3, borderaxespad=0.2, fontsize=SMALL)
