@@ -117,6 +117,10 @@ class Scorer(ABC):
         """The probe whose tensor it reads beside features and logits, with all its settings; None for most scorers."""
         return None
 
+    def untraceable(self) -> str | None:
+        """Why ``torch.export`` can't follow it, so that it can't stand in an ONNX graph; None for most scorers."""
+        return f"{self.name} runs the network again on each image, which no graph of one pass can" if self.probe() else None
+
     def caution(self, outputs: Outputs) -> str | None:
         """One line where the scorer can be used on this model but its assumptions do not hold."""
         return None
