@@ -38,6 +38,6 @@ class ScorerModule(nn.Module):
         """(n,) float64, higher = more in-distribution; NaN where features or logits are not finite."""
         scorer = copy(self._scorer)
         scorer.state = dict(self._learnt.named_buffers())
-        head = Head(self.weight, self.bias, self._layers, self._shared)
+        head = Head(self.get_buffer("weight"), self.get_buffer("bias"), self._layers, self._shared)
         chunk = Outputs(features, logits=logits, head=head)
         return scorer.score_chunk(chunk)

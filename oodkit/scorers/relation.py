@@ -45,6 +45,9 @@ class Relation(BankScorer):
         super().__post_init__()
         self.require(self.exponent >= 1 and 0 <= self.threshold < 1, "an exponent of at least 1, a threshold from 0 to below 1")
 
+    def untraceable(self) -> str | None:
+        return f"{self.name} passes over much of its bank, and what it passes over depends on the image, which no fixed graph can"
+
     def width(self, outputs: Outputs) -> int:
         return outputs.num_features + outputs.num_classes
 

@@ -49,6 +49,11 @@ class NeighbourScorer(BankScorer):
             products = ivf.search(queries, bank, centres, sizes, int(self.learnt("probes", queries)), k)
         return products.masked_fill(~queries.isfinite().all(1, keepdim=True), torch.nan)
 
+    def untraceable(self) -> str | None:
+        if self.index == "exact":
+            return None
+        return f"{self.name} with index=ivf looks through other lists for each image, which no fixed graph can; take index=exact"
+
     def caution(self, outputs: Outputs) -> str | None:
         notes = [super().caution(outputs)]
         if self.state is not None and self.index == "ivf":
