@@ -77,7 +77,7 @@ def _reading(layers: Mapping[str, nn.Module], report: Report) -> Iterator[None]:
         def hook(layer: nn.Module, inputs: tuple[Tensor, ...]) -> None:
             assert isinstance(layer, Layer)
             if inputs:
-                report(name, layer, *_averaged(layer, inputs[0]))
+                report(name, layer, *averaged(layer, inputs[0]))
 
         return hook
 
@@ -89,7 +89,7 @@ def _reading(layers: Mapping[str, nn.Module], report: Report) -> Iterator[None]:
             handle.remove()
 
 
-def _averaged(layer: Layer, inputs: Tensor) -> tuple[Tensor, int]:
+def averaged(layer: Layer, inputs: Tensor) -> tuple[Tensor, int]:
     """(n, …, D) of a linear layer or (n, D, H, W) of a convolution to the mean over positions, (n, D), and their number."""
     rows = inputs.flatten(2).transpose(1, 2) if isinstance(layer, nn.Conv2d) else inputs.unsqueeze(1).flatten(1, -2)
     positions = rows.shape[1]

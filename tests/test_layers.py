@@ -24,7 +24,7 @@ LAYERS = (
     {"evaluation", "scoring", "tuning", "refitting", "extraction", "forward", "reading"},
     {"scorers", "metrics", "delong", "curves", "extremes"}
     | {"accuracies", "calibration", "holm"}
-    | {"classifier", "models", "heads", "probes", "code_identity", "recipe_facts", "images", "benchmarks", "demo"},
+    | {"classifier", "models", "heads", "tap", "probes", "code_identity", "recipe_facts", "images", "benchmarks", "demo"},
     {"solvers"},
     {"head", "outputs", "parts", "shards", "stats", "moments", "memo", "failures", "percentiles", "cache", "stored"},
     {"atomic", "errors", "wording"},
@@ -58,6 +58,7 @@ IMAGE_SIDE = {
     "classifier",
     "models",
     "heads",
+    "tap",
     "recipe_facts",
     "code_identity",
     "extraction",

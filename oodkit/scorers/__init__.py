@@ -7,9 +7,10 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, get_type_hints
 
-from safetensors import SafetensorError, safe_open
+from torch import Tensor
 
-from oodkit.errors import OutputsError, UsageError
+from oodkit.errors import OodkitError, OutputsError, UsageError
+from oodkit.head import Head
 from oodkit.scorers.adascale import AdaScaleA, AdaScaleL
 from oodkit.scorers.ash import AshB, AshP, AshS
 from oodkit.scorers.base import FORMAT, Scorer, spec_of
@@ -40,11 +41,25 @@ from oodkit.scorers.residual import Residual
 from oodkit.scorers.rmds import Rmds
 from oodkit.scorers.scale import Scale
 from oodkit.scorers.she import She
+from oodkit.scorers.soundness import made_up_head, require_sound
 from oodkit.scorers.temp_scaling import TempScaling
 from oodkit.scorers.vim import Vim
 from oodkit.scorers.vra import Vra
+from oodkit.stored import load_stored
+from oodkit.wording import printable
 
-__all__ = ["PRESETS", "SCORERS", "Scorer", "load_scorer", "make_scorer", "one_pass_scorers", "parse_scorer", "read_spec", "spec_of"]
+__all__ = [
+    "PRESETS",
+    "SCORERS",
+    "Scorer",
+    "load_scorer",
+    "make_scorer",
+    "one_pass_scorers",
+    "parse_scorer",
+    "read_spec",
+    "spec_of",
+    "unpack",
+]
 
 PRESETS = ("openood", "paper")
 
@@ -126,20 +141,37 @@ def read_spec(spec: str) -> tuple[str, dict[str, Any]]:
 
 def load_scorer(path: str | Path) -> Scorer:
     """The scorer that ``Scorer.save`` wrote. Raises OutputsError where the file is missing, damaged or something else."""
+    tensors, facts = load_stored(Path(path), "a scorer")
+    if facts.get("format") != FORMAT:
+        raise OutputsError(f"{path} is no oodkit scorer: its metadata has no format {FORMAT}")
     try:
-        with safe_open(str(path), "pt") as file:
-            facts = file.metadata() or {}
-            if facts.get("format") != FORMAT:
-                raise OutputsError(f"{path} is no oodkit scorer: its metadata has no format {FORMAT}")
-            scorer = make_scorer(facts["scorer"], **json.loads(facts["settings"]))
-            if (learnt := json.loads(facts["learnt"])) is not None:
-                scorer.state = {name: file.get_tensor(name) for name in learnt}
-            scorer.fitted_on = json.loads(facts["fitted_on"])
-            shape = json.loads(facts.get("learnt_shape", "null"))  # a file from before it was stored is taken at its word
-            scorer.learnt_shape = shape and (int(shape[0]), int(shape[1]))
-            return scorer
-    except (OSError, SafetensorError, KeyError, TypeError, ValueError) as error:
+        return unpack(tensors, facts)
+    except OodkitError as error:
         raise OutputsError(f"can't read a scorer from {path}: {error}") from error
+
+
+def unpack(tensors: Mapping[str, Tensor], facts: Mapping[str, str], head: Head | None = None) -> Scorer:
+    """The scorer of what ``Scorer.packed`` gave, tried out on made-up features, and with ``head``, where there is one.
+
+    Raises OodkitError where that is none, or what it learnt does not fit together or that head.
+    """
+    try:
+        scorer = make_scorer(facts["scorer"], **json.loads(facts["settings"]))
+        learnt, fitted_on, shape = (json.loads(facts[name]) for name in ("learnt", "fitted_on", "learnt_shape"))
+        scorer.state = None if learnt is None else {name: tensors[name] for name in learnt}
+        scorer.fitted_on = int(fitted_on)
+        scorer.learnt_shape = shape and (int(shape[0]), int(shape[1]))
+    except (KeyError, TypeError, ValueError, RecursionError) as error:
+        raise OutputsError(f"its metadata is not as it must be: {printable(str(error))[:200]}") from error
+    if (scorer.state is None) != (scorer.learnt_shape is None) or (scorer.state is not None and scorer.fits_on is None):
+        raise OutputsError("its metadata is not as it must be: what it learnt, and of which shape, do not go together")
+    if head is not None and scorer.learnt_shape not in {None, (head.num_features, head.num_classes)}:
+        raise OutputsError(f"its scorer learnt from {scorer.learnt_shape} features and classes, not from its head's")
+    if head is None and scorer.learnt_shape is not None:
+        head = made_up_head(*scorer.learnt_shape)
+    if head is not None and (scorer.fits_on is None or scorer.state is not None):
+        require_sound(scorer, head)
+    return scorer
 
 
 def _scorer_class(name: str) -> type[Scorer]:

@@ -13,13 +13,12 @@ from pathlib import Path
 from typing import Any, ClassVar, Literal, Self
 
 import torch
-from safetensors.torch import save_file
 from torch import Tensor
 
-from oodkit.atomic import write_atomically
 from oodkit.errors import NotApplicableError, NotFittedError, OutputsError, UsageError
 from oodkit.head import Head
 from oodkit.outputs import Outputs
+from oodkit.stored import save_stored
 
 FitsOn = Literal["train", "val"] | None
 State = dict[str, Tensor]
@@ -125,13 +124,16 @@ class Scorer(ABC):
         """One line where the scorer can be used on this model but its assumptions do not hold."""
         return None
 
-    def save(self, path: str | Path) -> None:
-        """Write settings and what was learnt to one safetensors file; ``load_scorer`` reads it."""
-        tensors = {name: tensor.cpu().contiguous() for name, tensor in (self.state or {}).items()}
+    def packed(self) -> tuple[State, dict[str, str]]:
+        """What it learnt, tensors by name, and all else as words of metadata, of which ``unpack`` makes it again."""
         learnt = None if self.state is None else sorted(self.state)
         facts = {"settings": self._given(), "learnt": learnt, "fitted_on": self.fitted_on, "learnt_shape": self.learnt_shape}
-        metadata = {"format": FORMAT, "scorer": self.name, **{name: json.dumps(fact) for name, fact in facts.items()}}
-        write_atomically(Path(path), lambda temporary: save_file(tensors, temporary, metadata))
+        return dict(self.state or {}), {"scorer": self.name, **{name: json.dumps(fact) for name, fact in facts.items()}}
+
+    def save(self, path: str | Path) -> None:
+        """Write settings and what was learnt to one safetensors file; ``load_scorer`` reads it."""
+        tensors, facts = self.packed()
+        save_stored(Path(path), tensors, {"format": FORMAT, **facts})
 
     def learnt(self, name: str, like: Tensor) -> Tensor:
         """What ``fit`` stored under ``name``, on the device of ``like``; it stays there for the next chunk.

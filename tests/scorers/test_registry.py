@@ -148,11 +148,11 @@ def test_a_file_that_is_no_scorer_is_refused(tmp_path):
 
 
 def rewritten(path, change):
-    """The scorer's file with other tensors or metadata."""
+    """The scorer's file with other tensors or metadata, and no checksum, as whoever crafts one leaves it out."""
     with safe_open(path, "pt") as file:
         tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (safe_open is no mapping)
         changed, facts = change(tensors, file.metadata())
-    save_file(changed, path, facts)
+    save_file(changed, path, {name: fact for name, fact in facts.items() if name != "checksum"})
 
 
 def test_a_file_without_all_that_the_scorer_learnt_is_refused(toy, tmp_path):
@@ -163,11 +163,38 @@ def test_a_file_without_all_that_the_scorer_learnt_is_refused(toy, tmp_path):
         load_scorer(path)
 
 
-def test_a_file_of_another_version_that_named_things_otherwise_is_refused_when_it_scores(toy, tmp_path):
+def test_a_file_of_another_version_that_named_things_otherwise_is_refused(toy, tmp_path):
     path = tmp_path / "scorer.safetensors"
     make_scorer("mds").fit(toy.train).save(path)
     rewritten(path, lambda tensors, facts: ({"middle": tensors["mean"]}, {**facts, "learnt": '["middle"]'}))
     with pytest.raises(
         OutputsError, match="this mds has not learnt its 'whitener': another version of oodkit saved it; fit it again"
     ):
-        load_scorer(path).score(toy.test)
+        load_scorer(path)
+
+
+def test_a_file_whose_tensors_do_not_fit_together_is_refused_before_it_scores(toy, tmp_path):
+    path = tmp_path / "scorer.safetensors"
+    make_scorer("she").fit(toy.train).save(path)
+    for crafted, reason in (
+        (lambda patterns: patterns[:3], "index 3 is out of bounds"),
+        (lambda patterns: patterns[:, :5], "must match the size"),
+        (lambda patterns: patterns * torch.nan, "it holds NaN"),
+    ):
+        rewritten(path, lambda tensors, facts, crafted=crafted: ({"patterns": crafted(tensors["patterns"]).contiguous()}, facts))
+        with pytest.raises(OutputsError, match=f"can't read a scorer from .*what she has learnt does not fit together: .*{reason}"):
+            load_scorer(path)
+        make_scorer("she").fit(toy.train).save(path)
+
+
+def test_a_file_says_what_its_scorer_learnt_from(toy, tmp_path):
+    path = tmp_path / "scorer.safetensors"
+    make_scorer("react").fit(toy.val).save(path)
+    for shape, reason in (
+        ("[1000000, 1000000]", "are of no network"),
+        ("null", "do not go together"),
+        ('["a", 1]', "not as it must"),
+    ):
+        rewritten(path, lambda tensors, facts, shape=shape: (tensors, {**facts, "learnt_shape": shape}))
+        with pytest.raises(OutputsError, match=f"can't read a scorer from .*{reason}"):
+            load_scorer(path)
