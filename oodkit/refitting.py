@@ -97,6 +97,7 @@ def refit(
     init: Literal["head", "zeros"] = "head",
     l2: float | None = None,
     val: Outputs | None = None,
+    views: int = 1,
     seed: int = 0,
     progress: Callable[[str], None] | None = None,
 ) -> Refit:
@@ -106,7 +107,8 @@ def refit(
     is chosen along 10 / C, 1 / C, 0.1 / C, …, from strong to weak, each starting where the one before it ended, up to the first
     after the strongest that does not lower the held-out loss by 0.02 nats more; of too many images on a stratified draw of 131,072.
     Then all images, those held out among them, are fitted with it. With ``l2`` nothing is held out. For sgd l2 is its weight
-    decay, on weights and bias as they are.
+    decay, on weights and bias as they are. views: of each image in ``train``, whose number is its index // views; all of an image
+    are held out, or none.
     """
     _require_settings(solver, init, l2)
     start = _start(train, init)
@@ -114,7 +116,7 @@ def refit(
     val = None if val is None else _of_same_network(val, train, start)
     counts = class_sums(train)[0][:-1]  # and refuses features that are not finite
     say = progress or (lambda _: None)
-    made = (_by_sgd if solver == "sgd" else _by_lbfgs)(_Job(images, val, start, init, l2, seed, say))
+    made = (_by_sgd if solver == "sgd" else _by_lbfgs)(_Job(images, val, start, init, l2, views, seed, say))
     notes = _notes(made, counts)
     like = torch.float64 if start.weight.dtype == torch.float64 else torch.float32
     head = replace(
@@ -130,6 +132,7 @@ class _Job:
     start: Head
     init: Init
     l2: float | None
+    views: int
     seed: int
     say: Say
 
@@ -175,13 +178,25 @@ def _selection(job: _Job) -> tuple[Outputs, Outputs | None, str | None]:
         note = f"the strength was chosen on a stratified draw of {len(rows)} of the {len(train)} images"
     if job.val is not None:
         return (train if len(rows) == len(train) else train.subset(rows)), job.val, note
-    repeated = rows[torch.bincount(labels[rows])[labels[rows]] > 1]
-    if not len(repeated):
+    held_out = _held_out(labels[rows], indices[rows], job.views, job.seed)
+    if not held_out.any():
         l2 = WITHOUT_HELD_OUT / train.num_classes
         return train, None, f"no class has two images, so none could be held out to choose the strength by: took l2 = {l2:.3g}"
-    held_out = repeated[stratified_rows(labels[repeated], HELD_OUT, job.seed, ids=indices[repeated])]
-    others = rows[~torch.isin(rows, held_out)]
-    return train.subset(others), train.subset(held_out), note
+    return train.subset(rows[~held_out]), train.subset(rows[held_out]), note
+
+
+def _held_out(labels: Tensor, indices: Tensor, views: int, seed: int) -> Tensor:
+    """(N,) bool, all views of a share of the images of every class that has two."""
+    numbers, image_of = indices, torch.arange(len(indices))  # joined outputs may have an index twice: of two images
+    if views > 1:
+        numbers, image_of = (indices // views).unique(return_inverse=True)
+    own = torch.empty_like(numbers)
+    own[image_of] = labels
+    repeated = (torch.bincount(own)[own] > 1).nonzero().flatten()
+    if not len(repeated):
+        return torch.zeros(len(labels), dtype=torch.bool)
+    drawn = repeated[stratified_rows(own[repeated], HELD_OUT, seed, ids=numbers[repeated])]
+    return torch.isin(image_of, drawn)
 
 
 Choice = tuple[float, Tensor | None, float | None, tuple[Strength, ...]]

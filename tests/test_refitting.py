@@ -297,3 +297,15 @@ def test_outputs_that_do_not_belong_here(train):
 def test_a_double_head_stays_double(train):
     head = Head(train.head.weight.double(), train.head.bias.double())
     assert oodkit.augdelete(train.with_head(head), l2=0.1).weight.dtype == torch.float64
+
+
+def test_all_views_of_an_image_are_held_out_or_none(train, monkeypatch):
+    """Of three views of each of the first 200 images; a head could know a held-out view by the others of its image."""
+    rows = torch.arange(200).repeat_interleave(3)
+    views = Outputs(train.features[rows], train.labels[rows], head=train.head)
+    judged, held_out = [], refitting._held_out
+    monkeypatch.setattr(refitting, "_held_out", lambda *given: judged.append(held_out(*given)) or judged[-1])
+    made = refit(views, views=3)
+    assert made.n_fit == 600
+    assert made.n_held_out == 120
+    assert {int(own.sum()) for own in judged[0].view(200, 3)} == {0, 3}
