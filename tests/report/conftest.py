@@ -100,8 +100,8 @@ def run_of(
     document = make_document(
         diagnoses,
         {
-            one.model: {**FACTS, "name": one.model, "weights": "0" * 32, "notes": ["no baseline: none is <known>"]}
-            for one in diagnoses
+            one.model: {**FACTS, "name": one.model, "weights": f"{weights:032x}", "notes": ["no baseline: none is <known>"]}
+            for one, weights in zip(diagnoses, range(2) if repair else [0] * len(diagnoses), strict=True)
         },
         rows,
         command=f"oodkit {'augdelete' if repair else 'diagnose'} {SET_NAME}",

@@ -14,6 +14,9 @@ from oodkit.delong import Comparison
 from oodkit.evaluation import Result
 from oodkit.extremes import Extremes, ShownImage
 from oodkit.max_logits import LogitRow, ShiftRow
+from oodkit.refitting import Refit, Strength
+from oodkit.repair import Change, Outcome, Repair, Share
+from oodkit.report.document import KINDS
 from oodkit.report.document import SCHEMA as NUMBER
 from oodkit.rivals import Rival
 from oodkit.tuning import Tried, Tuning
@@ -26,12 +29,12 @@ DEMO = ("--id", "demo:digits", "--near", "unseen=demo:digits-unseen", "--fit", "
 
 
 def objects(node) -> Iterator[dict]:
-    """Every object that the schema describes key by key."""
+    """Every object that the schema describes key by key; a condition describes none."""
     if isinstance(node, dict):
         if isinstance(node.get("properties"), dict):
             yield node
-        for one in node.values():
-            yield from objects(one)
+        for key, one in node.items():
+            yield from objects(one) if key not in {"if", "then"} else ()
     elif isinstance(node, list):
         for one in node:
             yield from objects(one)
@@ -52,7 +55,7 @@ def test_every_key_has_a_description_and_every_object_is_closed():
         assert all(value["description"] for value in one["properties"].values())
         assert one["additionalProperties"] is (one["title"] == "The facts of a model")
         left_out = set(one["properties"]) - set(one["required"])
-        assert left_out <= {"rivals"} or one["title"] in {"The versions", "The facts of a model"}
+        assert left_out <= {"rivals", "repair"} or one["title"] in {"The versions", "The facts of a model"}
 
 
 @pytest.mark.parametrize(
@@ -68,10 +71,21 @@ def test_every_key_has_a_description_and_every_object_is_closed():
         ("image", ShownImage),
         ("rival", Rival),
         ("verdict", Verdict),
+        ("share", Share),
+        ("change", Change),
+        ("strength", Strength),
     ],
 )
 def test_its_keys_are_those_of_the_dataclasses_in_their_order(name, kind):
     assert list(SCHEMA["$defs"][name]["properties"]) == [one.name for one in fields(kind)]
+
+
+def test_a_repair_is_its_dataclass_with_the_images_and_its_refit_that_without_the_head():
+    repair, refit = ([one.name for one in fields(kind)] for kind in (Repair, Refit))
+    assert list(SCHEMA["$defs"]["repair"]["properties"]) == [*repair, "train"]
+    assert ["head", *SCHEMA["$defs"]["refit"]["properties"]] == refit
+    assert SCHEMA["$defs"]["repair"]["properties"]["outcome"]["enum"] == list(get_args(Outcome))
+    assert SCHEMA["properties"]["kind"]["enum"] == list(KINDS)
 
 
 def test_it_knows_every_verdict():
@@ -90,6 +104,15 @@ def test_several_models_with_a_baseline_fit(compared_run):
     document = compared_run.document
     assert document["models"][1]["shifts"]
     VALIDATOR.validate(document)
+
+
+def test_a_repair_fits_in_its_kind_alone(repaired_run):
+    """It is of two models, and a run of that kind has one."""
+    document = repaired_run.document
+    assert (document["kind"], len(document["repair"]["shares"])) == ("augdelete", 4)
+    VALIDATOR.validate(document)
+    assert not VALIDATOR.is_valid({**document, "models": document["models"][:1]})
+    assert not VALIDATOR.is_valid({key: value for key, value in document.items() if key != "repair"})
 
 
 def test_a_document_in_which_nothing_was_scored_fits(document):
@@ -148,8 +171,10 @@ def at(document, path):
     return document
 
 
-def test_a_key_too_many_is_refused_wherever_the_keys_are_known(document):
+def test_a_key_too_many_is_refused_wherever_the_keys_are_known(document, repaired_run):
     """Open are the facts, the preprocessing, a scorer's settings, and what is named after image sets."""
+    document["kind"], document["repair"] = "augdelete", repaired_run.document["repair"]
+    document["models"] *= 2
     places = {shape(path): path for path in paths(document)}
     open_ones = {place for place, path in places.items() if not refuses(deepcopy(document), path)}
     model = ("models", 0)
