@@ -175,7 +175,9 @@ def made_repaired_run() -> Run:
     def diagnosed(name: str, head: Head, before: Diagnosis | None = None) -> Diagnosis:
         inside, outside = id_test.with_head(head), {name: one.with_head(head) for name, one in ood.items()}
         fit = train.with_head(head)
-        return diagnose(name, inside, outside, fit=fit, groups=groups, scorers=scorers, baseline=before, refitted=before is not None)
+        return diagnose(
+            name, inside, outside, fit=fit, groups=groups, scorers=scorers, baseline=before, refitted=before is not None
+        )
 
     before = diagnosed("py:data/<net>.py:small", softened)
     refits = {frac: refit(train.with_head(softened).subset(torch.arange(int(240 * frac))), init="zeros") for frac in FRACS}
