@@ -28,6 +28,9 @@ class Comparison:
     p_value: float
 
 
+NO_DIFFERENCE = Comparison(0.0, 0.0, 0.0, 1.0)  # of scores that are the same image by image: there is nothing to test
+
+
 @dataclass(frozen=True, eq=False)
 class Placements:
     """A weighted mean of AUROCs, image by image. id: (n_id,) Σ_k w_k V10_k. ood: w_k V01_k, (n_ood_k,) each. weights: the w_k."""

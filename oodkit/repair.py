@@ -8,7 +8,7 @@ from typing import Literal
 import numpy as np
 
 from oodkit.accuracies import compare_accuracies
-from oodkit.delong import Comparison, Placements, compare_paired, weigh
+from oodkit.delong import NO_DIFFERENCE, Comparison, Placements, compare_paired, weigh
 from oodkit.diagnosis import Diagnosis
 from oodkit.errors import UsageError
 from oodkit.evaluation import Result, best, best_first, mean_weights, most_general_mean, rows_planned
@@ -16,6 +16,7 @@ from oodkit.holm import holm
 from oodkit.lead import MARGIN
 from oodkit.metrics import Estimate
 from oodkit.refitting import Refit
+from oodkit.rivals import APART
 from oodkit.scorers import SCORERS
 from oodkit.scoring import Scored, by_label
 from oodkit.wording import decimal, p_value, percent, signed
@@ -107,11 +108,11 @@ def compare_repair(
     if mls is None:
         raise UsageError("a repair is judged by the maximal logit, which has no scores here; diagnose both with the scorer mls")
     outcome: Outcome = "repaired" if mls.difference.low > 0 else "harmed" if mls.difference.high < 0 else "no-change"
-    accuracy = compare_accuracies(after.correct, before.correct)
+    accuracy = compare_accuracies(after.correct, before.correct) if any(one.changed for one in changes) else NO_DIFFERENCE
     sentence = " ".join(
         [
-            _outcome_sentence(before.model, outcome, mls, len(before.max_logits) - 1),
-            *_reason_sentence(outcome, mls, softeners),
+            _outcome_sentence(before.model, outcome, mls),
+            *_reason_sentences(outcome, mls, softeners, shares[-1].frac),
             _accuracy_sentence(before.accuracy, after.accuracy, accuracy),
         ]
     )
@@ -181,7 +182,7 @@ def _changes(before: Diagnosis, after: Diagnosis) -> tuple[Change, ...]:
     found = []
     for label in labels:
         for name, group, _ in plan:
-            test, p_holm = tests.get((label, name), Comparison(0.0, 0.0, 0.0, 1.0)), adjusted.get((label, name), 1.0)
+            test, p_holm = tests.get((label, name), NO_DIFFERENCE), adjusted.get((label, name), 1.0)
             found.append(_change(before, after, (label, name, group), test, p_holm, changed=(label, name) in tests))
     return tuple(found)
 
@@ -210,41 +211,43 @@ def _change(
     return Change(*key, old.auroc, new.auroc, test, p_holm, old.fpr95_ood, new.fpr95_ood, changed)
 
 
-def _outcome_sentence(model: str, outcome: Outcome, mls: Change, sets: int) -> str:
-    which = "AUROC" if sets == 1 else "mean AUROC"
+def _outcome_sentence(model: str, outcome: Outcome, mls: Change) -> str:
     found = mls.difference
-    figures = f"{decimal(100 * mls.auroc_before.value, 2)} to {percent(mls.auroc_after.value, 2)}"
     low, high = (signed(100 * one, 2) for one in (found.low, found.high))
     p = p_value(found.p_value)
     test = f"95 % interval {low} to {high}, paired DeLong p {p if p.startswith('<') else f'= {p}'}"
-    points = decimal(100 * abs(found.difference), 2)
+    figures = f"from {decimal(100 * mls.auroc_before.value, 2)} to {percent(mls.auroc_after.value, 2)}"
+    points = f"{decimal(100 * abs(found.difference), 2)} points ({test})"
     if not mls.changed:
-        return f"The refit leaves the logits of {model} as they were: no score of the maximal logit changed."
+        return f"The refit leaves {model} as it was: no score of the maximal logit changed."
     if outcome == "no-change":
-        moved = f"goes from {figures}, by {signed(100 * found.difference, 2)} points ({test})"
-        return f"The refit of {model} makes no difference that these images show: the maximal logit's {which} {moved}."
-    verb = "rises" if outcome == "repaired" else "falls"
-    moved = f"the maximal logit's {which} {verb} from {figures}, by {points} points ({test})"
+        moved = f"goes {figures}, by {signed(100 * found.difference, 2)} points ({test})"
+        return f"The refit makes no difference to {model} that these images show: the maximal logit's mean AUROC {moved}."
     if outcome == "harmed":
-        return f"The refit harms {model}, keep the head as it was: {moved}."
-    return f"The refit repairs {model}{' a little' if found.difference < MARGIN else ''}: {moved}."
+        return f"The refit harms {model}, keep the head as it was: the maximal logit's mean AUROC falls {figures}, by {points}."
+    a_little = " a little" if found.difference < MARGIN else ""
+    return f"The refit repairs {model}{a_little}: the maximal logit's mean AUROC rises {figures}, by {points}."
 
 
-def _reason_sentence(outcome: Outcome, mls: Change, softeners: Sequence[str] | None) -> list[str]:
+def _reason_sentences(outcome: Outcome, mls: Change, softeners: Sequence[str] | None, frac: float) -> list[str]:
     if softeners == ():
-        if outcome == "repaired":
-            return ["It was trained without label smoothing, mixup or cutmix, so they are not what was repaired."]
-        return ["It was trained without label smoothing, mixup or cutmix: there was nothing to repair."]
-    if outcome != "no-change":
+        so = ", so they are not what was repaired" if outcome == "repaired" else ": there was nothing to repair"
+        return [f"It was trained without label smoothing, mixup or cutmix{so}."]
+    if outcome == "repaired":
         return []
-    if mls.changed and mls.difference.high >= MARGIN:
-        return [f"A gain of up to {decimal(100 * mls.difference.high, 2)} points is not ruled out: more images would tell."]
+    more = ["A larger share of the training images may do better."] if frac < 1 and mls.changed else []
+    if outcome == "harmed":
+        return more
+    if mls.difference.high >= MARGIN:
+        return [f"A gain of up to {decimal(100 * mls.difference.high, 2)} points is not ruled out: more test images tell.", *more]
     if softeners is None:
-        return ["How it was trained is not known; without label smoothing, mixup or cutmix there is nothing to repair."]
-    return [f"It was trained with {', '.join(softeners)}, but that is not what holds its maximal logit back."]
+        return ["How it was trained is not known; without label smoothing, mixup or cutmix there is nothing to repair.", *more]
+    return [f"It was trained with {', '.join(softeners)}, and yet a refit of the last layer does not help here.", *more]
 
 
 def _accuracy_sentence(before: Estimate, after: Estimate, difference: Comparison) -> str:
+    if difference == NO_DIFFERENCE:
+        return f"The ID accuracy stays at {percent(after.value, 2)}."
     points = [signed(100 * one, 2) for one in (difference.difference, difference.low, difference.high)]
     figures = f"from {decimal(100 * before.value, 2)} to {percent(after.value, 2)}"
     interval = f"{points[0]} points, 95 % interval {points[1]} to {points[2]}"
@@ -258,27 +261,28 @@ def _accuracy_sentence(before: Estimate, after: Estimate, difference: Comparison
 
 
 def _notes(before: Diagnosis, after: Diagnosis, changes: Sequence[Change], summary: str) -> tuple[str, ...]:
-    notes = []
     means = [one for one in changes if one.ood_set == summary]
-    better, worse = (
-        sum(one.p_holm <= 0.05 and sign * one.difference.difference > 0 for one in means if one.changed) for sign in (1, -1)
-    )
-    if moved := sum(one.changed for one in means):
-        notes.append(f"of {moved} scorers whose scores changed {better} separate better and {worse} worse (p ≤ 0.05, Holm)")
+    if not any(one.changed for one in means):
+        return ("no score of any scorer changed", *_not_compared(before, after))
+    tested = [one for one in means if one.changed]
+    better, worse = (sum(one.p_holm <= APART and sign * one.difference.difference > 0 for one in tested) for sign in (1, -1))
+    notes = [f"of {len(tested)} scorers whose scores changed {better} separate better and {worse} worse (p ≤ {APART:g}, Holm)"]
     alone = {row.scorer for row in after.rows if _reads_features_alone(row)}
     still = [one.scorer for one in means if not one.changed]
     if those := [label for label in still if label in alone]:
         notes.append(f"{', '.join(those)}: read features alone, which no refit of the last layer changes")
     if others := [label for label in still if label not in alone]:
         notes.append(f"{', '.join(others)}: the same scores before and after")
-    first, then = best(before.rows), best(after.rows)
-    if first and then and first.auroc and then.auroc:
-        figures = f"{first.scorer} before ({percent(first.auroc.value, 2)}), {then.scorer} after ({percent(then.auroc.value, 2)})"
-        notes.append(f"the best scorer: {figures}")
-    for label, one in {**by_label(before.scored), **by_label(after.scored)}.items():
-        if one.reason is not None:
-            notes.append(f"{label} is not compared: {one.reason}")
-    return tuple(notes)
+    top = max(means, key=lambda one: one.auroc_before.value)
+    figures = f"{top.scorer} before ({percent(top.auroc_before.value, 2)}), {means[0].scorer} after"
+    notes.append(f"the best scorer: {figures} ({percent(means[0].auroc_after.value, 2)})")
+    notes.append("the intervals are of these two heads on other test images; a refit on other training images is another head")
+    return (*notes, *_not_compared(before, after))
+
+
+def _not_compared(before: Diagnosis, after: Diagnosis) -> list[str]:
+    scored = {**by_label(before.scored), **by_label(after.scored)}
+    return [f"{label} is not compared: {one.reason}" for label, one in scored.items() if one.reason is not None]
 
 
 def _reads_features_alone(row: Result) -> bool:

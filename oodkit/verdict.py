@@ -15,7 +15,7 @@ from oodkit.advice import (
     repairs,
     score_with_the_best,
 )
-from oodkit.delong import Comparison
+from oodkit.delong import NO_DIFFERENCE, Comparison
 from oodkit.evaluation import Result
 from oodkit.lead import ENOUGH, MARGIN, Against, Lead, is_ahead
 from oodkit.metrics import Estimate
@@ -180,7 +180,7 @@ def _refit_evidence(lead: Comparison | None, against: Against | None) -> list[st
     if lead is None:
         return []
     found = ["the last layer learnt from labels that were not softened, so that is not why KNN is ahead"] if is_ahead(lead) else []
-    if against and against.growth:
+    if against and against.growth and against.growth.value:
         points = [signed(100 * value, 2) for value in against.growth]
         found.append(
             f"KNN's lead has changed by {points[0]} points since {against.name} (95 % interval {points[1]} to {points[2]})"
@@ -194,14 +194,16 @@ def _shift_evidence(against: Against | None, *, refitted: bool) -> list[str]:
     loss = against.loss
     if loss is None:
         return [f"{against.name} did not read the same images, so the maximal logits can't be compared"]
-    points = [signed(-100 * value, 2) for value in (loss.difference, loss.high, loss.low)]
+    if refitted and loss == NO_DIFFERENCE:
+        return [f"no AUROC of the maximal logit is another than at {against.name}"]
+    points = [signed(0 - 100 * value, 2) for value in (loss.difference, loss.high, loss.low)]
     change = f"against {against.name} the maximal logit's mean AUROC changes by {points[0]} points ({points[1]} to {points[2]})"
     if against.shift is None:
         return [f"{change}; its shift is not defined here"]
     fell = against.shift.value > 0
     moved = f"it fell {'more' if fell else 'less'} on ID than on OOD images"
     if refitted:  # logits grow as the softening goes, on both
-        moved = f"that of ID images {'fell' if fell else 'rose'} against that of OOD images"
+        moved = f"the ID images' logit {'fell' if fell else 'rose'} against the OOD images'"
     ratio = "{} ({} to {})".format(*(signed(value, 3) for value in against.shift))
     return [f"{change}; relative to it, {moved}, mean shift ratio {ratio}"]
 

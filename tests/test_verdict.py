@@ -386,9 +386,9 @@ def test_of_a_refitted_layer_the_evidence_has_what_was_gained_on_the_network_as_
     evidence = " ".join(verdict.evidence)
     assert "KNN's lead has changed by −3.00 points since plain (95 % interval −5.00 to −1.00)" in evidence
     assert "against plain the maximal logit's mean AUROC changes by +5.00 points" in evidence
-    assert "relative to it, that of ID images rose against that of OOD images, mean shift ratio −0.200" in evidence
+    assert "relative to it, the ID images' logit rose against the OOD images', mean shift ratio −0.200" in evidence
     other = judge(scores("mls", 2), scores("knn", 2), refitted=True, against=against(shift=0.2))
-    assert "relative to it, that of ID images fell against that of OOD images" in " ".join(other.evidence)
+    assert "relative to it, the ID images' logit fell against the OOD images'" in " ".join(other.evidence)
 
 
 def test_a_refitted_layer_that_nothing_is_told_of_is_not_asked_whether_it_is_impaired():
@@ -403,3 +403,10 @@ def test_after_a_refit_the_bank_grows_with_the_share_that_is_taken():
     assert "(raise --frac, or --limit where it holds them back)" in told(verdict, "Give KNN at least").text
     tiny = replace(scores("knn", 1.0), fitted_on=12)
     assert told(judge(scores("mls", 2), tiny, refitted=True), "Give KNN").flags == "--train SET"
+
+
+def test_where_the_refit_changed_nothing_no_change_is_told():
+    same = replace(against(shift=0.0, growth=Estimate(0.0, -0.01, 0.01)), loss=Comparison(0.0, 0.0, 0.0, 1.0))
+    evidence = " ".join(judge(scores("mls", 2), scores("knn", 2), refitted=True, against=same).evidence)
+    assert "no AUROC of the maximal logit is another than at plain" in evidence
+    assert "changed" not in evidence

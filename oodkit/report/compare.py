@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from oodkit.accuracies import compare_accuracies
-from oodkit.delong import Comparison, compare_placements, mean_of_placements, place, weigh
+from oodkit.delong import NO_DIFFERENCE, Comparison, compare_placements, mean_of_placements, place, weigh
 from oodkit.errors import UsageError
 from oodkit.evaluation import mean_weights, rows_planned
 from oodkit.holm import holm
@@ -24,7 +24,6 @@ SCHEMA = 1
 KIND = "compare"
 BEST = "best of each"
 PICKED = "each picked on these very sets, so that its figures are a little too good, and their difference has no interval and no p"
-NO_DIFFERENCE = Comparison(0.0, 0.0, 0.0, 1.0)
 
 Plan = Sequence[tuple[str, str, list[str]]]  # name, group, and the sets that it is the mean of
 
