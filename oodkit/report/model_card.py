@@ -6,10 +6,12 @@ from typing import Any
 
 from oodkit.evaluation import GROUPS, MEANS
 from oodkit.report.document import Document
-from oodkit.report.gfm import bullets, escape, fenced, table
+from oodkit.report.gfm import bullets, escape, fenced, section, table
 from oodkit.report.markdown import made
 from oodkit.report.numerals import with_interval
 from oodkit.report.remarks import remarks, scorers_best_first, summary_result, useful_means
+from oodkit.report.repair_sheets import repair_sheets
+from oodkit.report.repairs import repair_of
 from oodkit.report.sheets import auroc_and_fpr
 from oodkit.scorers import parse_scorer, read_spec
 from oodkit.wording import counted, printable
@@ -17,6 +19,7 @@ from oodkit.wording import counted, printable
 BEST = 3  # scorers in the table, beside the two that need nothing but logits
 ALWAYS = ("msp", "mls")
 LEARNT_FROM = {"train": "ID training images", "val": "ID validation images"}
+PAPER = "Xiong et al., Diagnosing Pretrained Models for Out-of-distribution Detection, ICCV 2025, Algorithm 1"
 CLASSIFYING = {"type": "image-classification", "name": "Image classification"}
 LOADING = ("arch", "checkpoint", "input_size", "mean", "std", "model_args", "allow_pickle")  # what load_classifier takes
 DETECTING = {"type": "out-of-distribution-detection", "name": "Out-of-distribution detection"}
@@ -25,12 +28,12 @@ Model = Mapping[str, Any]
 
 
 def render_model_card(document: Document) -> str:
-    """The section, below the metadata where the run is of one model.
+    """The section, below the metadata where the run is of one model, or of one and its repair: then it is the repaired model's.
 
     The metadata is a ``model-index`` as https://github.com/huggingface/hub-docs/blob/main/modelcard.md has it, in fractions. A
     card is one model's: of several each has a section of its own to take, and no metadata.
     """
-    models = document["models"]
+    models = document["models"][1:] if repair_of(document) else document["models"]
     blocks = ["\n".join(["---", *model_index(models[0], document["sets"]), "---"])] if len(models) == 1 else []
     for model in models:
         blocks += _section(model, document, alone=len(models) == 1)
@@ -98,9 +101,25 @@ def _section(model: Model, document: Document, *, alone: bool) -> list[str]:
     return [
         "## Out-of-distribution detection" + ("" if alone else f": {escape(model['name'])}"),
         *measured(model, document),
+        *(_before_and_after(document) if repair_of(document) else []),
         *_how_to_score(model, document),
         "### Limits",
         bullets(limits(model)),
+    ]
+
+
+def _before_and_after(document: Document) -> list[str]:
+    """What was done to the model, and every scorer's figures before and after it."""
+    repair = document["repair"]
+    data, taken = repair["train"]["spec"], counted(repair["train"]["taken"], "image", "images")
+    first, *_ = repair_sheets(document, intervals=True)
+    return [
+        "### What was done",
+        escape(
+            f"The last layer of {repair['before']} was refitted by plain cross-entropy on {taken} of {data} (AugDelete, {PAPER})."
+        ),
+        f"**{escape(repair['sentence'])}**",
+        *section(first),
     ]
 
 
@@ -148,11 +167,16 @@ def _how_to_score(model: Model, document: Document) -> list[str]:
     given = {"preset": preset, **settings} if preset != "openood" else settings
     made_as = f"oodkit.make_scorer({', '.join([repr(scorer), *_keywords(given)])})"
     loading = {name: value for name in LOADING if (value := document["inputs"]["loading"].get(name))}  # no other key is code
+    repair = repair_of(document)
+    name = model["name"] if repair is None else repair["before"]
+    refitted = [] if repair is None else ['model = with_head(model, oodkit.Head.load("head.safetensors"))']
     learn = f'learn = oodkit.extract(model, oodkit.open_images("{LEARNT_FROM.get(best["fits_on"])}"){probes})'
     lines = [
         "import oodkit",
+        *(["from oodkit.classifier import with_head"] if refitted else []),
         "",
-        f"model = oodkit.load_classifier({', '.join([repr(model['name']), *_keywords(loading)])})",
+        f"model = oodkit.load_classifier({', '.join([repr(name), *_keywords(loading)])})",
+        *refitted,
         *([learn] if best["fits_on"] else []),
         f'images = oodkit.extract(model, oodkit.open_images("new images"), labelled=False{probes})',
         f"scorer = {made_as}" + (".fit(learn)" if best["fits_on"] else ""),

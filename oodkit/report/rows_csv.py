@@ -49,8 +49,8 @@ NUMBER = re.compile(r"[-+]?\d+(\.\d+)?([eE][-+]?\d+)?")
 def render_csv(document: Document) -> str:
     r"""RFC 4180 with a header and ``\n`` at each line's end. Fractions in [0, 1], in full precision; what is null is empty.
 
-    ``settings`` is JSON, ``notes`` are joined by semicolons. See ``cell`` for what is not written as it is. Of a repair the columns of
-    ``CHANGE`` come last: in the lines of the repaired model the difference of the AUROC to the model ``against``.
+    ``settings`` is JSON, ``notes`` are joined by semicolons. See ``cell`` for what is not written as it is. Of a repair the columns
+    of ``CHANGE`` come last: in the lines of the repaired model the difference of the AUROC to the model ``against``.
     """
     repair = repair_of(document)
     changes = _changes(repair) if repair else {}

@@ -19,7 +19,7 @@ from .browser import Browser, Page, find_chromium
 
 CHECKS = f"globalThis.checks ??= {(Path(__file__).parent / 'checks.js').read_text(encoding='utf-8')}"
 WORSE = "\"' autofocus onfocus=alert(2) </title></style></script></svg><svg onload=alert(3)>{{7*7}}" + 90 * "x"
-REPORTS = ("hostile", "compared", "real")
+REPORTS = ("hostile", "compared", "repaired", "real")
 WIDTHS = {"desktop": 1280, "phone": 390}
 
 
@@ -76,7 +76,7 @@ def file(name: str, request, folder) -> Path:
         if not path.exists() and name == "real":
             make_real(folder)
         elif not path.exists():
-            run = request.getfixturevalue({"hostile": "run", "compared": "compared_run"}[name])
+            run = request.getfixturevalue({"hostile": "run", "compared": "compared_run", "repaired": "repaired_run"}[name])
             write_html(Run(worse(run.document), run.scores, run.thumbnails), path)
     return path
 
@@ -222,7 +222,7 @@ def test_its_structure_can_be_heard(file, look):
 
 def figure(cell: str) -> float | None:
     """The number that a cell begins with; None for a dash or nothing."""
-    found = re.match(r"([−-]?[\d,]*\.?\d+)", cell)
+    found = re.match(r"([−-]?[\d,]*\.?\d+(?:e-\d+)?)", cell)
     return float(found[1].replace("−", "-").replace(",", "")) if found else None
 
 
@@ -234,7 +234,7 @@ def assert_in_order(cells: list[str], direction: str) -> None:
     assert known == sorted(known, reverse=direction == "descending")
 
 
-@pytest.mark.parametrize("name", ["hostile", "compared"])
+@pytest.mark.parametrize("name", ["hostile", "compared", "repaired"])
 @pytest.mark.parametrize("how", ["click", "keyboard"])
 def test_tables_are_sorted_by_any_column(file, look, name, how):
     page = look(file)
@@ -302,7 +302,7 @@ def test_intervals_can_be_had_without_a_mouse(file, look):
     assert page.evaluate("checks.overflowing(390)") == []
 
 
-@pytest.mark.parametrize("name", ["real"])
+@pytest.mark.parametrize("name", ["real", "repaired"])
 def test_paper_cuts_nothing_off(file, look):
     """Paper does not scroll. A4 less its margins is 688 CSS pixels wide."""
     page = look(file, width=688, paper=True)

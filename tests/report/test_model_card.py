@@ -4,9 +4,11 @@ import ast
 import inspect
 import json
 import re
+from dataclasses import replace
 from importlib.resources import files
 
 import pytest
+import torch
 import yaml
 from huggingface_hub import ModelCard
 
@@ -184,3 +186,35 @@ def test_the_code_runs(document, monkeypatch, tmp_path):
     exec(code_of(document), names)
     assert names["scores"].shape == (40,)
     assert names["scorer"].k == 5
+
+
+def test_of_a_repair_the_card_is_the_repaired_models(repaired_run):
+    """With what was done, and the figures before and after it."""
+    document = repaired_run.document
+    text = render_model_card(document)
+    assert ModelCard(text).data.model_name == printable(document["repair"]["after"])
+    assert results_of(document)["in-distribution", "Accuracy"] == pytest.approx(
+        document["models"][1]["accuracy"]["value"], abs=5e-5
+    )
+    assert "was refitted by plain cross-entropy on 240 images of" in text
+    assert "### Before and after the repair" in text
+    assert text.count("## Out-of-distribution detection") == 1
+    assert not [char for char in text if char != "\n" and not char.isprintable()]
+
+
+def test_the_code_of_a_repaired_model_runs(repaired_run, monkeypatch, tmp_path):
+    """It loads the model as it was and writes the refitted head into it."""
+    document = repaired_run.document
+    opened = {"ID training images": "demo:digits:train", "new images": "demo:digits-unseen"}
+    monkeypatch.setattr(oodkit, "open_images", lambda name: open_images(opened[name], limit=40), raising=False)
+    monkeypatch.setenv("OODKIT_CACHE", str(tmp_path))
+    monkeypatch.chdir(tmp_path)
+    model = oodkit.load_classifier("demo:digits-v2")
+    head = replace(model.head, weight=model.head.weight * 2)
+    head.save("head.safetensors")
+    document["repair"]["before"] = "demo:digits-v2"
+    summary_result(document["models"][1], document["models"][1]["best"]).update(spec="mls", fits_on=None)
+    names: dict = {}
+    exec(code_of(document), names)
+    assert torch.equal(names["model"].head.weight, head.weight)
+    assert torch.allclose(names["images"].logits, head(names["images"].features), atol=1e-4)

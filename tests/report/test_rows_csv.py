@@ -8,7 +8,7 @@ from dataclasses import fields
 import pytest
 
 from oodkit.evaluation import Result
-from oodkit.report.rows_csv import COLUMNS, ESTIMATES, cell, render_csv
+from oodkit.report.rows_csv import CHANGE, COLUMNS, ESTIMATES, cell, render_csv
 from oodkit.wording import printable
 
 
@@ -80,3 +80,24 @@ def test_control_characters_are_spelled(text, expected):
 def test_a_name_with_the_signs_of_the_format_comes_back(document, name):
     document["models"][0]["results"][0]["ood_set"] = name
     assert original(read_back(render_csv(document))[0]["ood_set"]) == name
+
+
+def test_of_a_repair_the_repaired_models_lines_have_the_difference(repaired_run):
+    """Those of the model before it are empty there."""
+    document = repaired_run.document
+    rows = read_back(render_csv(document))
+    assert list(rows[0]) == [*COLUMNS, *CHANGE]
+    before, after = rows[: len(rows) // 2], rows[len(rows) // 2 :]
+    assert {row[name] for row in before for name in CHANGE} == {""}
+    changes = {(one["scorer"], one["ood_set"]): one for one in document["repair"]["changes"]}
+    assert len(after) == len(changes)
+    names = {str(cell(name)): name for _, name in changes}
+    for row in after:
+        one = changes[row["scorer"], names[row["ood_set"]]]
+        figures = [float(row[name]) for name in CHANGE[1:6]]
+        assert figures == [*(one["difference"][key] for key in ("difference", "low", "high", "p_value")), one["p_holm"]]
+        assert (original(row["against"]), row["changed"]) == (document["repair"]["before"], str(one["changed"]))
+
+
+def test_a_diagnosis_has_no_columns_of_a_repair(document):
+    assert list(read_back(render_csv(document))[0]) == list(COLUMNS)
