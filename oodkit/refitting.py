@@ -189,7 +189,7 @@ def _held_out(labels: Tensor, indices: Tensor, views: int, seed: int) -> Tensor:
     """(N,) bool, all views of a share of the images of every class that has two."""
     numbers, image_of = indices, torch.arange(len(indices))  # joined outputs may have an index twice: of two images
     if views > 1:
-        numbers, image_of = (indices // views).unique(return_inverse=True)
+        numbers, image_of = torch.unique(indices // views, return_inverse=True)
     own = torch.empty_like(numbers)
     own[image_of] = labels
     repeated = (torch.bincount(own)[own] > 1).nonzero().flatten()

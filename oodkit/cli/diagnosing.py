@@ -2,8 +2,10 @@
 
 import shlex
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -95,32 +97,44 @@ def facts_of(model: Classifier) -> dict[str, Any]:
         "head_layers": list(model.head.layers),
         "weights": model.fingerprint(),
         "preprocessing": dict(model.preprocessing),
-        "recipe": str(recipe(model)),
+        "recipe": f"{recipe(model)}{'; last layer refitted by plain cross-entropy' if 'head_of' in model.about else ''}",
     }
 
 
-def show(run: Run, *, report: Path | None, output: Path | None, form: Format, quiet: bool) -> None:
+def show(
+    run: Run,
+    *,
+    report: Path | None,
+    output: Path | None,
+    form: Format,
+    quiet: bool,
+    beside: Mapping[str, Callable[[Path], None]] | None = None,
+) -> None:
     """Store the run, write the report, and print what was asked for; with ``quiet`` the paths only.
 
-    Where one of them fails, all else is there before the error is told: the work that it tells of can have taken hours.
+    beside: by name what writes a further file of the run, before its result is there. Where one of them fails, all else is there
+    before the error is told: the work that it tells of can have taken hours.
     """
     from oodkit.report.html import write_html
 
     paths: list[Path] = []
-    try:
-        try:
-            paths.append(save_run(run, output or new_folder(run.document["kind"])))
-        finally:
-            if report is not None:
-                write_html(run, report)
-                paths.append(report)
-    finally:
+    with ExitStack() as everything:
         if quiet:
-            typer.echo("".join(f"{path}\n" for path in paths), nl=False)
+            everything.callback(lambda: typer.echo("".join(f"{path}\n" for path in paths), nl=False))
         else:
-            print_result(run.document, form)
-            if paths:
-                typer.echo(f"written: {', '.join(map(str, paths))}", err=True)
+            everything.callback(lambda: typer.echo(f"written: {', '.join(map(str, paths))}", err=True) if paths else None)
+            everything.callback(print_result, run.document, form)
+        if report is not None:
+            everything.callback(_write, report, partial(write_html, run), paths)
+        folder = output or new_folder(run.document["kind"])
+        everything.callback(lambda: paths.append(save_run(run, folder)))
+        for name, write in reversed(list((beside or {}).items())):
+            everything.callback(_write, folder / name, write, paths)
+
+
+def _write(path: Path, write: Callable[[Path], None], paths: list[Path]) -> None:
+    write(path)
+    paths.append(path)
 
 
 def _scores(diagnosis: Diagnosis) -> dict[str, dict[str, Vector]]:

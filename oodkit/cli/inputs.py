@@ -7,13 +7,15 @@ from functools import cached_property
 from itertools import chain, combinations
 from pathlib import Path
 
+import numpy as np
+import torch
 import typer
 
 from oodkit.benchmarks import BENCHMARKS, Benchmark, benchmark_for, open_benchmark_set
 from oodkit.classifier import Classifier
 from oodkit.cli.progress import progress_bar
 from oodkit.errors import ImageSetError, UsageError
-from oodkit.extraction import extract
+from oodkit.extraction import extract, extracted
 from oodkit.forward import Dtype, obstacle, resolve_device
 from oodkit.images import open_images
 from oodkit.images.base import ImageSet
@@ -40,11 +42,20 @@ class Running:
 
 
 @dataclass(frozen=True)
+class Drawn:
+    """What a set was drawn from: the whole, and the positions there, ascending."""
+
+    whole: ImageSet
+    rows: np.ndarray
+
+
+@dataclass(frozen=True)
 class Sets:
     """The image sets of one run.
 
     groups: "near" or "far" by OOD set. tune: OOD images to choose settings on. held_out: positions in ``fit`` of the images of
-    ``val``, where they were drawn from it. notes: what is to be said of a set, by its role or name.
+    ``val``, where they were drawn from it. drawn: of ``fit``, where it is a share. notes: what is to be said of a set, by its role
+    or name.
     """
 
     id_test: ImageSet
@@ -54,6 +65,7 @@ class Sets:
     val: ImageSet | None = None
     tune: Mapping[str, ImageSet] = field(default_factory=dict)
     held_out: Sequence[int] = ()
+    drawn: Drawn | None = None
     notes: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
     def named(self) -> dict[str, ImageSet]:
@@ -230,9 +242,22 @@ def extract_sets(model: Classifier, sets: Sets, running: Running, probes: Mappin
     found = {}
     for name, specs in probes.items():
         able = [spec for spec in specs if spec not in obstacles]
-        found[name] = extract_set(model, name, named[name], running, labelled=name not in outside, probes=able)
+        known = _known_share(model, sets.drawn, running) if name == "fit" and sets.drawn and not able else None
+        if known is None:
+            known = extract_set(model, name, named[name], running, labelled=name not in outside, probes=able)
+        found[name] = known
         found[name].obstacles = obstacles
     return found
+
+
+def _known_share(model: Classifier, drawn: Drawn, running: Running) -> Outputs | None:
+    """The share's outputs out of those of the whole set, where the cache holds them."""
+    device = resolve_device(running.device)
+    whole = extracted(model, drawn.whole, dtype=running.dtype, cache=running.cache)
+    if whole is None:
+        return None
+    outputs = whole.of_images(torch.from_numpy(drawn.rows))
+    return outputs.to(device) if device.type == "cuda" else outputs
 
 
 def extract_set(

@@ -85,8 +85,8 @@ def diagnose_all(subjects: Sequence[Subject], task: Task) -> dict[str, Told]:
 
 
 def recipe(model: Classifier) -> Recipe:
-    """How the model was trained, as far as that is known."""
-    return recipe_of(model.name, model.about.get("recipe"))
+    """How the model was trained, or the one that was given another head, as far as that is known."""
+    return recipe_of(model.about.get("head_of", {}).get("name", model.name), model.about.get("recipe"))
 
 
 def tell(
@@ -97,10 +97,9 @@ def tell(
     *,
     tuning: Sequence[Tuning] = (),
     mixed: Mapping[float, Outputs] | None = None,
-    refitted_from: Classifier | None = None,
 ) -> Told:
-    """What is found of a model from its outputs. refitted_from: the one whose last layer was refitted, of which this came."""
-    found = _diagnose(model, outputs, tuning, baseline.diagnosis if baseline else None, task, refitted_from)
+    """What is found of a model, or of one with a refitted head, from its outputs."""
+    found = _diagnose(model, outputs, tuning, baseline.diagnosis if baseline else None, task)
     curve = diagnose_mixed(found, mixed, baseline.curve if baseline else None) if mixed else None
     extremes = extremes_of(model, found, outputs, task.sets, task.thumbnails) if model.name in task.shown else None
     note = unread_note(mixed or {})
@@ -153,12 +152,7 @@ def _choose(model: Classifier, found: Mapping[str, Outputs], task: Task) -> list
 
 
 def _diagnose(
-    model: Classifier,
-    outputs: Mapping[str, Outputs],
-    tuning: Sequence[Tuning],
-    baseline: Diagnosis | None,
-    task: Task,
-    refitted_from: Classifier | None,
+    model: Classifier, outputs: Mapping[str, Outputs], tuning: Sequence[Tuning], baseline: Diagnosis | None, task: Task
 ) -> Diagnosis:
     with status_line(f"{model.name}: scoring", quiet=task.running.quiet) as progress:
         return diagnose(
@@ -171,8 +165,8 @@ def _diagnose(
             scorers=() if tuning else task.scorers,
             tuning=tuning,
             preset=task.preset,
-            softeners=recipe(refitted_from or model).softeners,
-            refitted=refitted_from is not None,
+            softeners=recipe(model).softeners,
+            refitted="head_of" in model.about,
             baseline=baseline,
             id_set=task.sets.id_test.spec,
             seed=task.seed,

@@ -1,0 +1,260 @@
+"""What ``oodkit augdelete`` and ``oodkit demo`` do once the command line is understood."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from time import perf_counter
+from typing import Any
+
+import numpy as np
+import torch
+
+from oodkit.calibration import Calibration
+from oodkit.classifier import Classifier, with_head
+from oodkit.cli.asked import Asked
+from oodkit.cli.diagnosing import finished, task_of
+from oodkit.cli.inputs import Drawn, Sets, extract_set, extract_sets
+from oodkit.cli.loading import Subject
+from oodkit.cli.probing import probes_by_set, with_affordable_val
+from oodkit.cli.progress import status_line
+from oodkit.cli.session import Task, diagnose_all, extract_and_tune, recipe, tell
+from oodkit.detector import Detector
+from oodkit.diagnosis import Diagnosis
+from oodkit.errors import ImageSetError, UsageError
+from oodkit.evaluation import best_first, evaluate
+from oodkit.exporting.head_file import Making, save_head
+from oodkit.images.base import ImageSet
+from oodkit.images.classes import align_labels
+from oodkit.images.limited import taken
+from oodkit.images.views import ViewSet
+from oodkit.metrics import accuracy
+from oodkit.outputs import Outputs
+from oodkit.refitting import Init, Refit, Solver, refit
+from oodkit.repair import Repair, Share, compare_repair, share_of, shown_in_shares
+from oodkit.report.runs import Run
+from oodkit.scorers import parse_scorer
+from oodkit.scoring import by_label, held_out_rows
+from oodkit.stats import stratified_rows
+
+HEAD, DETECTOR = "head.safetensors", "detector.safetensors"
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """How the last layer is to be refitted.
+
+    fracs: shares of the training images, in (0, 1], ascending; the last makes the repaired model. views: how many augmented views
+    of each image, 0 for the images as they are evaluated. alpha: of the detector.
+    """
+
+    fracs: Sequence[float]
+    solver: Solver = "lbfgs"
+    init: Init = "head"
+    l2: float | None = None
+    views: int = 0
+    alpha: float = 0.05
+
+
+@dataclass(frozen=True)
+class Repaired:
+    """A run, and what writes the files beside its result, by their names."""
+
+    run: Run
+    files: Mapping[str, Callable[[Path], None]]
+
+
+@dataclass(frozen=True)
+class _Refitted:
+    frac: float
+    made: Refit
+    images: int
+    seconds: float
+
+
+def repair(asked: Asked, wanted: Wanted) -> Repaired:
+    """Refit the last layer of the one model on each share of the training images, and diagnose it before and after.
+
+    Every image goes through a network once: of the training images those of the largest share alone, and of these none where the
+    cache holds them. The model before and after is told of on the same outputs, and what its scorers learn, they learn from the
+    largest share.
+    """
+    sets, asked = asked.opened()
+    (subject,) = asked.subjects
+    model, whole = subject.model, _training_images(sets, subject.model)
+    rows = {frac: _rows(whole, model, frac, asked.seed) for frac in wanted.fracs}
+    sets = _with_share(sets, whole, rows[wanted.fracs[-1]])
+    judged_by_val, notes = sets.val is not None and _is_labelled(sets.val), _notes(sets, whole, rows)
+    sets = with_affordable_val(sets, asked.scorers, asked.preset, asked.seed)
+    task = task_of(asked, sets)
+    told = {} if subject.baseline is None else diagnose_all([Subject(subject.baseline, None)], task)
+    outputs, _ = extract_and_tune(model, task)
+    learnt_from = _views(model, sets, outputs, wanted, asked)
+    refits = _refits(learnt_from, outputs["val"] if judged_by_val else None, rows, wanted, asked)
+    repaired = with_head(model, refits[-1].made.head)
+    task = replace(task, shown=[model.name, repaired.name])
+    told[model.name] = tell(model, outputs, told[subject.baseline.name] if subject.baseline else None, task)
+    after = _with_head(repaired, outputs, task)
+    told[repaired.name] = tell(repaired, after, told[model.name], task)
+    diagnoses = told[model.name].diagnosis, told[repaired.name].diagnosis
+    detector, note = _detector(repaired, diagnoses[1], after, wanted.alpha, asked)
+    found = compare_repair(
+        *diagnoses,
+        refits[-1].made,
+        _shares(diagnoses, refits, outputs, sets, asked),
+        seconds=sum(one.seconds for one in refits),
+        softeners=recipe(model).softeners,
+    )
+    found = replace(found, notes=(*found.notes, *notes, *([note] if note else [])))
+    train = {"spec": whole.spec, "images": len(whole), "taken": len(sets.named()["fit"]), "views": wanted.views}
+    run = finished(asked, sets, told, [model, repaired], repair=found, train=train)
+    making = Making("AugDelete", wanted.fracs[-1], whole.spec, _figures(found, diagnoses))
+    files: dict[str, Callable[[Path], None]] = {HEAD: lambda path: save_head(path, repaired, making)}
+    return Repaired(run, files if detector is None else {**files, DETECTOR: detector.save})
+
+
+def _training_images(sets: Sets, model: Classifier) -> ImageSet:
+    """Raises UsageError where there are none, or where they are the images to judge by; ImageSetError where they lack labels."""
+    if sets.fit is None:
+        raise UsageError(f"no training images to refit {model.name} on: give --train SET, a folder of class folders for example")
+    known = sets.fingerprints
+    if known["fit"] == known["id"]:
+        raise UsageError("the training images are the very set given as --id: refit on images that are not tested on")
+    if known["fit"] == known.get("val"):
+        raise UsageError(
+            "the training images are the very set given as --val, which is to judge the refit: give others, or --val none"
+        )
+    if known["id"] == known.get("val"):
+        raise UsageError(
+            "the set given as --id is the very set given as --val, which chooses the strength: give others, or --val none"
+        )
+    if missing := int((sets.fit.labels < 0).sum()):
+        raise ImageSetError(f"{missing} of {len(sets.fit)} training images of {sets.fit.spec} have no label; give class folders")
+    return sets.fit
+
+
+def _rows(whole: ImageSet, model: Classifier, frac: float, seed: int) -> np.ndarray:
+    """Positions of a share, ascending; those of a smaller one are among those of a larger one."""
+    labels, _ = align_labels(whole, model.class_names, model.class_ids, model.num_classes)
+    rows: np.ndarray = stratified_rows(torch.from_numpy(labels), frac, seed).numpy()
+    return rows
+
+
+def _with_share(sets: Sets, whole: ImageSet, rows: np.ndarray) -> Sets:
+    if len(rows) == len(whole):
+        return sets
+    note = f"{len(rows)} of the {len(whole)} training images, drawn class by class"
+    return replace(sets, fit=taken(whole, rows), drawn=Drawn(whole, rows), notes={**sets.notes, "fit": [note]})
+
+
+def _views(model: Classifier, sets: Sets, outputs: Mapping[str, Outputs], wanted: Wanted, asked: Asked) -> Outputs:
+    """What the head is refitted on: the share as it is evaluated, or augmented views of it."""
+    if not wanted.views:
+        return outputs["fit"]
+    views = ViewSet(sets.named()["fit"], wanted.views, asked.seed)
+    return extract_set(model, f"{wanted.views} views of fit", views, asked.running, labelled=True)
+
+
+def _refits(train: Outputs, val: Outputs | None, rows: Mapping[float, np.ndarray], wanted: Wanted, asked: Asked) -> list[_Refitted]:
+    views, largest = max(wanted.views, 1), rows[wanted.fracs[-1]]
+    refits = []
+    with status_line("refitting the last layer", quiet=asked.running.quiet) as say:
+        for frac, own in rows.items():
+            places = np.searchsorted(largest, own)
+            positions = (views * places[:, None] + np.arange(views)).reshape(-1)
+            started = perf_counter()
+            share = train.of_images(torch.from_numpy(positions))
+            made = refit(
+                share,
+                solver=wanted.solver,
+                init=wanted.init,
+                l2=wanted.l2,
+                val=val,
+                views=views,
+                seed=asked.seed,
+                progress=say,
+            )
+            refits.append(_Refitted(frac, made, made.n_fit // views, perf_counter() - started))
+    return refits
+
+
+def _with_head(repaired: Classifier, outputs: Mapping[str, Outputs], task: Task) -> dict[str, Outputs]:
+    """The outputs with the new head; where a probe is asked for, which runs the whole network, that network is run."""
+    probes = probes_by_set([parse_scorer(spec, task.preset) for spec in task.scorers], task.sets, ["id", *task.sets.ood])
+    again = extract_sets(repaired, task.sets, task.running, {name: own for name, own in probes.items() if own})
+    return {name: again[name] if name in again else own.with_head(repaired.head) for name, own in outputs.items()}
+
+
+def _shares(
+    diagnoses: tuple[Diagnosis, Diagnosis], refits: Sequence[_Refitted], outputs: Mapping[str, Outputs], sets: Sets, asked: Asked
+) -> list[Share]:
+    """The figures of every share; those of the first and the last are those of the two diagnoses."""
+    before, after = diagnoses
+    shown = shown_in_shares(after)
+    shares = [share_of(0.0, 0, before.accuracy, before.rows, shown)]
+    for one in refits[:-1]:
+        own = {name: images.with_head(one.made.head) for name, images in outputs.items()}
+        rows = evaluate(
+            list(shown.values()),
+            own["id"],
+            {name: own[name] for name in sets.ood},
+            fit=own["fit"],
+            val=own.get("val"),
+            groups=sets.groups,
+            preset=asked.preset,
+            seed=asked.seed,
+        )
+        found = accuracy(own["id"].predictions(), own["id"].labels)
+        shares.append(share_of(one.frac, one.images, found, rows, shown, one.made, one.seconds))
+    last = refits[-1]
+    return [*shares, share_of(last.frac, last.images, after.accuracy, after.rows, shown, last.made, last.seconds)]
+
+
+def _notes(sets: Sets, whole: ImageSet, rows: Mapping[float, np.ndarray]) -> list[str]:
+    """Where a share is more than was asked for, since it has an image of each class at least, and where --val judges nothing."""
+    asked = {frac: (round(frac * len(whole)), len(own)) for frac, own in rows.items()}
+    notes = [
+        f"{100 * frac:g} % of the {len(whole)} training images are {few}: {many} were taken, at least one of each class"
+        for frac, (few, many) in asked.items()
+        if many > few
+    ]
+    if sets.val is not None and not _is_labelled(sets.val):
+        notes.append("the validation images have no labels: the strength was not judged on them")
+    return notes
+
+
+def _is_labelled(images: ImageSet) -> bool:
+    return bool((images.labels >= 0).all())
+
+
+def _detector(
+    repaired: Classifier, diagnosis: Diagnosis, outputs: Mapping[str, Outputs], alpha: float, asked: Asked
+) -> tuple[Detector | None, str | None]:
+    """Of the best scorer that runs the network once and gives finite scores, and what is to be said of it."""
+    scored = by_label(diagnosis.scored)
+    for row in best_first(diagnosis.rows):
+        scorer, scores = parse_scorer(row.spec, asked.preset), scored[row.scorer].id_scores
+        if scorer.probe() is not None or not np.isfinite(scores).all():
+            continue
+        if scorer.fits_on is not None:
+            scorer.fit(_learnt_from(scorer.fits_on, outputs, asked.seed))
+        calibration = Calibration(scores, alpha)
+        note = (
+            f"{DETECTOR} scores with {row.scorer} and is calibrated, at alpha {alpha:g}, on the ID test images that the scorer was "
+            "picked on: calibrate one on other images with oodkit export --calibrate SET"
+        )
+        return Detector(repaired, scorer, calibration), f"{note}; {caution}" if (caution := calibration.caution()) else note
+    return None, "no detector: no scorer that runs the network once gives finite scores"
+
+
+def _learnt_from(fits_on: str, outputs: Mapping[str, Outputs], seed: int) -> Outputs:
+    """As ``score_all`` has it."""
+    fit = outputs["fit"]
+    return fit if fits_on == "train" else outputs["val"] if "val" in outputs else fit.subset(held_out_rows(fit, seed))
+
+
+def _figures(found: Repair, diagnoses: tuple[Diagnosis, Diagnosis]) -> dict[str, Any]:
+    """What the head file says of its worth: fractions before and after."""
+    figures = {"ID accuracy": tuple(one.accuracy.value for one in diagnoses)}
+    for scorer in found.shares[-1].aurocs:
+        figures[f"mean AUROC of {scorer}"] = tuple(share.aurocs[scorer].value for share in (found.shares[0], found.shares[-1]))
+    return {name: dict(zip(("before", "after"), values, strict=True)) for name, values in figures.items()}
