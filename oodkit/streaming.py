@@ -1,10 +1,14 @@
 """A detector on images one after the other, as many as there are, in memory that does not grow with their number."""
 
+import math
 import os
 from collections.abc import Generator, Iterable, Iterator
+from contextlib import contextmanager
 from itertools import islice
+from operator import itemgetter
 from typing import NamedTuple
 
+import torch
 from torch import Tensor
 
 from oodkit.detector import Detector
@@ -12,13 +16,16 @@ from oodkit.forward import DTYPES, Dtype, Runner, default_batch_size, resolve_de
 from oodkit.images.stream import Entry, ImageStream, stream_files
 from oodkit.reading import read_batches
 
+NOT_FINITE = "its score is no finite number"
+
 
 class Row(NamedTuple):
     """What a detector says of one image, or why it could not be read.
 
     path: its file, or its set and its name there. prediction: the class by its position, class_name: where the model names its
     classes. score: higher = more in-distribution. p_value: in (0, 1], small = unusual. accepted: taken to be in-distribution.
-    reason: why it can't be read, one line; then the others are None.
+    reason: why it can't be read, one line; then the others are None. An image whose score is no finite number is not accepted,
+    and has a reason, and neither score nor p-value.
     """
 
     path: str
@@ -49,35 +56,42 @@ def score_stream(
     Raises what ``extract`` does where a batch can't be run at all; one image that can't be read, or that the transform refuses, is
     a row.
     """
-    model = detector.model
     stream = images if isinstance(images, ImageStream) else stream_files(images)
     where = resolve_device(device)
-    size = batch_size or default_batch_size(model, where)
-    runner = Runner(model, where, DTYPES[resolve_dtype(dtype)], size)
-    batches = read_batches(
-        stream.places,
-        detector.transform,
-        _batched(stream.entries, size),
-        workers=workers,
-        pin_memory=where.type == "cuda",
-        lenient=True,
-    )
-    with runner.network_in_place():
-        for read, pixels, failures in batches:
+    size = batch_size or default_batch_size(detector.model, where)
+    runner = Runner(detector.model, where, DTYPES[resolve_dtype(dtype)], size)
+    with _in_place(detector, where), runner.network_in_place():
+        batches = _batched(stream.entries, size)
+        pinned = where.type == "cuda"
+        for read, pixels, failures in read_batches(
+            stream.places, detector.transform, batches, workers=workers, pin_memory=pinned, lenient=True
+        ):
             rows = [(entry.number, Row(entry.name, reason=reason)) for entry, reason in failures]
             if read:
                 found = runner.run(pixels)
                 rows += _rows(detector, read, found["features"], found["logits"])
-            yield from (row for _, row in sorted(rows))
+            yield from (row for _, row in sorted(rows, key=itemgetter(0)))
+
+
+@contextmanager
+def _in_place(detector: Detector, device: torch.device) -> Iterator[None]:
+    """While open, what judges the outputs is where the network runs; MPS lacks the float64 that it takes."""
+    before = detector.device
+    detector.to("cpu" if device.type == "mps" else device)
+    try:
+        yield
+    finally:
+        detector.to(before)
 
 
 def _rows(detector: Detector, read: list[Entry], features: Tensor, logits: Tensor) -> Iterator[tuple[int, Row]]:
     names = detector.model.class_names
     predictions = logits.argmax(1).tolist()
     found = detector.detections(features, logits)
-    facts = zip(predictions, found.scores.tolist(), found.p_values.tolist(), found.accepted.tolist(), strict=True)
-    for entry, (prediction, score, p_value, accepted) in zip(read, facts, strict=True):
-        yield entry.number, Row(entry.name, prediction, names[prediction] if names else None, score, p_value, accepted)
+    facts = zip(read, predictions, found.scores.tolist(), found.p_values.tolist(), found.accepted.tolist(), strict=True)
+    for entry, prediction, score, p_value, accepted in facts:
+        row = Row(entry.name, prediction, names[prediction] if names else None, score, p_value, accepted)
+        yield entry.number, row if math.isfinite(score) else row._replace(score=None, p_value=None, reason=NOT_FINITE)
 
 
 def _batched(entries: Iterator[Entry], size: int) -> Iterator[list[Entry]]:

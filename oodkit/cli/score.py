@@ -63,7 +63,11 @@ def score(
     ] = None,
     only: Annotated[
         list[Status] | None,
-        typer.Option(help="Write only such rows; repeatable. All images are scored and counted.", show_default=False),
+        typer.Option(
+            metavar="STATUS",
+            help="Write only rows that are in, out or unreadable; repeatable. All images are scored and counted.",
+            show_default=False,
+        ),
     ] = None,
     fail_over: Annotated[
         float | None,
