@@ -129,7 +129,7 @@ def load_classifier(
     if names is not None and len(names) != head.num_classes:
         raise UsageError(f"{loaded.name} has {head.num_classes} classes, got {len(names)} class names")
     facts = {field.name: getattr(loaded, field.name) for field in fields(loaded)}
-    about = {**loaded.about, **({"model_args": dict(model_args)} if model_args else {})}
+    about = {**({"model_args": dict(model_args)} if model_args else {}), **loaded.about}
     source = {"name": loaded.name, **_said(options, class_names)}
     return Classifier(**{**facts, "class_names": names, "class_ids": ids, "about": about}, head=head, source=source)
 

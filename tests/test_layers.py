@@ -19,7 +19,7 @@ LAYERS = (
     {"cli"},
     {"exporting"},
     {"report"},
-    {"detector", "streaming"},
+    {"detector", "detector_file", "streaming"},
     {"diagnosis", "verdict", "advice", "lead", "rivals", "max_logits", "mixed_curve", "repair"},
     {"evaluation", "scoring", "tuning", "refitting", "extraction", "forward", "reading"},
     {"scorers", "metrics", "delong", "curves", "extremes"}
@@ -82,11 +82,14 @@ HEAVY_CLI = {
     "oodkit.cli.choosing",
     "oodkit.cli.loading",
     "oodkit.cli.diagnosing",
+    "oodkit.cli.exporting",
     "oodkit.cli.extremes",
     "oodkit.cli.mixing",
     "oodkit.cli.probing",
     "oodkit.cli.row_writing",
     "oodkit.cli.scoring",
+    "oodkit.cli.remembered",
+    "oodkit.cli.repairing",
     "oodkit.cli.session",
 }
 LIGHT = {"oodkit.atomic", "oodkit.errors"}
@@ -185,7 +188,19 @@ def test_a_command_imports_only_light_modules_when_it_is_imported(module: str) -
 
 @pytest.mark.parametrize(
     "words",
-    [[], ["demo"], ["diagnose"], ["score"], ["report"], ["compare"], ["list"], ["data", "check"], ["cache", "list"], ["cache", "clear"]],
+    [
+        [],
+        ["demo"],
+        ["diagnose"],
+        ["score"],
+        ["export"],
+        ["report"],
+        ["compare"],
+        ["list"],
+        ["data", "check"],
+        ["cache", "list"],
+        ["cache", "clear"],
+    ],
 )
 def test_help_does_not_import_torch(words: list[str]) -> None:
     script = "import sys; from oodkit.cli import app; app(sys.argv[1:], standalone_mode=False); sys.exit('torch' in sys.modules)"

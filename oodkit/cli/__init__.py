@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from oodkit.cli import cache, compare, data, demo, diagnose, listing, report, score
+from oodkit.cli import augdelete, cache, compare, data, demo, diagnose, export, listing, report, score
 from oodkit.errors import OodkitError
 
 EPILOG = (
@@ -25,6 +25,8 @@ app = typer.Typer(
 app.command("demo")(demo.demo)
 app.command("diagnose")(diagnose.diagnose)
 app.command("score")(score.score)
+app.command("export")(export.export)
+app.command("augdelete")(augdelete.augdelete)
 app.command("report")(report.report)
 app.command("compare")(compare.compare)
 app.command("list")(listing.list_)

@@ -87,6 +87,11 @@ def last_run(*kinds: str) -> Path:
     return folder
 
 
+def has_run(*kinds: str) -> bool:
+    """Whether there is a run of these kinds, or of any."""
+    return any(_made(path, kinds) is not None for path in _results())
+
+
 def _made(path: Path, kinds: Sequence[str]) -> datetime | None:
     """When a run ended, as its result says; None for a result of another kind, and for one that can't be read."""
     from oodkit.report.document import KINDS

@@ -38,21 +38,40 @@ def save_head(path: Path, model: Classifier, making: Making = Making()) -> None:
 
 
 def head_facts(model: Classifier, making: Making = Making()) -> dict[str, str]:
-    """The metadata of a head file: architecture, source and its hash, classes, preprocessing, and how the head was made."""
+    """``provenance`` as the metadata of a file has it: words as they are, all else as JSON."""
+    told = provenance(model, making)
+    return {name: value if isinstance(value, str) else json.dumps(value) for name, value in told.items()}
+
+
+def provenance(model: Classifier, making: Making = Making()) -> dict[str, Any]:
+    """Architecture, source and its hash, classes, preprocessing, how the head was made; without what is not known."""
     of = source_of(model)
     said = {
         "architecture": architecture_of(model),
         "source": without_folders(of["name"]),
         "weights": of["weights"],
+        "classes": None if model.class_names is None else list(model.class_names),
+        "preprocessing": dict(model.preprocessing),
         "method": making.method,
+        "fraction": making.fraction,
         "data": None if making.data is None else without_folders(making.data),
+        "metrics": dict(making.metrics) or None,
         "oodkit": version("oodkit"),
-        "classes": None if model.class_names is None else json.dumps(model.class_names),
-        "preprocessing": json.dumps(model.preprocessing),
-        "fraction": None if making.fraction is None else json.dumps(making.fraction),
-        "metrics": json.dumps(making.metrics) if making.metrics else None,
     }
     return {name: value for name, value in said.items() if value is not None}
+
+
+def making_of(facts: Mapping[str, str]) -> Making:
+    """How the head was made, of the metadata of its file; what makes no sense there is passed over."""
+
+    def found(name: str, kind: type[Any]) -> Any:
+        try:
+            value = json.loads(facts.get(name, "null"))
+        except (ValueError, RecursionError):
+            return None
+        return value if isinstance(value, kind) else None
+
+    return Making(facts.get("method"), found("fraction", float), facts.get("data"), found("metrics", dict) or {})
 
 
 def source_of(model: Classifier) -> dict[str, str]:

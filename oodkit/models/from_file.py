@@ -39,6 +39,7 @@ def load_file(name: str, options: Options) -> Loaded:
     transform, size, preprocessing = _fed(net, kind, options)
     names = tuple(map(str, facts["class_names"])) if "class_names" in facts else None
     about = {"source": "file", "architecture": kind} | ({"recipe": facts["recipe"]} if "recipe" in facts else {})
+    about |= {"model_args": dict(options.model_args)} if options.model_args else {}
     return Loaded(name, net, transform, size, preprocessing, names, names, about)
 
 

@@ -1,0 +1,212 @@
+"""What ``oodkit export`` does once the command line is understood."""
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import typer
+
+from oodkit.calibration import Calibration
+from oodkit.classifier import Classifier, load_classifier, with_head
+from oodkit.cli.export import Form
+from oodkit.cli.inputs import Running, extract_set
+from oodkit.cli.loading import Loading
+from oodkit.cli.remembered import remembered
+from oodkit.cli.runs import has_run
+from oodkit.detector import Detector
+from oodkit.errors import InputError, NotApplicableError, OodkitError, UsageError
+from oodkit.exporting import hub, state_dict, timm_folder
+from oodkit.exporting.card import card_text
+from oodkit.exporting.head_file import Making, making_of, read_head_for, save_head, without_folders
+from oodkit.exporting.places import CARD, card_of, require_own_place, write_text
+from oodkit.images import open_images
+from oodkit.report.loading import load_document
+from oodkit.report.runs import RESULT
+from oodkit.scorers import Scorer, parse_scorer
+from oodkit.scoring import held_out_rows
+from oodkit.shards import HEAD_FILE
+from oodkit.wording import counted, percent
+
+FOLDERS = {Form.timm: timm_folder.FILES, Form.state_dict: state_dict.FILES}
+SUFFIXES = {Form.head: ".safetensors", Form.detector: ".safetensors", Form.onnx: ".onnx"}
+ENDINGS = {Form.head: "-head.safetensors", Form.timm: "-timm", Form.detector: "-detector.safetensors", Form.onnx: ".onnx"}
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What is to be exported, as what, and where to. model, head: None = those of the run made last."""
+
+    form: Form
+    model: str | None
+    head: Path | None
+    output: Path | None
+    scorer: str
+    calibrate: str | None
+    train: str | None
+    alpha: float
+    preset: str
+    seed: int
+    repository: str | None
+    private: bool
+
+
+@dataclass(frozen=True)
+class Subject:
+    """The network as it was loaded, and as it is exported; how its head was made; and the run that tells of it, if one does."""
+
+    source: Classifier
+    model: Classifier
+    making: Making
+    document: Mapping[str, Any] | None
+
+
+def carry_out(wanted: Wanted, loading: Loading, running: Running) -> None:
+    """Write the export and its card, print their paths, and upload them where that is asked for."""
+    if wanted.repository is not None:
+        hub.require_repository(wanted.repository)
+    scorer = _scorer(wanted)
+    if wanted.output is not None:
+        _require_fitting(wanted.output, wanted.form)
+    subject = _subject(wanted, loading)
+    target = wanted.output or Path(f"{_file_name(subject.model.name)}{ENDINGS.get(wanted.form, '')}")
+    require_own_place(target, FOLDERS.get(wanted.form))
+    files = _write(wanted, subject, scorer, target, running)
+    for path in files.values():
+        typer.echo(path)
+    if wanted.repository is not None:
+        try:
+            typer.echo(hub.push(files, wanted.repository, private=wanted.private))
+        except OodkitError as error:
+            raise type(error)(f"{error}; what was written stays at {target}") from error
+
+
+def _scorer(wanted: Wanted) -> Scorer | None:
+    """The scorer of the detector; None where none is asked for. Raises UsageError for options that don't go together."""
+    if wanted.calibrate is None:
+        if wanted.form == Form.detector:
+            raise UsageError("a detector needs ID images for its threshold: give --calibrate SET")
+        return None
+    if wanted.form not in {Form.detector, Form.onnx}:
+        raise UsageError(f"--calibrate makes a detector, and --as {wanted.form} has none; leave one of them out")
+    scorer = parse_scorer(wanted.scorer, preset=wanted.preset)
+    if scorer.probe() is not None:
+        raise NotApplicableError(f"{scorer.name} runs the network again on each image, which a detector does not; choose another")
+    if scorer.fits_on is not None and wanted.train is None:
+        raise UsageError(f"{scorer.name} learns from ID images: give --train SET too, or a scorer that learns nothing, such as mls")
+    return scorer
+
+
+def _require_fitting(output: Path, form: Form) -> None:
+    """Raise UsageError where the name that was given is not that of what the form is."""
+    suffix = SUFFIXES.get(form)
+    if suffix is None and output.suffix in {".safetensors", ".onnx"}:
+        raise UsageError(f"--as {form} is a folder; give -o FOLDER instead of {output}")
+    if suffix is not None and output.suffix != suffix:
+        raise UsageError(f"--as {form} is a {suffix} file; give -o FILE{suffix} instead of {output}")
+
+
+def _subject(wanted: Wanted, loading: Loading) -> Subject:
+    name, head, run = wanted.model, wanted.head, None
+    if name is None:
+        if flags := loading.flags():
+            raise UsageError(f"{flags} says how a model is loaded: name it, oodkit export MODEL {flags}")
+        kind = "augdelete" if has_run("augdelete") else "diagnose"
+        found = remembered("oodkit export", kinds=(kind,))
+        name, loading, run = found.model, found.loading, found.folder
+        head = head or (run / HEAD_FILE if kind == "augdelete" else None)
+    source = load_classifier(name, **vars(loading))
+    if head is None:
+        return Subject(source, source, Making(), _document(run, source))
+    fitting, facts = read_head_for(head, source)
+    making = making_of(facts)
+    model = with_head(source, fitting, None if making.method == "AugDelete" else f"{source.name} + another head")
+    return Subject(source, model, making, _document(head.parent, source))
+
+
+def _document(folder: Path | None, source: Classifier) -> Mapping[str, Any] | None:
+    """The result in the folder, if it tells of this very network."""
+    if folder is None or not (folder / RESULT).is_file():
+        return None
+    try:
+        document = load_document(folder / RESULT)
+    except InputError as error:
+        typer.echo(f"no figures in the card: {error}", err=True)
+        return None
+    return document if document["models"][0]["facts"].get("weights") == source.fingerprint() else None
+
+
+def _file_name(name: str) -> str:
+    return re.sub(r"[^\w.-]+", "-", without_folders(name)).strip("-.") or "model"
+
+
+def _write(wanted: Wanted, subject: Subject, scorer: Scorer | None, target: Path, running: Running) -> dict[str, Path]:
+    """The paths by the names that they have on the Hub."""
+    model, making = subject.model, subject.making
+    made = None if scorer is None else _detector(wanted, subject, scorer, running)
+
+    def card(scoring: Sequence[str] = ()) -> str:
+        return card_text(model, wanted.form.value, target.name, making=making, document=subject.document, scoring=scoring)
+
+    if wanted.form in FOLDERS:
+        if wanted.form == Form.timm:
+            timm_folder.export_timm(model, target, card())
+        else:
+            state_dict.export_state_dict(model, target, card(), making)
+        return {name: target / name for name in FOLDERS[wanted.form]}
+    return _write_file(wanted.form, model, making, made, target, card)
+
+
+def _write_file(
+    form: Form, model: Classifier, making: Making, made: "Made | None", target: Path, card: Callable[[Sequence[str]], str]
+) -> dict[str, Path]:
+    files = {target.name: target}
+    told = list(made.told) if made else []
+    if form == Form.head:
+        save_head(target, model, making)
+    elif form == Form.onnx:
+        from oodkit.exporting.onnx import export_onnx
+
+        graph = export_onnx(made.detector if made else model, target)
+        told.append(graph.sentence())
+        files |= {graph.weights.name: graph.weights} if graph.weights else {}
+    elif made is not None:
+        made.detector.save(target)
+    beside = card_of(target, folder=False)
+    write_text(beside, card(told))
+    return {**files, CARD: beside}
+
+
+@dataclass(frozen=True)
+class Made:
+    """A detector, and what is to be said of it."""
+
+    detector: Detector
+    told: Sequence[str]
+
+
+def _detector(wanted: Wanted, subject: Subject, scorer: Scorer, running: Running) -> Made:
+    """Calibrated on images of its own; features come from the source's network, since the new head reads the very same."""
+    assert wanted.calibrate is not None
+    images = open_images(wanted.calibrate)
+    head = subject.model.head
+    if scorer.fits_on is not None and wanted.train is not None:
+        train = open_images(wanted.train)
+        if train.fingerprint() == images.fingerprint():
+            raise UsageError(
+                f"{scorer.name} would be calibrated on the images that it learns from: give --calibrate other ID images"
+            )
+        learnt = extract_set(subject.source, "train", train, running, labelled=True).with_head(head)
+        scorer.fit(learnt if scorer.fits_on == "train" else learnt.subset(held_out_rows(learnt, wanted.seed)))
+    outputs = extract_set(subject.source, "calibrate", images, running, labelled=False).with_head(head)
+    calibration = Calibration(scorer.score(outputs).double().cpu().numpy(), wanted.alpha)
+    if caution := calibration.caution():
+        typer.echo(f"caution: {caution}", err=True)
+    learns = f", which learnt from {without_folders(wanted.train)}" if scorer.fits_on is not None and wanted.train else ""
+    scored = f"{counted(len(calibration), 'image', 'images')} of {without_folders(wanted.calibrate)}"
+    told = [
+        f"scores: {scorer.spec()}{learns}; higher means more in-distribution",
+        f"threshold {calibration.threshold:.6g}: at most {percent(wanted.alpha)} of {scored} lie below it (split-conformal)",
+    ]
+    return Made(Detector(subject.model, scorer, calibration), told)

@@ -1,0 +1,154 @@
+"""The model card of an export: what it is, what was done and measured, how to load it, what it is for and what it is not."""
+
+import json
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from oodkit.classifier import Classifier
+from oodkit.exporting.head_file import Making, architecture_of, source_of, without_folders
+from oodkit.exporting.loading_code import loading_code
+from oodkit.exporting.places import MARK
+from oodkit.report.gfm import bullets, escape, section
+from oodkit.report.model_card import limits, measured, model_index, scalar
+from oodkit.wording import percent
+
+Document = Mapping[str, Any]
+
+# those of https://huggingface.co/docs/hub/repositories-licenses that timm's weights are under; any other is "other" there
+ON_THE_HUB = {"apache-2.0", "mit", "bsd-3-clause", "cc-by-4.0", "cc-by-nc-4.0"}
+PAPER = "AugDelete: Xiong, Xu and Yao, Diagnosing Pretrained Models for Out-of-distribution Detection, ICCV 2025, algorithm 1"
+CLASSES_NAMED = 5
+LIBRARIES = {"timm": "timm", "onnx": "onnx"}  # by the form; every other one is oodkit's own to read
+HUB_NAME = re.compile(r"[\w.-]+/[\w.-]+")
+FORMS = {
+    "head": "the last layer alone",
+    "timm": "a whole timm model",
+    "state-dict": "the weights by parameter name",
+    "onnx": "an ONNX graph",
+    "detector": "a detector: the last layer, a fitted scorer and a calibrated threshold",
+}
+
+
+def card_text(
+    model: Classifier,
+    form: str,
+    file: str,
+    *,
+    making: Making,
+    document: Document | None = None,
+    scoring: Sequence[str] = (),
+) -> str:
+    """The card. form: a key of ``FORMS``. file: the export's own name. document: of the run whose figures it is to show.
+
+    scoring: of a detector, sentences on its scorer and threshold.
+    """
+    shown = None if document is None else {**document["models"][-1], "name": without_folders(model.name)}
+    blocks = [
+        "\n".join(["---", *_front_matter(model, form, shown, document), "---"]),
+        MARK,
+        f"# {escape(without_folders(model.name))}",
+        _what_it_is(model, form),
+        "## What was done",
+        bullets([*_done(model, making), *scoring]),
+        "## What was measured",
+        *_figures(making, document, shown),
+        "## How to load it",
+        *loading_code(model, form, file),
+        "## Intended use",
+        bullets(_intended(model)),
+        "## Limits",
+        bullets([*([] if shown is None else limits(shown)), *_limits(model)]),
+        "## Licence",
+        escape(_licence_in_words(model)),
+    ]
+    return "\n\n".join(blocks) + "\n"
+
+
+def _front_matter(model: Classifier, form: str, shown: Mapping[str, Any] | None, document: Document | None) -> list[str]:
+    base = base_model(model)
+    licence = model.about.get("license")
+    facts = {"library_name": LIBRARIES.get(form, "oodkit"), "pipeline_tag": "image-classification"}
+    if licence not in {None, "unknown"}:
+        known = str(licence).lower() in ON_THE_HUB
+        facts |= {"license": str(licence).lower()} if known else {"license": "other", "license_name": str(licence)}
+    facts |= {} if base is None else {"base_model": base}
+    facts |= {"base_model_relation": "finetune"} if base is not None and "head_of" in model.about else {}
+    lines = [f"{name}: {scalar(value)}" for name, value in facts.items()]
+    lines += ["tags:", "- image-classification", "- out-of-distribution-detection", "- oodkit"]
+    return lines + ([] if shown is None or document is None else model_index(shown, document["sets"]))
+
+
+def base_model(model: Classifier) -> str | None:
+    """The id that the source weights have on the Hub, if they are from there."""
+    source = source_of(model)["name"]
+    found = source.removeprefix("hf-hub:").partition("@")[0] if source.startswith("hf-hub:") else model.about.get("hf_hub_id")
+    return found if isinstance(found, str) and HUB_NAME.fullmatch(found) else None
+
+
+def _what_it_is(model: Classifier, form: str) -> str:
+    source = escape(without_folders(source_of(model)["name"]))
+    classes = f"an image classifier of {model.num_classes} classes"
+    head = "with another last layer" if "head_of" in model.about else "as it was loaded"
+    return f"{FORMS[form][0].upper()}{FORMS[form][1:]}, of {source}, {classes}, {head}. Written by oodkit."
+
+
+def _done(model: Classifier, making: Making) -> list[str]:
+    of = source_of(model)
+    architecture = architecture_of(model)
+    lines = [f"source: {without_folders(of['name'])}" + (f", architecture {architecture}" if architecture else "")]
+    lines.append(f"hash of the source's weights: {of['weights']}")
+    layers = ", ".join(model.head.layers)
+    if "head_of" not in model.about:
+        return [*lines, "nothing was changed: the weights are the source's own"]
+    if making.method == "AugDelete":
+        how = f"refitted by plain cross-entropy, without label smoothing or mixup ({PAPER})"
+    else:
+        how = f"replaced ({making.method})" if making.method else "replaced"
+    lines.append(f"the last layer ({layers}) was {how}; all else is as it was")
+    if making.fraction is not None or making.data is not None:
+        share = "" if making.fraction is None else f"{percent(making.fraction, 1).replace('.0 ', ' ')} of "
+        lines.append(
+            f"it was fitted on {share}the training images{'' if making.data is None else f' {without_folders(making.data)}'}"
+        )
+    return lines
+
+
+def _figures(making: Making, document: Document | None, shown: Mapping[str, Any] | None) -> list[str]:
+    if document is None or shown is None:
+        told = [f"{name}: {json.dumps(value)}" for name, value in making.metrics.items()]
+        return [bullets(told) if told else "Nothing was measured; `oodkit diagnose` does."]
+    if document["kind"] != "augdelete":
+        return measured(shown, dict(document))
+    from oodkit.report.repair_sheets import repair_sheets
+
+    repair = document["repair"]
+    sentence = repair["sentence"].replace(repair["before"], without_folders(repair["before"]))
+    sheets = [one for one in repair_sheets(dict(document), intervals=True) if one.title.startswith("Before and after")]
+    return [f"**{escape(sentence)}**", *(block for sheet in sheets for block in section(sheet))]
+
+
+def _intended(model: Classifier) -> list[str]:
+    names = model.class_names or ()
+    more = ", …" if len(names) > CLASSES_NAMED else ""
+    which = f" ({', '.join(names[:CLASSES_NAMED])}{more})" if names else ""
+    return [
+        f"classifying images into {model.num_classes} classes{which}",
+        "noticing images that belong to none of them, by a score of its features or logits: the lower, the less it belongs",
+    ]
+
+
+def _limits(model: Classifier) -> list[str]:
+    head = ["Only the last layer was changed: images that its features do not tell apart are not told apart now."]
+    return [
+        *(head if "head_of" in model.about else []),
+        "A score says that an image is unusual, not why; do not rest on it alone where an image that slips through does harm.",
+    ]
+
+
+def _licence_in_words(model: Classifier) -> str:
+    licence, origin = model.about.get("license"), model.about.get("origin_url")
+    if licence in {None, "unknown"}:
+        return "The licence of the source weights is not known to oodkit: look it up where they come from before you pass this on."
+    where = f" (from {origin})" if origin else ""
+    return f"The source weights{where} are under {licence}; what is made of them stays under its terms."

@@ -1,0 +1,62 @@
+"""A whole timm model as a folder: ``timm.create_model("local-dir:FOLDER", pretrained=True)`` and the Hub load it."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors.torch import save_file
+
+from oodkit.classifier import Classifier, load_classifier
+from oodkit.errors import NotApplicableError
+from oodkit.exporting.places import CARD, place_folder, write_text
+from oodkit.exporting.proof import require_own_biases, require_same
+
+FORM = "a timm folder"
+CONFIG, WEIGHTS = "config.json", "model.safetensors"
+FILES = (CONFIG, WEIGHTS, CARD)
+FED = ("input_size", "interpolation", "crop_mode", "crop_pct", "mean", "std")
+
+
+def require_timm(model: Classifier) -> None:
+    """Raise NotApplicableError, with the way out, for a network that timm would not build, or would feed otherwise."""
+    config: Any = getattr(model.net, "pretrained_cfg", None)
+    if not (isinstance(config, Mapping) or hasattr(config, "get")) or not type(model.net).__module__.startswith("timm."):
+        raise NotApplicableError(f"{model.name} is no network of timm's; --as state-dict takes any network")
+    if not set(FED) <= set(model.preprocessing):
+        raise NotApplicableError(f"{model.name} has a transform of its own, which timm can't know; use --as state-dict")
+    require_own_biases(model, FORM)
+
+
+def export_timm(model: Classifier, folder: Path, card: str) -> None:
+    """Write config.json, model.safetensors and the card; no pickle. The images are fed as ``model`` is fed them.
+
+    Raises NotApplicableError where the network is not timm's, or the folder would load as something else.
+    """
+    require_timm(model)
+
+    def fill(new: Path) -> None:
+        _write_config(model, new / CONFIG)
+        tensors = {name: tensor.cpu().contiguous().clone() for name, tensor in model.net.state_dict().items()}
+        save_file(tensors, new / WEIGHTS, {"format": "pt"})
+        (new / WEIGHTS).chmod((new / CONFIG).stat().st_mode)
+        write_text(new / CARD, card)
+        require_same(model, lambda: load_classifier(f"local-dir:{new}"), FORM)
+
+    place_folder(folder, fill)
+
+
+def _write_config(model: Classifier, path: Path) -> None:
+    """As it is evaluated, so that nobody has to know of timm's separate size for tests; class folders' names are its labels."""
+    from timm.models import save_config_for_hf
+
+    fed = {name: model.preprocessing[name] for name in FED} | {"test_input_size": None, "test_crop_pct": None}
+    config: dict[str, Any] = {"pretrained_cfg": fed}
+    if model.class_names is not None:
+        ids = model.class_ids or model.class_names
+        config["label_names"] = list(ids)
+        described = dict(zip(ids, model.class_names, strict=True))
+        config["label_descriptions"] = {one: name for one, name in described.items() if one != name}
+    arguments = model.about.get("model_args") or {}
+    with torch.no_grad():
+        save_config_for_hf(model.net, str(path), model_config=config, model_args=dict(arguments))
