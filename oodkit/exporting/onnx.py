@@ -1,10 +1,13 @@
 """A classifier or a detector as one ONNX graph: images in; logits, features, score and p-value out."""
 
 import json
-from collections.abc import Mapping
+import logging
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, redirect_stderr
 from dataclasses import dataclass
 from importlib.metadata import version
 from importlib.util import find_spec
+from io import StringIO
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -16,12 +19,14 @@ from oodkit.classifier import Classifier
 from oodkit.detector import Detector
 from oodkit.errors import NotApplicableError, OodkitError, UsageError
 from oodkit.forward import Runner
-from oodkit.heads import features_and_logits
 from oodkit.scorers.module import ScorerModule
+from oodkit.tap import Tap
+from oodkit.wording import printable
 
 INPUT = "images"
 TOLERANCE = 1e-3  # of the largest value: far above what the order of float32 sums makes, far below what a wrong graph does
 BATCHES = (1, 3)  # images that the graph is checked with
+LARGEST_FILE = 1536 * 2**20  # bytes of weights; protobuf reads no file of 2 GB
 
 
 @dataclass(frozen=True)
@@ -76,37 +81,66 @@ class _Graph(nn.Module):
 
     def __init__(self, model: Classifier, detector: Detector | None) -> None:
         super().__init__()
-        self.net, self.head = model.net, model.head.to("cpu")
+        self.tap = Tap(model.net, model.head)
         self.outputs: tuple[str, ...] = ("logits", "features")
         self.scoring: ScorerModule | None = None
         self.spread = 0.0
         if detector is not None:
             self.outputs += ("score", "p_value")
-            self.scoring = ScorerModule(detector.scorer, self.head).cpu()
+            self.scoring = ScorerModule(detector.scorer, model.head).cpu()
             self.register_buffer("calibration", torch.from_numpy(detector.calibration.scores.copy()))
             self.spread = float(detector.calibration.scores.std())
 
     def forward(self, images: Tensor) -> tuple[Tensor, ...]:
-        features, logits = features_and_logits(self.net, self.head, images)
+        features, logits = self.tap(images)
         if self.scoring is None:
             return logits, features
-        score = self.scoring(features, logits)
-        not_above = (self.get_buffer("calibration") <= score[:, None]).sum(1)
-        return logits, features, score, (1 + not_above).double() / (1 + self.get_buffer("calibration").shape[0])
+        score, calibration = self.scoring(features, logits), self.get_buffer("calibration")
+        score = torch.where(score.isfinite(), score, torch.nan)
+        p_value = (1 + (calibration <= score[:, None]).sum(1)).double() / (1 + calibration.shape[0])
+        return logits, features, score, torch.where(score.isnan(), torch.nan, p_value)
 
 
 def _program(graph: _Graph, model: Classifier) -> torch.onnx.ONNXProgram:
-    images = _random_images(2, model.input_size)
     try:
-        traced = torch.export.export(graph, (images,), dynamic_shapes=({0: torch.export.Dim("batch", min=1)},))
-        program = torch.onnx.export(traced, input_names=[INPUT], output_names=list(graph.outputs), verbose=False)
+        with _quiet():
+            traced = _traced(graph, _random_images(2, model.input_size))
+            program = torch.onnx.export(traced, input_names=[INPUT], output_names=list(graph.outputs), verbose=False)
     except Exception as error:  # a stranger's network may raise anything
-        reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
-        raise NotApplicableError(f"{model.name} can't become an ONNX graph: {reason}") from error
+        hint = "its forward has to take any number of images, and not to decide by their values"
+        raise NotApplicableError(f"{model.name} can't become an ONNX graph: {_reason(error)}; {hint}") from error
     assert program is not None
     for node in program.model.graph.all_nodes():
         node.metadata_props.clear()  # stack traces, with the folders of this machine
     return program
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """PyTorch logs constants that it folds, and prints the network as far as one way could follow it, where the other still may."""
+    before = logging.root.manager.disable
+    logging.disable(logging.WARNING)
+    try:
+        with redirect_stderr(StringIO()):
+            yield
+    finally:
+        logging.disable(before)
+
+
+def _traced(graph: _Graph, images: Tensor) -> torch.export.ExportedProgram:
+    """For any number of images. PyTorch's other way is slower, but follows what the first can't: ``len`` of a batch."""
+    shapes = ({0: torch.export.Dim("batch", min=1)},)
+    try:
+        return torch.export.export(graph, (images,), dynamic_shapes=shapes)
+    except Exception:  # noqa: BLE001 (a stranger's network may raise anything; the other way's reason is told)
+        return torch.export.export(graph, (images,), dynamic_shapes=shapes, strict=True)
+
+
+def _reason(error: BaseException) -> str:
+    """What lies at the bottom of an error; those above it tell of steps and of files to send in."""
+    while error.__cause__ is not None:
+        error = error.__cause__
+    return printable((str(error).strip().splitlines() or [type(error).__name__])[0])
 
 
 def _written(program: torch.onnx.ONNXProgram, graph: _Graph, model: Classifier, path: Path) -> OnnxFile:
@@ -115,7 +149,8 @@ def _written(program: torch.onnx.ONNXProgram, graph: _Graph, model: Classifier, 
         path.parent.mkdir(parents=True, exist_ok=True)
         with TemporaryDirectory(prefix=f".{path.name}.", dir=path.parent, ignore_cleanup_errors=True) as folder:
             written = Path(folder) / path.name
-            program.save(written)
+            bytes_of = sum(tensor.nbytes for tensor in graph.state_dict().values())
+            program.save(written, external_data=bytes_of > LARGEST_FILE)
             differences = _differences(written, graph, model.input_size)
             for name, share in (differences or {}).items():
                 if not share <= TOLERANCE:
@@ -153,17 +188,24 @@ def _random_images(count: int, size: tuple[int, int, int]) -> Tensor:
 def _differences(path: Path, graph: _Graph, size: tuple[int, int, int]) -> dict[str, float] | None:
     if find_spec("onnxruntime") is None:
         return None
+    differences = dict.fromkeys(graph.outputs[:3], 0.0)  # p_value is a rank, which jumps
+    batches = [_random_images(count, size) for count in BATCHES]
+    for images, answer in zip(batches, _answers(path, batches), strict=True):
+        for name, one, other in zip(differences, graph(images), answer, strict=False):
+            scale = max(float(one.abs().max()), graph.spread if name == "score" else 0.0) or 1.0
+            differences[name] = max(differences[name], float((one - other).abs().max()) / scale)
+    return differences
+
+
+def _answers(path: Path, batches: Sequence[Tensor]) -> list[list[Tensor]]:
+    """All outputs of onnxruntime for each batch."""
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = torch.get_num_threads()
-    session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
-    differences = dict.fromkeys(graph.outputs, 0.0)
-    for count in BATCHES:
-        images = _random_images(count, size)
-        expected = graph(images)
-        found = session.run(list(graph.outputs), {INPUT: images.numpy()})
-        for name, one, other in zip(graph.outputs[:3], expected, found, strict=False):  # p_value is a rank, which jumps
-            scale = max(float(one.abs().max()), graph.spread if name == "score" else 0.0) or 1.0
-            differences[name] = max(differences[name], float((one - torch.from_numpy(other)).abs().max()) / scale)
-    return differences
+    try:
+        session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+        found = [session.run(None, {INPUT: images.numpy()}) for images in batches]
+    except Exception as error:  # its errors have no class in common
+        raise OodkitError(f"onnxruntime can't run the graph: {_reason(error)}; nothing was written") from error
+    return [[torch.from_numpy(output) for output in outputs] for outputs in found]
