@@ -110,7 +110,7 @@ def refit(
     decay, on weights and bias as they are. views: of each image in ``train``, whose number is its index // views; all of an image
     are held out, or none.
     """
-    _require_settings(solver, init, l2)
+    require_settings(solver, init, l2)
     start = _start(train, init)
     images = _labelled(train, start)
     val = None if val is None else _of_same_network(val, train, start)
@@ -255,7 +255,8 @@ def _notes(made: Refit, counts: Tensor) -> list[str]:
     return notes
 
 
-def _require_settings(solver: str, init: str, l2: float | None) -> None:
+def require_settings(solver: str, init: str, l2: float | None) -> None:
+    """Raise UsageError for settings of ``refit`` that can't be used."""
     for what, got, known in (("solver", solver, get_args(Solver)), ("init", init, get_args(Init))):
         if got not in known:
             raise UsageError(f"{what} is one of {', '.join(known)}, got {got!r}")

@@ -1,18 +1,35 @@
 """What a run of before was asked for, for a command that is given no model."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+import shlex
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from oodkit.cli.inputs import SetNames
-from oodkit.cli.loading import Loading
+import typer
+
+from oodkit.cli.asked import Asked
+from oodkit.cli.inputs import NO_SET, SetNames
+from oodkit.cli.loading import Loading, load_subjects
 from oodkit.cli.runs import last_run
 from oodkit.errors import UsageError
 from oodkit.report.loading import load_document
 from oodkit.report.runs import RESULT
 from oodkit.scorers import parse_scorer
 from oodkit.wording import printable
+
+WITH_A_MODEL = {
+    "id_test": "--id",
+    "near": "--near",
+    "far": "--far",
+    "benchmark": "--benchmark",
+    "arch": "--arch",
+    "checkpoint": "--checkpoint",
+    "input_size": "--input-size",
+    "mean": "--mean",
+    "std": "--std",
+    "model_arg": "--model-arg",
+}
 
 
 @dataclass(frozen=True)
@@ -32,7 +49,7 @@ class Remembered:
     scorers: tuple[str, ...]
 
 
-def remembered(command: str, *, kinds: tuple[str, ...] = (), allow_pickle: bool = False) -> Remembered:
+def remembered(command: str, *, kinds: Collection[str] = (), allow_pickle: bool = False) -> Remembered:
     """The run of these kinds, or of any, that was made last; it is named on stderr.
 
     A folder may come from anywhere, and so nothing that it says lets code run: allow_pickle is the user's own. Raises UsageError,
@@ -41,22 +58,57 @@ def remembered(command: str, *, kinds: tuple[str, ...] = (), allow_pickle: bool 
     """
     folder = last_run(*kinds)
     document = load_document(folder / RESULT)
-    inputs = document["inputs"]
-    models = inputs["models"]
-    if len(models) != 1:
-        named = " or ".join(f"{command} {printable(name)}" for name in models)
-        raise UsageError(f"{folder} is a run of {len(models)} models; name the one that you mean: {named}")
-    (model,) = models
-    if model.startswith("py:"):
-        raise UsageError(f"the model of {folder} is code, {printable(model)}, which is run for its name alone: {command} MODEL …")
+    inputs, settings = document["inputs"], document["settings"]
+    if len(inputs["models"]) != 1:
+        named = " or ".join(f"{command} {printable(name)}" for name in inputs["models"])
+        raise UsageError(f"{folder} is of {len(inputs['models'])} models: name the one that you mean, {named}, and its image sets")
+    (model,) = inputs["models"]
     sets, loading = inputs["sets"], inputs["loading"]
-    known = {key: sets[key] for key in SetNames.__dataclass_fields__ if key in sets and not key.startswith("tune")}
+    known = {key: value for key, value in sets.items() if key in SetNames.__dataclass_fields__ and not key.startswith("tune")}
     names = SetNames(**{**known, "data_root": _path(sets["data_root"])})
     own = Loading(**{**loading, "checkpoint": _path(loading["checkpoint"]), "allow_pickle": allow_pickle})
+    if model.startswith("py:"):
+        words = " ".join(part for part in (command, shlex.quote(model), _as_train(names.flags()), own.flags()) if part)
+        raise UsageError(f"the model of {folder} is code, which runs only where it is named: {printable(words)}")
     specs = dict.fromkeys(row["spec"] for row in document["models"][0]["results"])
-    settings = document["settings"]
     once = tuple(spec for spec in specs if parse_scorer(spec, settings["preset"]).probe() is None)
     return Remembered(folder, document["kind"], model, inputs["baselines"][0], names, own, settings, once)
+
+
+def asked_again(asked: Asked, given: Collection[str]) -> Asked:
+    """What the run made last was asked for, with what is given now in its place. given: the parameters on the command line.
+
+    Says on stderr whose model and image sets are taken. Raises UsageError where there is no such run, where it had no training
+    images and none are given, and for an option that goes with a model.
+    """
+    if unfit := [option for name, option in WITH_A_MODEL.items() if name in given]:
+        raise UsageError(f"{unfit[0]} goes with a model: name it too, or leave {unfit[0]} to the run made last")
+    before = remembered("oodkit augdelete", allow_pickle=asked.loading.allow_pickle)
+    own = {name: value for name in ("fit", "val", "limit", "data_root") if (value := getattr(asked.names, name)) is not None}
+    own = {name: value for name, value in own.items() if name != "data_root" or name in given}  # else the environment's
+    names = replace(before.names, **own)
+    if names.fit == NO_SET or (names.fit is None and names.benchmark is None):
+        raise UsageError(
+            f"{before.folder} had no training images to refit on: give --train SET, a folder of class folders for example"
+        )
+    typer.echo(f"its model: {printable(before.model)}; its image sets: {printable(_as_train(names.flags()))}", err=True)
+    settings = {name: getattr(asked, name) if name in given else before.settings[name] for name in ("preset", "seed", "thumbnails")}
+    running = {name: before.settings[name] for name in ("device", "dtype") if name not in given}
+    baseline = asked.baseline if "baseline" in given else before.baseline or "none"
+    return replace(
+        asked,
+        subjects=load_subjects([before.model], baseline, before.loading),
+        names=names,
+        loading=before.loading,
+        running=replace(asked.running, **running),
+        scorers=asked.scorers or before.scorers,
+        baseline=baseline,
+        **settings,
+    )
+
+
+def _as_train(flags: str) -> str:
+    return shlex.join("--train" if word == "--fit" else word for word in shlex.split(flags))
 
 
 def _path(text: str | None) -> Path | None:

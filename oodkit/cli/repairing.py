@@ -29,7 +29,7 @@ from oodkit.images.limited import taken
 from oodkit.images.views import ViewSet
 from oodkit.metrics import accuracy
 from oodkit.outputs import Outputs
-from oodkit.refitting import Init, Refit, Solver, refit
+from oodkit.refitting import Init, Refit, Solver, refit, require_settings
 from oodkit.repair import Repair, Share, compare_repair, share_of, shown_in_shares
 from oodkit.report.runs import Run
 from oodkit.scorers import parse_scorer
@@ -53,6 +53,11 @@ class Wanted:
     l2: float | None = None
     views: int = 0
     alpha: float = 0.05
+
+    def __post_init__(self) -> None:
+        """Raise UsageError for what can't be, before any image is read."""
+        require_settings(self.solver, self.init, self.l2)
+        Calibration(np.zeros(1), self.alpha)
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,227 @@
+"""``oodkit augdelete``: the last layer refitted without label smoothing or mixup, and what becomes of it, before and after."""
+
+import math
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from oodkit.cli.options import (
+    SETS,
+    SHOWS,
+    THUMBNAILS,
+    AllowPickleOption,
+    ArchOption,
+    BaselineOption,
+    BatchSizeOption,
+    BenchmarkOption,
+    CacheOption,
+    CheckpointOption,
+    DataRootOption,
+    DeviceOption,
+    DtypeName,
+    DtypeOption,
+    FarOption,
+    FormatOption,
+    IdOption,
+    InputSizeOption,
+    JsonOption,
+    LimitOption,
+    MeanOption,
+    ModelArgOption,
+    NearOption,
+    Preset,
+    PresetOption,
+    QuietOption,
+    ReportOption,
+    ScorerOption,
+    SeedOption,
+    StdOption,
+    ThumbnailsOption,
+    WorkersOption,
+    named_pairs,
+)
+
+REFIT = "The refit"
+
+
+class Solver(StrEnum):
+    """What ``--solver`` takes."""
+
+    lbfgs = "lbfgs"
+    sgd = "sgd"
+
+
+class Init(StrEnum):
+    """What ``--init`` takes."""
+
+    head = "head"
+    zeros = "zeros"
+
+
+def shares(text: str) -> str:
+    """The text as it is. Raises typer.BadParameter where it is not shares of the training images, each once."""
+    read_shares(text)
+    return text
+
+
+def read_shares(text: str) -> tuple[float, ...]:
+    """``0.2`` or ``0.05,0.1,1`` as numbers, ascending."""
+    values: list[float] = []
+    for part in text.split(","):
+        try:
+            value = float(part)
+        except ValueError:
+            value = math.nan
+        if math.isnan(value):
+            raise typer.BadParameter(f"{part!r} is no number; give a share such as 0.2, or several: 0.05,0.1,0.2")
+        if value <= 0:
+            raise typer.BadParameter(f"{part!r} is no share; above 0, since the head as it is stands beside every share anyway")
+        if value > 1:
+            raise typer.BadParameter(f"{part!r} is more than all training images, which are 1; 20 % of them are 0.2")
+        if value in values:
+            raise typer.BadParameter(f"the share {value:g} comes twice; give each once")
+        values.append(value)
+    return tuple(sorted(values))
+
+
+def augdelete(
+    ctx: typer.Context,
+    model: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="MODEL",
+            help="As in diagnose: a timm name, torchvision:ARCH/WEIGHTS, hf-hub:ID, local-dir:PATH, a weight file with --arch, "
+            "py:MODULE:FUNCTION, or demo:NAME. By default model, image sets and settings are those of the run made last.",
+            show_default=False,
+        ),
+    ] = None,
+    train: Annotated[
+        str | None,
+        typer.Option(
+            metavar="SET",
+            help="ID training images with labels, to refit on; scorers that learn, learn from the same share of them. By default a "
+            "benchmark's own, or those of the run made last.",
+            show_default=False,
+            rich_help_panel=SETS,
+        ),
+    ] = None,
+    frac: Annotated[
+        str,
+        typer.Option(
+            metavar="F[,F…]",
+            callback=shares,
+            help="Share of the training images to refit on, drawn class by class; only these go through the network. Of several "
+            "each is told of, and the largest is saved.",
+            rich_help_panel=REFIT,
+        ),
+    ] = "0.2",
+    solver: Annotated[
+        Solver, typer.Option(help="lbfgs converges and is deterministic; sgd is the paper's way.", rich_help_panel=REFIT)
+    ] = Solver.lbfgs,
+    init: Annotated[Init, typer.Option(help="Start from the present head or from zeros.", rich_help_panel=REFIT)] = Init.head,
+    l2: Annotated[
+        float | None,
+        typer.Option(
+            help="Strength of the penalty; by default lbfgs chooses it on held-out images, and sgd takes 1e-4.",
+            show_default=False,
+            rich_help_panel=REFIT,
+        ),
+    ] = None,
+    views: Annotated[
+        int,
+        typer.Option(
+            min=0,
+            metavar="K",
+            help="Refit on K random crops and flips of each image; 0 takes the image as it is evaluated.",
+            rich_help_panel=REFIT,
+        ),
+    ] = 0,
+    id_test: IdOption = None,
+    near: NearOption = None,
+    far: FarOption = None,
+    val: Annotated[
+        str | None,
+        typer.Option(
+            metavar="SET",
+            help="ID validation images, which choose the strength of the penalty too; by default a benchmark's own, or a share of "
+            "--train.",
+            show_default=False,
+            rich_help_panel=SETS,
+        ),
+    ] = None,
+    benchmark: BenchmarkOption = None,
+    data_root: DataRootOption = None,
+    limit: LimitOption = None,
+    baseline: BaselineOption = "auto",
+    scorer: ScorerOption = None,
+    preset: PresetOption = Preset.openood,
+    alpha: Annotated[float, typer.Option(help="Share of ID images that the detector may reject.", rich_help_panel=SHOWS)] = 0.05,
+    arch: ArchOption = None,
+    checkpoint: CheckpointOption = None,
+    input_size: InputSizeOption = None,
+    mean: MeanOption = None,
+    std: StdOption = None,
+    model_arg: ModelArgOption = None,
+    allow_pickle: AllowPickleOption = False,
+    report: ReportOption = None,
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            "--save",
+            "--output",
+            "-o",
+            metavar="DIR",
+            help="Folder for result.json, head.safetensors and detector.safetensors; by default oodkit-runs/augdelete-NNN.",
+            show_default=False,
+            rich_help_panel=SHOWS,
+        ),
+    ] = None,
+    thumbnails: ThumbnailsOption = THUMBNAILS,
+    format_: FormatOption = None,
+    json_: JsonOption = False,
+    quiet: QuietOption = False,
+    device: DeviceOption = "auto",
+    dtype: DtypeOption = DtypeName.auto,
+    batch_size: BatchSizeOption = "auto",
+    workers: WorkersOption = None,
+    cache: CacheOption = None,
+    seed: SeedOption = 0,
+) -> None:
+    """Refit the last layer with plain cross-entropy, without label smoothing or mixup (AugDelete), and show before and after.
+
+    Without MODEL it takes up what was diagnosed last.
+
+    Examples:
+
+    oodkit augdelete
+
+    oodkit augdelete --frac 0.05,0.1,0.2,0.3,1 --report report.html
+
+    oodkit augdelete resnet50.tv2_in1k --benchmark imagenet-1k --data-root /data/openood --frac 0.2
+    """
+    from oodkit.cli.asked import Asked
+    from oodkit.cli.diagnosing import show
+    from oodkit.cli.formats import chosen
+    from oodkit.cli.inputs import Running, SetNames
+    from oodkit.cli.loading import load_subjects, loading_of
+    from oodkit.cli.remembered import asked_again
+    from oodkit.cli.repairing import Wanted, repair
+    from oodkit.cli.runs import require_writable
+
+    require_writable(report, output)
+    form = chosen(format_, json_)
+    wanted = Wanted(read_shares(frac), solver.value, init.value, l2, views, alpha)
+    given = [name for name in ctx.params if (source := ctx.get_parameter_source(name)) and source.name == "COMMANDLINE"]
+    loading = loading_of(arch, checkpoint, input_size, mean, std, model_arg, allow_pickle=allow_pickle)
+    running = Running(device, dtype.value, None if batch_size == "auto" else int(batch_size), workers, cache, quiet)
+    named = named_pairs("--near", near or []), named_pairs("--far", far or [])
+    names = SetNames(id_test, *named, train, val, benchmark, data_root, limit)
+    how = preset.value, seed, baseline, thumbnails
+    if model is None:
+        asked = asked_again(Asked([], names, loading, running, scorer or [], *how), given)
+    else:
+        asked = Asked(load_subjects([model], baseline, loading), names, loading, running, scorer or [], *how)
+    done = repair(asked, wanted)
+    show(done.run, report=report, output=output, form=form, quiet=quiet, beside=done.files)
