@@ -111,7 +111,7 @@ def compare_repair(
     accuracy = compare_accuracies(after.correct, before.correct) if any(one.changed for one in changes) else NO_DIFFERENCE
     sentence = " ".join(
         [
-            _outcome_sentence(before.model, outcome, mls),
+            _outcome_sentence(before.model, outcome, mls, "AUROC" if len(before.max_logits) == 2 else "mean AUROC"),
             *_reason_sentences(outcome, mls, softeners, shares[-1].frac),
             _accuracy_sentence(before.accuracy, after.accuracy, accuracy),
         ]
@@ -211,7 +211,7 @@ def _change(
     return Change(*key, old.auroc, new.auroc, test, p_holm, old.fpr95_ood, new.fpr95_ood, changed)
 
 
-def _outcome_sentence(model: str, outcome: Outcome, mls: Change) -> str:
+def _outcome_sentence(model: str, outcome: Outcome, mls: Change, which: str) -> str:
     found = mls.difference
     low, high = (signed(100 * one, 2) for one in (found.low, found.high))
     p = p_value(found.p_value)
@@ -222,11 +222,11 @@ def _outcome_sentence(model: str, outcome: Outcome, mls: Change) -> str:
         return f"The refit leaves {model} as it was: no score of the maximal logit changed."
     if outcome == "no-change":
         moved = f"goes {figures}, by {signed(100 * found.difference, 2)} points ({test})"
-        return f"The refit makes no difference to {model} that these images show: the maximal logit's mean AUROC {moved}."
+        return f"The refit makes no difference to {model} that these images show: the maximal logit's {which} {moved}."
     if outcome == "harmed":
-        return f"The refit harms {model}, keep the head as it was: the maximal logit's mean AUROC falls {figures}, by {points}."
+        return f"The refit harms {model}, keep the head as it was: the maximal logit's {which} falls {figures}, by {points}."
     a_little = " a little" if found.difference < MARGIN else ""
-    return f"The refit repairs {model}{a_little}: the maximal logit's mean AUROC rises {figures}, by {points}."
+    return f"The refit repairs {model}{a_little}: the maximal logit's {which} rises {figures}, by {points}."
 
 
 def _reason_sentences(outcome: Outcome, mls: Change, softeners: Sequence[str] | None, frac: float) -> list[str]:
