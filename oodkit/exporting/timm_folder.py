@@ -4,9 +4,6 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import torch
-from safetensors.torch import save_file
-
 from oodkit.classifier import Classifier, load_classifier
 from oodkit.errors import NotApplicableError
 from oodkit.exporting.places import CARD, place_folder, write_text
@@ -36,27 +33,23 @@ def export_timm(model: Classifier, folder: Path, card: str) -> None:
     require_timm(model)
 
     def fill(new: Path) -> None:
-        _write_config(model, new / CONFIG)
-        tensors = {name: tensor.cpu().contiguous().clone() for name, tensor in model.net.state_dict().items()}
-        save_file(tensors, new / WEIGHTS, {"format": "pt"})
-        (new / WEIGHTS).chmod((new / CONFIG).stat().st_mode)
+        _write_config_and_weights(model, new)
+        (new / WEIGHTS).chmod((new / CONFIG).stat().st_mode)  # safetensors lets nobody but the owner read
         write_text(new / CARD, card)
         require_same(model, lambda: load_classifier(f"local-dir:{new}"), FORM)
 
     place_folder(folder, fill)
 
 
-def _write_config(model: Classifier, path: Path) -> None:
-    """As it is evaluated, so that nobody has to know of timm's separate size for tests; class folders' names are its labels."""
-    from timm.models import save_config_for_hf
+def _write_config_and_weights(model: Classifier, folder: Path) -> None:
+    """With the preprocessing that it is evaluated with, so that nobody has to know of timm's separate size for tests."""
+    from timm.models import save_for_hf
 
     fed = {name: model.preprocessing[name] for name in FED} | {"test_input_size": None, "test_crop_pct": None}
     config: dict[str, Any] = {"pretrained_cfg": fed}
     if model.class_names is not None:
-        ids = model.class_ids or model.class_names
+        ids = model.class_ids or model.class_names  # what folders of images are named by
         config["label_names"] = list(ids)
-        described = dict(zip(ids, model.class_names, strict=True))
-        config["label_descriptions"] = {one: name for one, name in described.items() if one != name}
-    arguments = model.about.get("model_args") or {}
-    with torch.no_grad():
-        save_config_for_hf(model.net, str(path), model_config=config, model_args=dict(arguments))
+        config["label_descriptions"] = {one: name for one, name in zip(ids, model.class_names, strict=True) if one != name}
+    arguments = dict(model.about.get("model_args") or {})
+    save_for_hf(model.net, str(folder), model_config=config, model_args=arguments, safe_serialization=True)
