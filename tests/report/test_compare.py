@@ -409,3 +409,18 @@ def test_csv_spells_what_a_terminal_would_obey_and_gives_every_difference(compar
             assert float(line["fpr95_ood_difference"]) == row["against"]["fpr95_ood"]["value"]
         else:
             assert (line["against"], line["difference"]) == ("", "")
+
+
+def test_a_repair_is_compared_like_any_run_and_agrees_with_itself(repaired_run):
+    """Its two models; the differences of their means and Holm's p over the scorers that changed are the repair's own."""
+    document = make_comparison([("repair", repaired_run)], command="oodkit compare repair")
+    VALIDATOR.validate(document)
+    assert [one["name"] for one in document["models"]] == [repaired_run.document["repair"][key] for key in ("before", "after")]
+    for one in (row for row in repaired_run.document["repair"]["changes"] if row["ood_set"] == "mean"):
+        against = result(document, one["scorer"], "mean")["against"]
+        assert (against["paired"], against["identical"]) == ("all", not one["changed"])
+        assert [against[key] for key in ("difference", "low", "high")] == pytest.approx(
+            [one["difference"][key] for key in ("difference", "low", "high")]
+        )
+        assert against["p_holm"] == pytest.approx(one["p_holm"])
+    assert document["models"][1]["accuracy_difference"]["p_value"] == repaired_run.document["repair"]["accuracy"]["p_value"]

@@ -1,6 +1,6 @@
 """Short names of models."""
 
-from oodkit.report.model_names import short_names
+from oodkit.report.model_names import named_after, short_names
 
 
 def test_a_path_is_told_by_its_last_part_and_any_other_name_in_full():
@@ -22,3 +22,10 @@ def test_models_of_one_last_part_keep_their_whole_names():
         "b/best.pth": "b/best.pth",
         "b/last.pth": "last.pth",
     }
+
+
+def test_a_repaired_model_is_called_as_the_one_it_was_made_of():
+    """Its own name is no path any more, so that it would be told in full."""
+    before, after = "runs/one/best.pth", "runs/one/best.pth + AugDelete"
+    assert named_after(short_names([before, after]), before, after) == {before: "best.pth", after: "best.pth + AugDelete"}
+    assert named_after(short_names(["a", "b"]), "a", "b") == {"a": "a", "b": "b"}

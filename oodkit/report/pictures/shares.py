@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from oodkit.metrics import Vector
 from oodkit.report.pictures.palette import GROUPS, ID, INK
 from oodkit.report.pictures.svg import WIDTH, label, picture, plot_area
 
@@ -40,15 +41,19 @@ def shares_svg(shares: Sequence[Mapping[str, Any]], summary: str) -> str:
 
 
 def _curve(axes: Any, points: Sequence[tuple[float, Mapping[str, float]]], colour: str, marker: str) -> None:
-    x = np.sqrt([frac for frac, _ in points])
+    x = _places([frac for frac, _ in points])
     values, low, high = (np.array([100 * one[key] for _, one in points]) for key in ("value", "low", "high"))
     axes.fill_between(x, low, high, color=colour, alpha=0.18, linewidth=0)
     axes.plot(x, values, color=colour, marker=marker, markersize=4.5, linewidth=1.6)
 
 
+def _places(fracs: Sequence[float]) -> Vector:
+    return np.sqrt(np.clip(fracs, 0, 1))  # a result from elsewhere may hold anything
+
+
 def _x_axes(above: Any, below: Any, fracs: Sequence[float]) -> None:
     """Ticks at the shares themselves; of two whose numbers would lie on each other one has none."""
-    places = np.sqrt(fracs)
+    places = _places(fracs)
     last = max(float(places[-1]), 0.1)
     width, told = WIDTH - LEFT - RIGHT, list[int]()
     for place in reversed(range(len(fracs))):  # the largest share is the one that was taken

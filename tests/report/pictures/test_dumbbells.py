@@ -1,0 +1,54 @@
+"""Before and after a repair, scorer by scorer."""
+
+from xml.etree import ElementTree as ET
+
+from oodkit.report.pictures import dumbbells_svg
+from oodkit.report.pictures.palette import ID
+
+SVG = "{http://www.w3.org/2000/svg}"
+
+
+def estimate(value):
+    return {"value": value, "low": value - 0.02, "high": value + 0.02}
+
+
+def change(scorer, before, after):
+    return {"scorer": scorer, "auroc_before": estimate(before), "auroc_after": estimate(after), "changed": before != after}
+
+
+CHANGES = [change("knn", 0.84, 0.84), change("mls", 0.72, 0.83), change("<b>$x$", 0.7, 0.6)]
+
+
+def texts(svg):
+    return [one.text for one in ET.fromstring(svg).iter(f"{SVG}text")]
+
+
+def shapes(svg, **asked):
+    return [one for one in ET.fromstring(svg).iter(f"{SVG}path") if all(one.get(key) == value for key, value in asked.items())]
+
+
+def test_scorers_stand_in_their_order_from_above_and_no_name_becomes_markup():
+    svg = dumbbells_svg(CHANGES, "mean")
+    placed = {one.text: float(one.get("y")) for one in ET.fromstring(svg).iter(f"{SVG}text")}
+    heights = [placed[one["scorer"]] for one in CHANGES]
+    assert heights == sorted(heights)
+    assert "<b>" not in svg
+
+
+def test_only_what_changed_has_a_mark_of_its_own_for_after():
+    """A filled diamond each, and the sample in the key."""
+    assert len(shapes(dumbbells_svg(CHANGES, "mean"), fill=ID)) == 2 + 1
+    assert len(shapes(dumbbells_svg(CHANGES[:1], "mean"), fill=ID)) == 0
+    assert {"before", "after", "unchanged"} <= set(texts(dumbbells_svg(CHANGES, "mean")))
+    assert "unchanged" not in texts(dumbbells_svg(CHANGES[1:], "mean"))
+    assert "before" not in texts(dumbbells_svg(CHANGES[:1], "mean"))
+
+
+def test_the_axis_does_not_go_beyond_100_percent():
+    svg = dumbbells_svg([change("mls", 0.7, 0.99)], "far mean")
+    assert "far mean AUROC, percent" in texts(svg)
+    assert max(float(text) for text in texts(svg) if text.replace(".", "").isdigit()) <= 100
+
+
+def test_without_scorers_there_is_no_picture():
+    assert dumbbells_svg([], "mean") == ""
