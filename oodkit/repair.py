@@ -8,7 +8,7 @@ from typing import Literal
 import numpy as np
 
 from oodkit.accuracies import compare_accuracies
-from oodkit.delong import NO_DIFFERENCE, Comparison, Placements, compare_paired, weigh
+from oodkit.delong import NO_DIFFERENCE, Comparison, compare_paired, weigh
 from oodkit.diagnosis import Diagnosis
 from oodkit.errors import UsageError
 from oodkit.evaluation import Result, best, best_first, mean_weights, most_general_mean, rows_planned
@@ -141,8 +141,9 @@ def share_of(
     summary = most_general_mean(rows)
     means = {row.spec: row.auroc for row in rows if row.ood_set == summary}
     aurocs = {label: found for label, spec in shown.items() if (found := means.get(spec))}
-    facts = (None, None, None) if refit is None else (refit.l2, refit.start_loss, refit.held_out_loss)
-    return Share(frac, images, accuracy, aurocs, *facts, seconds)
+    if refit is None:
+        return Share(frac, images, accuracy, aurocs)
+    return Share(frac, images, accuracy, aurocs, refit.l2, refit.start_loss, refit.held_out_loss, seconds)
 
 
 def _require_same_images(before: Diagnosis, after: Diagnosis) -> None:
@@ -168,23 +169,18 @@ def _changes(before: Diagnosis, after: Diagnosis) -> tuple[Change, ...]:
     plan = rows_planned(list(groups), groups)
     labels = [row.scorer for row in best_first(after.rows) if row.scorer in before.placed]
     moved = {label: _sets_that_changed(old[label], new[label]) for label in labels}
-    tests: dict[tuple[str, str], Comparison] = {}
-    for name, _, members in plan:
+    found = {}
+    for name, group, members in plan:
         weights = mean_weights(members, groups)
+        tests = {}
         for label in labels:
             if moved[label].intersection(members):
-                first, second = (_weighed(one.placed[label], members, weights) for one in (after, before))
-                tests[label, name] = compare_paired(first, second)
-    adjusted = {}
-    for name, _, _ in plan:
-        family = [key for key in tests if key[1] == name]
-        adjusted |= dict(zip(family, holm([tests[key].p_value for key in family]), strict=True))
-    found = []
-    for label in labels:
-        for name, group, _ in plan:
-            test, p_holm = tests.get((label, name), NO_DIFFERENCE), adjusted.get((label, name), 1.0)
-            found.append(_change(before, after, (label, name, group), test, p_holm, changed=(label, name) in tests))
-    return tuple(found)
+                placed = [weigh([one.placed[label][member] for member in members], weights) for one in (after, before)]
+                tests[label] = compare_paired(*placed)
+        adjusted = dict(zip(tests, holm([one.p_value for one in tests.values()]), strict=True))
+        for label in labels:
+            found[label, name] = _change(before, after, (label, name, group), tests.get(label), adjusted.get(label, 1.0))
+    return tuple(found[label, name] for label in labels for name, _, _ in plan)
 
 
 def _sets_that_changed(before: Scored, after: Scored) -> set[str]:
@@ -193,22 +189,17 @@ def _sets_that_changed(before: Scored, after: Scored) -> set[str]:
     return {name for name, scores in after.ood_scores.items() if not (inside and np.array_equal(before.ood_scores[name], scores))}
 
 
-def _weighed(placed: Mapping[str, Placements], members: Sequence[str], weights: Sequence[float]) -> Placements:
-    return weigh([placed[name] for name in members], weights)
-
-
-def _change(
-    before: Diagnosis, after: Diagnosis, key: tuple[str, str, str], test: Comparison, p_holm: float, *, changed: bool
-) -> Change:
-    label, name, _ = key
-    old, new = before.row(label, name), after.row(label, name)
+def _change(before: Diagnosis, after: Diagnosis, key: tuple[str, str, str], test: Comparison | None, p_holm: float) -> Change:
+    """test: None where no score changed."""
+    old, new = (one.row(*key[:2]) for one in (before, after))
     assert old is not None
     assert old.auroc is not None
     assert old.fpr95_ood is not None
     assert new is not None
     assert new.auroc is not None
     assert new.fpr95_ood is not None
-    return Change(*key, old.auroc, new.auroc, test, p_holm, old.fpr95_ood, new.fpr95_ood, changed)
+    fprs = old.fpr95_ood, new.fpr95_ood
+    return Change(*key, old.auroc, new.auroc, test or NO_DIFFERENCE, p_holm, *fprs, changed=test is not None)
 
 
 def _outcome_sentence(model: str, outcome: Outcome, mls: Change, which: str) -> str:

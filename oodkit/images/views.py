@@ -67,7 +67,7 @@ def _drawn_size(image: Image.Image, rng: np.random.Generator) -> tuple[int, int]
     """Of the crop. Where none of ten fits, as in a banner, the largest whose ratio is within the range."""
     for _ in range(TRIES):
         area = image.width * image.height * rng.uniform(*AREA)
-        ratio = math.exp(rng.uniform(*map(math.log, RATIO)))
+        ratio = math.exp(rng.uniform(math.log(RATIO[0]), math.log(RATIO[1])))
         width, height = round(math.sqrt(area * ratio)), round(math.sqrt(area / ratio))
         if 0 < width <= image.width and 0 < height <= image.height:
             return width, height
