@@ -19,6 +19,7 @@ class Calibration:
     """Scores of n ID images that no scorer learnt from, and the level alpha at which ID images may be rejected.
 
     scores: (n,) finite, in any order; kept sorted in float64. alpha: above 0 and below 1, the decimal number that it is written as.
+    images: which they are of, for people.
 
     A further ID image, exchangeable with those, is rejected with a probability of at most alpha: floor(alpha · (n + 1)) / (n + 1)
     where no scores are equal, less where some are. That is over the draw of both; of one calibration, the share of ID images that
@@ -29,6 +30,7 @@ class Calibration:
 
     scores: Array
     alpha: float = 0.05
+    images: str = ""
 
     def __post_init__(self) -> None:
         if isinstance(self.alpha, bool) or not isinstance(self.alpha, int | float) or not 0 < self.alpha < 1:
@@ -40,7 +42,7 @@ class Calibration:
             raise UsageError(
                 f"calibration scores are finite, got {np.count_nonzero(~np.isfinite(scores))} of {len(scores)} that are not"
             )
-        object.__setattr__(self, "scores", scores if bool((scores[1:] >= scores[:-1]).all()) else np.sort(scores))
+        object.__setattr__(self, "scores", np.sort(scores))
         object.__setattr__(self, "alpha", float(self.alpha))
 
     def __len__(self) -> int:

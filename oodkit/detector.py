@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from PIL import Image
@@ -10,16 +10,25 @@ from torch import Tensor, nn
 
 from oodkit.calibration import Calibration
 from oodkit.classifier import Classifier
+from oodkit.detector_file import read_detector, write_detector
+from oodkit.errors import InputError, UnreadableImageError, UsageError
+from oodkit.images.decode import upright_rgb
+from oodkit.outputs import CHUNK_ROWS
+from oodkit.parts import HALF, tensor_of
 from oodkit.scorers.base import Scorer
+from oodkit.scorers.module import ScorerModule
+from oodkit.tap import Tap
 
+OPEN = " of something else; open files with PIL.Image.open, or give them to oodkit score"
 Images = Tensor | Image.Image | Sequence[Image.Image]
 
 
 class Detections(NamedTuple):
-    """What a detector says of N images.
+    """What a detector says of N images, on the detector's device.
 
-    logits: (N, C), where the network lies. scores: (N,) float64, higher = more in-distribution. p_values: (N,) float64 in (0, 1],
-    small = unusual. accepted: (N,) bool, taken to be in-distribution. The last three are on the CPU.
+    logits: (N, C). scores: (N,) float64, higher = more in-distribution. p_values: (N,) float64 in (0, 1], small = unusual.
+    accepted: (N,) bool, taken to be in-distribution. Where the network gives numbers that are not finite, score and p-value are
+    NaN and the image is not accepted.
     """
 
     logits: Tensor
@@ -29,29 +38,112 @@ class Detections(NamedTuple):
 
 
 class Detector(nn.Module):
-    """``Detector(model, scorer, calibration)(images)`` gives logits, scores, p-values and accepted or not.
+    """A network that knows what it does not know: ``Detector.load("detector.safetensors")(images)``.
 
-    model: a Classifier. scorer: fitted, without a probe. calibration: of that scorer's scores on ID images.
+    model: its network is used and not copied, and from then on in evaluation mode. scorer: fitted on outputs of that network.
+    calibration: of the scorer's scores on ID images that it did not learn from.
+
+    A module like others: it moves with ``to``, compiles and exports; ``train()`` leaves it in evaluation mode. Features, scores
+    and p-values carry no gradients, as a scorer may learn from a search; for gradients use ``model.net``. Scores are float64
+    whatever the network runs in, so that the module can't move to MPS, which has none; for half precision call it under
+    ``torch.autocast``, as ``half()`` would round what the scorer has learnt. The same images give the same scores as in
+    ``extract`` and ``Scorer.score``, up to the last bits in which the network's own answers differ from batch to batch.
+
+    Raises NotFittedError where the scorer has yet to learn, NotApplicableError where it runs the network again on each image
+    (odin, rankfeat, adascale) or learnt from a network of other features or classes.
     """
 
     def __init__(self, model: Classifier, scorer: Scorer, calibration: Calibration) -> None:
         super().__init__()
-        self.model, self.scorer, self.calibration = model, scorer, calibration
-        self.net, self.transform = model.net, model.transform
+        scorer.require_same_network(model.head)
+        self.model, self.scorer, self.calibration, self.transform = model, scorer, calibration, model.transform
+        self.threshold = calibration.threshold
+        self.network = Tap(model.net, model.head)
+        self.judge = ScorerModule(scorer, model.head)
+        self.ranked: Tensor
+        self.register_buffer("ranked", tensor_of("calibration scores", calibration.scores))
+        self.eval()
 
+    def train(self, mode: bool = True) -> "Detector":
+        """Evaluation mode it stays, even where a larger module is trained: its scores were calibrated in it."""
+        return super().train(False)
+
+    @property
+    def device(self) -> torch.device:
+        return self.ranked.device
+
+    @torch.no_grad()
     def forward(self, images: Images) -> Detections:
-        """A normalised batch (N, 3, H, W), a PIL image or a sequence of PIL images."""
-        raise RuntimeError("not yet")
+        """Of a PIL image, a sequence of PIL images, or a batch (N, 3, H, W) as ``transform`` makes it; in one forward pass.
 
+        Raises UsageError for anything else, UnreadableImageError for an image that can't be decoded.
+        """
+        batch = images if isinstance(images, Tensor) else self._transformed(images)
+        if batch.ndim != 4 or tuple(batch.shape[1:]) != tuple(self.model.input_size) or not batch.is_floating_point():
+            expected = f"(N, {', '.join(map(str, self.model.input_size))}) of floats, as detector.transform makes of each image"
+            raise UsageError(f"expected a batch {expected}, got {tuple(batch.shape)} of {batch.dtype}")
+        features, _ = self.network(batch.to(self.device))
+        return self.detections(features)
+
+    @torch.no_grad()
     def detections(self, features: Tensor, logits: Tensor | None = None) -> Detections:
-        """Of features (N, D) that were extracted before."""
-        raise RuntimeError("not yet")
+        """Of features (N, D) as the head reads them, such as ``extract`` gives; no forward pass.
+
+        logits: (N, C), those that the head makes of them, which it does now where they are None.
+        """
+        features = features.to(self.device)
+        features = features.float() if features.dtype in HALF else features
+        with torch.autocast(self.device.type, enabled=False):
+            logits = self._logits(features) if logits is None else logits.to(self.device)
+            scores = self._scores(features, logits)
+        scores = torch.where(scores.isfinite(), scores, torch.nan)
+        p_values = (1 + torch.searchsorted(self.ranked, scores, right=True)).double() / (1 + len(self.calibration))
+        p_values = torch.where(scores.isnan(), torch.nan, p_values)
+        return Detections(logits, scores, p_values, scores >= self.threshold)
+
+    def _logits(self, features: Tensor) -> Tensor:
+        weight, bias = (self.judge.get_buffer(name).to(features) for name in ("weight", "bias"))
+        return nn.functional.linear(features, weight, bias)
+
+    def _scores(self, features: Tensor, logits: Tensor) -> Tensor:
+        if torch.compiler.is_compiling() or features.shape[0] <= CHUNK_ROWS:
+            scores: Tensor = self.judge(features, logits)
+            return scores
+        pieces = zip(torch.split(features, CHUNK_ROWS), torch.split(logits, CHUNK_ROWS), strict=True)
+        return torch.cat([self.judge(*piece) for piece in pieces])
+
+    def _transformed(self, images: Any) -> Tensor:
+        images = [images] if isinstance(images, Image.Image) else images
+        if not isinstance(images, Sequence) or not all(isinstance(image, Image.Image) for image in images):
+            raise UsageError(
+                f"expected a PIL image, a list of PIL images or a batch of tensors, got a {type(images).__name__}{OPEN}"
+            )
+        if not images:
+            raise UsageError("expected at least one image, got an empty list")
+        made = []
+        for number, image in enumerate(images):
+            try:
+                made.append(self.transform(upright_rgb(image)))
+            except UnreadableImageError as error:
+                raise UnreadableImageError(f"image {number} of {len(images)}: {error}") from error
+        if len(shapes := {tuple(one.shape) for one in made}) > 1:
+            raise InputError(f"the transform makes images of different sizes, {sorted(shapes)[:2]}; make it crop")
+        return torch.stack(made)
 
     def save(self, path: str | Path) -> None:
         """Write head, scorer and calibration to one safetensors file; of the network its source and a hash of its weights."""
-        raise RuntimeError("not yet")
+        write_detector(Path(path), self.model, self.scorer, self.calibration)
 
     @classmethod
     def load(cls, path: str | Path, *, model: Classifier | None = None, device: str | torch.device = "cpu") -> "Detector":
-        """Read what ``save`` wrote."""
-        raise RuntimeError("not yet")
+        """Read what ``save`` wrote, and load the network that it names, unless ``model`` is that network.
+
+        Safe with a stranger's file: see ``oodkit.models.stored``. Raises OutputsError where the file is missing, damaged or
+        something else, CheckpointError where the network has other weights or other preprocessing than the one that was
+        calibrated, ModelNotFoundError where it is out of reach, InputError where a file may not load it by itself.
+        """
+        if torch.device(device).type == "mps":
+            raise UsageError("a detector computes in float64, which MPS lacks; use cpu here")
+        stored = read_detector(Path(path))
+        model = stored.fitted(model if model is not None else stored.network())
+        return cls(model, stored.scorer, stored.calibration).to(device)

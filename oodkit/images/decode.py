@@ -74,6 +74,19 @@ def to_rgb(image: Image.Image) -> Image.Image:
     return image.convert("RGB")
 
 
+def upright_rgb(image: Image.Image) -> Image.Image:
+    """The same of an image that is open already, which stays as it is. Raises UnreadableImageError as ``decode`` does."""
+    try:
+        with _quiet():
+            upright = image.copy()
+            _turn_upright(upright)
+            return to_rgb(upright)
+    except UnreadableImageError:
+        raise
+    except Exception as error:  # as in ``decode``
+        raise UnreadableImageError(_reason(error, "")) from error
+
+
 @cache
 def image_extensions() -> frozenset[str]:
     """The file extensions, in lower case and with the dot, of the images that ``decode`` reads."""

@@ -90,7 +90,7 @@ class Scorer(ABC):
         """(n,) float64 on the chunk's device, of few rows that lie in memory; nothing is checked, and scores may be NaN."""
         return self._score(chunk).double()
 
-    def require_same_network(self, outputs: Outputs) -> None:
+    def require_same_network(self, outputs: Outputs | Head) -> None:
         """Raise NotApplicableError where what it learnt is of a network with another number of features or classes."""
         if self.state is None or self.learnt_shape is None:
             return
