@@ -57,12 +57,14 @@ def _scorers(document: Document, show: Show) -> Sheet:
     accuracy = document["repair"]["accuracy"]
     rows = [["ID accuracy", arrow(show(before["accuracy"]), show(after["accuracy"])), *_difference(accuracy, "p_value"), DASH]]
     bold: list[tuple[int, int]] = []
+    rough = partial(show, digits=1)  # 80 columns have room for no more
     changes = summary_changes(document)
     for one in (row for row in changes if row["changed"]):
         label = one["scorer"]
         if label == after["best"]:
             label, bold = f"{label} (best)", [(len(rows), column) for column in range(5)]
-        aurocs, fprs = (arrow(show(one[f"{name}_before"]), show(one[f"{name}_after"])) for name in ("auroc", "fpr95"))
+        aurocs = arrow(show(one["auroc_before"]), show(one["auroc_after"]))
+        fprs = arrow(rough(one["fpr95_before"]), rough(one["fpr95_after"]))
         rows.append([label, aurocs, *_difference({**one["difference"], "p_holm": one["p_holm"]}, "p_holm"), fprs])
     head = ["scorer", "AUROC", "difference", "p", "FPR@95"]
     caption = f"{after['summary']} in percent, differences with 95 % intervals"

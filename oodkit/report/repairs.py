@@ -93,7 +93,7 @@ def solver_facts(repair: Row) -> list[tuple[str, str]]:
         facts.append(("held-out loss", f"{_losses(refit)} nats, {images}"))
     if refit["gap"] is not None and refit["gradient"] is not None:
         facts.append(("end", f"within {refit['gap']:.2g} nats of the minimum, gradient norm {refit['gradient']:.2g}"))
-    return [*facts, ("time", f"{number(repair['seconds'], 2, 1)} s")]
+    return [*facts, ("time", f"{number(repair['seconds'], 2, 1)} s for the refits")]
 
 
 def _chosen(refit: Row) -> str:

@@ -2,8 +2,12 @@
 
 from xml.etree import ElementTree as ET
 
+import pytest
+
 from oodkit.report.pictures import dumbbells_svg
+from oodkit.report.pictures.dumbbells import RIGHT
 from oodkit.report.pictures.palette import ID
+from oodkit.report.pictures.svg import WIDTH
 
 SVG = "{http://www.w3.org/2000/svg}"
 
@@ -46,8 +50,23 @@ def test_only_what_changed_has_a_mark_of_its_own_for_after():
 
 def test_the_axis_does_not_go_beyond_100_percent():
     svg = dumbbells_svg([change("mls", 0.7, 0.99)], "far mean")
-    assert "far mean AUROC, percent" in texts(svg)
-    assert max(float(text) for text in texts(svg) if text.replace(".", "").isdigit()) <= 100
+    assert "far mean AUROC, percent, stretched towards 100" in texts(svg)
+    assert max(float(text) for text in texts(svg) if text.isdigit()) == 100
+
+
+def test_the_axis_is_stretched_by_the_root_of_the_error():
+    """96 % stand 0.2 from 100 %, and 84 % 0.4; ticks too near each other are left out, the highest kept."""
+    svg = dumbbells_svg([change("a", 0.36, 0.84), change("b", 0.36, 0.96)], "mean")
+    left = [WIDTH - RIGHT - float(one.get("d")[1:].split()[0]) for one in shapes(svg, fill=ID)]
+    assert left[0] == pytest.approx(2 * left[1], rel=0.02)
+    placed = texts(svg)
+    assert {"100", "95", "80"} <= set(placed)
+    assert "98" not in placed
+
+
+def test_a_figure_beyond_all_bounds_is_drawn_at_its_end():
+    """A result from elsewhere may hold anything that its schema lets pass."""
+    assert dumbbells_svg([change("mls", -3.0, 2.0)], "mean").startswith("<svg")
 
 
 def test_without_scorers_there_is_no_picture():
