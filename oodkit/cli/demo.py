@@ -1,7 +1,7 @@
 """``oodkit demo``: the main job on two shipped checkpoints and real digits, offline."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -12,7 +12,10 @@ def demo(
     output: Annotated[
         Path | None,
         typer.Option(
-            "--output", "-o", help="Folder for result.json and report.html; by default oodkit-runs/demo.", show_default=False
+            "--output",
+            "-o",
+            help="Folder for the result, the head and the report; by default oodkit-runs/demo.",
+            show_default=False,
         ),
     ] = None,
     format_: FormatOption = None,
@@ -23,15 +26,19 @@ def demo(
     cache: CacheOption = None,
     seed: SeedOption = 0,
 ) -> None:
-    """Diagnose a shipped checkpoint trained with label smoothing and mixup against its plain sibling; offline, under a minute.
+    """Diagnose and repair a shipped checkpoint trained with label smoothing and mixup; offline, under a minute.
 
-    In-distribution: eight of scikit-learn's ten digits. Near-OOD: the other two. Far-OOD: patches of its two photographs.
+    In-distribution: eight of scikit-learn's ten digits. Near-OOD: the other two. Far-OOD: patches of its two photographs. First the
+    checkpoint is held against its plain sibling, as oodkit diagnose does, then its last layer is refitted on all training images,
+    as oodkit augdelete --frac 1 does.
     """
     from oodkit.cli.asked import Asked
-    from oodkit.cli.diagnosing import run, show
+    from oodkit.cli.diagnosing import show
     from oodkit.cli.formats import chosen
     from oodkit.cli.inputs import Running, SetNames
     from oodkit.cli.loading import Loading, load_subjects
+    from oodkit.cli.options import Format
+    from oodkit.cli.repairing import Wanted, repair
     from oodkit.cli.runs import RUNS, require_writable
     from oodkit.demo import MODELS
 
@@ -41,5 +48,12 @@ def demo(
     plain, softened = MODELS
     subjects = load_subjects([softened], plain, Loading())
     running = Running(device=device, workers=workers, cache=cache, quiet=quiet)
-    finished = run(Asked(subjects, SetNames(), Loading(), running, seed=seed))
-    show(finished, report=folder / "report.html", output=folder, form=form, quiet=quiet)
+    done = repair(Asked(subjects, SetNames(), Loading(), running, seed=seed), Wanted((1.0,)))
+    first = [_diagnosis_alone(done.run.document)] if form == Format.text else []
+    show(done.run, report=folder / "report.html", output=folder, form=form, quiet=quiet, beside=done.files, first=first)
+
+
+def _diagnosis_alone(document: dict[str, Any]) -> dict[str, Any]:
+    """What oodkit diagnose would have told of the model before the repair."""
+    rest = {name: value for name, value in document.items() if name != "repair"}
+    return {**rest, "kind": "diagnose", "models": document["models"][:1]}

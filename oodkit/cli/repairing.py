@@ -83,6 +83,8 @@ def repair(asked: Asked, wanted: Wanted) -> Repaired:
     cache holds them. The model before and after is told of on the same outputs, and what its scorers learn, they learn from the
     largest share.
     """
+    if wanted.views and asked.seed < 0:
+        raise UsageError(f"--views draws with a seed of 0 or more, got {asked.seed}")
     sets, asked = asked.opened()
     (subject,) = asked.subjects
     model, whole = subject.model, _training_images(sets, subject.model)

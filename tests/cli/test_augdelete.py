@@ -1,0 +1,378 @@
+"""``oodkit augdelete`` from the outside: what it forwards, writes and tells."""
+
+import json
+import shlex
+import sys
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from safetensors import safe_open
+from safetensors.torch import load_file
+
+V1, V2 = "demo:digits-v1", "demo:digits-v2"
+BARE = ("--scorer", "mls", "--scorer", "knn:k=3", "--baseline", "none")
+SMALL = ("--limit", "60", "--workers", "0", "--device", "cpu")
+TEST = ("--id", "demo:digits", "--near", "unseen=demo:digits-unseen", "--far", "patches=demo:photo-patches")
+SETS = (*TEST, "--train", "demo:digits:train", *SMALL)
+
+
+def document_of(ran):
+    assert ran.code == 0, ran.err
+    return json.loads(ran.out)
+
+
+@pytest.fixture
+def forwarded(monkeypatch):
+    """How many images went through a network, by the number of batches."""
+    from oodkit import forward
+
+    counts, run_batch = [], forward.Runner.run
+    monkeypatch.setattr(forward.Runner, "run", lambda self, pixels: counts.append(len(pixels)) or run_batch(self, pixels))
+    return counts
+
+
+@pytest.fixture
+def refits(monkeypatch):
+    """The outputs that heads were refitted on, and how."""
+    from oodkit.cli import repairing
+
+    seen, refit = [], repairing.refit
+    monkeypatch.setattr(repairing, "refit", lambda train, **how: seen.append((train, how)) or refit(train, **how))
+    return seen
+
+
+def test_a_repair_tells_before_and_after_and_leaves_head_and_detector(run, tmp_path):
+    ran = run("augdelete", V2, *SETS, *BARE, "--frac", "1")
+    assert ran.code == 0, ran.err
+    for part in ("ID accuracy", "Before and after the repair", "Maximal logit before and after", "lbfgs", "Verdict"):
+        assert part in ran.out
+    folder = tmp_path / "oodkit-runs" / "augdelete-001"
+    assert {one.name for one in folder.iterdir()} >= {
+        "result.json",
+        "head.safetensors",
+        "detector.safetensors",
+        "scores.safetensors",
+    }
+    for name in ("result.json", "head.safetensors", "detector.safetensors"):
+        assert f"oodkit-runs/augdelete-001/{name}" in ran.err
+    document = json.loads((folder / "result.json").read_text())
+    assert (document["kind"], [one["name"] for one in document["models"]]) == ("augdelete", [V2, f"{V2} + AugDelete"])
+    assert [one["baseline"] for one in document["models"]] == [None, V2]
+    assert document["repair"]["train"] == {"spec": "demo:digits:train", "images": 60, "taken": 60, "views": 0}
+    assert document["repair"]["sentence"] in " ".join(ran.out.split())
+
+
+@pytest.mark.parametrize("option", ["--save", "--output", "-o"])
+def test_save_and_output_are_one_option(run, tmp_path, option):
+    ran = run("augdelete", V2, *SETS, *BARE, "-q", option, "here", "--report", "page.html")
+    assert ran.out.split() == ["here/head.safetensors", "here/detector.safetensors", "here/result.json", "page.html"]
+    assert (tmp_path / "page.html").read_text().startswith("<!doctype html>")
+    assert not (tmp_path / "oodkit-runs").exists()
+
+
+def test_the_files_are_the_repaired_model(run, tmp_path):
+    """The head goes into the network with timm's or torch's own loading; the detector gives the scores of the result."""
+    from oodkit import load_classifier, open_images
+    from oodkit.detector import Detector
+
+    document = document_of(run("augdelete", V2, *SETS, *BARE, "--frac", "1", "-o", "here", "--json"))
+    model = load_classifier(V2)
+    with safe_open("here/head.safetensors", "pt") as file:
+        facts = file.metadata()
+    assert (facts["method"], facts["fraction"], facts["data"], facts["source"]) == ("AugDelete", "1.0", "demo:digits:train", V2)
+    figures = json.loads(facts["metrics"])
+    assert figures["ID accuracy"]["after"] == document["models"][1]["accuracy"]["value"]
+    detector = Detector.load("here/detector.safetensors")
+    model.net.load_state_dict(load_file("here/head.safetensors"), strict=False)
+    images = open_images("demo:digits", limit=60)
+    pixels = torch.stack([model.transform(images.load(index)) for index in range(60)])
+    with torch.no_grad():
+        logits = model.net(pixels)
+        found = detector(pixels)
+    assert torch.allclose(found.logits, logits, atol=1e-4)
+    after = document["models"][1]
+    column = [list(_scorers(tmp_path / "here", after["name"])).index(after["best"]), 0]
+    with safe_open("here/scores.safetensors", "np") as file:
+        stored = file.get_tensor(f"1.{column[0]}.{column[1]}")
+    assert np.allclose(found.scores.numpy(), stored, rtol=1e-3)
+    assert (~found.accepted).float().mean() <= 0.05
+
+
+def _scorers(folder, model):
+    with safe_open(folder / "scores.safetensors", "np") as file:
+        return json.loads(file.metadata()["names"])[model]
+
+
+def test_only_the_largest_share_is_forwarded_and_the_smaller_are_rows_of_it(run, forwarded, refits):
+    document = document_of(run("augdelete", V2, *SETS, *BARE, "--frac", "0.5,0.25,0.15", "--json"))
+    assert sum(forwarded) == 60 + 60 + 60 + 30
+    assert [one["images"] for one in document["repair"]["shares"]] == [0, 9, 15, 30]
+    assert [one["frac"] for one in document["repair"]["shares"]] == [0, 0.15, 0.25, 0.5]
+    rows = [{tuple(row.tolist()) for row in train.features} for train, _ in refits]
+    assert [len(one) for one in rows] == [9, 15, 30]
+    assert rows[0] < rows[1] < rows[2]
+    aurocs = [one["aurocs"]["mls"]["value"] for one in document["repair"]["shares"]]
+    means = [next(row["auroc"]["value"] for row in model["results"] if (row["scorer"], row["ood_set"]) == ("mls", "mean"))
+             for model in document["models"]]  # fmt: skip
+    assert [aurocs[0], aurocs[-1]] == means
+    fit = next(one for one in document["sets"] if one["role"] == "fit")
+    assert (fit["images"], fit["notes"]) == (30, ["30 of the 60 training images, drawn class by class"])
+
+
+def test_after_a_diagnosis_no_image_is_forwarded_and_the_outcome_is_the_same(run, forwarded):
+    """The share is rows of what the cache holds of all training images."""
+    alone = document_of(run("augdelete", V2, *SETS, *BARE, "--frac", "0.5", "--cache", "other", "--json"))
+    assert run("diagnose", V2, *TEST, "--fit", "demo:digits:train", *SMALL, *BARE, "-q").code == 0
+    forwarded.clear()
+    document = document_of(run("augdelete", V2, *SETS, *BARE, "--frac", "0.5", "--json"))
+    assert forwarded == []
+    for one, other in zip(document["repair"]["shares"], alone["repair"]["shares"], strict=True):
+        assert one["accuracy"] == other["accuracy"]
+        assert one["aurocs"]["mls"]["value"] == pytest.approx(other["aurocs"]["mls"]["value"], abs=1e-3)
+    assert [one["read"] for one in document["models"]] == [one["read"] for one in alone["models"]]
+
+
+def test_views_are_forwarded_though_the_cache_holds_the_images_as_evaluated(run, forwarded, refits):
+    assert run("diagnose", V2, *TEST, "--fit", "demo:digits:train", *SMALL, *BARE, "-q").code == 0
+    forwarded.clear()
+    document = document_of(run("augdelete", V2, *SETS, *BARE, "--frac", "0.25,0.5", "--views", "3", "--json"))
+    assert sum(forwarded) == 3 * 30
+    assert [len(train) for train, _ in refits] == [45, 90]
+    assert [how["views"] for _, how in refits] == [3, 3]
+    assert document["repair"]["train"] == {"spec": "demo:digits:train", "images": 60, "taken": 30, "views": 3}
+    assert [one["images"] for one in document["repair"]["shares"]] == [0, 15, 30]
+    assert {row["n_fit"] for row in document["models"][1]["results"] if row["scorer"] == "knn"} == {30}
+
+
+def test_what_was_interrupted_goes_on_where_it_stopped(run, monkeypatch, forwarded):
+    """Of 721 training images two shards of 512; it stops in the second."""
+    from oodkit import forward
+
+    sets = (*TEST, "--train", "demo:digits:train", "--workers", "0", "--device", "cpu", "--batch-size", "256", "--frac", "1")
+    counted = forward.Runner.run
+
+    def stopping(self, pixels):
+        if sum(forwarded) == 433 + 512:  # the ID images, and the first shard
+            raise KeyboardInterrupt
+        return counted(self, pixels)
+
+    monkeypatch.setattr(forward.Runner, "run", stopping)
+    ran = run("augdelete", V2, *sets, *BARE, "-q")
+    assert ran.code == 130
+    assert "interrupted; what is done is kept, and the same command goes on from there" in ran.err
+    monkeypatch.setattr(forward.Runner, "run", counted)
+    forwarded.clear()
+    assert run("augdelete", V2, *sets, *BARE, "-q").code == 0
+    assert sum(forwarded) == 721 - 512 + 354 + 400
+
+
+def test_the_strength_is_judged_on_validation_images_where_they_have_labels(run, refits, tmp_path):
+    document = document_of(run("augdelete", V2, *SETS, *BARE, "--val", "demo:digits:val", "--json"))
+    assert document["repair"]["refit"]["n_held_out"] == 60
+    (tmp_path / "flat").mkdir()
+    for i in range(6):
+        Image.new("RGB", (8, 8), (40 * i, 0, 0)).save(tmp_path / "flat" / f"{i}.png")
+    document = document_of(run("augdelete", V2, *SETS, *BARE, "--val", "flat", "--json"))
+    assert document["repair"]["refit"]["n_held_out"] < 12
+    assert "the validation images have no labels: the strength was not judged on them" in document["repair"]["notes"]
+
+
+def test_a_share_has_an_image_of_each_class_at_least_and_says_so(run):
+    document = document_of(run("augdelete", V2, *SETS, *BARE, "--frac", "0.001", "--json"))
+    assert document["repair"]["shares"][1]["images"] == 8
+    notes = document["repair"]["notes"] + document["repair"]["refit"]["notes"]
+    assert "0.1 % of the 60 training images are 0: 8 were taken, at least one of each class" in notes
+    assert any("no class has two images, so none could be held out" in note for note in notes)
+
+
+def test_classes_without_training_images_are_told(run, digits_folder):
+    folder = digits_folder("train", classes=5)
+    document = document_of(run("augdelete", V2, *TEST, "--train", folder, *SMALL, *BARE, "--frac", "1", "--json"))
+    assert any(note.startswith("3 of 8 classes have no training images") for note in document["repair"]["refit"]["notes"])
+
+
+def test_unreadable_images_of_a_share_are_skipped_and_counted(run, digits_folder, tmp_path):
+    folder = digits_folder("train")
+    broken = sorted((tmp_path / "train" / "0").iterdir())
+    for path in broken:
+        path.write_bytes(b"no image")
+    sets = (*TEST, "--train", folder, *SMALL)
+    for arguments in ((), ("--views", "2")):
+        document = document_of(run("augdelete", V2, *sets, *BARE, "--frac", "1", *arguments, "--json"))
+        assert document["repair"]["shares"][1]["images"] == 60 - len(broken)
+        assert document["repair"]["train"]["taken"] == 60
+        fit = next(one for one in document["sets"] if one["role"] == "fit")
+        assert (fit["read"], fit["skipped"]) == (60 - len(broken), len(broken))
+
+
+@pytest.fixture
+def digits_folder(tmp_path):
+    """60 training digits as a folder of class folders; returns its path."""
+
+    def make(name, classes=8):
+        from oodkit.images import open_images
+
+        digits = open_images("demo:digits:train", limit=60)
+        for index in range(60):
+            if digits.labels[index] < classes:
+                folder = tmp_path / name / str(digits.labels[index])
+                folder.mkdir(parents=True, exist_ok=True)
+                digits.load(index).save(folder / f"{index}.png")
+        return str(tmp_path / name)
+
+    return make
+
+
+AVERAGED = """
+import torch
+
+class Net(torch.nn.Module):
+    def __init__(self):
+        super().__init__()
+        torch.manual_seed(0)
+        self.one, self.two = torch.nn.Linear(192, 12), torch.nn.Linear(192, 12)
+        self.head, self.head_dist = torch.nn.Linear(12, 8), torch.nn.Linear(12, 8)
+
+    def forward(self, pixels):
+        pixels = pixels.flatten(1)
+        return (self.head(self.one(pixels).relu()) + self.head_dist(self.two(pixels).relu())) / 2
+
+def make():
+    return Net()
+"""
+
+
+def test_a_network_that_averages_two_heads_is_repaired(run, tmp_path):
+    from oodkit import load_classifier, open_images
+    from oodkit.head import Head
+
+    (tmp_path / "net.py").write_text(AVERAGED)
+    how = ("--input-size", "8", "--mean", "0.5,0.5,0.5", "--std", "0.5,0.5,0.5")
+    document = document_of(run("augdelete", "py:net.py:make", *SETS, *BARE, *how, "--frac", "1", "-o", "here", "--json"))
+    assert document["repair"]["outcome"] in {"repaired", "no-change", "harmed"}
+    model = load_classifier("py:net.py:make", input_size=8, mean=(0.5,) * 3, std=(0.5,) * 3)
+    head = Head.load("here/head.safetensors")
+    assert model.head.layers == head.layers == ("head", "head_dist")
+    model.net.load_state_dict(load_file("here/head.safetensors"), strict=False)
+    images = open_images("demo:digits", limit=60)
+    with torch.no_grad():
+        logits = model.net(torch.stack([model.transform(images.load(index)) for index in range(60)]))
+    labels = torch.from_numpy(images.labels)
+    correct = (logits.argmax(1) == labels).double().mean().item()
+    assert correct == pytest.approx(document["models"][1]["accuracy"]["value"])
+    assert correct > document["models"][0]["accuracy"]["value"]
+
+
+def test_a_scorer_with_a_probe_runs_the_repaired_network_and_stays_out_of_the_detector(run):
+    document = document_of(
+        run("augdelete", V2, *SETS, "--scorer", "odin", "--scorer", "mls", "--baseline", "none", "--frac", "1", "--json")
+    )
+    changes = {(row["scorer"], row["ood_set"]): row for row in document["repair"]["changes"]}
+    assert changes["odin", "mean"]["changed"]
+    assert all(row["reason"] is None for model in document["models"] for row in model["results"] if row["scorer"] == "odin")
+    assert not any("detector.safetensors scores with odin" in note for note in document["repair"]["notes"])
+
+
+def test_the_baseline_of_the_model_before_is_its_plain_sibling(run):
+    document = document_of(run("augdelete", V2, *SETS, "--scorer", "mls", "--json"))
+    assert [one["baseline"] for one in document["models"]] == [V1, V2]
+    assert document["inputs"]["baselines"] == [V1]
+    assert "last layer refitted by plain cross-entropy" in document["models"][1]["facts"]["recipe"]
+
+
+def test_every_advised_command_parses_and_runs(run):
+    document = document_of(run("augdelete", V2, *SETS, *BARE, "--frac", "0.5", "--json"))
+    commands = [one["command"] for model in document["models"] for one in model["verdict"]["advice"] if one["command"]]
+    assert commands
+    for command in commands:
+        program, *arguments = shlex.split(command)
+        assert program == "oodkit"
+        ran = run(*arguments, "--workers", "0", "--quiet")
+        assert ran.code == 0, ran.err
+
+
+def test_nothing_that_can_be_refused_early_is_refused_late(run, forwarded):
+    for arguments, message in (
+        (("--alpha", "1"), "alpha, the share of ID images that may be rejected, lies above 0 and below 1, got 1.0"),
+        (("--l2", "-1"), "l2 is a number above 0, got -1; sgd alone can do with 0"),
+        (("--l2", "0"), "l2 is a number above 0, got 0"),
+        (("--scorer", "knm"), "knn"),
+        (("--views", "2", "--seed", "-1"), "--views draws with a seed of 0 or more, got -1"),
+    ):
+        ran = run("augdelete", V2, *SETS, *arguments)
+        assert ran.code == 2
+        assert message in ran.err
+        assert len(ran.err.splitlines()) == 1
+    assert forwarded == []
+
+
+@pytest.mark.parametrize(
+    ("frac", "message"),
+    [
+        ("0.2,0.2", "the share 0.2 comes twice; give each once"),
+        ("0.2,0.20", "the share 0.2 comes twice"),
+        ("0", "'0' is no share; above 0, since the head as it is stands beside every share anyway"),
+        ("-0.1", "'-0.1' is no share"),
+        ("1.5", "'1.5' is more than all training images, which are 1; 20 % of them are 0.2"),
+        ("20", "'20' is more than all training images"),
+        ("abc", "'abc' is no number; give a share such as 0.2, or several: 0.05,0.1,0.2"),
+        ("0.2,", "'' is no number"),
+        ("nan", "'nan' is no number"),
+        ("inf", "'inf' is more than all training images"),
+    ],
+)
+def test_shares_that_are_none(run, frac, message):
+    ran = run("augdelete", V2, *SETS, f"--frac={frac}")
+    assert ran.code == 2
+    assert message in " ".join(ran.err.replace("│", " ").split())
+
+
+@pytest.mark.parametrize(
+    ("sets", "code", "message"),
+    [
+        (TEST, 2, f"no training images to refit {V2} on: give --train SET, a folder of class folders for example"),
+        ((*TEST, "--train", "none"), 2, f"no training images to refit {V2} on"),
+        ((*TEST, "--train", "demo:digits"), 2, "the training images are the very set given as --id: refit on images that are not"),
+        ((*TEST, "--train", "demo:digits:test"), 2, "the training images are the very set given as --id"),
+        (
+            (*TEST, "--train", "demo:digits:val", "--val", "demo:digits:val"),
+            2,
+            "the training images are the very set given as --val, which is to judge the refit: give others, or --val none",
+        ),
+        (
+            (*TEST, "--train", "demo:digits:train", "--val", "demo:digits"),
+            2,
+            "the set given as --id is the very set given as --val, which chooses the strength: give others, or --val none",
+        ),
+        ((*TEST, "--train", "demo:photo-patches"), 2, "the OOD set 'patches' is the very set given as --fit"),
+        ((*TEST, "--train", "flat"), 3, "3 of 3 training images of flat have no label; give class folders"),
+        ((*TEST, "--train", "nowhere"), 3, "nowhere"),
+    ],
+)
+def test_training_images_that_are_none(run, forwarded, tmp_path, sets, code, message):
+    (tmp_path / "flat").mkdir()
+    for i in range(3):
+        Image.new("RGB", (8, 8), (80 * i, 0, 0)).save(tmp_path / "flat" / f"{i}.png")
+    ran = run("augdelete", V2, *sets, *SMALL, *BARE)
+    assert (ran.code, len(ran.err.splitlines())) == (code, 1), ran.err
+    assert message in ran.err
+    assert forwarded == []
+
+
+def test_help_names_what_stands_without_a_model(run):
+    assert "the run made last" in " ".join(run("augdelete", "--help").out.replace("│", " ").split())
+
+
+def test_a_result_that_cannot_be_written_whole_is_written_all_the_same(run, monkeypatch, tmp_path):
+    from oodkit.errors import OodkitError
+
+    def full(*_):
+        raise OodkitError("no space left on device")
+
+    run("augdelete", V2, *SETS, *BARE, "-q")
+    monkeypatch.setattr(sys.modules["oodkit.cli.repairing"], "save_head", full)
+    ran = run("augdelete", V2, *SETS, *BARE, "-q")
+    assert (ran.code, ran.err) == (1, "error: no space left on device\n")
+    assert ran.out.split() == [f"oodkit-runs/augdelete-002/{name}" for name in ("detector.safetensors", "result.json")]
