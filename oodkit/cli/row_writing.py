@@ -28,13 +28,14 @@ class RowWriter:
         self.form, self.output = form, output
         is_file = output is not None and (output.is_file() or not output.exists())
         self.partial = output.with_name(f"{output.name}.partial") if output is not None and is_file else None
+        self._file: TextIO = sys.stdout
 
     def __enter__(self) -> Self:
         path = self.partial or self.output
         with self._one_line():
             if path is not None:
                 path.parent.mkdir(parents=True, exist_ok=True)
-            self._file: TextIO = path.open("w", encoding="utf-8", errors="backslashreplace", newline="") if path else sys.stdout
+                self._file = path.open("w", encoding="utf-8", errors="backslashreplace", newline="")
             self._table = csv.writer(self._file, lineterminator="\n")
             if self.form == RowFormat.csv:
                 self._table.writerow(COLUMNS)
@@ -55,8 +56,7 @@ class RowWriter:
         if self.output is None:
             return
         if kind is not None:
-            with suppress(OSError):  # what ended the block is told, and closing can only fail as that did
-                self._file.close()
+            self._abandon()
             return
         with self._one_line(), self._file:
             if self.partial is not None:
@@ -68,20 +68,21 @@ class RowWriter:
         try:
             yield
         except OSError as error:
-            if self.output is None:
-                _abandon_stdout()
+            self._abandon()
             if isinstance(error, BrokenPipeError):
                 raise
             place, remedy = (self.output, "choose another file") if self.output else ("to stdout", "give --output FILE")
             raise OodkitError(f"can't write {place}: {error.strerror or error}; free some space or {remedy}") from error
 
+    def _abandon(self) -> None:
+        """What could not be written goes nowhere, now or when Python ends, where that would be a second error."""
+        with suppress(OSError):
+            if self.output is None:
+                os.dup2(os.open(os.devnull, os.O_WRONLY), self._file.fileno())
+            elif self._file is not sys.stdout:
+                self._file.close()
+
 
 def _encodable(value: Any) -> Any:
     """A byte of a name that is no UTF-8 is spelled: what Python holds in its place can't stand in JSON that others read."""
     return value.encode("utf-8", "backslashreplace").decode() if isinstance(value, str) else value
-
-
-def _abandon_stdout() -> None:
-    """What is still buffered goes nowhere: Python writes it when it ends, and would fail and say so."""
-    with suppress(OSError):  # of a test's stdout, which is no file
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -118,8 +118,8 @@ def conclude(tally: Tally, fail_over: float | None, *, quiet: bool) -> None:
     if not tally.images:
         raise ImageSetError("no image to score: the list on stdin is empty")
     if tally.unreadable and not tally.read:
-        such = f"such as {printable(tally.unreadable.path)}: {tally.unreadable.reason}"
-        raise ImageSetError(f"none of {counted(tally.images, 'image', 'images')} could be read, {such}; check the paths")
+        first = f"the first is {printable(tally.unreadable.path)}: {tally.unreadable.reason}"
+        raise ImageSetError(f"none could be read of {counted(tally.images, 'image', 'images')}; {first}; check the paths")
     if not quiet:
         typer.echo(tally, err=True)
     if fail_over is not None and tally.out_rate > fail_over:
