@@ -116,3 +116,50 @@ def test_a_file_of_another_kind_is_no_damaged_run(run, last):
     ran = run("report", str(page))
     assert ran.code == 3
     assert ran.err == f"error: {page} is no result of oodkit, which is a .json file; give the folder of a run\n"
+
+
+@pytest.fixture(scope="module")
+def repaired(tmp_path_factory):
+    """A real repair, and what it printed."""
+    folder = tmp_path_factory.mktemp("repaired")
+    words = ["augdelete", "demo:digits-v2", *SETS, *SMALL, "--train", "demo:digits:train", "--frac", "0.5,1"]
+    done = CliRunner().invoke(app, [*words, "--cache", str(folder / "cache"), "--output", str(folder / "run")])
+    assert done.exit_code == 0, done.output
+    shutil.rmtree(folder / "cache")
+    return folder / "run", done.stdout
+
+
+def test_a_repair_is_told_again_in_every_form(run, repaired, tmp_path):
+    """As it was printed, from its result alone; every form tells of the model before and after."""
+    shutil.copy(repaired[0] / "result.json", tmp_path)
+    for form in ("text", "json", "markdown", "csv", "model-card", "html"):
+        ran = run("report", "result.json", "--format", form, "-o", "told.html")
+        assert (ran.code, ran.out) == (0, "told.html\n")
+        told = (tmp_path / "told.html").read_text()
+        assert "demo:digits-v2 + AugDelete" in told
+        if form == "text":
+            assert told == repaired[1]
+
+
+def test_a_repair_is_taken_by_report_as_the_run_made_last(run, repaired, last):
+    shutil.copytree(repaired[0], last.parent / "augdelete-001")
+    ran = run("report")
+    assert (ran.code, ran.out) == (0, "oodkit-runs/augdelete-001/report.html\n")
+
+
+def test_a_repair_is_compared_with_a_diagnosis(run, repaired, last):
+    """Its two models stand beside that run's; those of one run have read the same images."""
+    ran = run("compare", "diagnose-001", str(repaired[0]), "--json")
+    assert ran.code == 0
+    told = json.loads(ran.out)
+    assert [one["name"] for one in told["models"]] == ["demo:digits-v1", "demo:digits-v2", "demo:digits-v2 + AugDelete"]
+    assert {row["against"]["paired"] for row in told["results"] if row["against"]} == {"all"}
+
+
+def test_a_repair_whose_result_lacks_a_key_comes_with_its_command(run, repaired, last):
+    document = json.loads((repaired[0] / "result.json").read_text())
+    del document["repair"]["shares"][0]["frac"]
+    (last / "result.json").write_text(json.dumps({**document, "command": "oodkit augdelete demo:digits-v2"}))
+    ran = run("report", str(last))
+    assert ran.code == 3
+    assert ran.err.endswith("lacks repair.shares[0].frac; repair again: oodkit augdelete demo:digits-v2\n")

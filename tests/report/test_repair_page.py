@@ -112,6 +112,16 @@ def test_every_outcome_is_defined_and_its_badge_leads_there(repaired_run, outcom
     assert f"term-{outcome}" in page.values("id")
 
 
+def test_where_nothing_changed_there_is_no_empty_table(repaired_run):
+    """As of a network that was trained plainly."""
+    for row in repaired_run.document["repair"]["changes"]:
+        row |= {"changed": False, "auroc_before": row["auroc_after"], "p_holm": 1.0}
+    html = render_html(repaired_run)
+    assert "<tbody>\n</tbody>" not in html
+    assert unchanged_line(summary_changes(repaired_run.document)) in Parsed(html).text
+    assert "Set by set" not in html
+
+
 def test_a_repair_of_which_no_scorer_was_compared_has_a_page_too(repaired_run):
     document = repaired_run.document
     document["repair"]["changes"] = []

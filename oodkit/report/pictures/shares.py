@@ -48,7 +48,7 @@ def _curve(axes: Any, points: Sequence[tuple[float, Mapping[str, float]]], colou
 
 
 def _places(fracs: Sequence[float]) -> Vector:
-    return np.sqrt(np.clip(fracs, 0, 1))  # a result from elsewhere may hold anything
+    return np.sqrt(np.clip(np.asarray(fracs, np.float64), 0.0, 1.0))  # a result from elsewhere may hold anything
 
 
 def _x_axes(above: Any, below: Any, fracs: Sequence[float]) -> None:
