@@ -9,6 +9,8 @@ from torch import Tensor, nn
 from oodkit.classifier import Classifier
 from oodkit.head import Head
 
+from .hub_stand_in import HubStandIn
+
 
 class TinyNet(nn.Module):
     """8 × 8 RGB → 6 features (ReLU of a linear map) → 3 classes."""
@@ -51,3 +53,17 @@ def image_folder(tmp_path):
         return root
 
     return make
+
+
+@pytest.fixture
+def hub(monkeypatch):
+    """A stand-in of the Hub, with a token that it takes."""
+    from huggingface_hub import constants
+
+    stand_in = HubStandIn()
+    monkeypatch.setenv("HF_TOKEN", "hf_of_nobody")
+    monkeypatch.setattr(constants, "ENDPOINT", stand_in.address)
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
+    monkeypatch.setattr(constants, "HF_HUB_DISABLE_XET", True)  # whose store is more than a stand-in can be
+    yield stand_in
+    stand_in.close()

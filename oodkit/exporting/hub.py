@@ -35,7 +35,7 @@ def push(files: Mapping[str, Path], repository: str, *, private: bool) -> str:
             _make_or_check(api, repository, files, private)
             operations = [CommitOperationAdd(path_in_repo=name, path_or_fileobj=path) for name, path in files.items()]
             api.create_commit(repository, operations, commit_message="Upload of oodkit export")
-    except (HTTPError, OSError, ValueError) as error:
+    except (HTTPError, OSError, ValueError, RuntimeError) as error:
         raise OodkitError(f"can't upload to {repository}: {_reason(error)}") from error
     return f"{constants.ENDPOINT}/{repository}"
 

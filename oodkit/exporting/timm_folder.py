@@ -46,6 +46,8 @@ def _write_config_and_weights(model: Classifier, folder: Path) -> None:
     from timm.models import save_for_hf
 
     fed = {name: model.preprocessing[name] for name in FED} | {"test_input_size": None, "test_crop_pct": None}
+    if model.about.get("source") != "timm":  # else the config would tell of the weights that timm has for this architecture
+        fed |= dict.fromkeys(("tag", "license", "origin_url", "paper_ids", "paper_name"))
     config: dict[str, Any] = {"pretrained_cfg": fed}
     if model.class_names is not None:
         ids = model.class_ids or model.class_names  # what folders of images are named by

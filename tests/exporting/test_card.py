@@ -1,0 +1,159 @@
+"""The model card: the Hub's own library reads it, its code runs, its figures are the run's, and no name in it becomes markup."""
+
+import ast
+import re
+
+import pytest
+from huggingface_hub import ModelCard
+
+from oodkit.classifier import with_head
+from oodkit.exporting.card import base_model, card_text
+from oodkit.exporting.head_file import Making, save_head
+from oodkit.exporting.loading_code import loading_code
+from oodkit.exporting.state_dict import export_state_dict
+from oodkit.exporting.timm_folder import export_timm
+
+MADE = Making("AugDelete", 0.2, "/home/me/train")
+
+
+@pytest.fixture
+def repaired(trained, on):
+    model = trained("test_resnet", input_size=32)
+    return with_head(model, on.another(model.head))
+
+
+def told(model, form="head", file="head.safetensors", **rest):
+    return card_text(model, form, file, **{"making": MADE, **rest})
+
+
+@pytest.mark.parametrize("form", ["head", "timm", "state-dict", "onnx", "detector"])
+def test_the_hub_reads_every_forms_card(repaired, form):
+    card = ModelCard(told(repaired, form), ignore_metadata_errors=False)
+    assert card.data.pipeline_tag == "image-classification"
+    assert card.data.library_name == {"timm": "timm", "onnx": "onnx"}.get(form, "oodkit")
+    assert card.data.license is None  # of a file of one's own nobody knows it
+    headings = re.findall(r"^## (.*)$", card.text, re.MULTILINE)
+    assert headings == [
+        "What was done",
+        "What was measured",
+        "How to load it",
+        "Intended use",
+        "Limits",
+        "Licence",
+    ]
+
+
+def test_it_says_what_was_done(repaired):
+    text = told(repaired)
+    assert "the last layer (fc) was refitted by plain cross-entropy, without label smoothing or mixup (AugDelete: " in text
+    assert "- it was fitted on 20 % of the training images train\n" in text
+    assert "/home/me" not in text
+    assert "The licence of the source weights is not known to oodkit" in text
+
+
+def test_of_a_network_as_it_was_loaded_it_says_that_nothing_was_done(trained):
+    text = card_text(trained("test_resnet", input_size=32), "timm", "out", making=Making())
+    assert "- nothing was changed: the weights are the source's own" in text
+    assert "Only the last layer was changed" not in text
+    assert "Nothing was measured; `oodkit diagnose` does." in text
+
+
+@pytest.mark.parametrize(
+    ("licence", "data"),
+    [
+        ("apache-2.0", ("apache-2.0", None)),
+        ("MIT", ("mit", None)),
+        ("fastvit-license", ("other", "fastvit-license")),
+        ("unknown", (None, None)),
+        (None, (None, None)),
+    ],
+)
+def test_the_licence_is_the_source_weights_in_the_hubs_words(repaired, licence, data):
+    repaired.about = {**repaired.about, "license": licence, "origin_url": "https://example.org"}
+    card = ModelCard(told(repaired))
+    assert (card.data.license, card.data.to_dict().get("license_name")) == data
+    if data[0]:
+        assert f"<span>:</span>//example.org) are under {licence}; what is made of them stays under its terms." in card.text
+
+
+@pytest.mark.parametrize(
+    ("source", "about", "found"),
+    [
+        ("resnet50.tv2_in1k", {"hf_hub_id": "timm/resnet50.tv2_in1k"}, "timm/resnet50.tv2_in1k"),
+        ("hf-hub:owner/net@abc123", {}, "owner/net"),
+        ("net.safetensors", {}, None),
+        ("net.safetensors", {"hf_hub_id": "timm/"}, None),
+        ("net.safetensors", {"hf_hub_id": "a/b\nlicense: mit"}, None),
+    ],
+)
+def test_the_base_model_is_what_the_hub_knows_it_by(repaired, source, about, found):
+    repaired.about = {**repaired.about, **about, "head_of": {"name": source, "weights": "0"}}
+    assert base_model(repaired) == found
+    data = ModelCard(told(repaired)).data.to_dict()
+    assert (data.get("base_model"), data.get("base_model_relation")) == (found, "finetune" if found else None)
+
+
+def test_its_code_loads_the_export(trained, on, repaired, tmp_path, monkeypatch):
+    """Each form's lines are run as they stand in the card."""
+    monkeypatch.chdir(tmp_path)
+    images = on.images_for(repaired)
+    logits = on.logits_of(repaired.net, images)
+    save_head(tmp_path / "head.safetensors", repaired)
+    export_timm(repaired, tmp_path / "folder", "the card")
+    export_state_dict(repaired, tmp_path / "weights", "the card", MADE)
+    for form, file, made in (("head", "head.safetensors", "net"), ("timm", "folder", "net"), ("state-dict", "weights", "model")):
+        names = run(loading_code(repaired, form, file)[0])
+        on.close(on.logits_of(names[made].net if made == "model" else names[made], images), logits)
+
+
+def test_its_code_for_a_timm_name_is_three_lines_without_oodkit(repaired):
+    repaired.about = {**repaired.about, "source": "timm"}
+    repaired.source = {"name": "resnet50.tv2_in1k"}
+    assert loading_code(repaired, "head", "head.safetensors")[0] == (
+        "```python\n"
+        "import timm\n"
+        "from safetensors.torch import load_file\n"
+        "\n"
+        "net = timm.create_model('resnet50.tv2_in1k', pretrained=True)\n"
+        "net.load_state_dict(load_file('head.safetensors'), strict=False)\n"
+        "```"
+    )
+
+
+def test_its_code_for_a_layer_without_bias_gives_it_one(repaired):
+    repaired.head = type(repaired.head)(repaired.head.weight, repaired.head.bias, ("fc",), shapes={"fc.weight": (5, 96)})
+    assert "with_head(oodkit.load_classifier(" in loading_code(repaired, "head", "head.safetensors")[0]
+
+
+def run(block: str) -> dict:
+    code = block.removeprefix("```python\n").removesuffix("\n```")
+    names: dict = {}
+    exec(compile(code, "card", "exec"), names)
+    return names
+
+
+@pytest.mark.parametrize(
+    "name", ["<script>alert(1)</script>", "a\n---\nlicense: mit", "`x`\x1b[31m", "](http://evil)", "'''\nimport os"]
+)
+def test_no_name_becomes_markup_metadata_or_code(repaired, name):
+    repaired.name, repaired.class_names = f"{name} + AugDelete", (name,) * 5
+    repaired.about = {
+        **repaired.about,
+        "head_of": {"name": name, "weights": "0"},
+        "license": name,
+        "hf_hub_id": name,
+        "source": "timm",
+    }
+    repaired.source = {"name": name}
+    text = told(repaired, file=f"{name}.safetensors", making=Making(name, 0.1, name, {name: name}))
+    card = ModelCard(text, ignore_metadata_errors=False)
+    assert set(card.data.to_dict()) == {"library_name", "pipeline_tag", "license", "license_name", "tags"}
+    assert card.data.license == "other"
+    assert "<script>" not in re.sub(r"```.*?```", "", card.text, flags=re.DOTALL).replace(r"\<script", "")
+    assert "\x1b" not in text
+    (code,) = re.findall(r"```python\n(.*?)\n```", text, flags=re.DOTALL)
+    calls = [
+        node.func.attr for node in ast.walk(ast.parse(code)) if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute)
+    ]
+    assert sorted(calls) == ["create_model", "load_state_dict"]
+    assert len(ast.parse(code).body) == 4

@@ -1,0 +1,90 @@
+"""An export takes the place of an earlier one and of nothing else, and is there whole or not at all."""
+
+import pytest
+
+from oodkit.errors import OodkitError, UsageError
+from oodkit.exporting.places import CARD, MARK, card_of, place_folder, require_own_place
+
+FILES = ("config.json", CARD)
+
+
+def own_folder(path):
+    path.mkdir()
+    (path / CARD).write_text(f"---\n---\n{MARK}\n")
+    (path / "config.json").write_text("{}")
+    return path
+
+
+def test_what_is_not_there_may_be_written(tmp_path):
+    require_own_place(tmp_path / "new", FILES)
+    require_own_place(tmp_path / "new.safetensors")
+    (tmp_path / "empty").mkdir()
+    require_own_place(tmp_path / "empty", FILES)
+
+
+def test_an_earlier_export_is_replaced_as_a_whole(tmp_path):
+    folder = own_folder(tmp_path / "out")
+    require_own_place(folder, FILES)
+    place_folder(folder, lambda new: (new / CARD).write_text("new"))
+    assert [path.name for path in folder.iterdir()] == [CARD]
+    assert [path.name for path in tmp_path.iterdir()] == ["out"]
+
+
+@pytest.mark.parametrize("name", ["thesis.txt", ".git"])
+def test_a_folder_with_anything_else_in_it_is_left_alone(tmp_path, name):
+    folder = own_folder(tmp_path / "out")
+    (folder / name).write_text("years of work")
+    with pytest.raises(UsageError) as error:
+        require_own_place(folder, FILES)
+    assert str(error.value) == f"{folder} holds {name!r}, which oodkit export has not written; give -o another name"
+
+
+def test_a_folder_of_the_same_names_by_others_is_left_alone(tmp_path):
+    folder = own_folder(tmp_path / "out")
+    (folder / CARD).write_text("# My model")
+    with pytest.raises(UsageError, match="holds 'files of others', which oodkit export has not written"):
+        require_own_place(folder, FILES)
+
+
+def test_a_file_is_replaced_only_where_its_card_is_ours(tmp_path):
+    path = tmp_path / "head.safetensors"
+    path.write_text("weights")
+    with pytest.raises(UsageError) as error:
+        require_own_place(path)
+    assert str(error.value) == f"{path} is there already and oodkit export has not written it; give -o another name"
+    card_of(path, folder=False).write_text(f"---\n---\n{MARK}\n")
+    require_own_place(path)
+
+
+def test_a_readme_of_others_beside_the_file_is_left_alone(tmp_path):
+    (tmp_path / "notes.md").write_text("my notes")
+    with pytest.raises(UsageError, match=r"notes.md is there already and oodkit export has not written it"):
+        require_own_place(tmp_path / "notes.safetensors")
+
+
+def test_a_folder_is_no_file_and_a_file_no_folder(tmp_path):
+    (tmp_path / "file").write_text("")
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "link").symlink_to(tmp_path / "folder")
+    for path, files, what in (("file", FILES, "folder"), ("folder", None, "file"), ("link", FILES, "folder")):
+        with pytest.raises(UsageError, match=f"{path} is no {what}; give -o another name"):
+            require_own_place(tmp_path / path, files)
+
+
+def test_what_fails_half_way_leaves_what_was_there(tmp_path):
+    folder = own_folder(tmp_path / "out")
+
+    def fill(new):
+        (new / "config.json").write_text("half")
+        raise OodkitError("the disk is gone")
+
+    with pytest.raises(OodkitError, match="the disk is gone"):
+        place_folder(folder, fill)
+    assert (folder / "config.json").read_text() == "{}"
+    assert [path.name for path in tmp_path.iterdir()] == ["out"]
+
+
+def test_a_disk_that_refuses_is_one_line(tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(OodkitError, match=r"can't write .*out: .*; free some space or choose another folder"):
+        place_folder(tmp_path / "file" / "out", lambda new: None)
