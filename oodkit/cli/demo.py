@@ -34,7 +34,7 @@ def demo(
     """
     from oodkit.cli.asked import Asked
     from oodkit.cli.diagnosing import show
-    from oodkit.cli.formats import chosen
+    from oodkit.cli.formats import chosen, print_result
     from oodkit.cli.inputs import Running, SetNames
     from oodkit.cli.loading import Loading, load_subjects
     from oodkit.cli.options import Format
@@ -49,7 +49,12 @@ def demo(
     subjects = load_subjects([softened], plain, Loading())
     running = Running(device=device, workers=workers, cache=cache, quiet=quiet)
     done = repair(Asked(subjects, SetNames(), Loading(), running, seed=seed), Wanted((1.0,)))
-    first = [_diagnosis_alone(done.run.document)] if form == Format.text else []
+
+    def story() -> None:
+        print_result(_diagnosis_alone(done.run.document), form)
+        typer.echo(f"\nThe repair, as oodkit augdelete {softened} --frac 1 does it\n")
+
+    first = story if form == Format.text else None
     show(done.run, report=folder / "report.html", output=folder, form=form, quiet=quiet, beside=done.files, first=first)
 
 

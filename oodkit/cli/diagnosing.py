@@ -26,7 +26,7 @@ from oodkit.images.base import ImageSet
 from oodkit.images.mixed import mixed_sets
 from oodkit.metrics import Vector
 from oodkit.repair import Repair
-from oodkit.report.document import Document, make_document
+from oodkit.report.document import make_document
 from oodkit.report.runs import Run, save_run
 from oodkit.scoring import by_label
 
@@ -109,12 +109,12 @@ def show(
     form: Format,
     quiet: bool,
     beside: Mapping[str, Callable[[Path], None]] | None = None,
-    first: Sequence[Document] = (),
+    first: Callable[[], None] | None = None,
 ) -> None:
     """Store the run, write the report, and print what was asked for; with ``quiet`` the paths only.
 
-    beside: by name what writes a further file of the run, before its result is there. first: what to print before it. Where one
-    of them fails, all else is there before the error is told: the work that it tells of can have taken hours.
+    beside: by name what writes a further file of the run, before its result is there. first: prints what stands above it. Where
+    one of them fails, all else is there before the error is told: the work that it tells of can have taken hours.
     """
     from oodkit.report.html import write_html
 
@@ -124,8 +124,8 @@ def show(
             everything.callback(lambda: typer.echo("".join(f"{path}\n" for path in paths), nl=False))
         else:
             everything.callback(lambda: typer.echo(f"written: {', '.join(map(str, paths))}", err=True) if paths else None)
-            for document in (run.document, *reversed(first)):
-                everything.callback(print_result, document, form)
+            everything.callback(print_result, run.document, form)
+            everything.callback(first or (lambda: None))
         if report is not None:
             everything.callback(_write, report, partial(write_html, run), paths)
         folder = output or new_folder(run.document["kind"])

@@ -92,7 +92,8 @@ class Sets:
         known = {fingerprint: role for role, fingerprint in self.fingerprints.items() if role not in outside}
         for name in outside:
             if role := known.get(self.fingerprints[name]):
-                raise UsageError(f"the OOD set {name!r} is the very set given as --{role}; name images of other things")
+                option = {"fit": "--fit or --train"}.get(role, f"--{role}")
+                raise UsageError(f"the OOD set {name!r} is the very set given as {option}; name images of other things")
 
     def check_labels(self, model: Classifier) -> None:
         """Raise ImageSetError where an ID set's labels do not fit the model; before a forward pass is made.

@@ -346,7 +346,11 @@ def test_shares_that_are_none(run, frac, message):
             2,
             "the set given as --id is the very set given as --val, which chooses the strength: give others, or --val none",
         ),
-        ((*TEST, "--train", "demo:photo-patches"), 2, "the OOD set 'patches' is the very set given as --fit"),
+        (
+            (*TEST, "--train", "demo:photo-patches"),
+            2,
+            "the OOD set 'patches' is the very set given as --fit or --train; name images of other things",
+        ),
         ((*TEST, "--train", "flat"), 3, "3 of 3 training images of flat have no label; give class folders"),
         ((*TEST, "--train", "nowhere"), 3, "nowhere"),
     ],

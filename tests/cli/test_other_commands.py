@@ -10,11 +10,18 @@ import pytest
 def test_the_demo_tells_the_whole_story_offline(run, tmp_path):
     ran = run("demo")
     assert ran.code == 0
-    assert "Maximal-logit shift against demo:digits-v1" in ran.out
-    assert "Verdict  The features of demo:digits-v2 separate unknown images better than its logits" in ran.out
-    assert (tmp_path / "oodkit-runs/demo/report.html").is_file()
-    document = json.loads((tmp_path / "oodkit-runs/demo/result.json").read_text())
-    assert len(document["models"][0]["results"]) > 0
+    diagnosis, repair = ran.out.split("The repair, as oodkit augdelete demo:digits-v2 --frac 1 does it")
+    assert "Maximal-logit shift against demo:digits-v1" in diagnosis
+    assert "Verdict  The features of demo:digits-v2 separate unknown images better than its logits" in diagnosis
+    assert "Before and after the repair" in repair
+    folder = tmp_path / "oodkit-runs/demo"
+    assert {one.name for one in folder.iterdir()} >= {"report.html", "head.safetensors", "detector.safetensors"}
+    document = json.loads((folder / "result.json").read_text())
+    assert document["kind"] == "augdelete"
+    assert document["repair"]["train"] == {"spec": "demo:digits:train", "images": 721, "taken": 721, "views": 0}
+    ran = run("augdelete", "--scorer", "mls", "--workers", "0", "--json")
+    assert ran.err.startswith("the run made last: oodkit-runs/demo, ")
+    assert json.loads(ran.out)["repair"]["train"]["taken"] == 144
 
 
 def test_the_demo_models_bring_their_own_image_sets(run):
@@ -70,7 +77,7 @@ def test_help_starts_without_torch():
     code = "import sys; from oodkit.cli import app; app(['--help'], standalone_mode=False); sys.exit('torch' in sys.modules)"
     ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert ran.returncode == 0, ran.stderr
-    for command in ("demo", "diagnose", "list", "data", "cache"):
+    for command in ("demo", "diagnose", "augdelete", "list", "data", "cache"):
         assert command in ran.stdout
 
 
