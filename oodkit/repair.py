@@ -264,9 +264,14 @@ def _notes(before: Diagnosis, after: Diagnosis, changes: Sequence[Change], summa
         notes.append(f"{', '.join(those)}: read features alone, which no refit of the last layer changes")
     if others := [label for label in still if label not in alone]:
         notes.append(f"{', '.join(others)}: the same scores before and after")
-    top = max(means, key=lambda one: one.auroc_before.value)
-    figures = f"{top.scorer} before ({percent(top.auroc_before.value, 2)}), {means[0].scorer} after"
-    notes.append(f"the best scorer: {figures} ({percent(means[0].auroc_after.value, 2)})")
+    first, then = max(means, key=lambda one: one.auroc_before.value), means[0]
+    now = percent(then.auroc_after.value, 2)
+    if first is then and not then.changed:
+        notes.append(f"the best scorer is and stays {then.scorer} ({now}), which the refit does not change")
+    else:
+        notes.append(
+            f"the best scorer: {first.scorer} before ({percent(first.auroc_before.value, 2)}), {then.scorer} after ({now})"
+        )
     notes.append("the intervals are of these two heads on other test images; a refit on other training images is another head")
     return (*notes, *_not_compared(before, after))
 

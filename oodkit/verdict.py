@@ -63,8 +63,7 @@ def give_verdict(
         softeners = ()
     evidence = [*_accuracy_evidence(accuracy, num_classes), *_lead_evidence(lead, against)]
     evidence += [REFITTED] if refitted else _recipe_evidence(softeners)
-    evidence += _bank_evidence(lead)
-    evidence += _refit_evidence(lead.comparison, against) if refitted else _cause_evidence(lead.comparison, softeners, against)
+    evidence += _bank_evidence(lead) + _cause_evidence(lead.comparison, softeners, against, refitted=refitted)
     evidence += _shift_evidence(against, refitted=refitted)
     code = "input-suspect" if _near_chance(accuracy, num_classes) else _code(lead, softeners, against)
     advice = _advice(code, rows, rivals, lead, accuracy, num_classes, softeners, against, refitted=refitted)
@@ -157,10 +156,14 @@ def _bank_evidence(lead: Lead) -> list[str]:
     return [f"{held}: fewer than {ENOUGH} do not show what the features know, so this can't show the logits to be sound"]
 
 
-def _cause_evidence(lead: Comparison | None, softeners: Sequence[str] | None, against: Against | None) -> list[str]:
+def _cause_evidence(
+    lead: Comparison | None, softeners: Sequence[str] | None, against: Against | None, *, refitted: bool
+) -> list[str]:
     """Where KNN is ahead: whether softened labels are why, by the recipe or by the growth of its lead."""
     if lead is None or not is_ahead(lead):
         return []
+    if refitted:
+        return ["the last layer learnt from labels that were not softened, so that is not why KNN is ahead"]
     if softeners == ():
         return ["the recipe softened no labels, so that is not why KNN is ahead"]
     if against is None or against.growth is None:
@@ -175,19 +178,6 @@ def _cause_evidence(lead: Comparison | None, softeners: Sequence[str] | None, ag
     return [f"{grown}: {reading[_labels_are_why(softeners, against)]}"]
 
 
-def _refit_evidence(lead: Comparison | None, against: Against | None) -> list[str]:
-    """What is left of KNN's lead: the recipe softened the labels that the features learnt from, and not those of the last layer."""
-    if lead is None:
-        return []
-    found = ["the last layer learnt from labels that were not softened, so that is not why KNN is ahead"] if is_ahead(lead) else []
-    if against and against.growth and against.growth.value:
-        points = [signed(100 * value, 2) for value in against.growth]
-        found.append(
-            f"KNN's lead has changed by {points[0]} points since {against.name} (95 % interval {points[1]} to {points[2]})"
-        )
-    return found
-
-
 def _shift_evidence(against: Against | None, *, refitted: bool) -> list[str]:
     if against is None:
         return []
@@ -195,7 +185,7 @@ def _shift_evidence(against: Against | None, *, refitted: bool) -> list[str]:
     if loss is None:
         return [f"{against.name} did not read the same images, so the maximal logits can't be compared"]
     if refitted and loss == NO_DIFFERENCE:
-        return [f"no AUROC of the maximal logit is another than at {against.name}"]
+        return [f"the maximal logit separates these images as it does at {against.name}"]
     points = [signed(0 - 100 * value, 2) for value in (loss.difference, loss.high, loss.low)]
     change = f"against {against.name} the maximal logit's mean AUROC changes by {points[0]} points ({points[1]} to {points[2]})"
     if against.shift is None:

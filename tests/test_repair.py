@@ -389,3 +389,9 @@ def test_without_the_maximal_logit_nothing_is_judged():
 def test_a_models_name_is_told_as_it_is():
     """Whoever shows the sentence makes it safe; braces in a name are no places to fill."""
     assert "{0} <b>" in repaired_by(diagnosed("{0} <b>", {"mls": BAD}), diagnosed("after", {"mls": GOOD})).sentence
+
+
+def test_where_the_best_scorer_is_none_that_the_refit_can_change_that_is_said():
+    best = {name: scores + (3 if name == "id" else 0) for name, scores in GOOD.items()}
+    repair = repaired_by(diagnosed("net", {"mls": BAD, "knn": best}), diagnosed("after", {"mls": GOOD, "knn": best}))
+    assert "the best scorer is and stays knn (100.00 %), which the refit does not change" in repair.notes
