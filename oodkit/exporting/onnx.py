@@ -2,6 +2,7 @@
 
 import json
 import logging
+import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, redirect_stderr
 from dataclasses import dataclass
@@ -105,7 +106,8 @@ def _program(graph: _Graph, model: Classifier) -> torch.onnx.ONNXProgram:
     try:
         with _quiet():
             traced = _traced(graph, _random_images(2, model.input_size))
-            program = torch.onnx.export(traced, input_names=[INPUT], output_names=list(graph.outputs), verbose=False)
+            names = {"input_names": [INPUT], "output_names": list(graph.outputs), "dynamic_shapes": ({0: "batch"},)}
+            program = torch.onnx.export(traced, **names, verbose=False)
     except Exception as error:  # a stranger's network may raise anything
         hint = "its forward has to take any number of images, and not to decide by their values"
         raise NotApplicableError(f"{model.name} can't become an ONNX graph: {_reason(error)}; {hint}") from error
@@ -117,11 +119,11 @@ def _program(graph: _Graph, model: Classifier) -> torch.onnx.ONNXProgram:
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """PyTorch logs constants that it folds, and prints the network as far as one way could follow it, where the other still may."""
+    """Without what PyTorch warns of and prints: constants that it folds, the network as far as it could follow it one way."""
     before = logging.root.manager.disable
     logging.disable(logging.WARNING)
     try:
-        with redirect_stderr(StringIO()):
+        with redirect_stderr(StringIO()), warnings.catch_warnings(action="ignore"):
             yield
     finally:
         logging.disable(before)
