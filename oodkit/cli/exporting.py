@@ -17,7 +17,7 @@ from oodkit.cli.remembered import remembered
 from oodkit.cli.runs import has_run
 from oodkit.detector import Detector
 from oodkit.errors import InputError, NotApplicableError, OodkitError, UsageError
-from oodkit.exporting import hub, state_dict, timm_folder
+from oodkit.exporting import hub, onnx, state_dict, timm_folder
 from oodkit.exporting.card import card_text
 from oodkit.exporting.head_file import Making, making_of, read_head_for, save_head, without_folders
 from oodkit.exporting.places import CARD, card_of, require_own_place, write_text
@@ -67,6 +67,8 @@ def carry_out(wanted: Wanted, loading: Loading, running: Running) -> None:
     if wanted.repository is not None:
         hub.require_repository(wanted.repository)
     scorer = _scorer(wanted)
+    if wanted.form == Form.onnx:
+        onnx.require_exportable(scorer)
     if wanted.output is not None:
         _require_fitting(wanted.output, wanted.form)
     subject = _subject(wanted, loading)
@@ -166,9 +168,7 @@ def _write_file(
     if form == Form.head:
         save_head(target, model, making)
     elif form == Form.onnx:
-        from oodkit.exporting.onnx import export_onnx
-
-        graph = export_onnx(made.detector if made else model, target)
+        graph = onnx.export_onnx(made.detector if made else model, target, making)
         told.append(graph.sentence())
         files |= {graph.weights.name: graph.weights} if graph.weights else {}
     elif made is not None:

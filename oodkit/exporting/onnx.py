@@ -6,12 +6,10 @@ import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, redirect_stderr
 from dataclasses import dataclass
-from importlib.metadata import version
 from importlib.util import find_spec
 from io import StringIO
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -19,7 +17,9 @@ from torch import Tensor, nn
 from oodkit.classifier import Classifier
 from oodkit.detector import Detector
 from oodkit.errors import NotApplicableError, OodkitError, UsageError
+from oodkit.exporting.head_file import Making, head_facts, without_folders
 from oodkit.forward import Runner
+from oodkit.scorers.base import Scorer
 from oodkit.scorers.module import ScorerModule
 from oodkit.tap import Tap
 from oodkit.wording import printable
@@ -52,28 +52,36 @@ class OnnxFile:
         return f"checked with onnxruntime on random images: at most {most:.1e} of the largest value from PyTorch ({name})"
 
 
-def export_onnx(what: Classifier | Detector, path: str | Path) -> OnnxFile:
+def require_exportable(scorer: Scorer | None) -> None:
+    """Raise what ``export_onnx`` would, before anything is computed for it.
+
+    UsageError where its packages are not installed, NotApplicableError where the scorer can't stand in a graph.
+    """
+    if missing := [name for name in ("onnx", "onnxscript") if find_spec(name) is None]:
+        raise UsageError(f"an ONNX graph needs the package {missing[0]}: pip install 'oodkit[onnx]'")
+    if scorer is not None and (reason := scorer.untraceable()):
+        raise NotApplicableError(f"{reason}; export the model without a scorer, or with another one")
+
+
+def export_onnx(what: Classifier | Detector, path: str | Path, making: Making | None = None) -> OnnxFile:
     """Write a classifier, or a detector, as one ONNX graph, and hold it against PyTorch where onnxruntime is installed.
 
     Input ``images``: (batch, channels, height, width) float32, normalised by the model's own transform; only the batch varies.
     Outputs ``logits`` (batch, C) and ``features`` (batch, D), float32; of a detector also ``score`` and ``p_value`` (batch,),
-    float64. The metadata of the graph says, each as text, what is needed to use it: classes, preprocessing, source, weights and,
-    of a detector, scorer, threshold (out where score < threshold), alpha and calibration_images.
-    A graph of more than 1.5 GB keeps its weights in PATH.data beside it, since one file can hold no 2 GB.
+    float64, NaN where logits or features are not finite. The metadata says, each as text, what is needed to use the graph: all
+    that a head file says, ``model`` and, of a detector, ``scorer``, ``threshold`` (accept where score >= threshold), ``alpha`` and
+    ``calibration_images``. A graph of more than 1.5 GB keeps its weights in PATH.data beside it, since no file can hold 2 GB.
+    making: how the head came about, for the metadata.
 
     Raises NotApplicableError where the scorer, or the network, can't become a graph; UsageError where the packages are not
     installed; OodkitError where onnxruntime answers otherwise than PyTorch, and then nothing is written.
     """
-    if missing := [name for name in ("onnx", "onnxscript") if find_spec(name) is None]:
-        raise UsageError(f"an ONNX graph needs the package {missing[0]}: pip install 'oodkit[onnx]'")
-    detector = what if isinstance(what, Detector) else None
-    model = what.model if isinstance(what, Detector) else what
-    if detector is not None and (reason := detector.scorer.untraceable()):
-        raise NotApplicableError(f"{reason}; export the model without a scorer, or with another one")
+    model, detector = (what.model, what) if isinstance(what, Detector) else (what, None)
+    require_exportable(detector.scorer if detector else None)
     with Runner(model, torch.device("cpu"), torch.float32, 1).network_in_place(), torch.no_grad():
         graph = _Graph(model, detector)
         program = _program(graph, model)
-        program.model.metadata_props.update(_metadata(model, detector))
+        program.model.metadata_props.update(_metadata(model, detector, making or Making()))
         return _written(program, graph, model, Path(path))
 
 
@@ -106,8 +114,13 @@ def _program(graph: _Graph, model: Classifier) -> torch.onnx.ONNXProgram:
     try:
         with _quiet():
             traced = _traced(graph, _random_images(2, model.input_size))
-            names = {"input_names": [INPUT], "output_names": list(graph.outputs), "dynamic_shapes": ({0: "batch"},)}
-            program = torch.onnx.export(traced, **names, verbose=False)
+            program = torch.onnx.export(
+                traced,
+                input_names=[INPUT],
+                output_names=list(graph.outputs),
+                dynamic_shapes=({0: "batch"},),
+                verbose=False,
+            )
     except Exception as error:  # a stranger's network may raise anything
         hint = "its forward has to take any number of images, and not to decide by their values"
         raise NotApplicableError(f"{model.name} can't become an ONNX graph: {_reason(error)}; {hint}") from error
@@ -166,21 +179,13 @@ def _written(program: torch.onnx.ONNXProgram, graph: _Graph, model: Classifier, 
     return OnnxFile(path, weights, graph.outputs, differences)
 
 
-def _metadata(model: Classifier, detector: Detector | None) -> dict[str, str]:
-    facts: dict[str, Any] = {
-        "oodkit": version("oodkit"),
-        "model": model.name,
-        "source": model.source,
-        "weights": model.weights_hash(),
-        "preprocessing": model.preprocessing,
-        "classes": model.class_names,
-        "about": model.about,
-    }
-    if detector is not None:
-        calibration = detector.calibration
-        threshold = {"threshold": calibration.threshold, "alpha": calibration.alpha, "calibration_images": len(calibration)}
-        facts = {**facts, "scorer": detector.scorer.spec(), **threshold}
-    return {name: fact if isinstance(fact, str) else json.dumps(fact, ensure_ascii=False) for name, fact in facts.items()}
+def _metadata(model: Classifier, detector: Detector | None, making: Making) -> dict[str, str]:
+    facts = {**head_facts(model, making), "model": without_folders(model.name)}
+    if detector is None:
+        return facts
+    calibration = detector.calibration
+    numbers = {"threshold": calibration.threshold, "alpha": calibration.alpha, "calibration_images": len(calibration)}
+    return {**facts, "scorer": detector.scorer.spec(), **{name: json.dumps(number) for name, number in numbers.items()}}
 
 
 def _random_images(count: int, size: tuple[int, int, int]) -> Tensor:

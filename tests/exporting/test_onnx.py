@@ -140,7 +140,7 @@ def test_logits_and_features_are_those_of_the_network(kind: str, tmp_path: Path)
 def with_knn(tmp_path_factory: pytest.TempPathFactory) -> tuple[Detector, OnnxFile]:
     torch.manual_seed(0)
     model = classifier(TwoHeads(shared=False))
-    model.class_names = HOSTILE
+    model.class_names, model.name = HOSTILE, "/home/someone/own.safetensors"
     detector = detector_of(model, "knn", k=5)
     return detector, export_onnx(detector, tmp_path_factory.mktemp("knn") / "detector.onnx")
 
@@ -232,8 +232,13 @@ def test_the_metadata_says_what_the_graph_is(with_knn: tuple[Detector, OnnxFile]
     assert json.loads(facts["classes"]) == list(HOSTILE)
     assert json.loads(facts["preprocessing"]) == {"input_size": [3, 8, 8]}
     assert json.loads(facts["threshold"]) == detector.calibration.threshold
-    assert (facts["model"], facts["scorer"], facts["alpha"], facts["calibration_images"]) == ("own", "knn:k=5", "0.1", "99")
-    assert (facts["weights"], json.loads(facts["source"])) == (detector.model.weights_hash(), {})
+    assert (facts["model"], facts["scorer"], facts["alpha"], facts["calibration_images"]) == (
+        "own.safetensors",
+        "knn:k=5",
+        "0.1",
+        "99",
+    )
+    assert (facts["weights"], facts["source"]) == (detector.model.weights_hash(), "own.safetensors")
     assert facts["oodkit"] == version("oodkit")
     assert [one.dim_param or one.dim_value for one in graph.graph.input[0].type.tensor_type.shape.dim] == ["batch", 3, 8, 8]
     assert [one.type.tensor_type.shape.dim[0].dim_param for one in graph.graph.output] == ["batch"] * 4
@@ -242,7 +247,7 @@ def test_the_metadata_says_what_the_graph_is(with_knn: tuple[Detector, OnnxFile]
 
 def test_no_folder_of_this_machine_stands_in_the_file(with_knn: tuple[Detector, OnnxFile]) -> None:
     written = with_knn[1].path.read_bytes()
-    for path in (Path(oodkit.__file__).parent, Path(torch.__file__).parent, Path(__file__).parent):
+    for path in (Path(oodkit.__file__).parent, Path(torch.__file__).parent, Path(__file__).parent, "/home/someone"):
         assert str(path).encode() not in written
 
 
