@@ -12,8 +12,10 @@ from torch import Tensor
 
 from oodkit.atomic import write_atomically
 from oodkit.errors import OutputsError
+from oodkit.wording import printable
 
 CHECKSUM = "checksum"
+LONGEST_REASON = 200
 
 
 def save_stored(path: Path, tensors: Mapping[str, Tensor], metadata: Mapping[str, str]) -> None:
@@ -36,11 +38,14 @@ def load_stored(path: Path, what: str) -> tuple[dict[str, Tensor], dict[str, str
     what: "a head", for the error. Raises OutputsError where the file is missing, damaged or no safetensors file.
     """
     try:
+        if not path.is_file():  # a pipe would be waited for
+            raise FileNotFoundError("there is no such file")
         with safe_open(str(path), "pt") as file:
             facts = file.metadata() or {}
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (safe_open is no mapping)
     except (OSError, SafetensorError, RuntimeError, ValueError, TypeError, KeyError) as error:
-        raise OutputsError(f"can't read {what} from {path}: {error}") from error
+        reason = printable(" ".join(str(error).split()))[:LONGEST_REASON]
+        raise OutputsError(f"can't read {what} from {path}: {reason}") from error
     expected = facts.pop(CHECKSUM, None)
     if expected is not None and expected != _checksum(tensors, facts):
         raise OutputsError(f"can't read {what} from {path}: its contents are not those that were written; make it again")

@@ -159,9 +159,9 @@ def unpack(tensors: Mapping[str, Tensor], facts: Mapping[str, str], head: Head |
         scorer = make_scorer(facts["scorer"], **json.loads(facts["settings"]))
         learnt, fitted_on, shape = (json.loads(facts[name]) for name in ("learnt", "fitted_on", "learnt_shape"))
         scorer.state = None if learnt is None else {name: tensors[name] for name in learnt}
-        scorer.fitted_on = int(fitted_on)
-        scorer.learnt_shape = shape and (int(shape[0]), int(shape[1]))
-    except (KeyError, TypeError, ValueError, RecursionError) as error:
+        scorer.fitted_on = _count(fitted_on)
+        scorer.learnt_shape = None if shape is None else (_count(shape[0]), _count(shape[1]))
+    except (LookupError, TypeError, ValueError, RecursionError) as error:
         raise OutputsError(f"its metadata is not as it must be: {printable(str(error))[:200]}") from error
     if (scorer.state is None) != (scorer.learnt_shape is None) or (scorer.state is not None and scorer.fits_on is None):
         raise OutputsError("its metadata is not as it must be: what it learnt, and of which shape, do not go together")
@@ -172,6 +172,12 @@ def unpack(tensors: Mapping[str, Tensor], facts: Mapping[str, str], head: Head |
     if head is not None and (scorer.fits_on is None or scorer.state is not None):
         require_sound(scorer, head)
     return scorer
+
+
+def _count(value: Any) -> int:
+    if type(value) is not int or value < 0:
+        raise ValueError(f"{value!r} is no count")
+    return value
 
 
 def _scorer_class(name: str) -> type[Scorer]:

@@ -2,7 +2,7 @@
 
 import torch
 
-from oodkit.errors import NotApplicableError, OodkitError, OutputsError
+from oodkit.errors import OodkitError, OutputsError
 from oodkit.head import Head
 from oodkit.outputs import Outputs
 from oodkit.scorers.base import Scorer
@@ -31,12 +31,13 @@ def require_sound(scorer: Scorer, head: Head) -> None:
         with torch.no_grad():
             if any(bool(tensor.amax().isnan()) for tensor in (scorer.state or {}).values() if tensor.numel()):
                 raise ValueError("it holds NaN")
-            scores = scorer.score_chunk(Outputs(features, logits=logits, head=head))
+            probed = {scorer.probe() or "": logits if scorer.uses == "logits" else features}
+            images = Outputs(features, logits=logits, head=head, extras=probed)
+            scores = scorer.score_chunk(images)
             if scores.shape != (3,):
                 raise ValueError(f"3 images get scores of shape {tuple(scores.shape)}")
             scorer.settings()
-    except NotApplicableError:
-        return  # it says what it lacks: a probe
+            scorer.caution(images)
     except OodkitError:
         raise
     except Exception as error:  # tensors of any shape and type lead to errors of any type
