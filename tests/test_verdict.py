@@ -348,9 +348,14 @@ def test_advice_names_only_commands_and_options_that_exist():
 
 
 def test_impaired_logits_are_answered_with_the_command_that_repairs_them():
-    verdict = judge(scores("mls", 0.5), scores("knn", 3), softeners=SMOOTHED)
-    repair = told(verdict, "AugDelete")
+    """Of 5,000 training images, 500 of each of 10 classes, a fifth will do; of fewer that is too little."""
+    mls, knn = scores("mls", 0.5), scores("knn", 3)
+    repair = told(judge(mls, replace(knn, fitted_on=5000), softeners=SMOOTHED), "AugDelete")
     assert (repair.command, repair.flags, repair.model) == ("augdelete", "--frac 0.2", "")
+    assert repair.text.endswith("of many a fifth will do (Figure 6).")
+    repair = told(judge(mls, replace(knn, fitted_on=4000), softeners=SMOOTHED), "AugDelete")
+    assert (repair.command, repair.flags) == ("augdelete", "--frac 1")
+    assert repair.text.endswith("all of these, since they are few.")
 
 
 def test_where_no_training_images_were_given_the_command_names_them_too():
