@@ -10,8 +10,10 @@ from oodkit.exporting.head_file import Making, architecture_of, source_of, witho
 from oodkit.exporting.loading_code import loading_code
 from oodkit.exporting.places import MARK
 from oodkit.report.gfm import bullets, escape, section
-from oodkit.report.model_card import limits, measured, model_index, scalar
-from oodkit.wording import percent
+from oodkit.report.model_card import ALWAYS, limits, measured, model_index, scalar
+from oodkit.report.remarks import scorers_best_first
+from oodkit.report.repair_sheets import repair_sheets
+from oodkit.wording import counted, percent
 
 Document = Mapping[str, Any]
 
@@ -19,6 +21,7 @@ Document = Mapping[str, Any]
 ON_THE_HUB = {"apache-2.0", "mit", "bsd-3-clause", "cc-by-4.0", "cc-by-nc-4.0"}
 PAPER = "AugDelete: Xiong, Xu and Yao, Diagnosing Pretrained Models for Out-of-distribution Detection, ICCV 2025, algorithm 1"
 CLASSES_NAMED = 5
+BEST = 5  # scorers in the table, beside the two that need nothing but logits
 LIBRARIES = {"timm": "timm", "onnx": "onnx"}  # by the form; every other one is oodkit's own to read
 HUB_NAME = re.compile(r"[\w.-]+/[\w.-]+")
 FORMS = {
@@ -120,12 +123,15 @@ def _figures(making: Making, document: Document | None, shown: Mapping[str, Any]
         return [bullets(told) if told else "Nothing was measured; `oodkit diagnose` does."]
     if document["kind"] != "augdelete":
         return measured(shown, dict(document))
-    from oodkit.report.repair_sheets import repair_sheets
-
     repair = document["repair"]
     sentence = repair["sentence"].replace(repair["before"], without_folders(repair["before"]))
-    sheets = [one for one in repair_sheets(dict(document), intervals=True) if one.title.startswith("Before and after")]
-    return [f"**{escape(sentence)}**", *(block for sheet in sheets for block in section(sheet))]
+    few = {*scorers_best_first(shown)[:BEST], *ALWAYS}
+    changes = [row for row in repair["changes"] if row["scorer"] in few]
+    others = len({row["scorer"] for row in repair["changes"]} - few)
+    sheets = repair_sheets({**document, "repair": {**repair, "changes": changes}}, intervals=True)
+    told = [block for sheet in sheets if sheet.title.startswith("Before and after") for block in section(sheet)]
+    rest = [f"Measured and not shown: {counted(others, 'scorer', 'scorers')}."] if others else []
+    return [f"**{escape(sentence)}**", *told, *rest]
 
 
 def _intended(model: Classifier) -> list[str]:

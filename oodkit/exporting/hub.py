@@ -68,4 +68,5 @@ def _reason(error: Exception) -> str:
     status = getattr(getattr(error, "response", None), "status_code", None)
     if status in {401, 403}:
         return f"the Hub refuses it ({status}); log in with a token that may write: hf auth login"
-    return " ".join(str(error).split())[:300] or type(error).__name__
+    cause = "" if error.__cause__ is None else f" ({error.__cause__})"
+    return " ".join(f"{error}{cause}".split())[:300]

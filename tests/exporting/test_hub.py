@@ -10,6 +10,8 @@ from huggingface_hub import constants
 from oodkit.errors import OodkitError, UsageError
 from oodkit.exporting.hub import push, require_repository
 
+pytestmark = pytest.mark.filterwarnings("ignore:Use 'content=:DeprecationWarning")  # huggingface_hub's own, of its HTTP client
+
 
 @pytest.fixture
 def files(tmp_path) -> dict[str, Path]:
