@@ -108,7 +108,7 @@ def export(
     ] = None,
     private: Annotated[
         bool,
-        typer.Option("--private/--public", help="Who may see a repository that is made for it.", rich_help_panel=HUB),
+        typer.Option("--private/--public", help="Whether it is for you alone; --public shows it to everybody.", rich_help_panel=HUB),
     ] = True,
     arch: ArchOption = None,
     checkpoint: CheckpointOption = None,
