@@ -62,7 +62,7 @@ def picked(parts: Sequence[Part], positions: Tensor, most: int) -> list[Part]:
     found: list[Part] = []
     for part in parts:
         rows = torch.isin(part["indices"], positions).nonzero().flatten()
-        found += [PickedPart(part, own, torch.searchsorted(positions, part["indices"][own])) for own in rows.split(most)]
+        found += [PickedPart(part, own, torch.searchsorted(positions, part["indices"][own])) for own in torch.split(rows, most)]
     return [one for one in found if len(one["indices"])] or found[:1]
 
 

@@ -126,7 +126,7 @@ def test_the_options_of_oodkit_itself_are_documented() -> None:
 def test_no_option_is_documented_that_does_not_exist(path: Path) -> None:
     spans = re.findall(r"`([^`\n]+)`", FENCE.sub("", path.read_text(encoding="utf-8")))
     own = " ".join(span for span in spans if span.startswith(("-", "oodkit")))  # other programs have options too
-    assert set(re.findall(r"(?<![\w-])--?[a-z][a-z-]*", own)) <= EVERY_OPTION
+    assert set(re.findall(r"(?<![\w-])--?[a-z][a-z0-9-]*", own)) <= EVERY_OPTION
 
 
 @pytest.mark.parametrize(("path", "line"), [(path, line) for path in PAGES for line in command_lines(path)], ids=_id)
