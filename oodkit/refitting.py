@@ -218,10 +218,10 @@ class _Path:
         assert self.start_loss is not None
         tried: list[Strength] = []
         best, kept, correction = self.start_loss, 0, None
-        at: Tensor | None = None
+        found: lbfgs.Solution | None = None
         for number, strength in enumerate(STRENGTHS):
             l2 = strength / self.problem.head.num_classes
-            found = lbfgs.solve(self.problem, l2, start=at, gap=ROUGH_GAP)
+            found = lbfgs.solve(self.problem, l2, start=found, gap=ROUGH_GAP)
             at = found.correction
             loss = mean_loss(self.judged_by, self.problem.coordinates.corrected(self.problem.head, at))
             tried.append(Strength(l2, loss, found.passes))
