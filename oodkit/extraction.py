@@ -165,7 +165,7 @@ def _plan(model: Classifier, images: ImageSet, probe: Probe | None, how: _How) -
     spec = None if probe is None else probe.spec()
     key = outputs_key(model, images, how.dtype, spec)
     manifest = read_manifest(how.root / key)
-    if manifest is None or how.batch_size not in {None, manifest.batch_size}:
+    if manifest is None or manifest.count != len(images) or how.batch_size not in {None, manifest.batch_size}:
         columns = COLUMNS if spec is None else (spec, "indices")
         about = {
             "model": model.name,

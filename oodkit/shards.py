@@ -23,9 +23,11 @@ from oodkit.errors import OutputsError
 from oodkit.head import Head
 from oodkit.outputs import Outputs, Skipped
 from oodkit.parts import Part
+from oodkit.wording import printable
 
 FORMAT = 1
 HEAD_FILE = "head.safetensors"
+MOST_SHARDS = 10**7  # a damaged manifest may name any number, and each would be looked for
 COLUMNS = ("features", "logits", "labels", "indices")
 
 
@@ -63,9 +65,19 @@ def read_manifest(folder: Path) -> Manifest | None:
     """The folder's manifest; None where there is none, or one that this version can't read."""
     try:
         facts = json.loads((folder / "manifest.json").read_text())
-        return Manifest(**{**facts, "columns": tuple(facts["columns"])}) if facts["format"] == FORMAT else None
-    except (OSError, ValueError, KeyError, TypeError):
+        manifest = Manifest(**{**facts, "columns": tuple(facts["columns"])})
+    except (OSError, ValueError, LookupError, TypeError, RecursionError):
         return None
+    return manifest if manifest.format == FORMAT and _is_sound(manifest) else None
+
+
+def _is_sound(manifest: Manifest) -> bool:
+    counts = manifest.count, manifest.shard_size, manifest.batch_size
+    words = manifest.key, *manifest.columns
+    fits = all(type(count) is int for count in counts) and all(isinstance(word, str) for word in words)
+    return (
+        fits and isinstance(manifest.about, dict) and min(counts) >= 0 < manifest.shard_size and manifest.num_shards < MOST_SHARDS
+    )
 
 
 def write_shard(folder: Path, shard: int, tensors: Mapping[str, Tensor], skipped: list[Skipped]) -> None:
@@ -95,8 +107,9 @@ def read_shard(
         if verify and _checksum(tensors) != facts["checksum"]:
             raise ValueError("its contents are not those that were written")
         return tensors, [Skipped(**one) for one in json.loads(facts["skipped"])]
-    except (OSError, SafetensorError, KeyError, TypeError, ValueError) as error:
-        raise OutputsError(f"can't read {path}: {error}; delete it and run again") from error
+    except (OSError, SafetensorError, LookupError, TypeError, ValueError, RuntimeError) as error:
+        reason = printable(" ".join(str(error).split()))[:200]
+        raise OutputsError(f"can't read {path}: {reason}; delete it and run again") from error
 
 
 def absent_shards(folder: Path, manifest: Manifest) -> list[int]:
