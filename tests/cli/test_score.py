@@ -18,11 +18,14 @@ from safetensors.numpy import load_file
 from oodkit.calibration import Calibration
 from oodkit.classifier import load_classifier
 from oodkit.cli import scoring
+from oodkit.cli.row_writing import RowWriter
+from oodkit.cli.score import RowFormat, Status
 from oodkit.detector import Detector
 from oodkit.errors import OodkitError
 from oodkit.extraction import extract
 from oodkit.images import open_images
 from oodkit.scorers import make_scorer
+from oodkit.streaming import Row
 
 HEADER = "path,class_name,class_index,score,p_value,status,reason"
 HERE = ("--workers", "0", "--device", "cpu")
@@ -175,6 +178,13 @@ def test_a_file_has_its_name_once_it_is_whole(run, detector, photos, monkeypatch
     assert (ran.code, ran.out, ran.err) == (1, "", "error: the disk is gone\n")
     assert file.stat() == before
     assert [row["path"] for row in rows_of(Path("new/rows.csv.partial").read_text("utf-8"))] == ["photos/0.png", "photos/2.png"]
+
+
+def test_a_row_is_there_for_others_as_soon_as_it_is_written(tmp_path):
+    with RowWriter(RowFormat.csv, tmp_path / "rows.csv") as writer:
+        assert writer.partial.read_text("utf-8") == f"{HEADER}\n"
+        writer.put(Row("a.png", 3, "three", 0.5, 0.25, True), Status.in_)
+        assert writer.partial.read_text("utf-8").splitlines()[1:] == ["a.png,three,3,0.5,0.25,in,"]
 
 
 def fail_after(count, error, monkeypatch):
