@@ -43,11 +43,12 @@ class Detector(nn.Module):
     model: its network is used and not copied, and from then on in evaluation mode. scorer: fitted on outputs of that network.
     calibration: of the scorer's scores on ID images that it did not learn from.
 
-    A module like others: it moves with ``to``, compiles and exports; ``train()`` leaves it in evaluation mode. Features, scores
-    and p-values carry no gradients, as a scorer may learn from a search; for gradients use ``model.net``. Scores are float64
-    whatever the network runs in, so that the module can't move to MPS, which has none; for half precision call it under
-    ``torch.autocast``, as ``half()`` would round what the scorer has learnt. The same images give the same scores as in
-    ``extract`` and ``Scorer.score``, up to the last bits in which the network's own answers differ from batch to batch.
+    A module like others: it moves with ``to``, ``torch.compile`` takes it, and ``torch.export`` follows it for any number of images
+    where ``scorer.untraceable()`` is None; ``train()`` leaves it in evaluation mode. Features, scores and p-values carry no
+    gradients, as a scorer may learn from a search; for gradients use ``model.net``. Scores are float64 whatever the network runs
+    in, so that the module can't move to MPS, which has none; for half precision call it under ``torch.autocast``, as ``half()``
+    would round what the scorer has learnt. The same images give the same scores as in ``extract`` and ``Scorer.score``, up to the
+    last bits in which the network's own answers differ from batch to batch.
 
     Raises NotFittedError where the scorer has yet to learn, NotApplicableError where it runs the network again on each image
     (odin, rankfeat, adascale) or learnt from a network of other features or classes.
