@@ -65,6 +65,12 @@ def test_a_large_image_is_cropped_within_itself_and_made_a_square():
     assert 1.27 < max(ratios) < 1.4
 
 
+def test_an_image_is_small_where_no_side_is_longer_than_64_pixels():
+    """64 × 40 keeps its size; of 65 × 40 a part is made a square."""
+    assert {view.shape for view in views_of(coordinates(64, 40), 20)} == {(40, 64, 3)}
+    assert all(view.shape[0] == view.shape[1] for view in views_of(coordinates(65, 40), 20))
+
+
 def test_the_crops_have_the_sizes_that_torchvision_draws():
     """Mean and spread of the area's share and of the ratio's logarithm, of 4,000 crops each."""
     transforms = pytest.importorskip("torchvision.transforms")
