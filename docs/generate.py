@@ -132,11 +132,13 @@ def _spelling(parameter: Any, types: tuple[Any, ...]) -> str:
     by_type = {bool: "", int: " N", Path: " PATH"}
     value = f" {parameter.metavar}" if parameter.metavar else by_type.get(types[0], f" {parameter.name.rpartition('_')[2].upper()}")
     long, *short = parameter.opts
-    return ", ".join(f"`{name}`" for name in (*short, f"{long}{value}"))
+    return ", ".join(f"`{name}`" for name in (*short, f"{long}{value}", *parameter.secondary_opts))
 
 
 def _default(parameter: Any) -> str:
     value = parameter.default.value if isinstance(parameter.default, Enum) else parameter.default
+    if parameter.param_type_name == "option" and parameter.secondary_opts:
+        return f"`{(parameter.opts if value else parameter.secondary_opts)[0]}`"
     return "required" if parameter.required else "" if value is None or value is False else f"`{value}`"
 
 

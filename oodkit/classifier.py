@@ -16,6 +16,7 @@ from oodkit.errors import OutputsError, UnsupportedModelError, UsageError
 from oodkit.head import Head
 from oodkit.heads import find_head
 from oodkit.models.base import Options, full_size, imagenet_names
+from oodkit.wording import printable
 
 Transform = Callable[[Image.Image], Tensor]
 SAID = ("arch", "num_classes", "input_size", "mean", "std")
@@ -148,7 +149,7 @@ def with_head(model: Classifier, head: Head, name: str | None = None) -> Classif
     and the hash of its tensors. Raises OutputsError where the head is of other layers than the network's, or has other shapes.
     """
     if (head.layers or model.head.layers, head.num_classes) != (model.head.layers, model.head.num_classes):
-        got = f"a head of {head.num_classes} classes from {', '.join(head.layers)}"
+        got = f"a head of {head.num_classes} classes from {printable(', '.join(head.layers)) or 'no layer'}"
         own = f"{model.head.num_classes} classes from {', '.join(model.head.layers)}"
         raise OutputsError(f"{got} does not fit {model.name}, whose own has {own}; give one that was made of this architecture")
     net = copy.deepcopy(model.net)

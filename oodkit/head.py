@@ -11,10 +11,11 @@ from torch import Tensor, nn
 
 from oodkit.errors import OutputsError
 from oodkit.parts import tensor_of
-from oodkit.stored import load_stored, save_stored
+from oodkit.stored import LONGEST_REASON, load_stored, save_stored
+from oodkit.wording import printable
 
 FORMAT, BEFORE = "oodkit-head-2", "oodkit-head-1"
-FLOATS = (torch.float16, torch.bfloat16, torch.float32, torch.float64)
+FLOATS = {torch.float16, torch.bfloat16, torch.float32, torch.float64}
 
 Shapes = Mapping[str, tuple[int, ...]]
 
@@ -138,7 +139,7 @@ def layer_shapes(net: nn.Module, layers: Sequence[str]) -> dict[str, tuple[int, 
         module = modules.get(layer)
         if not isinstance(module, nn.Linear | nn.Conv2d):
             raise OutputsError(
-                f"the head is of the layer {layer}, which the network does not have; give the head of this very architecture"
+                f"the head is of the layer {printable(layer)}, which the network lacks; give the head of this very architecture"
             )
         found |= {f"{layer}.{name}": tuple(tensor.shape) for name, tensor in module.named_parameters(recurse=False)}
     return found
@@ -153,13 +154,18 @@ def load_head(path: str | Path) -> tuple[Head, dict[str, str]]:
     if facts.get("format") not in {FORMAT, BEFORE}:
         raise OutputsError(f"{path} is no oodkit head: its metadata has no format {FORMAT}")
     try:
+        if others := {tensor.dtype for tensor in tensors.values()} - FLOATS:
+            raise ValueError(f"its numbers are {others.pop()}, expected floats")
         layers, shared, folded = (json.loads(facts.get(name, "[]")) for name in ("layers", "shared", "folded"))
+        if not (isinstance(layers, list) and all(isinstance(layer, str) for layer in layers)):
+            raise ValueError("its layers are no list of names")
         if {"weight", "bias"} == tensors.keys():
             head = Head(tensors["weight"], tensors["bias"], tuple(layers), bool(shared))
         else:
             head = _joined(tensors, tuple(layers), bool(shared), folded)
-    except (KeyError, IndexError, TypeError, ValueError, RuntimeError, RecursionError) as error:
-        raise OutputsError(f"can't read a head from {path}: {error}") from error
+    except (OutputsError, KeyError, IndexError, TypeError, ValueError, RuntimeError, RecursionError) as error:
+        reason = printable(" ".join(str(error).split()))[:LONGEST_REASON]
+        raise OutputsError(f"can't read a head from {path}: {reason}") from error
     return head, facts
 
 

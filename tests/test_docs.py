@@ -62,7 +62,9 @@ def commands() -> dict[str, Any]:
 
 
 def option_names(command: Any) -> set[str]:
-    return {name for parameter in command.params for name in parameter.opts if name.startswith("-")} | {"-h", "--help"}
+    return {
+        name for parameter in command.params for name in (*parameter.opts, *parameter.secondary_opts) if name.startswith("-")
+    } | {"-h", "--help"}
 
 
 COMMANDS = commands()

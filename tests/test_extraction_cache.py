@@ -6,11 +6,13 @@ import signal
 
 import pytest
 import torch
+from safetensors.torch import save_file
 
 from oodkit import extraction as extract_module
 from oodkit.cache import cache_entries
 from oodkit.classifier import load_classifier
 from oodkit.extraction import extract, extracted, outputs_key
+from oodkit.head import load_head
 from oodkit.images import open_images
 
 
@@ -149,6 +151,23 @@ def test_a_damaged_head_in_the_cache_is_written_again(tiny_model, image_folder, 
     again = extract(tiny_model, images, cache=tmp_path / "cache")
     assert torch.equal(again.logits, first)
     assert again.head is not None
+
+
+def test_a_head_of_the_older_format_in_the_cache_is_written_anew_and_no_image_forwarded(
+    tiny_model, image_folder, tmp_path, count_images
+):
+    images, cache = open_images(str(image_folder())), tmp_path / "cache"
+    first = extract(tiny_model, images, cache=cache).logits.clone()
+    path = cache / outputs_key(tiny_model, images) / "head.safetensors"
+    older = {"format": "oodkit-head-1", "layers": '["head"]', "shared": "false"}
+    save_file({"weight": tiny_model.head.weight, "bias": tiny_model.head.bias}, path, older)
+    whole = extracted(tiny_model, images, cache=cache)
+    assert whole is not None
+    assert torch.equal(whole.logits, first)
+    done = len(count_images)
+    assert torch.equal(extract(tiny_model, images, cache=cache).logits, first)
+    assert len(count_images) == done
+    assert load_head(path)[1]["format"] == "oodkit-head-2"
 
 
 def test_the_cache_lists_what_it_holds(tiny_model, image_folder, tmp_path):

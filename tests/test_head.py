@@ -2,7 +2,7 @@
 
 import pytest
 import torch
-from safetensors.torch import save_file
+from safetensors.torch import load_file, save_file
 from torch import nn
 
 from oodkit.errors import OutputsError
@@ -129,3 +129,92 @@ def test_written_back_into_averaged_layers(net, shared):
     head.apply_to(net)
     features = random(4, 5, seed=2)
     torch.testing.assert_close(net(features), head(features))
+
+
+def test_the_file_has_the_layers_own_names_and_shapes(tmp_path):
+    """W side by side and halved: each of two layers gets twice its slice, and the whole bias."""
+    net = Averaged()
+    shapes = {name: tuple(one.shape) for name, one in net.named_parameters()}
+    head = new_head(layers=("first", "second"), shapes=shapes)
+    head.save(tmp_path / "head.safetensors")
+    stored = load_file(tmp_path / "head.safetensors")
+    assert torch.equal(stored["first.weight"], 2 * head.weight[:, :2])
+    assert torch.equal(stored["second.weight"], 2 * head.weight[:, 2:])
+    assert torch.equal(stored["first.bias"], head.bias)
+    assert torch.equal(stored["second.bias"], head.bias)
+    loaded = Head.load(tmp_path / "head.safetensors")
+    assert torch.equal(loaded.weight, head.weight)
+    assert torch.equal(loaded.bias, head.bias)
+    assert dict(loaded.shapes) == shapes
+
+
+def test_a_convolution_is_stored_as_one(tmp_path):
+    net = nn.Sequential(nn.Conv2d(5, 3, 1), nn.Flatten())
+    head = new_head(layers=("0",))
+    head.save(tmp_path / "head.safetensors", net=net)
+    assert load_file(tmp_path / "head.safetensors")["0.weight"].shape == (3, 5, 1, 1)
+    assert torch.equal(Head.load(tmp_path / "head.safetensors").weight, head.weight)
+
+
+def test_several_layers_of_unknown_shapes_are_stored_as_one_matrix(tmp_path):
+    head = new_head(layers=("first", "second"))
+    head.save(tmp_path / "head.safetensors")
+    assert set(load_file(tmp_path / "head.safetensors")) == {"weight", "bias"}
+    assert Head.load(tmp_path / "head.safetensors").layers == ("first", "second")
+    head.save(tmp_path / "head.safetensors", net=Averaged())
+    assert set(load_file(tmp_path / "head.safetensors")) == {"first.weight", "first.bias", "second.weight", "second.bias"}
+
+
+def test_what_the_older_version_saved_is_read(tmp_path):
+    head = new_head()
+    facts = {"format": "oodkit-head-1", "layers": '["fc"]', "shared": "false"}
+    save_file({"weight": head.weight, "bias": head.bias}, tmp_path / "head.safetensors", facts)
+    loaded = Head.load(tmp_path / "head.safetensors")
+    assert torch.equal(loaded.weight, head.weight)
+    assert (loaded.layers, loaded.shared, dict(loaded.shapes)) == (("fc",), False, {})
+
+
+@pytest.mark.parametrize(
+    ("head", "message"),
+    [
+        (new_head(layers=("2",)), "the head is of the layer 2, which the network lacks; give the head of this very architecture"),
+        (new_head(layers=("0",)), "the head is of the layer 0, which the network lacks"),
+        (
+            new_head(4, 5, layers=("1",)),
+            r"a head of 4 classes and 5 features does not fit the network's 1 \(3, 5\); give the head of",
+        ),
+        (new_head(3, 6, layers=("1",)), r"a head of 3 classes and 6 features does not fit the network's 1 \(3, 5\)"),
+        (new_head(), "a head of 3 classes and 5 features does not fit the network's no layers"),
+    ],
+)
+def test_a_head_of_another_network_is_refused_and_nothing_is_written(head, message):
+    net = nn.Sequential(nn.Identity(), nn.Linear(5, 3))
+    before = net[1].weight.detach().clone()
+    with pytest.raises(OutputsError, match=message):
+        head.apply_to(net)
+    assert torch.equal(net[1].weight, before)
+
+
+@pytest.mark.parametrize(
+    ("tensors", "facts"),
+    [
+        ({}, {}),
+        ({"fc.weight": torch.ones(3, 5)}, {"layers": '["top"]'}),
+        ({"fc.weight": torch.ones(3)}, {"layers": '["fc"]'}),
+        ({"fc.weight": torch.ones(3, 5), "fc.bias": torch.ones(4)}, {"layers": '["fc"]'}),
+        ({"fc.weight": torch.ones(3, 5), "fc.bias": torch.ones(3, 1)}, {"layers": '["fc"]'}),
+        ({"fc.weight": torch.ones(3, 5, dtype=torch.int32), "fc.bias": torch.ones(3)}, {"layers": '["fc"]'}),
+        ({"fc.weight": torch.ones(3, 5), "up.weight": torch.ones(4, 5)}, {"layers": '["fc", "up"]'}),
+        ({"fc.weight": torch.ones(3, 5)}, {"layers": "{"}),
+        ({"fc.weight": torch.ones(3, 5)}, {"layers": "3"}),
+        ({"fc.weight": torch.ones(3, 5)}, {"layers": "[[]]"}),
+        ({"fc.weight": torch.ones(3, 5)}, {"layers": "[" * 100_000}),
+        ({"fc.weight": torch.ones(3, 0)}, {"layers": '["fc"]', "folded": '["fc"]'}),
+        ({"fc.weight": torch.ones(3, 5)}, {"layers": '["fc"]', "folded": "1"}),
+    ],
+)
+def test_a_strangers_file_that_is_no_head_is_one_line(tmp_path, tensors, facts):
+    save_file(tensors, tmp_path / "head.safetensors", {"format": "oodkit-head-2", **facts})
+    with pytest.raises(OutputsError, match="can't read a head from") as error:
+        Head.load(tmp_path / "head.safetensors")
+    assert "\n" not in str(error.value)

@@ -11,6 +11,7 @@ from typing import Any
 from oodkit.classifier import Classifier
 from oodkit.errors import OutputsError
 from oodkit.head import Head, load_head
+from oodkit.wording import printable
 
 FROM_ELSEWHERE = re.compile(r"(hf|hf-hub|torch|torchvision|demo):(?![/.~])")
 
@@ -97,7 +98,7 @@ def read_head_for(path: Path, model: Classifier) -> tuple[Head, dict[str, str]]:
     expected = facts.get("weights")
     if expected is not None and expected != source_of(model)["weights"]:
         raise OutputsError(
-            f"{path} was made of {facts.get('source', 'another network')} with the weights {expected[:8]}…, "
+            f"{path} was made of {printable(facts.get('source', 'another network'))} with the weights {printable(expected[:8])}…, "
             f"and {model.name} has {source_of(model)['weights'][:8]}…; give the network that it was made of"
         )
     return head, facts
