@@ -2,6 +2,7 @@
 
 import json
 import re
+import zlib
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -16,9 +17,10 @@ from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 
 from oodkit.atomic import write_atomically
-from oodkit.errors import OodkitError
+from oodkit.errors import InputError, OodkitError
 from oodkit.report.document import Document
 from oodkit.report.loading import load_document
+from oodkit.wording import printable
 
 RESULT, SCORES, THUMBNAILS, PAGE = "result.json", "scores.safetensors", "thumbnails", "report.html"
 FORMAT = "oodkit-scores-1"
@@ -121,18 +123,36 @@ def _save_scores(run: Run, path: Path, result: str) -> None:
     }
     tensors |= {f"correct.{i}": np.ascontiguousarray(marks, np.uint8) for i, marks in enumerate(run.correct.values())}
     names = {model: {scorer: list(by_set) for scorer, by_set in by_scorer.items()} for model, by_scorer in run.scores.items()}
-    metadata = {"format": FORMAT, "result": result, "names": json.dumps(names), "correct": json.dumps(list(run.correct))}
+    words = {"names": names, "correct": list(run.correct), "checksums": {name: _checksum(one) for name, one in tensors.items()}}
+    metadata = {"format": FORMAT, "result": result, **{name: json.dumps(word) for name, word in words.items()}}
     write_atomically(path, lambda temporary: temporary.write_bytes(save(tensors, metadata)))  # save_file's nobody else may read
 
 
-class _Stored(Mapping[str, Array]):
-    """One scorer's scores by set, read when asked for. The open file stays that of this run, even where another replaces it."""
+def _checksum(values: Array) -> int:
+    return zlib.crc32(values.tobytes())
 
-    def __init__(self, file: Any, tensors: Mapping[str, str]) -> None:
-        self._file, self._tensors = file, tensors
+
+class _Stored(Mapping[str, Array]):
+    """One scorer's scores by set, read when asked for. The open file stays that of this run, even where another replaces it.
+
+    Raises InputError, when they are asked for, where they are damaged.
+    """
+
+    def __init__(self, file: Any, path: Path, tensors: Mapping[str, str], checksums: Mapping[str, int]) -> None:
+        self._file, self._path, self._tensors, self._checksums = file, path, tensors, checksums
 
     def __getitem__(self, name: str) -> Array:
-        scores: Array = self._file.get_tensor(self._tensors[name])
+        tensor = self._tensors[name]
+        try:
+            scores: Array = self._file.get_tensor(tensor)
+            sound = scores.ndim == 1 and scores.dtype.kind == "f" and scores.size > 0 and bool(np.isfinite(scores).all())
+            sound = sound and self._checksums.get(tensor, _checksum(scores)) == _checksum(scores)  # older versions wrote none
+        except (SafetensorError, TypeError, ValueError):
+            sound = False
+        if not sound:
+            raise InputError(
+                f"{self._path} is damaged: the scores of {printable(name)} are not those that were written; diagnose again"
+            )
         return scores
 
     def __iter__(self) -> Iterator[str]:
@@ -152,14 +172,14 @@ def _load_scores(path: Path, result: str) -> tuple[Scores, dict[str, Array]]:
         facts = file.metadata()
         if (facts["format"], facts["result"]) != (FORMAT, result):
             return {}, {}
-        stored = set(file.keys())
+        stored, checksums = set(file.keys()), dict(json.loads(facts.get("checksums", "{}")))
         for i, (model, by_scorer) in enumerate(json.loads(facts["names"]).items()):
             found[model] = {}
             for j, (scorer, sets) in enumerate(by_scorer.items()):
                 tensors = {name: f"{i}.{j}.{k}" for k, name in enumerate(sets)}
                 if not stored.issuperset(tensors.values()):
                     return {}, {}
-                found[model][scorer] = _Stored(file, tensors)
+                found[model][scorer] = _Stored(file, path, tensors, checksums)
         marked = json.loads(facts.get("correct", "[]"))  # which runs of older versions lack
         correct = {model: marks for i, model in enumerate(marked) if _are_marks(marks := file.get_tensor(f"correct.{i}"))}
     except (OSError, SafetensorError, ValueError, RecursionError, KeyError, TypeError, AttributeError):
