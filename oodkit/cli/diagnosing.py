@@ -63,8 +63,12 @@ def finished(
     withheld: Sequence[int] = (),
     repair: Repair | None = None,
     train: Mapping[str, Any] | None = None,
+    refit_flags: str = "",
 ) -> Run:
-    """The run of what was found of these models; the others that are told of were baselines. repair, train: see make_document."""
+    """The run of what was found of these models; the others that are told of were baselines.
+
+    repair, train, refit_flags: see ``make_document``.
+    """
     shown = {model.name: told[model.name] for model in models}
     extremes, files = with_thumbnails({name: one.extremes for name, one in shown.items() if one.extremes}, sets)
     choices = {one.model.name: one.notes for one in asked.subjects}
@@ -82,6 +86,7 @@ def finished(
         extremes=extremes,
         repair=repair,
         train=train,
+        refit_flags=refit_flags,
     )
     correct = {name: one.diagnosis.correct for name, one in shown.items()}
     return Run(document, {name: _scores(one.diagnosis) for name, one in shown.items()}, files, correct)

@@ -59,6 +59,13 @@ class Wanted:
         require_settings(self.solver, self.init, self.l2)
         Calibration(np.zeros(1), self.alpha)
 
+    def flags(self) -> str:
+        """Those that are not the defaults, but for the shares, as options."""
+        default = Wanted(self.fracs)
+        names = ("solver", "init", "l2", "views", "alpha")
+        given = {name: getattr(self, name) for name in names if getattr(self, name) != getattr(default, name)}
+        return " ".join(f"--{name} {value}" for name, value in given.items())
+
 
 @dataclass(frozen=True)
 class Repaired:
@@ -113,7 +120,7 @@ def repair(asked: Asked, wanted: Wanted) -> Repaired:
     )
     found = replace(found, notes=(*found.notes, *notes, *([note] if note else [])))
     train = {"spec": whole.spec, "images": len(whole), "taken": len(sets.named()["fit"]), "views": wanted.views}
-    run = finished(asked, sets, told, [model, repaired], repair=found, train=train)
+    run = finished(asked, sets, told, [model, repaired], repair=found, train=train, refit_flags=wanted.flags())
     making = Making("AugDelete", wanted.fracs[-1], whole.spec, _figures(found, diagnoses))
     files: dict[str, Callable[[Path], None]] = {HEAD: lambda path: save_head(path, repaired, making)}
     return Repaired(run, files if detector is None else {**files, DETECTOR: detector.save})

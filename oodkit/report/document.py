@@ -42,6 +42,7 @@ def make_document(
     extremes: Mapping[str, Extremes] | None = None,
     repair: Repair | None = None,
     train: Mapping[str, Any] | None = None,
+    refit_flags: str = "",
 ) -> Document:
     """The document of a run; of a repair where there is one, of a diagnosis else.
 
@@ -51,6 +52,7 @@ def make_document(
     for. baselines: the diagnoses of the baselines, by their names. read: by model, and by "id" or OOD set, how many images were
     read and a hash of which. extremes: by model, where they are wanted. repair: of the first of two diagnoses, which the second
     tells the outcome of. train: the images that it was refitted on: "spec", "images" (of the whole set), "taken" and "views".
+    refit_flags: beside the share, the options that ask for the same refit again.
     """
     mixed, read, extremes = mixed or {}, read or {}, extremes or {}
     baselines = {**(baselines or {}), **{one.model: one for one in diagnoses}}
@@ -65,7 +67,7 @@ def make_document(
         "sets": [dict(one) for one in sets],
         "models": [
             {
-                **_model(one, facts[one.model], advice_base, repair),
+                **_model(one, facts[one.model], advice_base, repair, refit_flags),
                 "read": plain(read.get(one.model, {})),
                 "mixed": _mixed(mixed[one.model]) if one.model in mixed else None,
                 "densities": _densities(one, baselines.get(one.baseline or "")),
@@ -90,11 +92,14 @@ def plain(value: Any) -> Any:
     return [plain(one) for one in value] if isinstance(value, list | tuple) else value
 
 
-def _model(diagnosis: Diagnosis, facts: Mapping[str, Any], advice_base: str, repair: Repair | None) -> dict[str, Any]:
+def _model(
+    diagnosis: Diagnosis, facts: Mapping[str, Any], advice_base: str, repair: Repair | None, refit_flags: str
+) -> dict[str, Any]:
     verdict, top = plain(diagnosis.verdict), best(diagnosis.rows)
+    commands = [_command(one, diagnosis.model, advice_base, repair, refit_flags) for one in diagnosis.verdict.advice]
     verdict["advice"] = [
-        {"text": one.text, "command": _command(one, diagnosis.model, advice_base, repair) if one.model or one.flags else None}
-        for one in diagnosis.verdict.advice
+        {"text": one.text, "command": command if one.model or one.flags else None}
+        for one, command in zip(diagnosis.verdict.advice, commands, strict=True)
     ]
     return {
         "name": diagnosis.model,
@@ -128,11 +133,12 @@ def _repair(repair: Repair) -> dict[str, Any]:
     return {name: plain(refit if name == "refit" else value) for name, value in told.items()}
 
 
-def _command(advice: Advice, model: str, base: str, repair: Repair | None) -> str:
+def _command(advice: Advice, model: str, base: str, repair: Repair | None, refit_flags: str) -> str:
     """What to type. A repaired model has no name that could be typed: it is repaired again, in seconds, and then scored."""
     command, name, flags = advice.command, advice.model or model, advice.flags
     if repair and name == repair.after:
-        command, name, flags = "augdelete", repair.before, f"--frac {repair.shares[-1].frac:g} {flags}".rstrip()
+        again = f"--frac {repair.shares[-1].frac:g} {refit_flags}".rstrip()
+        command, name, flags = "augdelete", repair.before, f"{again} {flags}".rstrip()
     if command == "augdelete":
         base = shlex.join("--train" if word == "--fit" else word for word in shlex.split(base))
     return " ".join(part for part in (f"oodkit {command}", shlex.quote(name), base, flags) if part)
