@@ -82,6 +82,10 @@ class Calibration:
 
 def _numbers(values: Any) -> Array:
     try:
-        return np.asarray(values, dtype=np.float64)
-    except (TypeError, ValueError) as error:
-        raise UsageError(f"scores are an array of numbers, got {type(values).__name__}") from error
+        found = np.asarray(values)
+        numbers = found.astype(np.float64) if found.dtype.kind in "fiu" else None
+    except (TypeError, ValueError):
+        numbers = None
+    if numbers is None:
+        raise UsageError(f"scores are an array of real numbers, got {type(values).__name__}")
+    return numbers

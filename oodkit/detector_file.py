@@ -14,7 +14,7 @@ from torch import Tensor
 from oodkit.calibration import Calibration
 from oodkit.classifier import Classifier, load_classifier, with_head
 from oodkit.errors import CheckpointError, InputError, ModelNotFoundError, OodkitError, OutputsError
-from oodkit.head import Head
+from oodkit.head import FLOATS, Head
 from oodkit.models.stored import LONGEST_NAME, stored_source
 from oodkit.parts import tensor_of
 from oodkit.scorers import unpack
@@ -134,7 +134,7 @@ def _unpacked(path: Path, tensors: Mapping[str, Tensor], facts: Mapping[str, str
         if not isinstance(words[name], kind):
             raise TypeError(f"{name}, which is a {type(words[name]).__name__}")
     head = Head(tensors[f"{HEAD}weight"], tensors[f"{HEAD}bias"], tuple(map(str, words["layers"])))
-    if not all(tensor.is_floating_point() and bool(tensor.isfinite().all()) for tensor in (head.weight, head.bias)):
+    if not all(tensor.dtype in FLOATS and bool(tensor.isfinite().all()) for tensor in (head.weight, head.bias)):
         raise OutputsError("its head holds what is no finite number")
     scorer = unpack({name.removeprefix(SCORER): one for name, one in tensors.items() if name.startswith(SCORER)}, facts, head)
     if scorer.probe() is not None or (scorer.fits_on is not None and scorer.state is None):

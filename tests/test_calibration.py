@@ -63,7 +63,8 @@ class TestByHand:
             ([], r"at least one ID image, \(n,\), got \(0,\)"),
             ([[1.0]], r"\(n,\), got \(1, 1\)"),
             ([1.0, NAN, math.inf], "calibration scores are finite, got 2 of 3 that are not"),
-            (["a"], "scores are an array of numbers, got list"),
+            (["a"], "scores are an array of real numbers, got list"),
+            (np.array([1j]), "scores are an array of real numbers, got ndarray"),
         ],
     )
     def test_other_scores_are_refused(self, scores: list[object], message: str) -> None:

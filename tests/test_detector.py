@@ -500,6 +500,8 @@ class TestAStrangersFile:
             ("head.weight", lambda one: one * torch.nan, "its head holds what is no finite number"),
             ("head.weight", lambda one: one.long(), "its head holds what is no finite number"),
             ("head.weight", lambda one: one[:, :3].clone(), "learnt from .* features and classes, not from its head's"),
+            ("head.bias", lambda one: one.to(torch.float8_e4m3fn), "its head holds what is no finite number"),
+            ("calibration.scores", lambda one: one.to(torch.complex64), "scores are an array of real numbers, got ndarray"),
             ("head.bias", lambda one: one[:2].clone(), r"a head needs weight \(C, D\) and bias \(C,\)"),
             ("calibration.scores", lambda one: one * torch.nan, "calibration scores are finite, got 289 of 289 that are not"),
             ("calibration.scores", lambda one: one[:0].clone(), r"the scores of at least one ID image, \(n,\), got \(0,\)"),
