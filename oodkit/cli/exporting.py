@@ -22,6 +22,7 @@ from oodkit.exporting.card import card_text
 from oodkit.exporting.head_file import Making, making_of, read_head_for, save_head, without_folders
 from oodkit.exporting.places import CARD, card_of, require_own_place, write_text
 from oodkit.images import open_images
+from oodkit.models.state import SUFFIXES as SUFFIXES_OF_WEIGHTS
 from oodkit.report.loading import load_document
 from oodkit.report.runs import RESULT
 from oodkit.scorers import Scorer, parse_scorer
@@ -136,11 +137,15 @@ def _document(folder: Path | None, source: Classifier) -> Mapping[str, Any] | No
     except InputError as error:
         typer.echo(f"no figures in the card: {error}", err=True)
         return None
-    return document if document["models"][0]["facts"].get("weights") == source.fingerprint() else None
+    if document["models"][0]["facts"].get("weights") == source.fingerprint():
+        return document
+    typer.echo(f"no figures in the card: {folder} is of other weights, or was made with other versions of the libraries", err=True)
+    return None
 
 
 def _file_name(name: str) -> str:
-    return re.sub(r"[^\w.-]+", "-", without_folders(name)).strip("-.") or "model"
+    suffixes = "|".join(map(re.escape, SUFFIXES_OF_WEIGHTS))
+    return re.sub(r"[^\w.-]+", "-", re.sub(rf"({suffixes})(?= |$)", "", without_folders(name))).strip("-.") or "model"
 
 
 def _write(wanted: Wanted, subject: Subject, scorer: Scorer | None, target: Path, running: Running) -> dict[str, Path]:
@@ -200,7 +205,7 @@ def _detector(wanted: Wanted, subject: Subject, scorer: Scorer, running: Running
         learnt = extract_set(subject.source, "train", train, running, labelled=True).with_head(head)
         scorer.fit(learnt if scorer.fits_on == "train" else learnt.subset(held_out_rows(learnt, wanted.seed)))
     outputs = extract_set(subject.source, "calibrate", images, running, labelled=False).with_head(head)
-    calibration = Calibration(scorer.score(outputs).double().cpu().numpy(), wanted.alpha)
+    calibration = Calibration(scorer.score(outputs).double().cpu().numpy(), wanted.alpha, without_folders(wanted.calibrate))
     if caution := calibration.caution():
         typer.echo(f"caution: {caution}", err=True)
     learns = f", which learnt from {without_folders(wanted.train)}" if scorer.fits_on is not None and wanted.train else ""
