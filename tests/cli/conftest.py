@@ -41,3 +41,13 @@ def demo_sets() -> tuple[str, ...]:
     """The demo's image sets, 60 images of each."""
     sets = ("--id", "demo:digits", "--near", "unseen=demo:digits-unseen", "--far", "patches=demo:photo-patches")
     return (*sets, "--fit", "demo:digits:train", *SMALL)
+
+
+@pytest.fixture
+def forwarded(monkeypatch):
+    """How many images went through a network, batch by batch."""
+    from oodkit import forward
+
+    counts, run_batch = [], forward.Runner.run
+    monkeypatch.setattr(forward.Runner, "run", lambda self, pixels: counts.append(len(pixels)) or run_batch(self, pixels))
+    return counts

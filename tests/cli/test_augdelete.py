@@ -24,16 +24,6 @@ def document_of(ran):
 
 
 @pytest.fixture
-def forwarded(monkeypatch):
-    """How many images went through a network, by the number of batches."""
-    from oodkit import forward
-
-    counts, run_batch = [], forward.Runner.run
-    monkeypatch.setattr(forward.Runner, "run", lambda self, pixels: counts.append(len(pixels)) or run_batch(self, pixels))
-    return counts
-
-
-@pytest.fixture
 def refits(monkeypatch):
     """The outputs that heads were refitted on, and how."""
     from oodkit.cli import repairing
@@ -292,78 +282,6 @@ def test_every_advised_command_parses_and_runs(run):
         assert program == "oodkit"
         ran = run(*arguments, "--workers", "0", "--quiet")
         assert ran.code == 0, ran.err
-
-
-def test_nothing_that_can_be_refused_early_is_refused_late(run, forwarded):
-    for arguments, message in (
-        (("--alpha", "1"), "alpha, the share of ID images that may be rejected, lies above 0 and below 1, got 1.0"),
-        (("--l2", "-1"), "l2 is a number above 0, got -1; sgd alone can do with 0"),
-        (("--l2", "0"), "l2 is a number above 0, got 0"),
-        (("--scorer", "knm"), "knn"),
-        (("--views", "2", "--seed", "-1"), "--views draws with a seed of 0 or more, got -1"),
-    ):
-        ran = run("augdelete", V2, *SETS, *arguments)
-        assert ran.code == 2
-        assert message in ran.err
-        assert len(ran.err.splitlines()) == 1
-    assert forwarded == []
-
-
-@pytest.mark.parametrize(
-    ("frac", "message"),
-    [
-        ("0.2,0.2", "the share 0.2 comes twice; give each once"),
-        ("0.2,0.20", "the share 0.2 comes twice"),
-        ("0", "'0' is no share; above 0, since the head as it is stands beside every share anyway"),
-        ("-0.1", "'-0.1' is no share"),
-        ("1.5", "'1.5' is more than all training images, which are 1; 20 % of them are 0.2"),
-        ("20", "'20' is more than all training images"),
-        ("abc", "'abc' is no number; give a share such as 0.2, or several: 0.05,0.1,0.2"),
-        ("0.2,", "'' is no number"),
-        ("nan", "'nan' is no number"),
-        ("inf", "'inf' is more than all training images"),
-    ],
-)
-def test_shares_that_are_none(run, frac, message):
-    ran = run("augdelete", V2, *SETS, f"--frac={frac}")
-    assert ran.code == 2
-    assert message in " ".join(ran.err.replace("│", " ").split())
-
-
-@pytest.mark.parametrize(
-    ("sets", "code", "message"),
-    [
-        (TEST, 2, f"no training images to refit {V2} on: give --train SET, a folder of class folders for example"),
-        ((*TEST, "--train", "none"), 2, f"no training images to refit {V2} on"),
-        ((*TEST, "--train", "demo:digits"), 2, "the training images are the very set given as --id: refit on images that are not"),
-        ((*TEST, "--train", "demo:digits:test"), 2, "the training images are the very set given as --id"),
-        (
-            (*TEST, "--train", "demo:digits:val", "--val", "demo:digits:val"),
-            2,
-            "the training images are the very set given as --val, which is to judge the refit: give others, or --val none",
-        ),
-        (
-            (*TEST, "--train", "demo:digits:train", "--val", "demo:digits"),
-            2,
-            "the set given as --id is the very set given as --val, which chooses the strength: give others, or --val none",
-        ),
-        (
-            (*TEST, "--train", "demo:photo-patches"),
-            2,
-            "the OOD set 'patches' is the very set given as --fit or --train; name images of other things",
-        ),
-        ((*TEST, "--train", "flat"), 3, "3 of 3 training images of flat have no label; give class folders"),
-        ((*TEST, "--train", "nowhere"), 3, "nowhere"),
-    ],
-)
-def test_training_images_that_are_none(run, forwarded, tmp_path, sets, code, message):
-    (tmp_path / "flat").mkdir()
-    for i in range(3):
-        Image.new("RGB", (8, 8), (80 * i, 0, 0)).save(tmp_path / "flat" / f"{i}.png")
-    ran = run("augdelete", V2, *sets, *SMALL, *BARE)
-    assert (ran.code, len(ran.err.splitlines())) == (code, 1), ran.err
-    assert message in ran.err
-    assert forwarded == []
 
 
 def test_help_names_what_stands_without_a_model(run):
