@@ -136,8 +136,8 @@ def _figures(making: Making, document: Document | None, shown: Mapping[str, Any]
 
 def _intended(model: Classifier) -> list[str]:
     names = model.class_names or ()
-    more = ", …" if len(names) > CLASSES_NAMED else ""
-    which = f" ({', '.join(names[:CLASSES_NAMED])}{more})" if names else ""
+    more = "; …" if len(names) > CLASSES_NAMED else ""
+    which = f" ({'; '.join(names[:CLASSES_NAMED])}{more})" if names else ""
     return [
         f"classifying images into {model.num_classes} classes{which}",
         "noticing images that belong to none of them, by a score of its features or logits: the lower, the less it belongs",

@@ -72,20 +72,22 @@ def _source(model: Classifier) -> tuple[str, str]:
     name, source = str(model.source.get("name", model.name)), model.about.get("source")
     arguments = _keywords(model.about.get("model_args") or {})
     if source == "timm":
-        return "timm", f"net = timm.create_model({', '.join([repr(_timm_name(name)), 'pretrained=True', *arguments])})"
+        return "timm", f"net = timm.create_model({', '.join([repr(_spelled(name)), 'pretrained=True', *arguments])})"
     if source == "torchvision":
         arch, _, weights = name.removeprefix("torchvision:").partition("/")
         return "torchvision", f"net = torchvision.models.get_model({', '.join([repr(arch), f'weights={weights!r}', *arguments])})"
     return "oodkit", f"net = {_loaded(model)}.net"
 
 
-def _timm_name(name: str) -> str:
-    return f"local-dir:{without_folders(name)}" if name.startswith("local-dir:") else name
+def _spelled(name: str) -> str:
+    """The name as it is loaded, of a path its last part."""
+    scheme = next((one for one in ("local-dir:", "py:") if name.startswith(one)), "")
+    return f"{scheme}{without_folders(name.removeprefix(scheme))}"
 
 
 def _loaded(model: Classifier, **more: Any) -> str:
     said = {"name": model.name, **model.source, **more}
-    cut = {name: without_folders(value) if isinstance(value, str) and name not in more else value for name, value in said.items()}
+    cut = {key: _spelled(value) if key in {"name", "checkpoint"} and key not in more else value for key, value in said.items()}
     name = repr(cut.pop("name"))
     return f"oodkit.load_classifier({', '.join([name, *_keywords(cut)])})"
 

@@ -19,7 +19,7 @@ def require_same(model: Classifier, load: Callable[[], Classifier], form: str) -
     differs = [
         *([] if _same_logits(model, again) else ["logits"]),
         *([] if again.preprocessing == model.preprocessing else ["preprocessing"]),
-        *([] if model.class_names in {None, again.class_names} else ["class names"]),
+        *([] if _same_classes(model, again) else ["class names"]),
     ]
     if differs:
         raise NotApplicableError(f"{model.name} can't be had as {form}: loaded again it has other {' and '.join(differs)}")
@@ -39,6 +39,10 @@ def has_new_bias(model: Classifier, layer: str) -> bool:
     """Whether this layer of the head was given a bias that its architecture does not have."""
     shapes = model.head.shapes
     return bool(shapes) and f"{layer}.bias" not in shapes and model.net.get_submodule(layer).bias is not None
+
+
+def _same_classes(model: Classifier, again: Classifier) -> bool:
+    return model.class_names in {None, again.class_names} and model.class_ids in {None, again.class_ids}
 
 
 @torch.no_grad()

@@ -47,6 +47,7 @@ def _about(model: Classifier) -> dict[str, Any]:
         "num_classes": model.num_classes,
         **{name: fed[name] for name in ("input_size", "mean", "std", "interpolation", "crop_pct") if name in fed},
         "class_names": None if model.class_names is None else list(model.class_names),
+        "class_ids": None if model.class_ids is None else list(model.class_ids),
         "model_args": _arguments(model) or None,
         "recipe": None if "head_of" in model.about else model.about.get("recipe"),  # another head was trained otherwise
     }

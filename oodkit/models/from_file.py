@@ -23,8 +23,9 @@ BUILT_FOR = 1000  # classes of the network that the state is held against to lea
 def load_file(name: str, options: Options) -> Loaded:
     """A checkpoint file. Its architecture is ``options.arch`` or what the metadata of a safetensors file says.
 
-    Safetensors metadata that is read: architecture; as JSON model_args, num_classes, input_size, mean, std, class_names, recipe;
-    interpolation and crop_pct. What the user said goes before what the file says, and that before the architecture's default.
+    Safetensors metadata that is read: architecture; as JSON model_args, num_classes, input_size, mean, std, class_names, class_ids
+    (by default the names), recipe; interpolation and crop_pct. What the user said goes before what the file says, and that before
+    the architecture's default.
     """
     options.refuse(name, "checkpoint")
     state, metadata = read_state(Path(name), allow_pickle=options.allow_pickle)
@@ -37,10 +38,10 @@ def load_file(name: str, options: Options) -> Loaded:
     options = _completed(options, facts)
     net, kind = _fitted(arch, state, options)
     transform, size, preprocessing = _fed(net, kind, options)
-    names = tuple(map(str, facts["class_names"])) if "class_names" in facts else None
+    names, ids = _classes(facts, name)
     about = {"source": "file", "architecture": kind} | ({"recipe": facts["recipe"]} if "recipe" in facts else {})
     about |= {"model_args": dict(options.model_args)} if options.model_args else {}
-    return Loaded(name, net, transform, size, preprocessing, names, names, about)
+    return Loaded(name, net, transform, size, preprocessing, names, ids, about)
 
 
 def load_demo(name: str, options: Options) -> Loaded:
@@ -68,6 +69,15 @@ def _facts(metadata: Mapping[str, str], name: str) -> dict[str, Any]:
             if not fits(facts[key]):
                 raise CheckpointError(f"{found}, expected {expected}")
     return facts
+
+
+def _classes(facts: Mapping[str, Any], name: str) -> tuple[tuple[str, ...] | None, tuple[str, ...] | None]:
+    """Names and ids of the classes, as far as the file says them."""
+    names = facts.get("class_names")
+    ids = facts.get("class_ids", names)
+    if names is not None and len(ids) != len(names):
+        raise CheckpointError(f"the metadata of {name} has {len(names)} class_names and {len(ids)} class_ids, expected as many")
+    return None if names is None else tuple(map(str, names)), None if ids is None else tuple(map(str, ids))
 
 
 def _is_number(value: Any) -> bool:
@@ -101,6 +111,7 @@ JSON_FACTS: dict[str, tuple[Callable[[Any], bool], str]] = {
     "std": (_is_row_of_numbers, "a list of numbers"),
     "crop_pct": (lambda value: _is_number(value) and value > 0, "a number above 0"),
     "class_names": (lambda value: isinstance(value, list), "a list of names"),
+    "class_ids": (lambda value: isinstance(value, list), "a list of ids"),
     "recipe": (
         _is_recipe,
         'an object in which loss is a word and label_smoothing, mixup and cutmix are numbers, "yes" or "unknown"',

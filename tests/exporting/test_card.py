@@ -120,6 +120,20 @@ def test_its_code_for_a_timm_name_is_three_lines_without_oodkit(repaired):
     )
 
 
+@pytest.mark.parametrize(
+    ("source", "line"),
+    [
+        ({"name": "py:/home/me/nets.py:small", "input_size": [3, 8, 8], "checkpoint": "/home/me/w.pth"}, "'py:nets.py:small'"),
+        ({"name": "/home/me/net.pth", "arch": "resnet18"}, "'net.pth', arch='resnet18'"),
+    ],
+)
+def test_its_code_for_files_of_ones_own_leaves_out_where_they_lie(repaired, source, line):
+    repaired.source = source
+    code = loading_code(repaired, "head", "head.safetensors")[0]
+    assert f"net = oodkit.load_classifier({line}" in code
+    assert "/home/me" not in code
+
+
 def test_its_code_for_a_layer_without_bias_gives_it_one(repaired):
     repaired.head = type(repaired.head)(repaired.head.weight, repaired.head.bias, ("fc",), shapes={"fc.weight": (5, 96)})
     assert "with_head(oodkit.load_classifier(" in loading_code(repaired, "head", "head.safetensors")[0]

@@ -54,8 +54,10 @@ def test_names_for_people_and_names_of_folders_are_both_kept(trained, tmp_path):
     model = trained("test_resnet", input_size=32)
     model.class_names, model.class_ids = ("a cat", "dog", "fox", "hen", "yak"), ("n01", "n02", "n03", "n04", "yak")
     export_timm(model, tmp_path / "out", "the card")
-    again = load_classifier(f"local-dir:{tmp_path / 'out'}")
-    assert (again.class_names, again.class_ids) == (model.class_names, model.class_ids)
+    export_state_dict(model, tmp_path / "state", "the card", Making())
+    for name in (f"local-dir:{tmp_path / 'out'}", str(tmp_path / "state/model.safetensors")):
+        again = load_classifier(name)
+        assert (again.class_names, again.class_ids) == (model.class_names, model.class_ids)
 
 
 def test_the_export_is_exported_again(trained, on, tmp_path):

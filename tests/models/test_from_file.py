@@ -54,3 +54,26 @@ def test_recipes_that_a_file_may_state(tmp_path: Path, recipe: str, words: str) 
 
 def test_a_size_may_be_one_number(tmp_path: Path) -> None:
     assert load_classifier(saved(tmp_path / "a.safetensors", input_size="48")).input_size == (3, 48, 48)
+
+
+@pytest.mark.parametrize(
+    ("words", "names", "ids"),
+    [
+        ({"class_names": '["a cat", "dog"]', "class_ids": '["n01", "n02"]'}, ("a cat", "dog"), ("n01", "n02")),
+        ({"class_names": '["a cat", "dog"]'}, ("a cat", "dog"), ("a cat", "dog")),
+        ({}, None, None),
+    ],
+)
+def test_folders_may_be_named_otherwise_than_classes_are(tmp_path, words, names, ids):
+    path = tmp_path / "net.safetensors"
+    save_file(timm.create_model("test_resnet", num_classes=2).state_dict(), path, words)
+    model = load_classifier(str(path), arch="test_resnet", input_size=32)
+    assert (model.class_names, model.class_ids) == (names, ids)
+
+
+def test_ids_of_the_classes_are_as_many_as_their_names(tmp_path):
+    path = tmp_path / "net.safetensors"
+    words = {"class_names": '["a", "b"]', "class_ids": '["n01"]'}
+    save_file(timm.create_model("test_resnet", num_classes=2).state_dict(), path, words)
+    with pytest.raises(CheckpointError, match="has 2 class_names and 1 class_ids, expected as many"):
+        load_classifier(str(path), arch="test_resnet", input_size=32)
