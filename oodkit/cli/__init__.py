@@ -64,11 +64,18 @@ def main() -> None:
     except OodkitError as error:
         if _show_traceback:
             raise
-        typer.echo(f"error: {error}", err=True)
+        typer.echo(f"error: {_plain(str(error))}", err=True)
         sys.exit(error.exit_code)
     except Exception as error:
         if _show_traceback:
             raise
-        text = " ".join(str(error).split())
+        text = _plain(" ".join(str(error).split()))
         typer.echo(f"error: unexpected {type(error).__name__}: {text}; oodkit --debug … shows where, please report it", err=True)
         sys.exit(1)
+
+
+def _plain(text: str) -> str:
+    """On one line and without what a terminal obeys: an error quotes file names and what stands in files."""
+    from oodkit.wording import printable
+
+    return printable(text)

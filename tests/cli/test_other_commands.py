@@ -91,3 +91,11 @@ def test_unknown_commands_are_usage_errors(run):
     ran = run("diagnos")
     assert ran.code == 2
     assert "diagnose" in ran.err
+
+
+def test_an_error_that_quotes_a_hostile_name_is_one_line_without_terminal_control(run, tmp_path):
+    (tmp_path / "a\x1b[31m\nb.safetensors").write_bytes(b"junk")
+    ran = run("score", "a\x1b[31m\nb.safetensors", str(tmp_path))
+    assert ran.code == 3
+    assert ran.err.startswith(r"error: can't read a detector from a\x1b[31m\nb.safetensors: ")
+    assert ran.err.removesuffix("\n").isprintable()
