@@ -108,7 +108,9 @@ def export(
     ] = None,
     private: Annotated[
         bool,
-        typer.Option("--private/--public", help="Whether it is for you alone; --public shows it to everybody.", rich_help_panel=HUB),
+        typer.Option(
+            "--private/--public", help="Whether it is for you alone; --public shows it to everybody.", rich_help_panel=HUB
+        ),
     ] = True,
     arch: ArchOption = None,
     checkpoint: CheckpointOption = None,
