@@ -4,6 +4,7 @@ from importlib import import_module
 from typing import Any
 
 _HOME = {
+    "Calibration": "calibration",
     "Classifier": "classifier",
     "Detector": "detector",
     "Diagnosis": "diagnosis",

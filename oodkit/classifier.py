@@ -67,6 +67,25 @@ class Classifier:
         _digest_tensors(digest, self.net.state_dict())
         return digest.hexdigest()
 
+    def with_head(self, head: Head, name: str | None = None) -> "Classifier":
+        """A copy of the classifier whose network has ``head`` written into it; this one stays as it is.
+
+        name: by default the model's and "+ AugDelete". Its ``about`` says in ``head_of`` which network the head was put into: its name
+        and the hash of its tensors. Raises OutputsError where the head is of other layers than the network's, or has other shapes.
+        """
+        own = self.head
+        if (head.layers or own.layers, head.num_classes) != (own.layers, own.num_classes):
+            got = f"a head of {head.num_classes} classes from {', '.join(head.layers)}"
+            expected = f"{own.num_classes} classes from {', '.join(own.layers)}"
+            raise OutputsError(
+                f"{got} does not fit {self.name}, whose own has {expected}; give one that was made of this architecture"
+            )
+        net = copy.deepcopy(self.net)
+        head = replace(head, layers=own.layers, shared=own.shared, shapes=own.shapes)
+        head.apply_to(net)
+        about = {"head_of": {"name": self.name, "weights": self.weights_hash()}, **self.about}  # of the network as it was loaded
+        return replace(self, name=name or f"{self.name} + AugDelete", net=net, head=head, about=about)
+
     def _hash(self, tensors: Mapping[str, Tensor]) -> str:
         code = code_of_network(self.net)
         digest = hashlib.blake2b(f"{stable_repr(self.net)} {code} {self.about.get('model_args')}".encode(), digest_size=16)
@@ -140,23 +159,6 @@ def _said(options: Options, class_names: Sequence[str] | None) -> dict[str, Any]
     said = {key: getattr(options, key) for key in SAID} | {"class_names": class_names}
     said |= {"checkpoint": options.checkpoint and str(options.checkpoint), "model_args": dict(options.model_args)}
     return {key: list(value) if isinstance(value, tuple) else value for key, value in said.items() if value}
-
-
-def with_head(model: Classifier, head: Head, name: str | None = None) -> Classifier:
-    """A copy of the classifier whose network has ``head`` written into it; ``model`` stays as it is.
-
-    name: by default the model's and "+ AugDelete". Its ``about`` says in ``head_of`` which network the head was put into: its name
-    and the hash of its tensors. Raises OutputsError where the head is of other layers than the network's, or has other shapes.
-    """
-    if (head.layers or model.head.layers, head.num_classes) != (model.head.layers, model.head.num_classes):
-        got = f"a head of {head.num_classes} classes from {printable(', '.join(head.layers)) or 'no layer'}"
-        own = f"{model.head.num_classes} classes from {', '.join(model.head.layers)}"
-        raise OutputsError(f"{got} does not fit {model.name}, whose own has {own}; give one that was made of this architecture")
-    net = copy.deepcopy(model.net)
-    head = replace(head, layers=model.head.layers, shared=model.head.shared, shapes=model.head.shapes)
-    head.apply_to(net)
-    about = {"head_of": {"name": model.name, "weights": model.weights_hash()}, **model.about}  # of the network as it was loaded
-    return replace(model, name=name or f"{model.name} + AugDelete", net=net, head=head, about=about)
 
 
 def available_models() -> list[str]:

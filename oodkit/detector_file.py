@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from oodkit.calibration import Calibration
-from oodkit.classifier import Classifier, load_classifier, with_head
+from oodkit.classifier import Classifier, load_classifier
 from oodkit.errors import CheckpointError, InputError, ModelNotFoundError, OodkitError, OutputsError
 from oodkit.head import FLOATS, Head
 from oodkit.models.stored import LONGEST_NAME, stored_source
@@ -74,7 +74,7 @@ class StoredDetector:
         if (model.head.num_features, model.head.num_classes) != (self.head.num_features, self.head.num_classes):
             self._refuse(f"{model.name} has another head than it was made with")
         if not _is_same(model.head, self.head):
-            model = with_head(model, self.head, self.name)
+            model = model.with_head(self.head, self.name)
         return model if self.classes is None else replace(model, class_names=self.classes)
 
     def _refuse(self, why: str, kind: type[OodkitError] = CheckpointError, cause: Exception | None = None) -> NoReturn:

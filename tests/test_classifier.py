@@ -11,7 +11,7 @@ from PIL import Image
 from safetensors.torch import save_file
 from torch import nn
 
-from oodkit.classifier import Classifier, available_models, load_classifier, with_head
+from oodkit.classifier import Classifier, available_models, load_classifier
 from oodkit.errors import CheckpointError, ModelNotFoundError, OodkitError, OutputsError, UnsupportedModelError, UsageError
 from oodkit.head import Head
 
@@ -358,7 +358,7 @@ class TestWithHead:
 
     def test_a_copy_has_the_other_head_and_the_model_stays_as_it_is(self, tiny_model: Classifier) -> None:
         before, images = tiny_model.weights_hash(), torch.randn(2, 3, 8, 8, generator=torch.Generator().manual_seed(4))
-        repaired = with_head(tiny_model, self.other(tiny_model))
+        repaired = tiny_model.with_head(self.other(tiny_model))
         features = tiny_model.net.body(images.flatten(1)).relu()
         torch.testing.assert_close(repaired.net(images), repaired.head(features))
         assert tiny_model.weights_hash() == before
@@ -368,13 +368,13 @@ class TestWithHead:
 
     def test_a_head_of_no_layer_is_taken_to_be_of_the_models_own(self, tiny_model: Classifier) -> None:
         head = self.other(tiny_model)
-        assert torch.equal(with_head(tiny_model, Head(head.weight, head.bias), "mine").net.head.weight, head.weight)
+        assert torch.equal(tiny_model.with_head(Head(head.weight, head.bias), "mine").net.head.weight, head.weight)
 
     def test_a_head_of_other_layers_or_classes_is_refused(self, tiny_model: Classifier) -> None:
         own = "does not fit tiny, whose own has 3 classes from head; give one that was made of this architecture"
         with pytest.raises(OutputsError, match=rf"a head of 3 classes from top\\x1b {own}"):
-            with_head(tiny_model, replace(tiny_model.head, layers=("top\x1b",)))
+            tiny_model.with_head(replace(tiny_model.head, layers=("top\x1b",)))
         with pytest.raises(OutputsError, match=f"a head of 2 classes from no layer {own}"):
-            with_head(tiny_model, Head(torch.ones(2, 6), torch.ones(2)))
+            tiny_model.with_head(Head(torch.ones(2, 6), torch.ones(2)))
         with pytest.raises(OutputsError, match="a head of 3 classes and 5 features does not fit the network's head"):
-            with_head(tiny_model, Head(torch.ones(3, 5), torch.ones(3)))
+            tiny_model.with_head(Head(torch.ones(3, 5), torch.ones(3)))

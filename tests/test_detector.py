@@ -17,7 +17,6 @@ from torch import nn
 
 import oodkit
 from oodkit.calibration import Calibration
-from oodkit.classifier import with_head
 from oodkit.detector import Detector
 from oodkit.errors import (
     CheckpointError,
@@ -297,7 +296,7 @@ class TestFile:
     def test_a_repaired_head_goes_into_the_networks_it_was_made_of(self, demo, tmp_path):
         model, _, _ = demo
         head = Head(model.head.weight.flip(0), model.head.bias.flip(0), model.head.layers)
-        repaired = with_head(model, head)
+        repaired = model.with_head(head)
         Detector(repaired, make_scorer("mls"), Calibration([0.0], 0.5)).save(tmp_path / "d.safetensors")
         expected = repaired.net(pixels(side=32))
         for given in (None, model, repaired):

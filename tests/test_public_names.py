@@ -9,6 +9,7 @@ import pytest
 import oodkit
 
 PUBLIC = [
+    "Calibration",
     "Classifier",
     "Detector",
     "Diagnosis",

@@ -9,7 +9,7 @@ from typing import Any
 import typer
 
 from oodkit.calibration import Calibration
-from oodkit.classifier import Classifier, load_classifier, with_head
+from oodkit.classifier import Classifier, load_classifier
 from oodkit.cli.export import Form
 from oodkit.cli.inputs import Running, extract_set
 from oodkit.cli.loading import Loading
@@ -124,7 +124,7 @@ def _subject(wanted: Wanted, loading: Loading) -> Subject:
         return Subject(source, source, Making(), _document(run, source))
     fitting, facts = read_head_for(head, source)
     making = making_of(facts)
-    model = with_head(source, fitting, None if making.method == "AugDelete" else f"{source.name} + another head")
+    model = source.with_head(fitting, None if making.method == "AugDelete" else f"{source.name} + another head")
     return Subject(source, model, making, _document(head.parent, source))
 
 

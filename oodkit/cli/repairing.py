@@ -10,7 +10,7 @@ import numpy as np
 import torch
 
 from oodkit.calibration import Calibration
-from oodkit.classifier import Classifier, with_head
+from oodkit.classifier import Classifier
 from oodkit.cli.asked import Asked
 from oodkit.cli.diagnosing import finished, task_of
 from oodkit.cli.inputs import Drawn, Sets, extract_set, extract_sets
@@ -104,7 +104,7 @@ def repair(asked: Asked, wanted: Wanted) -> Repaired:
     outputs, _ = extract_and_tune(model, task)
     learnt_from = _views(model, sets, outputs, wanted, asked)
     refits = _refits(learnt_from, outputs["val"] if judged_by_val else None, rows, wanted, asked)
-    repaired = with_head(model, refits[-1].made.head)
+    repaired = model.with_head(refits[-1].made.head)
     task = replace(task, shown=[model.name, repaired.name])
     told[model.name] = tell(model, outputs, told[subject.baseline.name] if subject.baseline else None, task)
     after = _with_head(repaired, outputs, task)

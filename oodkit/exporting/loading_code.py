@@ -22,9 +22,8 @@ def _head(model: Classifier, file: str) -> list[str]:
     if any(has_new_bias(model, layer) for layer in model.head.layers):  # load_state_dict would refuse it
         return [
             "import oodkit",
-            "from oodkit.classifier import with_head",
             "",
-            f"model = with_head({_loaded(model)}, oodkit.Head.load({file!r}))",
+            f"model = {_loaded(model)}.with_head(oodkit.Head.load({file!r}))",
         ]
     library, made = _source(model)
     loaded = f"net.load_state_dict(load_file({file!r}), strict=False)"

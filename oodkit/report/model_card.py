@@ -169,11 +169,10 @@ def _how_to_score(model: Model, document: Document) -> list[str]:
     loading = {name: value for name in LOADING if (value := document["inputs"]["loading"].get(name))}  # no other key is code
     repair = repair_of(document)
     name = model["name"] if repair is None else repair["before"]
-    refitted = [] if repair is None else ['model = with_head(model, oodkit.Head.load("head.safetensors"))']
+    refitted = [] if repair is None else ['model = model.with_head(oodkit.Head.load("head.safetensors"))']
     learn = f'learn = oodkit.extract(model, oodkit.open_images("{LEARNT_FROM.get(best["fits_on"])}"){probes})'
     lines = [
         "import oodkit",
-        *(["from oodkit.classifier import with_head"] if refitted else []),
         "",
         f"model = oodkit.load_classifier({', '.join([repr(name), *_keywords(loading)])})",
         *refitted,

@@ -6,7 +6,6 @@ import re
 import pytest
 from huggingface_hub import ModelCard
 
-from oodkit.classifier import with_head
 from oodkit.exporting.card import base_model, card_text
 from oodkit.exporting.head_file import Making, save_head
 from oodkit.exporting.loading_code import loading_code
@@ -19,7 +18,7 @@ MADE = Making("AugDelete", 0.2, "/home/me/train")
 @pytest.fixture
 def repaired(trained, on):
     model = trained("test_resnet", input_size=32)
-    return with_head(model, on.another(model.head))
+    return model.with_head(on.another(model.head))
 
 
 def told(model, form="head", file="head.safetensors", **rest):
@@ -136,7 +135,7 @@ def test_its_code_for_files_of_ones_own_leaves_out_where_they_lie(repaired, sour
 
 def test_its_code_for_a_layer_without_bias_gives_it_one(repaired):
     repaired.head = type(repaired.head)(repaired.head.weight, repaired.head.bias, ("fc",), shapes={"fc.weight": (5, 96)})
-    assert "with_head(oodkit.load_classifier(" in loading_code(repaired, "head", "head.safetensors")[0]
+    assert ".with_head(oodkit.Head.load(" in loading_code(repaired, "head", "head.safetensors")[0]
 
 
 def run(block: str) -> dict:

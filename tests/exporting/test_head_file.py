@@ -10,7 +10,7 @@ import torch
 from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 
-from oodkit.classifier import load_classifier, with_head
+from oodkit.classifier import load_classifier
 from oodkit.errors import OutputsError
 from oodkit.exporting.head_file import Making, making_of, read_head_for, save_head, source_of, without_folders
 from oodkit.head import Head, load_head
@@ -40,7 +40,7 @@ def source(tmp_path):
 
 
 def test_three_lines_of_safetensors_and_timm_load_it_without_oodkit(source, on, tmp_path):
-    repaired = with_head(source, on.another(source.head))
+    repaired = source.with_head(on.another(source.head))
     save_head(tmp_path / "head.safetensors", repaired)
     subprocess.run([sys.executable, "-c", PLAIN], cwd=tmp_path, check=True)
     on.close(load_file(tmp_path / "logits.safetensors")["logits"], on.logits_of(repaired.net, torch.ones(1, 3, 32, 32)))
@@ -48,7 +48,7 @@ def test_three_lines_of_safetensors_and_timm_load_it_without_oodkit(source, on, 
 
 def test_the_metadata_names_where_it_comes_from_and_how_it_was_made(source, on, tmp_path):
     made = Making("AugDelete", 0.2, "/home/me/imagenet/train", {"accuracy": [0.8, 0.79]})
-    save_head(tmp_path / "head.safetensors", with_head(source, on.another(source.head)), made)
+    save_head(tmp_path / "head.safetensors", source.with_head(on.another(source.head)), made)
     with safe_open(tmp_path / "head.safetensors", "pt") as file:
         facts = file.metadata()
         assert {name: tuple(file.get_tensor(name).shape) for name in file.keys()} == {"fc.weight": (5, 96), "fc.bias": (5,)}  # noqa: SIM118
@@ -78,9 +78,9 @@ def test_metadata_that_makes_no_sense_is_passed_over():
 
 def test_a_head_goes_into_no_other_weights_than_those_it_was_made_of(trained, on, tmp_path):
     model = trained("test_resnet", input_size=32)
-    save_head(tmp_path / "head.safetensors", with_head(model, on.another(model.head)))
+    save_head(tmp_path / "head.safetensors", model.with_head(on.another(model.head)))
     head, _ = read_head_for(tmp_path / "head.safetensors", model)
-    repaired = with_head(model, head)
+    repaired = model.with_head(head)
     assert read_head_for(tmp_path / "head.safetensors", repaired)[0].num_classes == 5  # its source is the same
     with torch.no_grad():
         model.net.conv1[0].weight.add_(1)
@@ -112,7 +112,7 @@ def test_a_head_without_a_bias_fits_a_layer_without_one(tmp_path):
 
 def test_the_source_stays_the_source_however_often_the_head_is_replaced(trained, on):
     model = trained("test_resnet", input_size=32)
-    twice = with_head(with_head(model, on.another(model.head)), model.head)
+    twice = model.with_head(on.another(model.head)).with_head(model.head)
     assert source_of(twice) == {"name": model.name, "weights": model.weights_hash()}
 
 

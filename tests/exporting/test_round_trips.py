@@ -4,7 +4,6 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from oodkit.classifier import with_head
 from oodkit.exporting.head_file import save_head
 from oodkit.head import Head
 from oodkit.heads import features_and_logits
@@ -29,7 +28,7 @@ ARCHITECTURES = {
 @pytest.mark.parametrize(("arch", "size"), ARCHITECTURES.items())
 def test_logits_of_the_repaired_network_are_the_repaired_heads(trained, on, arch, size, tmp_path):
     model = trained(arch, input_size=size)
-    repaired = with_head(model, on.another(model.head))
+    repaired = model.with_head(on.another(model.head))
     images = on.images_for(model)
     with torch.no_grad():
         features, logits = features_and_logits(repaired.net, repaired.head, images)
@@ -46,4 +45,4 @@ def test_logits_of_the_repaired_network_are_the_repaired_heads(trained, on, arch
 
     head = Head.load(tmp_path / "head.safetensors")
     assert (head.layers, head.shared, dict(head.shapes)) == (model.head.layers, model.head.shared, dict(model.head.shapes))
-    on.close(on.logits_of(with_head(model, head).net, images), logits)
+    on.close(on.logits_of(model.with_head(head).net, images), logits)

@@ -7,7 +7,7 @@ import timm
 import torch
 from safetensors.torch import load_file, save_file
 
-from oodkit.classifier import load_classifier, with_head
+from oodkit.classifier import load_classifier
 from oodkit.errors import NotApplicableError
 from oodkit.exporting.head_file import Making
 from oodkit.exporting.state_dict import export_state_dict
@@ -30,7 +30,7 @@ MADE = Making("AugDelete", 0.2, "train")
 )
 def test_plain_timm_loads_the_folder_to_the_same_logits(trained, on, tmp_path, arch, options):
     model = trained(arch, **options)
-    repaired = with_head(model, on.another(model.head))
+    repaired = model.with_head(on.another(model.head))
     export_timm(repaired, tmp_path / "out", "the card")
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["README.md", "config.json", "model.safetensors"]
     images = on.images_for(model)
@@ -43,7 +43,7 @@ def test_plain_timm_loads_the_folder_to_the_same_logits(trained, on, tmp_path, a
 
 def test_oodkit_loads_the_folder_as_the_same_classifier(trained, on, tmp_path):
     model = trained("test_resnet", **FED)
-    export_timm(with_head(model, on.another(model.head)), tmp_path / "out", "the card")
+    export_timm(model.with_head(on.another(model.head)), tmp_path / "out", "the card")
     again = load_classifier(f"local-dir:{tmp_path / 'out'}")
     assert again.preprocessing == model.preprocessing
     assert again.class_names == ("cat", "dog", "fox", "hen", "yak")
@@ -82,7 +82,7 @@ def test_the_export_is_exported_again(trained, on, tmp_path):
 )
 def test_a_state_dict_says_what_it_is(trained, on, tmp_path, arch, options):
     model = trained(arch, **options)
-    repaired = with_head(model, on.another(model.head))
+    repaired = model.with_head(on.another(model.head))
     export_state_dict(repaired, tmp_path / "out", "the card", MADE)
     path, images = tmp_path / "out/model.safetensors", on.images_for(model)
     for told in ({}, {"arch": arch}):
@@ -128,7 +128,7 @@ def own(tmp_path):
 
 def test_a_network_of_ones_own_gets_its_weights_back(own, on, tmp_path):
     model = own("biased")
-    repaired = with_head(model, on.another(model.head))
+    repaired = model.with_head(on.another(model.head))
     export_state_dict(repaired, tmp_path / "out", "the card", MADE)
     again = load_classifier(model.name, checkpoint=tmp_path / "out/model.safetensors", input_size=8)
     on.close(on.logits_of(again.net, on.images_for(model)), on.logits_of(repaired.net, on.images_for(model)))
@@ -139,7 +139,7 @@ def test_a_network_of_ones_own_gets_its_weights_back(own, on, tmp_path):
 
 def test_a_layer_that_has_no_bias_by_design_is_refused_one(own, on, tmp_path):
     model = own("unbiased")
-    repaired = with_head(model, on.another(model.head))
+    repaired = model.with_head(on.another(model.head))
     on.close(on.logits_of(repaired.net, on.images_for(model)), logits_by_hand(repaired, on.images_for(model)))
     with pytest.raises(NotApplicableError) as error:
         export_state_dict(repaired, tmp_path / "out", "the card", MADE)
@@ -163,7 +163,7 @@ def test_a_timm_layer_without_bias_is_refused_one(tmp_path, on):
     model = load_classifier(str(tmp_path / "net.safetensors"), arch="test_resnet", input_size=32)
     model.net.fc, model.head = net.fc, without_bias(net.fc)
     with pytest.raises(NotApplicableError, match="a timm folder: its layer fc has no bias in the architecture"):
-        export_timm(with_head(model, on.another(model.head)), tmp_path / "out", "the card")
+        export_timm(model.with_head(on.another(model.head)), tmp_path / "out", "the card")
 
 
 def without_bias(layer):
