@@ -70,16 +70,16 @@ class Classifier:
     def with_head(self, head: Head, name: str | None = None) -> "Classifier":
         """A copy of the classifier whose network has ``head`` written into it; this one stays as it is.
 
-        name: by default the model's and "+ AugDelete". Its ``about`` says in ``head_of`` which network the head was put into: its name
-        and the hash of its tensors. Raises OutputsError where the head is of other layers than the network's, or has other shapes.
+        name: by default the model's and "+ AugDelete". Its ``about`` says in ``head_of`` which network the head was put into: its
+        name and the hash of its tensors. Raises OutputsError where the head is of other layers than the network's, or has other
+        shapes.
         """
         own = self.head
         if (head.layers or own.layers, head.num_classes) != (own.layers, own.num_classes):
-            got = f"a head of {head.num_classes} classes from {', '.join(head.layers)}"
+            got = f"a head of {head.num_classes} classes from {printable(', '.join(head.layers)) or 'no layer'}"
             expected = f"{own.num_classes} classes from {', '.join(own.layers)}"
-            raise OutputsError(
-                f"{got} does not fit {self.name}, whose own has {expected}; give one that was made of this architecture"
-            )
+            misfit = f"{got} does not fit {self.name}, whose own has {expected}"
+            raise OutputsError(f"{misfit}; give one that was made of this architecture")
         net = copy.deepcopy(self.net)
         head = replace(head, layers=own.layers, shared=own.shared, shapes=own.shapes)
         head.apply_to(net)
