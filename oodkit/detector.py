@@ -38,7 +38,7 @@ class Detections(NamedTuple):
 
 
 class Detector(nn.Module):
-    """A network that knows what it does not know: ``Detector.load("detector.safetensors")(images)``.
+    """A classifier that says of each image whether it is out of distribution: ``Detector.load("detector.safetensors")(images)``.
 
     model: its network is used and not copied, and from then on in evaluation mode. scorer: fitted on outputs of that network.
     calibration: of the scorer's scores on ID images that it did not learn from.

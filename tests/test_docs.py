@@ -22,7 +22,7 @@ from oodkit.advice import WEAK
 from oodkit.benchmarks import BENCHMARKS
 from oodkit.cli import app
 from oodkit.lead import MARGIN
-from oodkit.report.rows_csv import COLUMNS
+from oodkit.report.rows_csv import CHANGE, COLUMNS
 from oodkit.scorers import SCORERS
 from oodkit.verdict import Code
 
@@ -218,4 +218,4 @@ def test_the_page_of_the_result_names_the_keys_of_the_schema_and_no_others() -> 
 def test_the_page_of_the_result_names_the_columns_of_the_csv() -> None:
     section = page("results-schema.md").split("\n## CSV\n")[1].split("\n## ")[0]
     cells = [line.split("|")[1] for line in section.splitlines() if line.startswith("| `")]
-    assert [name for cell in cells for name in re.findall(r"`(\w+)`", cell)] == list(COLUMNS)
+    assert [name for cell in cells for name in re.findall(r"`(\w+)`", cell)] == [*COLUMNS, *CHANGE]
