@@ -1,11 +1,12 @@
 """Time and memory of refitting the last layer on a fifth of ImageNet: 256,000 images, 2,048 features, 1,000 classes.
 
-Run by ``nox -s bench -- augdelete --scale 1``. The features are synthetic, in half precision, and lie on disk as ``extract`` leaves
-them; a tenth of the labels are drawn anew, so that there is something to overfit, and the head starts with 0.3 of its weights. Each
-method has a process of its own. ``plain sgd`` is the paper's way as it would be written by hand, with the features in memory; the
-held-out loss that it ends with is what the others are to reach. ``lbfgs`` runs as it is, with the choice of its strength;
-scikit-learn's solver gets weaker and weaker penalties until it is there, and only its last run is counted. Held-out images are new
-to all of them. Prints Markdown. Other scales shrink images by the factor, features and classes by its root.
+Run by ``nox -s bench -- augdelete --scale 1``. The features are synthetic (``repairable.py``), in half precision, and lie on disk
+as ``extract`` leaves them. Each method has a process of its own. ``plain sgd`` is the paper's way as it would be written by hand,
+with the features in memory; the loss that it ends with, on images new to all methods, is what the others are to reach: *there* is
+when they did, *end* when they were done. ``lbfgs`` runs as it is, with the choice of its strength; ``lbfgs, strength given`` is
+told that one. scikit-learn's solver, features in float32 in memory, gets the penalty of the same size in the features' own coordinates,
+then weaker ones until it gets there, where it is stopped; only its last run counts. To look at the loss is off the clock. Prints
+Markdown. Other scales shrink images by the factor, features and classes by its root.
 """
 
 import argparse
@@ -13,35 +14,37 @@ import json
 import os
 import subprocess
 import sys
+import time
 import warnings
-from collections.abc import Callable
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TypeVar
+from unittest.mock import patch
 
+import numpy as np
 import torch
+from repairable import Network
 from scorers import GB, Peak, is_whole, memory
-from synthetic import Network, write_outputs
+from synthetic import write_outputs
 from timing import Cost, cost
-from torch import nn
+from torch import Tensor, nn
 from torch.nn import functional
 
 from oodkit.head import Head
 from oodkit.outputs import Outputs
-from oodkit.refitting import HELD_OUT as HELD_OUT_SHARE
-from oodkit.refitting import SELECTION_IMAGES, refit
+from oodkit.refitting import Refit, refit
 from oodkit.shards import open_outputs
+from oodkit.solvers import lbfgs
 from oodkit.solvers.cross_entropy import mean_loss
 from oodkit.solvers.sgd import Settings
 
 IMAGES, HELD_OUT, WIDTH, CLASSES = 256_000, 20_000, 2048, 1000
-WRONG = 0.1  # of the labels
-SOFT = 0.3  # of the weights of a head that fits
-DECAYS = (1e-1, 1e-2, 1e-3, 1e-4)  # penalties that scikit-learn's solver tries, each for as many iterations at most:
-ITERATIONS = 100
-T = TypeVar("T")
-Found = tuple[Cost, Head, str]
-COLUMNS = ("method", "s wall", "s processor", "times plain sgd", "held-out loss", "peak memory, GB", "with mapped files, GB", "how")
+ITERATIONS = 200  # of scikit-learn's solver at most
+COLUMNS = ("method", "there, s wall", "there, s processor", "times plain sgd", "end, s wall", "end, s processor", "times plain sgd",
+           "held-out loss", "peak memory, GB", "with mapped files, GB", "how")  # fmt: skip
+
+
+class Found(dict):
+    """``there`` and ``end``, a Cost each or None, ``head`` and ``how``."""
 
 
 def main() -> None:
@@ -49,13 +52,15 @@ def main() -> None:
     parser.add_argument("--scale", type=float, default=0.02, help="factor on the number of images")
     parser.add_argument("--threads", type=int, default=torch.get_num_threads())
     parser.add_argument("--folder", type=Path, help="where the outputs go, and stay for another run; default: a temporary folder")
-    parser.add_argument("--method", action="append", choices=METHODS, help="only this one and plain sgd; repeatable")
+    parser.add_argument("--method", action="append", choices=METHODS, help="only this one; repeatable")
+    parser.add_argument("--target", type=float, help="the held-out loss to reach, where plain sgd is not among the methods")
+    parser.add_argument("--l2", type=float, help="the strength, where lbfgs is not among the methods")
+    parser.add_argument("--iterations", type=int, default=ITERATIONS, help="of scikit-learn's solver at most")
     parser.add_argument("--measure", help=argparse.SUPPRESS)
-    parser.add_argument("--target", type=float, help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     torch.set_num_threads(arguments.threads)
     if arguments.measure:
-        print(json.dumps(measure(arguments.measure, arguments.folder, arguments.target)))
+        print(json.dumps(measure(arguments)))
     elif arguments.folder:
         report(arguments.folder / f"augdelete-{arguments.scale:g}", arguments)
     else:
@@ -65,73 +70,67 @@ def main() -> None:
 
 def report(folder: Path, arguments: argparse.Namespace) -> None:
     write_all(folder, arguments.scale)
-    train, held_out = opened(folder)
-    print(f"{len(train):,} images, held out {len(held_out):,}; D = {train.num_features:,}, C = {train.num_classes:,}; "
-          f"held-out loss of the head at the start {mean_loss(held_out, train.head):.4f}; {arguments.threads} threads, "
+    train, held_out = (open_outputs(folder / name) for name in ("train", "held out"))
+    accuracy = sum(int((chunk.logits.argmax(1) == chunk.labels).sum()) for chunk in held_out.chunks()) / len(held_out)
+    print(f"{len(train):,} images, held out {len(held_out):,}; D = {train.num_features:,}, C = {train.num_classes:,}; at the start "
+          f"held-out loss {mean_loss(held_out, train.head):.4f}, accuracy {accuracy:.1%}; {arguments.threads} threads, "
           f"torch {torch.__version__}\n")  # fmt: skip
-    print(f"| {' | '.join(COLUMNS)} |\n|---|{'---:|' * (len(COLUMNS) - 2)}---|")
-    first = row("plain sgd", None, None, arguments, folder)
+    print(f"| {' | '.join(COLUMNS)} |\n|---|{'---:|' * (len(COLUMNS) - 2)}---|", flush=True)
+    plain: dict | None = None
     for method in arguments.method or METHODS:
-        if method != "plain sgd":
-            row(method, first, first["loss"], arguments, folder)
+        found = child(method, arguments, folder)
+        if method == "plain sgd" and "reason" not in found:
+            plain, arguments.target = found, found["loss"]
+        if method == "lbfgs" and "l2" in found:
+            arguments.l2 = found["l2"]
+        print_row(method, found, plain)
 
 
-def row(method: str, first: dict | None, target: float | None, arguments: argparse.Namespace, folder: Path) -> dict:
-    options = [f"--threads={arguments.threads}", f"--folder={folder}", *([] if target is None else [f"--target={target}"])]
+def child(method: str, arguments: argparse.Namespace, folder: Path) -> dict:
+    options = [f"--{name}={getattr(arguments, name)}" for name in ("threads", "target", "l2", "iterations")
+               if getattr(arguments, name) is not None]  # fmt: skip
     threads = {name: str(arguments.threads) for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")}
-    command = [sys.executable, __file__, f"--measure={method}", *options]
+    command = [sys.executable, __file__, f"--measure={method}", f"--folder={folder}", *options]
     done = subprocess.run(command, env=os.environ | threads, capture_output=True, text=True, check=False)
     if done.returncode:
-        print(f"| {method} | {(done.stderr.strip().splitlines() or ['failed'])[-1]} | | | | | | |", flush=True)
-        return {"loss": float("nan"), "cpu": float("nan")}
-    found = json.loads(done.stdout.splitlines()[-1])
-    ratio = 1.0 if first is None else found["cpu"] / first["cpu"]
-    memories = f"{found['anonymous'] / GB:.2f} | {found['resident'] / GB:.2f}"
-    print(f"| {method} | {found['wall']:.1f} | {found['cpu']:.1f} | {ratio:.2f} | {found['loss']:.4f} | {memories} | "
-          f"{found['how']} |", flush=True)  # fmt: skip
-    return found
+        return {"reason": (done.stderr.strip().splitlines() or ["failed"])[-1]}
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+def print_row(method: str, found: dict, plain: dict | None) -> None:
+    if "reason" in found:
+        print(f"| {method} | {found['reason']} {'| ' * (len(COLUMNS) - 2)}|", flush=True)
+        return
+    cells = []
+    for when in ("there", "end"):
+        ratio = f"{found[when][1] / plain['end'][1]:.2f}" if found[when] and plain else "–"
+        cells += [f"{found[when][0]:.1f}", f"{found[when][1]:.1f}", ratio] if found[when] else ["–"] * 3
+    cells += [f"{found['loss']:.4f}", f"{found['anonymous'] / GB:.2f}", f"{found['resident'] / GB:.2f}", found["how"]]
+    print(f"| {method} | {' | '.join(cells)} |", flush=True)
 
 
 def write_all(folder: Path, scale: float) -> None:
     width, classes = (max(round(size * scale**0.5), 10) for size in (WIDTH, CLASSES))
-    network = Network(width, classes)
-    for name, count in {"train": round(IMAGES * scale), "held out": max(round(HELD_OUT * scale), 2000)}.items():
-        if not ((folder / name).exists() and is_whole(folder / name)):
-            write_outputs(folder / name, torch.arange(count) % classes, network)
+    counts = {"train": round(IMAGES * scale), "held out": max(round(HELD_OUT * scale), 4000)}
+    if all((folder / name).exists() and is_whole(folder / name) for name in counts):
+        return
+    network = Network(width, classes, scale)
+    for name, count in counts.items():
+        write_outputs(folder / name, torch.arange(count) % classes, network)
 
 
-def opened(folder: Path) -> tuple[Outputs, Outputs]:
-    train, held_out = (_with_wrong_labels(open_outputs(folder / name), seed) for seed, name in enumerate(("train", "held out")))
-    assert train.head is not None
-    head = Head(SOFT * train.head.weight, SOFT * train.head.bias)
-    return train.with_head(head), held_out.with_head(head)
-
-
-def _with_wrong_labels(outputs: Outputs, seed: int) -> Outputs:
-    generator = torch.Generator().manual_seed(seed)
-    wrong = torch.rand(len(outputs), generator=generator) < WRONG
-    return outputs.with_labels(
-        torch.where(wrong, torch.randint(outputs.num_classes, (len(outputs),), generator=generator), outputs.labels)
-    )
-
-
-def measure(method: str, folder: Path, target: float | None) -> dict:
-    train, held_out = opened(folder)
+def measure(arguments: argparse.Namespace) -> dict:
+    train, held_out = (open_outputs(arguments.folder / name) for name in ("train", "held out"))
     with Peak() as peak:
-        (wall, cpu), head, how = METHODS[method](train, held_out, target)
-    loss = mean_loss(held_out, head)
-    return {"wall": wall, "cpu": cpu, "loss": loss, "how": how, "anonymous": peak.bytes, "resident": memory("VmHWM")}
+        found = METHODS[arguments.measure](train, held_out, arguments)
+    loss = mean_loss(held_out, found.pop("head"))
+    return {"there": None, **found, "loss": loss, "anonymous": peak.bytes, "resident": memory("VmHWM")}
 
 
-def timed(work: Callable[[], T]) -> tuple[Cost, T]:
-    found: list[T] = []
-    taken = cost(lambda: found.append(work()))
-    return taken, found[0]
-
-
-def plain_sgd(train: Outputs, _held_out: Outputs, _target: float | None) -> Found:
-    taken, head = timed(lambda: _by_hand(train))
-    return taken, head, f"{Settings().epochs} epochs"
+def plain_sgd(train: Outputs, _held_out: Outputs, _arguments: argparse.Namespace) -> Found:
+    heads: list[Head] = []
+    taken = cost(lambda: heads.append(_by_hand(train)))
+    return Found(there=taken, end=taken, head=heads[0], how=f"{Settings().epochs} epochs")
 
 
 def _by_hand(train: Outputs) -> Head:
@@ -154,39 +153,106 @@ def _by_hand(train: Outputs) -> Head:
     return Head(layer.weight, layer.bias)
 
 
-def by_lbfgs(train: Outputs, _held_out: Outputs, _target: float | None) -> Found:
-    taken, made = timed(lambda: refit(train))
-    passes = "+".join(str(one.steps) for one in made.tried)
-    share = (SELECTION_IMAGES / made.n_fit if made.notes else 1) * (1 - HELD_OUT_SHARE)
-    return taken, made.head, f"{passes} passes over {share:.0%}, {made.steps} over all; l2 = {made.l2:.2g}"
+def by_lbfgs(train: Outputs, _held_out: Outputs, _arguments: argparse.Namespace) -> Found:
+    made: list[Refit] = []
+    taken = cost(lambda: made.append(refit(train)))
+    passes = " + ".join(str(one.steps) for one in made[0].tried)
+    how = f"strengths × C: {', '.join(f'{one.l2 * train.num_classes:g}' for one in made[0].tried)} in {passes} passes over a part"
+    l2 = f"{made[0].l2 * train.num_classes:g} / C"
+    return Found(end=taken, head=made[0].head, l2=made[0].l2, how=f"{how}; {made[0].steps} passes over all with {l2}")
 
 
-def by_sgd(train: Outputs, _held_out: Outputs, _target: float | None) -> Found:
-    taken, made = timed(lambda: refit(train, solver="sgd"))
-    return taken, made.head, f"{Settings().epochs} epochs, read memory-mapped"
+def by_lbfgs_alone(train: Outputs, held_out: Outputs, arguments: argparse.Namespace) -> Found:
+    watch = Watch(held_out, arguments.target)
+
+    class Watched(lbfgs.Problem):
+        def loss_and_gradient(self, correction: Tensor, l2: float = 0) -> tuple[Tensor, Tensor]:
+            found = super().loss_and_gradient(correction, l2)
+            watch.look(self.coordinates.corrected(self.head, correction))
+            return found
+
+    with patch.object(lbfgs, "Problem", Watched):
+        made = refit(train, l2=arguments.l2 or 0.01 / train.num_classes)
+    how = f"{made.steps} passes over all, {made.gap:.1g} nats from its minimum at most; there after {watch.looks_there}"
+    return Found(there=watch.there, end=watch.now(), head=made.head, how=how)
 
 
-def by_scikit_learn(train: Outputs, held_out: Outputs, target: float | None) -> Found:
+def by_sgd(train: Outputs, _held_out: Outputs, _arguments: argparse.Namespace) -> Found:
+    made: list[Refit] = []
+    taken = cost(lambda: made.append(refit(train, solver="sgd")))
+    return Found(end=taken, head=made[0].head, how=f"{Settings().epochs} epochs, read memory-mapped")
+
+
+def by_scikit_learn(train: Outputs, held_out: Outputs, arguments: argparse.Namespace) -> Found:
+    features, labels = train.features.float().numpy(), train.labels.numpy()
+    matched = (arguments.l2 or 0.01 / train.num_classes) * float(features[:20_000].var(0).mean())
+    for penalty in (matched, matched / 10, matched / 100, matched / 1000):
+        watch = _watched_scikit_learn(features, labels, penalty, held_out, arguments)
+        if watch.there or arguments.target is None:
+            break
+    how = f"{watch.looks} iterations, penalty {penalty:.2g}; losses {', '.join(f'{one:.3f}' for one in watch.losses[9::10])}"
+    return Found(there=watch.there, end=watch.now(), head=watch.head, how=how)
+
+
+def _watched_scikit_learn(
+    features: np.ndarray, labels: np.ndarray, penalty: float, held_out: Outputs, arguments: argparse.Namespace
+) -> "Watch":
+    from scipy import optimize
     from sklearn.linear_model import LogisticRegression
 
-    features, labels = train.features.float().numpy(), train.labels.numpy()
-    best: tuple[float, Found] | None = None
-    for decay in DECAYS:
-        model = LogisticRegression(C=1 / (decay * len(labels)), max_iter=ITERATIONS)
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # that it did not converge
-            taken, _ = timed(lambda model=model: model.fit(features, labels))
-        head = Head(torch.from_numpy(model.coef_).float(), torch.from_numpy(model.intercept_).float())
-        loss = mean_loss(held_out, head)
-        if best is None or loss < best[0]:
-            best = loss, (taken, head, f"{model.n_iter_[0]} iterations, penalty {decay:g}")
-        if target is not None and loss <= target:
-            break
-    assert best is not None
-    return best[1]
+    minimize, watch = optimize.minimize, Watch(held_out, arguments.target)
+
+    def after_iteration(found: np.ndarray) -> None:
+        both = torch.from_numpy(found.reshape(held_out.num_classes, -1, order="F")).float()
+        watch.look(Head(both[:, :-1], both[:, -1]))
+        if watch.there or watch.looks >= arguments.iterations:
+            raise StopIteration
+
+    def watched(*args: object, **options: object) -> object:
+        return minimize(*args, **{**options, "callback": after_iteration})
+
+    with patch.object(optimize, "minimize", watched), warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # that it did not converge
+        LogisticRegression(C=1 / (penalty * len(labels)), max_iter=arguments.iterations, tol=1e-8).fit(features, labels)
+    return watch
 
 
-METHODS = {"plain sgd": plain_sgd, "lbfgs": by_lbfgs, "sgd": by_sgd, "scikit-learn": by_scikit_learn}
+class Watch:
+    """A clock that stands still while the held-out loss of a head is looked at, and knows when it first was low enough."""
+
+    def __init__(self, held_out: Outputs, target: float | None) -> None:
+        self.held_out, self.target = held_out, target
+        self.losses: list[float] = []
+        self.there: Cost | None = None
+        self.looks_there: int | None = None
+        self.started = _clocks()
+
+    @property
+    def looks(self) -> int:
+        return len(self.losses)
+
+    def now(self) -> Cost:
+        return Cost(*(now - start for now, start in zip(_clocks(), self.started, strict=True)))
+
+    def look(self, head: Head) -> None:
+        when, self.head = self.now(), head
+        self.losses.append(mean_loss(self.held_out, head))
+        if self.there is None and self.target is not None and self.losses[-1] <= self.target:
+            self.there, self.looks_there = when, self.looks
+        self.started = tuple(now - spent for now, spent in zip(_clocks(), when, strict=True))
+
+
+def _clocks() -> tuple[float, float]:
+    return time.perf_counter(), time.process_time()
+
+
+METHODS = {
+    "plain sgd": plain_sgd,
+    "lbfgs": by_lbfgs,
+    "lbfgs, strength given": by_lbfgs_alone,
+    "sgd": by_sgd,
+    "scikit-learn": by_scikit_learn,
+}
 
 
 if __name__ == "__main__":
