@@ -139,7 +139,7 @@ class Detector(nn.Module):
     def load(cls, path: str | Path, *, model: Classifier | None = None, device: str | torch.device = "cpu") -> "Detector":
         """Read what ``save`` wrote, and load the network that it names, unless ``model`` is that network.
 
-        Safe with a stranger's file: see ``oodkit.models.stored``. Raises OutputsError where the file is missing, damaged or
+        Safe with a stranger's file: see ``oodkit.models.untrusted``. Raises OutputsError where the file is missing, damaged or
         something else, CheckpointError where the network has other weights or other preprocessing than the one that was
         calibrated, ModelNotFoundError where it is out of reach, InputError where a file may not load it by itself.
         """

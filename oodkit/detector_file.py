@@ -15,11 +15,11 @@ from oodkit.calibration import Calibration
 from oodkit.classifier import Classifier, load_classifier
 from oodkit.errors import CheckpointError, InputError, ModelNotFoundError, OodkitError, OutputsError
 from oodkit.head import FLOATS, Head
-from oodkit.models.stored import LONGEST_NAME, stored_source
+from oodkit.models.untrusted import LONGEST_NAME, stored_source
 from oodkit.parts import tensor_of
 from oodkit.scorers import unpack
 from oodkit.scorers.base import Scorer
-from oodkit.stored import load_stored, save_stored
+from oodkit.tensor_file import load_stored, save_stored
 from oodkit.wording import printable
 
 FORMAT = "oodkit-detector-1"

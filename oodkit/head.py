@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from oodkit.errors import OutputsError
 from oodkit.parts import tensor_of
-from oodkit.stored import LONGEST_REASON, load_stored, save_stored
+from oodkit.tensor_file import LONGEST_REASON, load_stored, save_stored
 from oodkit.wording import printable
 
 FORMAT, BEFORE = "oodkit-head-2", "oodkit-head-1"

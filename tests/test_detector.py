@@ -29,10 +29,10 @@ from oodkit.errors import (
     UsageError,
 )
 from oodkit.head import Head
-from oodkit.models.stored import stored_source
+from oodkit.models.untrusted import stored_source
 from oodkit.outputs import CHUNK_ROWS, Outputs
 from oodkit.scorers import make_scorer, one_pass_scorers
-from oodkit.stored import load_stored
+from oodkit.tensor_file import load_stored
 
 
 @pytest.fixture(scope="module")

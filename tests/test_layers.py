@@ -26,7 +26,7 @@ LAYERS = (
     | {"accuracies", "calibration", "holm"}
     | {"classifier", "models", "heads", "tap", "probes", "code_identity", "recipe_facts", "images", "benchmarks", "demo"},
     {"solvers"},
-    {"head", "outputs", "parts", "shards", "stats", "moments", "memo", "failures", "percentiles", "cache", "stored"},
+    {"head", "outputs", "parts", "shards", "stats", "moments", "memo", "failures", "percentiles", "cache", "tensor_file"},
     {"atomic", "errors", "wording"},
 )
 TENSOR_SIDE = {
@@ -77,7 +77,7 @@ AT_THE_TOP = {
 AT_THE_TOP_OF = {"cli": {"rich", "typer"}, "report.console": {"rich"}, "report.terminal": {"rich"}}
 # the commands import these inside their functions
 HEAVY_CLI = {
-    "oodkit.cli.asked",
+    "oodkit.cli.request",
     "oodkit.cli.inputs",
     "oodkit.cli.choosing",
     "oodkit.cli.loading",
@@ -86,9 +86,9 @@ HEAVY_CLI = {
     "oodkit.cli.extremes",
     "oodkit.cli.mixing",
     "oodkit.cli.probing",
-    "oodkit.cli.row_writing",
+    "oodkit.cli.rows",
     "oodkit.cli.scoring",
-    "oodkit.cli.remembered",
+    "oodkit.cli.last_run",
     "oodkit.cli.repairing",
     "oodkit.cli.session",
 }

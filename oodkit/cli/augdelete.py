@@ -201,13 +201,13 @@ def augdelete(
 
     oodkit augdelete resnet50.tv2_in1k --benchmark imagenet-1k --data-root /data/openood --frac 0.2
     """
-    from oodkit.cli.asked import Asked
     from oodkit.cli.diagnosing import show
     from oodkit.cli.formats import chosen
     from oodkit.cli.inputs import Running, SetNames
+    from oodkit.cli.last_run import request_again
     from oodkit.cli.loading import load_subjects, loading_of
-    from oodkit.cli.remembered import asked_again
     from oodkit.cli.repairing import Wanted, repair
+    from oodkit.cli.request import Request
     from oodkit.cli.runs import require_writable
 
     require_writable(report, output)
@@ -220,8 +220,8 @@ def augdelete(
     names = SetNames(id_test, *named, train, val, benchmark, data_root, limit)
     how = preset.value, seed, baseline, thumbnails
     if model is None:
-        asked = asked_again(Asked([], names, loading, running, scorer or [], *how), given)
+        request = request_again(Request([], names, loading, running, scorer or [], *how), given)
     else:
-        asked = Asked(load_subjects([model], baseline, loading), names, loading, running, scorer or [], *how)
-    done = repair(asked, wanted)
+        request = Request(load_subjects([model], baseline, loading), names, loading, running, scorer or [], *how)
+    done = repair(request, wanted)
     show(done.run, report=report, output=output, form=form, quiet=quiet, beside=done.files)

@@ -32,13 +32,13 @@ def demo(
     checkpoint is held against its plain sibling, as oodkit diagnose does, then its last layer is refitted on all training images,
     as oodkit augdelete --frac 1 does.
     """
-    from oodkit.cli.asked import Asked
     from oodkit.cli.diagnosing import show
     from oodkit.cli.formats import chosen, print_result
     from oodkit.cli.inputs import Running, SetNames
     from oodkit.cli.loading import Loading, load_subjects
     from oodkit.cli.options import Format
     from oodkit.cli.repairing import Wanted, repair
+    from oodkit.cli.request import Request
     from oodkit.cli.runs import RUNS, require_writable
     from oodkit.demo import MODELS
 
@@ -48,7 +48,7 @@ def demo(
     plain, softened = MODELS
     subjects = load_subjects([softened], plain, Loading())
     running = Running(device=device, workers=workers, cache=cache, quiet=quiet)
-    done = repair(Asked(subjects, SetNames(), Loading(), running, seed=seed), Wanted((1.0,)))
+    done = repair(Request(subjects, SetNames(), Loading(), running, seed=seed), Wanted((1.0,)))
 
     def story() -> None:
         print_result(_diagnosis_alone(done.run.document), form)

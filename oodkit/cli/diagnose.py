@@ -134,11 +134,11 @@ def diagnose(
 
     oodkit diagnose resnet50.tv2_in1k --benchmark imagenet-1k --data-root /data/openood --report report.html
     """
-    from oodkit.cli.asked import Asked
     from oodkit.cli.diagnosing import run, show
     from oodkit.cli.formats import chosen
     from oodkit.cli.inputs import BENCHMARK, Running, SetNames
     from oodkit.cli.loading import load_subjects, loading_of
+    from oodkit.cli.request import Request
     from oodkit.cli.runs import require_writable
 
     require_writable(report, output)
@@ -150,6 +150,6 @@ def diagnose(
     own = named_pairs("--tune", [text for text in tune or [] if text != BENCHMARK])
     names = SetNames(id_test, *named, fit, val, benchmark, data_root, limit, own, BENCHMARK in (tune or []))
     subjects = load_subjects(models, baseline, loading)
-    asked = Asked(subjects, names, loading, running, scorer or [], preset.value, seed, baseline, thumbnails)
-    finished = run(asked, mixed=mixed)
+    request = Request(subjects, names, loading, running, scorer or [], preset.value, seed, baseline, thumbnails)
+    finished = run(request, mixed=mixed)
     show(finished, report=report, output=output, form=form, quiet=quiet)

@@ -12,13 +12,13 @@ from typing import Any
 import typer
 
 from oodkit.classifier import Classifier
-from oodkit.cli.asked import Asked
 from oodkit.cli.choosing import images_to_withhold, judged_by
 from oodkit.cli.extremes import with_thumbnails
 from oodkit.cli.formats import print_result
 from oodkit.cli.inputs import Sets
 from oodkit.cli.options import Format
 from oodkit.cli.probing import with_affordable_val
+from oodkit.cli.request import Request
 from oodkit.cli.runs import new_folder
 from oodkit.cli.session import Reading, Task, Told, diagnose_all, recipe
 from oodkit.diagnosis import Diagnosis
@@ -31,18 +31,18 @@ from oodkit.report.runs import Run, save_run
 from oodkit.scoring import by_label
 
 
-def run(asked: Asked, *, mixed: bool = False) -> Run:
+def run(request: Request, *, mixed: bool = False) -> Run:
     """Extract, choose settings where asked to, diagnose, and put everything into one document; with ``mixed`` mixed images too."""
-    sets, asked = asked.opened()
-    mixed_images = mixed_sets(sets.id_test, seed=asked.seed) if mixed else {}
-    sets = with_affordable_val(sets, asked.scorers, asked.preset, asked.seed)
-    withheld = images_to_withhold(sets, asked.running) if sets.tune else []
-    told = diagnose_all(asked.subjects, task_of(asked, sets, mixed=mixed_images, withheld=withheld))
-    return finished(asked, sets, told, [one.model for one in asked.subjects], withheld=withheld)
+    sets, request = request.opened()
+    mixed_images = mixed_sets(sets.id_test, seed=request.seed) if mixed else {}
+    sets = with_affordable_val(sets, request.scorers, request.preset, request.seed)
+    withheld = images_to_withhold(sets, request.running) if sets.tune else []
+    told = diagnose_all(request.subjects, task_of(request, sets, mixed=mixed_images, withheld=withheld))
+    return finished(request, sets, told, [one.model for one in request.subjects], withheld=withheld)
 
 
 def task_of(
-    asked: Asked,
+    request: Request,
     sets: Sets,
     *,
     also: Sequence[str] = (),
@@ -50,12 +50,14 @@ def task_of(
     withheld: Sequence[int] = (),
 ) -> Task:
     """The task of what was asked for. also: the names of further models that are shown."""
-    shown = [*(one.model.name for one in asked.subjects), *also]
-    return Task(sets, asked.running, asked.scorers, asked.preset, asked.seed, shown, mixed or {}, withheld, asked.thumbnails)
+    shown = [*(one.model.name for one in request.subjects), *also]
+    return Task(
+        sets, request.running, request.scorers, request.preset, request.seed, shown, mixed or {}, withheld, request.thumbnails
+    )
 
 
 def finished(
-    asked: Asked,
+    request: Request,
     sets: Sets,
     told: Mapping[str, Told],
     models: Sequence[Classifier],
@@ -71,15 +73,15 @@ def finished(
     """
     shown = {model.name: told[model.name] for model in models}
     extremes, files = with_thumbnails({name: one.extremes for name, one in shown.items() if one.extremes}, sets)
-    choices = {one.model.name: one.notes for one in asked.subjects}
+    choices = {one.model.name: one.notes for one in request.subjects}
     document = make_document(
         [one.diagnosis for one in shown.values()],
         {model.name: {**facts_of(model), "notes": [*choices.get(model.name, ()), *shown[model.name].notes]} for model in models},
         _set_rows(sets, [one.readings for one in shown.values()], withheld),
         command=shlex.join(["oodkit", *sys.argv[1:]]),
-        advice_base=asked.flags(),
-        settings=asked.settings(),
-        inputs=asked.inputs(),
+        advice_base=request.flags(),
+        settings=request.settings(),
+        inputs=request.inputs(),
         mixed={name: one.curve for name, one in shown.items() if one.curve},
         baselines={name: one.diagnosis for name, one in told.items()},
         read={name: _read(one.readings, sets) for name, one in shown.items()},

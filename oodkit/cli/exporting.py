@@ -12,15 +12,15 @@ from oodkit.calibration import Calibration
 from oodkit.classifier import Classifier, load_classifier
 from oodkit.cli.export import Form
 from oodkit.cli.inputs import Running, extract_set
+from oodkit.cli.last_run import remembered
 from oodkit.cli.loading import Loading
-from oodkit.cli.remembered import remembered
 from oodkit.cli.runs import has_run
 from oodkit.detector import Detector
 from oodkit.errors import InputError, NotApplicableError, OodkitError, UsageError
 from oodkit.exporting import hub, onnx, state_dict, timm_folder
 from oodkit.exporting.card import card_text
 from oodkit.exporting.head_file import Making, making_of, read_head_for, save_head, without_folders
-from oodkit.exporting.places import CARD, card_of, require_own_place, write_text
+from oodkit.exporting.target import CARD, card_of, require_own_place, write_text
 from oodkit.images import open_images
 from oodkit.models.state import SUFFIXES as SUFFIXES_OF_WEIGHTS
 from oodkit.report.loading import load_document

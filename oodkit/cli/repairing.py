@@ -11,12 +11,12 @@ import torch
 
 from oodkit.calibration import Calibration
 from oodkit.classifier import Classifier
-from oodkit.cli.asked import Asked
 from oodkit.cli.diagnosing import finished, task_of
 from oodkit.cli.inputs import Drawn, Sets, extract_set, extract_sets
 from oodkit.cli.loading import Subject
 from oodkit.cli.probing import probes_by_set, with_affordable_val
 from oodkit.cli.progress import status_line
+from oodkit.cli.request import Request
 from oodkit.cli.session import Task, diagnose_all, extract_and_tune, recipe, tell
 from oodkit.detector import Detector
 from oodkit.diagnosis import Diagnosis
@@ -83,44 +83,44 @@ class _Refitted:
     seconds: float
 
 
-def repair(asked: Asked, wanted: Wanted) -> Repaired:
+def repair(request: Request, wanted: Wanted) -> Repaired:
     """Refit the last layer of the one model on each share of the training images, and diagnose it before and after.
 
     Every image goes through a network once: of the training images those of the largest share alone, and of these none where the
     cache holds them. The model before and after is told of on the same outputs, and what its scorers learn, they learn from the
     largest share.
     """
-    if wanted.views and asked.seed < 0:
-        raise UsageError(f"--views draws with a seed of 0 or more, got {asked.seed}")
-    sets, asked = asked.opened()
-    (subject,) = asked.subjects
+    if wanted.views and request.seed < 0:
+        raise UsageError(f"--views draws with a seed of 0 or more, got {request.seed}")
+    sets, request = request.opened()
+    (subject,) = request.subjects
     model, whole = subject.model, _training_images(sets, subject.model)
-    rows = {frac: _rows(whole, model, frac, asked.seed) for frac in wanted.fracs}
+    rows = {frac: _rows(whole, model, frac, request.seed) for frac in wanted.fracs}
     sets = _with_share(sets, whole, rows[wanted.fracs[-1]])
     judged_by_val, notes = sets.val is not None and _is_labelled(sets.val), _notes(sets, whole, rows)
-    sets = with_affordable_val(sets, asked.scorers, asked.preset, asked.seed)
-    task = task_of(asked, sets)
+    sets = with_affordable_val(sets, request.scorers, request.preset, request.seed)
+    task = task_of(request, sets)
     told = {} if subject.baseline is None else diagnose_all([Subject(subject.baseline, None)], task)
     outputs, _ = extract_and_tune(model, task)
-    learnt_from = _views(model, sets, outputs, wanted, asked)
-    refits = _refits(learnt_from, outputs["val"] if judged_by_val else None, rows, wanted, asked)
+    learnt_from = _views(model, sets, outputs, wanted, request)
+    refits = _refits(learnt_from, outputs["val"] if judged_by_val else None, rows, wanted, request)
     repaired = model.with_head(refits[-1].made.head)
     task = replace(task, shown=[model.name, repaired.name])
     told[model.name] = tell(model, outputs, told[subject.baseline.name] if subject.baseline else None, task)
     after = _with_head(repaired, outputs, task)
     told[repaired.name] = tell(repaired, after, told[model.name], task)
     diagnoses = told[model.name].diagnosis, told[repaired.name].diagnosis
-    detector, note = _detector(repaired, diagnoses[1], after, wanted.alpha, asked)
+    detector, note = _detector(repaired, diagnoses[1], after, wanted.alpha, request)
     found = compare_repair(
         *diagnoses,
         refits[-1].made,
-        _shares(diagnoses, refits, outputs, sets, asked),
+        _shares(diagnoses, refits, outputs, sets, request),
         seconds=sum(one.seconds for one in refits),
         softeners=recipe(model).softeners,
     )
     found = replace(found, notes=(*found.notes, *notes, *([note] if note else [])))
     train = {"spec": whole.spec, "images": len(whole), "taken": len(sets.named()["fit"]), "views": wanted.views}
-    run = finished(asked, sets, told, [model, repaired], repair=found, train=train, refit_flags=wanted.flags())
+    run = finished(request, sets, told, [model, repaired], repair=found, train=train, refit_flags=wanted.flags())
     making = Making("AugDelete", wanted.fracs[-1], whole.spec, _figures(found, diagnoses))
     files: dict[str, Callable[[Path], None]] = {HEAD: lambda path: save_head(path, repaired, making)}
     return Repaired(run, files if detector is None else {**files, DETECTOR: detector.save})
@@ -160,18 +160,20 @@ def _with_share(sets: Sets, whole: ImageSet, rows: np.ndarray) -> Sets:
     return replace(sets, fit=taken(whole, rows), drawn=Drawn(whole, rows), notes={**sets.notes, "fit": [note]})
 
 
-def _views(model: Classifier, sets: Sets, outputs: Mapping[str, Outputs], wanted: Wanted, asked: Asked) -> Outputs:
+def _views(model: Classifier, sets: Sets, outputs: Mapping[str, Outputs], wanted: Wanted, request: Request) -> Outputs:
     """What the head is refitted on: the share as it is evaluated, or augmented views of it."""
     if not wanted.views:
         return outputs["fit"]
-    views = ViewSet(sets.named()["fit"], wanted.views, asked.seed)
-    return extract_set(model, f"{wanted.views} views of fit", views, asked.running, labelled=True)
+    views = ViewSet(sets.named()["fit"], wanted.views, request.seed)
+    return extract_set(model, f"{wanted.views} views of fit", views, request.running, labelled=True)
 
 
-def _refits(train: Outputs, val: Outputs | None, rows: Mapping[float, np.ndarray], wanted: Wanted, asked: Asked) -> list[_Refitted]:
+def _refits(
+    train: Outputs, val: Outputs | None, rows: Mapping[float, np.ndarray], wanted: Wanted, request: Request
+) -> list[_Refitted]:
     views, largest = max(wanted.views, 1), rows[wanted.fracs[-1]]
     refits = []
-    with status_line("refitting the last layer", quiet=asked.running.quiet) as say:
+    with status_line("refitting the last layer", quiet=request.running.quiet) as say:
         for frac, own in rows.items():
             places = np.searchsorted(largest, own)
             positions = (views * places[:, None] + np.arange(views)).reshape(-1)
@@ -184,7 +186,7 @@ def _refits(train: Outputs, val: Outputs | None, rows: Mapping[float, np.ndarray
                 l2=wanted.l2,
                 val=val,
                 views=views,
-                seed=asked.seed,
+                seed=request.seed,
                 progress=say,
             )
             refits.append(_Refitted(frac, made, made.n_fit // views, perf_counter() - started))
@@ -199,7 +201,11 @@ def _with_head(repaired: Classifier, outputs: Mapping[str, Outputs], task: Task)
 
 
 def _shares(
-    diagnoses: tuple[Diagnosis, Diagnosis], refits: Sequence[_Refitted], outputs: Mapping[str, Outputs], sets: Sets, asked: Asked
+    diagnoses: tuple[Diagnosis, Diagnosis],
+    refits: Sequence[_Refitted],
+    outputs: Mapping[str, Outputs],
+    sets: Sets,
+    request: Request,
 ) -> list[Share]:
     """The figures of every share; those of the first and the last are those of the two diagnoses."""
     before, after = diagnoses
@@ -214,8 +220,8 @@ def _shares(
             fit=own["fit"],
             val=own.get("val"),
             groups=sets.groups,
-            preset=asked.preset,
-            seed=asked.seed,
+            preset=request.preset,
+            seed=request.seed,
         )
         found = accuracy(own["id"].predictions(), own["id"].labels)
         shares.append(share_of(one.frac, one.images, found, rows, shown, one.made, one.seconds))
@@ -225,10 +231,10 @@ def _shares(
 
 def _notes(sets: Sets, whole: ImageSet, rows: Mapping[float, np.ndarray]) -> list[str]:
     """Where a share is more than was asked for, since it has an image of each class at least, and where --val judges nothing."""
-    asked = {frac: (round(frac * len(whole)), len(own)) for frac, own in rows.items()}
+    counts = {frac: (round(frac * len(whole)), len(own)) for frac, own in rows.items()}
     notes = [
         f"{100 * frac:g} % of the {len(whole)} training images are {few}: {many} were taken, at least one of each class"
-        for frac, (few, many) in asked.items()
+        for frac, (few, many) in counts.items()
         if many > few
     ]
     if sets.val is not None and not _is_labelled(sets.val):
@@ -241,16 +247,16 @@ def _is_labelled(images: ImageSet) -> bool:
 
 
 def _detector(
-    repaired: Classifier, diagnosis: Diagnosis, outputs: Mapping[str, Outputs], alpha: float, asked: Asked
+    repaired: Classifier, diagnosis: Diagnosis, outputs: Mapping[str, Outputs], alpha: float, request: Request
 ) -> tuple[Detector | None, str | None]:
     """Of the best scorer that runs the network once and gives finite scores, and what is to be said of it."""
     scored = by_label(diagnosis.scored)
     for row in best_first(diagnosis.rows):
-        scorer, scores = parse_scorer(row.spec, asked.preset), scored[row.scorer].id_scores
+        scorer, scores = parse_scorer(row.spec, request.preset), scored[row.scorer].id_scores
         if scorer.probe() is not None or not np.isfinite(scores).all():
             continue
         if scorer.fits_on is not None:
-            scorer.fit(_learnt_from(scorer.fits_on, outputs, asked.seed))
+            scorer.fit(_learnt_from(scorer.fits_on, outputs, request.seed))
         calibration = Calibration(scores, alpha)
         note = (
             f"{DETECTOR} scores with {row.scorer} and is calibrated, at alpha {alpha:g}, on the ID test images that the scorer was "

@@ -118,7 +118,7 @@ def score(
     """
     from oodkit.cli.inputs import Running
     from oodkit.cli.loading import loading_of
-    from oodkit.cli.row_writing import RowWriter
+    from oodkit.cli.rows import RowWriter
     from oodkit.cli.runs import require_writable_file
     from oodkit.cli.scoring import conclude, load_detector, open_sources, write_rows
 

@@ -14,7 +14,7 @@ from oodkit.classifier import load_classifier
 from oodkit.cli.inputs import Running
 from oodkit.cli.loading import Loading
 from oodkit.cli.progress import progress_bar
-from oodkit.cli.row_writing import RowWriter
+from oodkit.cli.rows import RowWriter
 from oodkit.cli.score import Status
 from oodkit.detector import Detector
 from oodkit.errors import ImageSetError, UsageError

@@ -8,7 +8,7 @@ from typing import Any
 from oodkit.classifier import Classifier
 from oodkit.exporting.head_file import Making, architecture_of, source_of, without_folders
 from oodkit.exporting.loading_code import loading_code
-from oodkit.exporting.places import MARK
+from oodkit.exporting.target import MARK
 from oodkit.report.gfm import bullets, escape, section
 from oodkit.report.model_card import ALWAYS, limits, measured, model_index, scalar
 from oodkit.report.remarks import scorers_best_first

@@ -5,7 +5,7 @@ from typing import Any
 
 from oodkit.classifier import Classifier
 from oodkit.exporting.head_file import architecture_of, without_folders
-from oodkit.exporting.proof import has_new_bias
+from oodkit.exporting.round_trip import has_new_bias
 from oodkit.report.gfm import escape, fenced
 from oodkit.wording import printable
 

@@ -7,9 +7,9 @@ from typing import Any
 from oodkit.classifier import Classifier, load_classifier
 from oodkit.errors import NotApplicableError
 from oodkit.exporting.head_file import Making, architecture_of, provenance
-from oodkit.exporting.places import CARD, place_folder, write_text
-from oodkit.exporting.proof import require_own_biases, require_same
-from oodkit.stored import save_stored
+from oodkit.exporting.round_trip import require_own_biases, require_same
+from oodkit.exporting.target import CARD, place_folder, write_text
+from oodkit.tensor_file import save_stored
 
 FORM = "a state dict"
 WEIGHTS, ABOUT = "model.safetensors", "oodkit.json"

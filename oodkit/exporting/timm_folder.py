@@ -6,8 +6,8 @@ from typing import Any
 
 from oodkit.classifier import Classifier, load_classifier
 from oodkit.errors import NotApplicableError
-from oodkit.exporting.places import CARD, place_folder, write_text
-from oodkit.exporting.proof import require_own_biases, require_same
+from oodkit.exporting.round_trip import require_own_biases, require_same
+from oodkit.exporting.target import CARD, place_folder, write_text
 
 FORM = "a timm folder"
 CONFIG, WEIGHTS = "config.json", "model.safetensors"

@@ -45,7 +45,7 @@ from oodkit.scorers.soundness import made_up_head, require_sound
 from oodkit.scorers.temp_scaling import TempScaling
 from oodkit.scorers.vim import Vim
 from oodkit.scorers.vra import Vra
-from oodkit.stored import load_stored
+from oodkit.tensor_file import load_stored
 from oodkit.wording import printable
 
 __all__ = [

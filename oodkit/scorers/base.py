@@ -18,7 +18,7 @@ from torch import Tensor
 from oodkit.errors import NotApplicableError, NotFittedError, OutputsError, UsageError
 from oodkit.head import Head
 from oodkit.outputs import Outputs
-from oodkit.stored import save_stored
+from oodkit.tensor_file import save_stored
 
 FitsOn = Literal["train", "val"] | None
 State = dict[str, Tensor]

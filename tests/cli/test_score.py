@@ -18,7 +18,7 @@ from safetensors.numpy import load_file
 from oodkit.calibration import Calibration
 from oodkit.classifier import load_classifier
 from oodkit.cli import scoring
-from oodkit.cli.row_writing import RowWriter
+from oodkit.cli.rows import RowWriter
 from oodkit.cli.score import RowFormat, Status
 from oodkit.detector import Detector
 from oodkit.errors import OodkitError

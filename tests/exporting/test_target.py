@@ -3,7 +3,7 @@
 import pytest
 
 from oodkit.errors import OodkitError, UsageError
-from oodkit.exporting.places import CARD, MARK, card_of, place_folder, require_own_place
+from oodkit.exporting.target import CARD, MARK, card_of, place_folder, require_own_place
 
 FILES = ("config.json", CARD)
 

@@ -8,9 +8,9 @@ from typing import Any
 
 import typer
 
-from oodkit.cli.asked import Asked
 from oodkit.cli.inputs import NO_SET, SetNames
 from oodkit.cli.loading import Loading, load_subjects
+from oodkit.cli.request import Request
 from oodkit.cli.runs import last_run
 from oodkit.errors import UsageError
 from oodkit.report.loading import load_document
@@ -75,7 +75,7 @@ def remembered(command: str, *, kinds: Collection[str] = (), allow_pickle: bool 
     return Remembered(folder, document["kind"], model, inputs["baselines"][0], names, own, settings, once)
 
 
-def asked_again(asked: Asked, given: Collection[str]) -> Asked:
+def request_again(request: Request, given: Collection[str]) -> Request:
     """What the run made last was asked for, with what is given now in its place. given: the parameters on the command line.
 
     Says on stderr whose model and image sets are taken. Raises UsageError where there is no such run, where it had no training
@@ -83,8 +83,8 @@ def asked_again(asked: Asked, given: Collection[str]) -> Asked:
     """
     if unfit := [option for name, option in WITH_A_MODEL.items() if name in given]:
         raise UsageError(f"{unfit[0]} goes with a model: name it too, or leave {unfit[0]} to the run made last")
-    before = remembered("oodkit augdelete", allow_pickle=asked.loading.allow_pickle)
-    own = {name: value for name in ("fit", "val", "limit", "data_root") if (value := getattr(asked.names, name)) is not None}
+    before = remembered("oodkit augdelete", allow_pickle=request.loading.allow_pickle)
+    own = {name: value for name in ("fit", "val", "limit", "data_root") if (value := getattr(request.names, name)) is not None}
     own = {name: value for name, value in own.items() if name != "data_root" or name in given}  # else the environment's
     names = replace(before.names, **own)
     if names.fit == NO_SET or (names.fit is None and names.benchmark is None):
@@ -92,16 +92,18 @@ def asked_again(asked: Asked, given: Collection[str]) -> Asked:
             f"{before.folder} had no training images to refit on: give --train SET, a folder of class folders for example"
         )
     typer.echo(f"its model: {printable(before.model)}; its image sets: {printable(_as_train(names.flags()))}", err=True)
-    settings = {name: getattr(asked, name) if name in given else before.settings[name] for name in ("preset", "seed", "thumbnails")}
+    settings = {
+        name: getattr(request, name) if name in given else before.settings[name] for name in ("preset", "seed", "thumbnails")
+    }
     running = {name: before.settings[name] for name in ("device", "dtype") if name not in given}
-    baseline = asked.baseline if "baseline" in given else before.baseline or "none"
+    baseline = request.baseline if "baseline" in given else before.baseline or "none"
     return replace(
-        asked,
+        request,
         subjects=load_subjects([before.model], baseline, before.loading),
         names=names,
         loading=before.loading,
-        running=replace(asked.running, **running),
-        scorers=asked.scorers or before.scorers,
+        running=replace(request.running, **running),
+        scorers=request.scorers or before.scorers,
         baseline=baseline,
         **settings,
     )

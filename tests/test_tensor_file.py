@@ -7,7 +7,7 @@ import torch
 from safetensors.torch import save_file
 
 from oodkit.errors import OutputsError
-from oodkit.stored import load_stored, save_stored
+from oodkit.tensor_file import load_stored, save_stored
 
 TENSORS = {"a": torch.arange(6.0).reshape(2, 3).T, "b": torch.tensor(7), "none": torch.ones(0, 3)}
 

@@ -16,7 +16,7 @@ DEFAULTS = {"preset": "openood", "seed": 0, "device": "auto", "dtype": "auto", "
 
 
 @dataclass(frozen=True)
-class Asked:
+class Request:
     """Models, image sets and settings. baseline: as it was spelled. thumbnails: how many images of each set are shown."""
 
     subjects: Sequence[Subject]
@@ -29,7 +29,7 @@ class Asked:
     baseline: str = "auto"
     thumbnails: int = THUMBNAILS
 
-    def opened(self) -> "tuple[Sets, Asked]":
+    def opened(self) -> "tuple[Sets, Request]":
         """The image sets, and what was asked for with the benchmark that was found; the demo's models bring its sets.
 
         Raises UsageError and ImageSetError for scorers and sets that can't be used, before any work is done.
