@@ -1,6 +1,7 @@
 """L-BFGS: its gradient, its optimum beside scikit-learn's, what it promises of the gap, and awkward features."""
 
 from dataclasses import replace
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -11,7 +12,7 @@ from oodkit.errors import NotApplicableError
 from oodkit.head import Head
 from oodkit.outputs import Outputs
 from oodkit.solvers import lbfgs
-from oodkit.solvers.lbfgs import Coordinates, Problem, solve
+from oodkit.solvers.lbfgs import Coordinates, Memory, Point, Problem, solve
 
 
 def problem_of(outputs, *, zeros=False):
@@ -114,6 +115,66 @@ def test_a_warm_start_takes_fewer_passes(make_outputs):
     cold = solve(problem, 0.01, gap=1e-8)
     assert solve(problem, 0.01, gap=1e-8, start=cold.correction).passes == 1
     assert cold.passes > 1
+
+
+def test_another_strength_goes_on_where_the_last_one_ended(make_outputs):
+    """The same optimum as from nothing, and no pass to find out what is known; the solution it came from stays as it was."""
+    problem = problem_of(make_outputs())
+    strong = solve(problem, 0.1, gap=1e-8)
+    before = strong.correction.clone()
+    again, weak, cold = (
+        solve(problem, 0.1, start=strong),
+        solve(problem, 0.01, start=strong, gap=1e-10),
+        solve(problem, 0.01, gap=1e-10),
+    )
+    assert again.passes == 0
+    assert weak.passes < cold.passes
+    torch.testing.assert_close(weak.correction, cold.correction, atol=1e-3, rtol=0)
+    assert torch.equal(strong.correction, before)
+
+
+def test_the_curvature_is_that_of_the_last_step():
+    """The secant equation: a gradient that changed as along the last step, penalty and all, asks for that step back."""
+    generator = torch.Generator().manual_seed(0)
+    first, second = (torch.randn(3, 4, generator=generator) for _ in range(2))
+    points = [Point(first, 0.0, 3 * first), Point(second, 0.0, 3 * second), Point(second + 1, 0.0, 3 * second + 2)]
+    memory = Memory().after(points[0], points[1]).after(points[1], points[2])
+    for l2 in (0.0, 0.5):
+        torch.testing.assert_close(memory.direction(torch.full((3, 4), 2 + l2), l2), -torch.ones(3, 4))
+
+
+def test_steps_whose_curvature_is_lost_in_rounding_are_forgotten():
+    flat = Point(torch.ones(2, 2), 0.0, torch.ones(2, 2)), Point(torch.zeros(2, 2), 0.0, torch.ones(2, 2))
+    assert Memory().after(*flat).pairs == ()
+
+
+def test_only_the_last_ten_steps_are_kept():
+    points = [Point(torch.full((2, 2), float(k)), 0.0, torch.full((2, 2), float(k))) for k in range(14)]
+    memory = Memory()
+    for before, after in pairwise(points):
+        memory = memory.after(before, after)
+    assert len(memory.pairs) == 10
+
+
+def test_a_step_that_goes_too_far_is_shortened():
+    """Two of a hundred classes: their curvature, a quarter, is far above the 2 / C that the first step goes by."""
+    features = torch.tensor([[1.0], [-1.0]]).repeat(20, 1)
+    head = Head(torch.zeros(100, 1), torch.tensor([0.0, 0.0, *[-9.0] * 98]))
+    problem = problem_of(Outputs(features, torch.tensor([0, 1]).repeat(20), head=head))
+    seen = []
+    found = solve(problem, 1e-3, progress=lambda passes, gap: seen.append(passes))
+    assert found.converged
+    assert max(after - before for before, after in pairwise(seen)) > 1
+
+
+def test_of_many_images_a_draw_gives_the_coordinates(make_outputs, monkeypatch):
+    outputs = make_outputs()
+    whole = Coordinates.of(outputs)
+    monkeypatch.setattr(lbfgs, "MOMENT_IMAGES", 12)
+    some, again = Coordinates.of(outputs), Coordinates.of(outputs)
+    assert torch.equal(some.whitener, again.whitener)
+    assert not torch.equal(some.mean, whole.mean)
+    torch.testing.assert_close(some.mean, whole.mean, atol=0.5, rtol=0)
 
 
 def test_a_class_without_images_keeps_finite_logits(make_outputs):
