@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Sequence
+from functools import cache
 
 import numpy as np
 from PIL import Image
@@ -58,6 +59,7 @@ def open_demo_set(name: str) -> DemoSet:
     return DemoSet(f"demo:{name}", pixels[rows], digits[rows], _digit_names(rows), tuple(str(digit) for digit in range(SEEN)))
 
 
+@cache  # a run opens three sets of them; 6 MB
 def _digits() -> tuple[np.ndarray, np.ndarray]:
     from sklearn.datasets import load_digits
 
@@ -85,6 +87,12 @@ def _split(digits: np.ndarray) -> dict[str, np.ndarray]:
 
 
 def _photo_patches() -> DemoSet:
+    pixels, names = _patches()
+    return DemoSet("demo:photo-patches", pixels, np.full(PATCHES, -1), names)
+
+
+@cache
+def _patches() -> tuple[np.ndarray, list[str]]:
     from sklearn.datasets import load_sample_image
 
     files = ("china.jpg", "flower.jpg")
@@ -96,7 +104,7 @@ def _photo_patches() -> DemoSet:
         left, top = int(x) % (photos[which].width - side + 1), int(y) % (photos[which].height - side + 1)
         pixels.append(_square(photos[which].crop((left, top, left + side, top + side))))
         names.append(f"{files[which]} {side}x{side}+{left}+{top}")
-    return DemoSet("demo:photo-patches", np.stack(pixels), np.full(PATCHES, -1), names)
+    return np.stack(pixels), names
 
 
 def _square(image: Image.Image) -> np.ndarray:
