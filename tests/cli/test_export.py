@@ -49,7 +49,7 @@ def test_without_a_word_it_is_the_head_of_the_repair_made_last(run, last, tmp_pa
     ran = run("export")
     assert (ran.code, ran.out.splitlines()) == (
         0,
-        ["demo-digits-v2-AugDelete-head.safetensors", "demo-digits-v2-AugDelete-head.md"],
+        ["demo-digits-v2-AugDelete-head.safetensors", "demo-digits-v2-AugDelete-head.safetensors.md"],
     )
     assert ran.err.startswith("the run made last: oodkit-runs/augdelete-001, ")
     exported = load_file(tmp_path / "demo-digits-v2-AugDelete-head.safetensors")
@@ -61,7 +61,7 @@ def test_without_a_word_it_is_the_head_of_the_repair_made_last(run, last, tmp_pa
 def test_its_card_has_the_figures_of_the_run(run, last, tmp_path):
     assert run("export", "-o", "head.safetensors").code == 0
     document = json.loads((last / "result.json").read_text())
-    card = ModelCard((tmp_path / "head.md").read_text(), ignore_metadata_errors=False)
+    card = ModelCard((tmp_path / "head.safetensors.md").read_text(), ignore_metadata_errors=False)
     found = {(one.dataset_name, one.metric_name): one.metric_value for one in card.data.eval_results}
     after = next(row for row in document["models"][1]["results"] if row["ood_set"] == "unseen")
     assert found["unseen", "AUROC, mls"] == pytest.approx(after["auroc"]["value"], abs=5e-5)
@@ -122,12 +122,12 @@ def test_a_diagnosed_network_leaves_as_it_is(run, demo_sets, tmp_path):
 def test_a_detector_rejects_a_share_alpha_of_the_images_it_was_calibrated_on(run, last, tmp_path):
     sets = ("--scorer", "knn:k=5", "--train", "demo:digits:train", "--calibrate", "demo:digits")
     ran = run("export", *sets, "--alpha", "0.1", "-o", "d.safetensors", *RUNS)
-    assert (ran.code, ran.out) == (0, "d.safetensors\nd.md\n")
+    assert (ran.code, ran.out) == (0, "d.safetensors\nd.safetensors.md\n")
     detector = oodkit.Detector.load(tmp_path / "d.safetensors")
     torch.testing.assert_close(logits(detector.model), repaired(last))
     assert len(detector.calibration) == 433
     assert detector.calibration.rank == 43  # of 434
-    card = (tmp_path / "d.md").read_text()
+    card = (tmp_path / "d.safetensors.md").read_text()
     assert "- scores: knn:k=5, which learnt from demo<span>:</span>digits:train; higher means more in-distribution" in card
     assert ": at most 10.0 % of 433 images of demo:digits lie below it (split-conformal)" in card
 
@@ -191,10 +191,10 @@ def test_a_damaged_or_foreign_head_is_one_line(run, tmp_path, damage):
 
 def test_an_upload_takes_file_and_card(run, last, hub, tmp_path):
     ran = run("export", "--push-to-hub", "me/net", "-o", "head.safetensors")
-    assert (ran.code, ran.out.splitlines()) == (0, ["head.safetensors", "head.md", f"{hub.address}/me/net"])
+    assert (ran.code, ran.out.splitlines()) == (0, ["head.safetensors", "head.safetensors.md", f"{hub.address}/me/net"])
     assert hub.files["me/net"] == {
         "head.safetensors": (tmp_path / "head.safetensors").read_bytes(),
-        "README.md": (tmp_path / "head.md").read_bytes(),
+        "README.md": (tmp_path / "head.safetensors.md").read_bytes(),
     }
     assert hub.private["me/net"]
 
@@ -202,7 +202,7 @@ def test_an_upload_takes_file_and_card(run, last, hub, tmp_path):
 def test_an_upload_that_fails_leaves_the_files(run, last, tmp_path, monkeypatch):
     monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
     ran = run("export", "--push-to-hub", "me/net", "--public", "-o", "head.safetensors")
-    assert (ran.code, ran.out.splitlines()) == (1, ["head.safetensors", "head.md"])
+    assert (ran.code, ran.out.splitlines()) == (1, ["head.safetensors", "head.safetensors.md"])
     told = "can't upload: HF_HUB_OFFLINE is set; unset it and try again; what was written stays at head.safetensors"
     assert ran.err.splitlines()[-1] == f"error: {told}"
     assert (tmp_path / "head.safetensors").is_file()

@@ -56,10 +56,18 @@ def test_a_file_is_replaced_only_where_its_card_is_ours(tmp_path):
     require_own_place(path)
 
 
-def test_a_readme_of_others_beside_the_file_is_left_alone(tmp_path):
-    (tmp_path / "notes.md").write_text("my notes")
-    with pytest.raises(UsageError, match=r"notes.md is there already and oodkit export has not written it"):
-        require_own_place(tmp_path / "notes.safetensors")
+@pytest.mark.parametrize("name", ["net.onnx", "net.onnx.md", "net.onnx.data"])
+def test_no_file_of_others_that_the_export_would_write_is_touched(tmp_path, name):
+    (tmp_path / name).write_text("mine")
+    with pytest.raises(UsageError, match=rf"{name} is there already and oodkit export has not written it"):
+        require_own_place(tmp_path / "net.onnx")
+
+
+def test_the_card_of_one_export_says_nothing_of_a_file_of_nearly_its_name(tmp_path):
+    card_of(tmp_path / "model.onnx", folder=False).write_text(f"---\n---\n{MARK}\n")
+    (tmp_path / "model.safetensors").write_text("precious")
+    with pytest.raises(UsageError, match=r"model.safetensors is there already and oodkit export has not written it"):
+        require_own_place(tmp_path / "model.safetensors")
 
 
 def test_a_folder_is_no_file_and_a_file_no_folder(tmp_path):
