@@ -62,6 +62,7 @@ def diagnose(  # noqa: PLR0913  # a parameter for each thing that is known of a 
     softeners: Sequence[str] | None = None,
     baseline: "Diagnosis | None" = None,
     refitted: bool = False,
+    same_features: Sequence[Scored] = (),
     id_set: str = "",
     seed: int = 0,
     progress: Callable[[str], None] | None = None,
@@ -74,7 +75,7 @@ def diagnose(  # noqa: PLR0913  # a parameter for each thing that is known of a 
     scores. tuning: what ``tune`` found, to be told with the results. softeners: what the training recipe is known to do to the
     labels ("label smoothing 0.1"), () for nothing, None for unknown. baseline: the diagnosis of the sibling model on the same
     image sets. refitted: whether the last layer was refitted by plain cross-entropy, so that the recipe no longer tells of it and
-    ``softeners`` does not count. progress: called with a line for each step.
+    ``softeners`` does not count. same_features: see ``score_all``. progress: called with a line for each step.
 
     Raises InputError where the maximal logit gives no scores, as of logits that are NaN: all that is said rests on it.
     """
@@ -82,7 +83,8 @@ def diagnose(  # noqa: PLR0913  # a parameter for each thing that is known of a 
     asked = list(scorers) or list(dict.fromkeys(one.spec for one in tuning)) or one_pass_scorers()
     named = {one.name if isinstance(one, Scorer) else one.partition(":")[0] for one in asked}
     asked += [name for name in ("mls", "knn") if name not in named and (name == "mls" or fit is not None)]
-    score = partial(score_all, id_test=id_test, ood=ood, fit=fit, val=val, preset=preset, seed=seed, progress=progress)
+    settings = partial(score_all, preset=preset, seed=seed, same_features=same_features, progress=progress)
+    score = partial(settings, id_test=id_test, ood=ood, fit=fit, val=val)
     scored = score(asked)
     mls = _of(scored, "mls")
     if mls.reason is not None:

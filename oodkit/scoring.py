@@ -55,13 +55,15 @@ def score_all(
     val: Outputs | None = None,
     preset: str = "openood",
     seed: int = 0,
+    same_features: Sequence[Scored] = (),
     progress: Callable[[str], None] | None = None,
 ) -> list[Scored]:
     """Fit each scorer once and score the ID test images and every OOD set once.
 
     scorers: names, specs like ``knn:k=20``, or scorers; those are left as they are, and one already fitted is used as it is.
     fit, val: ID training and validation outputs. Without ``val`` the scorers that learn from validation images get a stratified
-    tenth of ``fit``, drawn by ``seed``, and a note says so. progress: called with a line for each step.
+    tenth of ``fit``, drawn by ``seed``, and a note says so. same_features: what was scored with another head, all else the same:
+    of scorers that read features alone it is taken over, bit for bit. progress: called with a line for each step.
 
     All scorers without a bank go through each set together; then each with one by itself, so that there is one bank at a time.
     A scorer that does not apply, has nothing to learn from, gives NaN, runs out of memory or meets a decomposition that does not
@@ -77,18 +79,17 @@ def score_all(
     asked = _without_twins([(one, _own(one) if isinstance(one, Scorer) else parse_scorer(one, preset)) for one in scorers])
     ready = [own for _, own in asked]
     specs = [one.spec() if isinstance(one, Scorer) else spec_of(*read_spec(one)) for one, _ in asked]
-    held_out = None
-    if val is None and fit is not None and any(_learns_from(scorer) == "val" for scorer in ready):
-        val = fit.subset(held_out_rows(fit, seed))
-        held_out = f"no validation images given: learnt from a stratified {percent(HELD_OUT_SHARE, 0)} of the training images"
+    done = _taken_over(ready, specs, same_features)
+    left = {number: scorer for number, scorer in enumerate(ready) if number not in done}
+    learnt = {source: learnt_from(source, fit, val, seed) for source in set(map(_learns_from, left.values()))}
+    held_out = f"no validation images given: learnt from a stratified {percent(HELD_OUT_SHARE, 0)} of the training images"
     sizes = {name: len(outputs) for name, outputs in ood.items()}
-    done: dict[int, Scored] = {}
-    for numbers in _passes(ready):
+    for numbers in _passes(left):
         jobs = []
         for number in numbers:
-            scorer = ready[number]
-            images, note = {"train": (fit, None), "val": (val, held_out), None: (None, None)}[_learns_from(scorer)]
-            caution, reason = _fit(scorer, images, id_test, say)
+            scorer, source = ready[number], _learns_from(ready[number])
+            caution, reason = _fit(scorer, learnt[source], id_test, say)
+            note = held_out if source == "val" and val is None and fit is not None else None
             known = (scorer.name, specs[number], scorer.settings(), scorer.fits_on, scorer.fitted_on)
             notes = tuple(one for one in (caution, note) if one)
             jobs.append(Scored(*known, np.empty(0), {}, len(id_test), sizes, notes, reason=reason))
@@ -108,6 +109,13 @@ def labels_of(scored: Sequence[Scored]) -> list[str]:
 def by_label(scored: Sequence[Scored]) -> dict[str, Scored]:
     """Each by what it is called in results."""
     return dict(zip(labels_of(scored), scored, strict=True))
+
+
+def learnt_from(fits_on: FitsOn, fit: Outputs | None, val: Outputs | None, seed: int) -> Outputs | None:
+    """What a scorer learns from: the training images; or the validation images, else ``held_out_rows``; None for nothing."""
+    if fits_on == "val":
+        return fit.subset(held_out_rows(fit, seed)) if val is None and fit is not None else val
+    return fit if fits_on == "train" else None
 
 
 def held_out_rows(fit: Outputs, seed: int) -> Tensor:
@@ -153,6 +161,13 @@ def _without_twins(asked: Sequence[tuple[str | Scorer, Scorer]]) -> list[tuple[s
     return kept
 
 
+def _taken_over(scorers: Sequence[Scorer], specs: Sequence[str], same_features: Sequence[Scored]) -> dict[int, Scored]:
+    """By number what is known already of the scorers that read features alone and have yet to learn."""
+    known = {one.spec: one for one in same_features}
+    wanted = enumerate(zip(scorers, specs, strict=True))
+    return {number: known[spec] for number, (own, spec) in wanted if spec in known and own.uses == "features" and own.state is None}
+
+
 def _own(scorer: Scorer) -> Scorer:
     """A copy to fit, and to keep what it learnt on the outputs' device; the caller's scorer shares only tensors with it."""
     own = copy(scorer)
@@ -181,10 +196,10 @@ def _fit(scorer: Scorer, images: Outputs | None, id_test: Outputs, say: Callable
         return None, _reason(scorer.name, error, id_test)
 
 
-def _passes(scorers: Sequence[Scorer]) -> list[list[int]]:
+def _passes(scorers: Mapping[int, Scorer]) -> list[list[int]]:
     """The numbers of the scorers that go through the sets together; reading a set again is cheap beside a search in a bank."""
-    banks = [number for number, scorer in enumerate(scorers) if isinstance(scorer, BankScorer)]
-    others = [number for number in range(len(scorers)) if number not in banks]
+    banks = [number for number, scorer in scorers.items() if isinstance(scorer, BankScorer)]
+    others = [number for number in scorers if number not in banks]
     return [numbers for numbers in (others, *([number] for number in banks)) if numbers]
 
 

@@ -15,11 +15,11 @@ from oodkit.evaluation import best, evaluate, mean_weights, most_general_mean, r
 from oodkit.head import Head
 from oodkit.metrics import aupr_in, auroc, fpr95_id, fpr95_ood
 from oodkit.outputs import Outputs
-from oodkit.scorers import SCORERS, Scorer, make_scorer, one_pass_scorers
+from oodkit.scorers import SCORERS, Scorer, make_scorer, one_pass_scorers, parse_scorer
 from oodkit.scorers.knn import Knn
 from oodkit.scorers.nnguide import NNGuide
 from oodkit.scorers.relation import Relation
-from oodkit.scoring import Scored, score_all
+from oodkit.scoring import Scored, learnt_from, score_all
 
 GROUPS = {"a": "near", "b": "near"}
 
@@ -154,6 +154,37 @@ def test_the_held_out_tenth_is_drawn_by_the_seed(sets):
     first, again, other = (score_all(["react"], **sets, seed=seed)[0].id_scores for seed in (0, 0, 1))
     np.testing.assert_array_equal(first, again)
     assert not np.array_equal(first, other)
+
+
+@pytest.mark.parametrize("spec", ["mls", "knn:k=3", "react"])
+@pytest.mark.parametrize("val", [None, outputs_of(40, 9, 2.0)])
+def test_a_scorer_fitted_on_what_it_learns_from_scores_the_same(sets, spec, val):
+    """Nothing, the training images, the validation images or what stands in for them: so a detector is the scorer of a result."""
+    (told,) = score_all([spec], **sets, val=val, seed=5)
+    assert told.reason is None
+    scorer = parse_scorer(spec, "openood")
+    images = learnt_from(scorer.fits_on, sets["fit"], val, 5)
+    assert (images is None) == (spec == "mls")
+    if images is not None:
+        scorer.fit(images)
+    np.testing.assert_array_equal(scorer.score(sets["id_test"]).numpy(), told.id_scores)
+
+
+def test_what_reads_features_alone_is_taken_over_from_another_head(sets, monkeypatch):
+    """Some sums on a GPU differ in their last bits from time to time: then the same features would seem to have changed."""
+    specs = ["knn:k=3", "mls", "mds", "vim"]
+    before = {one.spec: one for one in score_all(specs, **sets)}
+    other = Head(torch.eye(3, 8).flip(0), torch.ones(3))
+    again = {name: own.with_head(other) for name, own in sets.items() if name != "ood"}
+    again["ood"] = {name: own.with_head(other) for name, own in sets["ood"].items()}
+    monkeypatch.setattr(Knn, "_fit", None)
+    after = {one.spec: one for one in score_all(specs, **again, same_features=list(before.values()))}
+    assert list(after) == specs
+    assert [spec for spec in specs if after[spec] is before[spec]] == ["knn:k=3", "mds"]
+    assert all(not np.array_equal(after[spec].id_scores, before[spec].id_scores) for spec in ("mls", "vim"))
+    own = make_scorer("mds").fit(sets["fit"].subset(torch.arange(90)))
+    (found,) = score_all([own], **again, same_features=[before["mds"]])
+    assert found.fitted_on == 90, "one that has learnt already is the caller's own"
 
 
 def test_a_scorer_that_does_not_apply_stops_nothing(sets):

@@ -26,7 +26,7 @@ from oodkit.models.state import SUFFIXES as SUFFIXES_OF_WEIGHTS
 from oodkit.report.loading import load_document
 from oodkit.report.runs import RESULT
 from oodkit.scorers import Scorer, parse_scorer
-from oodkit.scoring import held_out_rows
+from oodkit.scoring import learnt_from
 from oodkit.shards import HEAD_FILE
 from oodkit.wording import counted, percent
 
@@ -202,8 +202,10 @@ def _detector(wanted: Wanted, subject: Subject, scorer: Scorer, running: Running
             raise UsageError(
                 f"{scorer.name} would be calibrated on the images that it learns from: give --calibrate other ID images"
             )
-        learnt = extract_set(subject.source, "train", train, running, labelled=True).with_head(head)
-        scorer.fit(learnt if scorer.fits_on == "train" else learnt.subset(held_out_rows(learnt, wanted.seed)))
+        fit = extract_set(subject.source, "train", train, running, labelled=True).with_head(head)
+        learnt = learnt_from(scorer.fits_on, fit, None, wanted.seed)
+        assert learnt is not None
+        scorer.fit(learnt)
     outputs = extract_set(subject.source, "calibrate", images, running, labelled=False).with_head(head)
     calibration = Calibration(scorer.score(outputs).double().cpu().numpy(), wanted.alpha, without_folders(wanted.calibrate))
     if caution := calibration.caution():

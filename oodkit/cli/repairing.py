@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from oodkit.calibration import Calibration
+from oodkit.calibration import Calibration, require_alpha
 from oodkit.classifier import Classifier
 from oodkit.cli.diagnosing import finished, task_of
 from oodkit.cli.inputs import Drawn, Sets, extract_set, extract_sets
@@ -22,7 +22,7 @@ from oodkit.detector import Detector
 from oodkit.diagnosis import Diagnosis
 from oodkit.errors import ImageSetError, UsageError
 from oodkit.evaluation import best_first, evaluate
-from oodkit.exporting.head_file import Making, save_head
+from oodkit.exporting.head_file import Making, save_head, without_folders
 from oodkit.images.base import ImageSet
 from oodkit.images.classes import align_labels
 from oodkit.images.limited import taken
@@ -33,7 +33,7 @@ from oodkit.refitting import Init, Refit, Solver, refit, require_settings
 from oodkit.repair import Repair, Share, compare_repair, share_of, shown_in_shares
 from oodkit.report.runs import Run
 from oodkit.scorers import parse_scorer
-from oodkit.scoring import by_label, held_out_rows
+from oodkit.scoring import by_label, learnt_from
 from oodkit.stats import stratified_rows
 
 HEAD, DETECTOR = "head.safetensors", "detector.safetensors"
@@ -57,7 +57,7 @@ class Wanted:
     def __post_init__(self) -> None:
         """Raise UsageError for what can't be, before any image is read."""
         require_settings(self.solver, self.init, self.l2)
-        Calibration(np.zeros(1), self.alpha)
+        require_alpha(self.alpha)
 
     def flags(self) -> str:
         """Those that are not the defaults, but for the shares, as options."""
@@ -108,9 +108,9 @@ def repair(request: Request, wanted: Wanted) -> Repaired:
     task = replace(task, shown=[model.name, repaired.name])
     told[model.name] = tell(model, outputs, told[subject.baseline.name] if subject.baseline else None, task)
     after = _with_head(repaired, outputs, task)
-    told[repaired.name] = tell(repaired, after, told[model.name], task)
+    told[repaired.name] = tell(repaired, after, told[model.name], task, same_features=told[model.name].diagnosis.scored)
     diagnoses = told[model.name].diagnosis, told[repaired.name].diagnosis
-    detector, note = _detector(repaired, diagnoses[1], after, wanted.alpha, request)
+    detector, note = _detector(repaired, diagnoses[1], after, sets.id_test, wanted.alpha, request)
     found = compare_repair(
         *diagnoses,
         refits[-1].made,
@@ -247,7 +247,7 @@ def _is_labelled(images: ImageSet) -> bool:
 
 
 def _detector(
-    repaired: Classifier, diagnosis: Diagnosis, outputs: Mapping[str, Outputs], alpha: float, request: Request
+    repaired: Classifier, diagnosis: Diagnosis, outputs: Mapping[str, Outputs], id_test: ImageSet, alpha: float, request: Request
 ) -> tuple[Detector | None, str | None]:
     """Of the best scorer that runs the network once and gives finite scores, and what is to be said of it."""
     scored = by_label(diagnosis.scored)
@@ -255,21 +255,16 @@ def _detector(
         scorer, scores = parse_scorer(row.spec, request.preset), scored[row.scorer].id_scores
         if scorer.probe() is not None or not np.isfinite(scores).all():
             continue
-        if scorer.fits_on is not None:
-            scorer.fit(_learnt_from(scorer.fits_on, outputs, request.seed))
-        calibration = Calibration(scores, alpha)
+        images = learnt_from(scorer.fits_on, outputs["fit"], outputs.get("val"), request.seed)
+        if images is not None:
+            scorer.fit(images)
+        calibration = Calibration(scores, alpha, without_folders(id_test.spec))
         note = (
             f"{DETECTOR} scores with {row.scorer} and is calibrated, at alpha {alpha:g}, on the ID test images that the scorer was "
             "picked on: calibrate one on other images with oodkit export --calibrate SET"
         )
         return Detector(repaired, scorer, calibration), f"{note}; {caution}" if (caution := calibration.caution()) else note
     return None, "no detector: no scorer that runs the network once gives finite scores"
-
-
-def _learnt_from(fits_on: str, outputs: Mapping[str, Outputs], seed: int) -> Outputs:
-    """As ``score_all`` has it."""
-    fit = outputs["fit"]
-    return fit if fits_on == "train" else outputs["val"] if "val" in outputs else fit.subset(held_out_rows(fit, seed))
 
 
 def _figures(found: Repair, diagnoses: tuple[Diagnosis, Diagnosis]) -> dict[str, Any]:

@@ -21,6 +21,7 @@ from oodkit.mixed_curve import MixedCurve, diagnose_mixed
 from oodkit.outputs import Outputs, Skipped
 from oodkit.recipe_facts import Recipe, recipe_of
 from oodkit.scorers import parse_scorer
+from oodkit.scoring import Scored
 from oodkit.tuning import Tuning, rows_that_fit
 
 
@@ -97,9 +98,10 @@ def tell(
     *,
     tuning: Sequence[Tuning] = (),
     mixed: Mapping[float, Outputs] | None = None,
+    same_features: Sequence[Scored] = (),
 ) -> Told:
-    """What is found of a model, or of one with a refitted head, from its outputs."""
-    found = _diagnose(model, outputs, tuning, baseline.diagnosis if baseline else None, task)
+    """What is found of a model, or of one with a refitted head, from its outputs. same_features: see ``score_all``."""
+    found = _diagnose(model, outputs, tuning, baseline.diagnosis if baseline else None, task, same_features)
     curve = diagnose_mixed(found, mixed, baseline.curve if baseline else None) if mixed else None
     extremes = extremes_of(model, found, outputs, task.sets, task.thumbnails) if model.name in task.shown else None
     note = unread_note(mixed or {})
@@ -152,7 +154,12 @@ def _choose(model: Classifier, found: Mapping[str, Outputs], task: Task) -> list
 
 
 def _diagnose(
-    model: Classifier, outputs: Mapping[str, Outputs], tuning: Sequence[Tuning], baseline: Diagnosis | None, task: Task
+    model: Classifier,
+    outputs: Mapping[str, Outputs],
+    tuning: Sequence[Tuning],
+    baseline: Diagnosis | None,
+    task: Task,
+    same_features: Sequence[Scored],
 ) -> Diagnosis:
     with status_line(f"{model.name}: scoring", quiet=task.running.quiet) as progress:
         return diagnose(
@@ -168,6 +175,7 @@ def _diagnose(
             softeners=recipe(model).softeners,
             refitted="head_of" in model.about,
             baseline=baseline,
+            same_features=same_features,
             id_set=task.sets.id_test.spec,
             seed=task.seed,
             progress=progress,

@@ -111,6 +111,17 @@ def test_only_the_largest_share_is_forwarded_and_the_smaller_are_rows_of_it(run,
     assert (fit["images"], fit["notes"]) == (30, ["30 of the 60 training images, drawn class by class"])
 
 
+def test_what_reads_features_alone_is_scored_once_and_has_not_changed(run, monkeypatch):
+    from oodkit.scorers.knn import Knn
+
+    searched, score = [], Knn._score
+    monkeypatch.setattr(Knn, "_score", lambda self, chunk: searched.append(len(chunk)) or score(self, chunk))
+    document = document_of(run("augdelete", V2, *SETS, *BARE, "--frac", "1", "--json"))
+    assert sum(searched) == 3 * 60
+    changed = {row["scorer"]: row["changed"] for row in document["repair"]["changes"] if row["ood_set"] == "mean"}
+    assert changed == {"mls": True, "knn:k=3": False}
+
+
 def test_after_a_diagnosis_no_image_is_forwarded_and_the_outcome_is_the_same(run, forwarded):
     """The share is rows of what the cache holds of all training images."""
     alone = document_of(run("augdelete", V2, *SETS, *BARE, "--frac", "0.5", "--cache", "other", "--json"))
