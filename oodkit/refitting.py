@@ -11,13 +11,13 @@ from torch import Tensor
 from oodkit.errors import NotApplicableError, UsageError
 from oodkit.head import Head
 from oodkit.outputs import Outputs
-from oodkit.solvers import lbfgs, sgd
+from oodkit.solvers import Init, Solver, lbfgs, sgd
 from oodkit.solvers.cross_entropy import mean_loss
 from oodkit.stats import class_sums, require_labels, stratified_rows
 
-Solver = Literal["lbfgs", "sgd"]
-Init = Literal["head", "zeros"]
+Judge = Literal["val", "train"]
 Say = Callable[[str], None]
+Choice = tuple[float, Tensor | None, float | None, "tuple[Strength, ...]"]
 
 STRENGTHS = tuple(10.0**power for power in range(1, -6, -1))  # over C: about 1 / C is the curvature of the loss itself
 GAIN = 0.02  # nats that a strength must bring. The network has seen the held-out images too, and their loss falls on for too long
@@ -40,11 +40,12 @@ class Strength:
 class Refit:
     """A refitted head and how it came about.
 
-    l2: the strength used. n_fit: the images of the last fit; n_held_out: those that the strength was chosen on. start_loss,
-    held_out_loss: mean cross-entropy of the latter in nats, of the starting head and with the chosen strength before the fit on
-    all images; None where there were none. tried: the strengths from strong to weak. steps: of the last fit, passes over all
-    images for lbfgs, batches for sgd. gradient: the Euclidean norm of the objective's gradient at the end; gap: at most so many
-    nats the objective lies above its minimum; both None for sgd. notes: what else is to know, a sentence each.
+    l2: the strength used. n_fit: the images of the last fit; n_held_out: those that the strength was chosen on, judged_by:
+    validation or held-out training images. start_loss, held_out_loss: their mean cross-entropy in nats, of the starting head and of
+    this one; held-out images are in the last fit, so theirs is as the strength was chosen, before it. None where there were none.
+    tried: the strengths from strong to weak. steps: of the last fit, passes over all images for lbfgs, batches for sgd. gradient:
+    the Euclidean norm of the objective's gradient at the end; gap: at most so many nats the objective lies above its minimum; both
+    None for sgd. notes: what else is to know, a sentence each.
     """
 
     head: Head
@@ -61,13 +62,14 @@ class Refit:
     gap: float | None
     converged: bool
     notes: tuple[str, ...]
+    judged_by: Judge | None = None
 
 
 def augdelete(
     train: Outputs,
     *,
-    solver: Literal["lbfgs", "sgd"] = "lbfgs",
-    init: Literal["head", "zeros"] = "head",
+    solver: Solver = "lbfgs",
+    init: Init = "head",
     l2: float | None = None,
     val: Outputs | None = None,
     seed: int = 0,
@@ -93,8 +95,8 @@ def augdelete(
 def refit(
     train: Outputs,
     *,
-    solver: Literal["lbfgs", "sgd"] = "lbfgs",
-    init: Literal["head", "zeros"] = "head",
+    solver: Solver = "lbfgs",
+    init: Init = "head",
     l2: float | None = None,
     val: Outputs | None = None,
     views: int = 1,
@@ -117,11 +119,11 @@ def refit(
     counts = class_sums(train)[0][:-1]  # and refuses features that are not finite
     say = progress or (lambda _: None)
     made = (_by_sgd if solver == "sgd" else _by_lbfgs)(_Job(images, val, start, init, l2, views, seed, say))
+    made = replace(made, judged_by=None if made.start_loss is None else "train" if val is None else "val")
     notes = _notes(made, counts)
     like = torch.float64 if start.weight.dtype == torch.float64 else torch.float32
-    head = replace(
-        made.head, weight=made.head.weight.to(start.weight.device, like), bias=made.head.bias.to(start.bias.device, like)
-    )
+    weight, bias = made.head.weight.to(start.weight.device, like), made.head.bias.to(start.bias.device, like)
+    head = replace(made.head, weight=weight, bias=bias)
     return replace(made, head=head, notes=(*notes, *made.notes))
 
 
@@ -144,8 +146,7 @@ def _by_sgd(job: _Job) -> Refit:
     if not (head.weight.isfinite().all() and head.bias.isfinite().all()):
         raise NotApplicableError("sgd diverged: features of this size need a smaller learning rate; take the solver lbfgs")
     before, after = (None if job.val is None else mean_loss(job.val, one) for one in (job.start, head))
-    n_val = 0 if job.val is None else len(job.val)
-    account = (len(job.train), n_val, before, after, (), steps)
+    account = (len(job.train), len(job.val or ()), before, after, (), steps)
     return Refit(head, "sgd", job.init, settings.weight_decay, *account, None, None, True, ())
 
 
@@ -159,8 +160,8 @@ def _by_lbfgs(job: _Job) -> Refit:
     job.say(f"refitting on {len(job.train)} images with l2 = {l2:.3g}")
     found = lbfgs.solve(whole, l2, start=correction, progress=_showing(job.say))
     head = problem.coordinates.corrected(job.start, found.correction)
-    if job.l2 is not None and judged_by is not None:
-        held_out_loss = mean_loss(judged_by, head)
+    if job.val is not None:
+        held_out_loss = mean_loss(job.val, head)
     account = (len(job.train), 0 if judged_by is None else len(judged_by), start_loss, held_out_loss, tried)
     end = (found.passes, found.gradient, found.gap, found.converged)
     return Refit(head, "lbfgs", job.init, l2, *account, *end, (note,) if note else ())
@@ -197,9 +198,6 @@ def _held_out(labels: Tensor, indices: Tensor, views: int, seed: int) -> Tensor:
         return torch.zeros(len(labels), dtype=torch.bool)
     drawn = repeated[stratified_rows(own[repeated], HELD_OUT, seed, ids=numbers[repeated])]
     return torch.isin(image_of, drawn)
-
-
-Choice = tuple[float, Tensor | None, float | None, tuple[Strength, ...]]
 
 
 @dataclass(frozen=True, eq=False)
@@ -248,11 +246,23 @@ def _notes(made: Refit, counts: Tensor) -> list[str]:
         )
     if made.start_loss is not None and made.start_loss > math.log(classes) and made.init == "head":
         notes.append(f"the present head does worse than chance ({made.start_loss:.2f} nats): check the order of the classes")
-    if made.init == "head" and made.tried and made.l2 == made.tried[0].l2:
-        notes.append(f"no weaker penalty lowers the held-out loss by {GAIN} nats: there is next to nothing to repair in this head")
+    if made.start_loss is not None and made.init == "head" and made.tried and made.l2 == made.tried[0].l2:
+        notes += _unmoved(made, made.start_loss)
     if not made.converged:
         notes.append(f"it ended {made.gap:.2g} nats above its minimum at most, before it was proven to lie within {lbfgs.GAP:g}")
     return notes
+
+
+def _unmoved(made: Refit, start_loss: float) -> list[str]:
+    """Where the strongest penalty was kept. A network knows its training images by heart, whatever its head is like."""
+    if start_loss - made.tried[0].held_out_loss >= GAIN:
+        return []
+    images = "validation images" if made.judged_by == "val" else "held-out training images"
+    if made.judged_by == "train" and start_loss < GAIN:
+        so = f"the loss of {images} is {start_loss:.4f} nats from the start, so that no penalty can lower it by {GAIN}"
+        remedy = "give --val SET, images that the network was not trained on"
+        return [f"{so}: they can't tell whether there is something to repair; {remedy}"]
+    return [f"no penalty lowers the loss of {images} by {GAIN} nats: there is next to nothing to repair in this head"]
 
 
 def require_settings(solver: str, init: str, l2: float | None) -> None:

@@ -102,6 +102,18 @@ def test_validation_images_choose_the_strength_in_place_of_held_out_ones(train):
     made = refit(train, val=val)
     assert (made.n_fit, made.n_held_out) == (600, 200)
     assert made.start_loss == pytest.approx(mean_loss(val, train.head))
+    assert made.held_out_loss == pytest.approx(mean_loss(val, made.head), rel=1e-5)  # of the head that is given, not of the path's
+    assert made.held_out_loss != pytest.approx(next(one.held_out_loss for one in made.tried if one.l2 == made.l2), rel=1e-5)
+
+
+def test_the_account_says_who_judged(train):
+    """Images held out of training are in the last fit: what is told of them is the path's figure."""
+    val = Outputs(*toy(200, seed=5), head=train.head)
+    own = refit(train)
+    assert own.judged_by == "train"
+    assert own.held_out_loss == next(one.held_out_loss for one in own.tried if one.l2 == own.l2)
+    assert [refit(train, val=val, solver=solver).judged_by for solver in ("lbfgs", "sgd")] == ["val", "val"]
+    assert [refit(train, l2=0.01).judged_by, refit(train, solver="sgd").judged_by] == [None, None]
 
 
 def test_a_wrong_label_in_validation_calls_for_a_stronger_penalty(train):
@@ -136,8 +148,34 @@ def test_a_plain_head_is_left_as_it_is():
     assert len(made.tried) == 2
     torch.testing.assert_close(made.head.weight, head.weight, rtol=0, atol=0.05)
     assert made.notes == (
-        "no weaker penalty lowers the held-out loss by 0.02 nats: there is next to nothing to repair in this head",
+        "no penalty lowers the loss of held-out training images by 0.02 nats: there is next to nothing to repair in this head",
     )
+    val = Outputs(*toy(200, seed=5), head=head)
+    note = "no penalty lowers the loss of validation images by 0.02 nats: there is next to nothing to repair in this head"
+    assert refit(Outputs(features, labels, head=head), val=val).notes == (note,)
+
+
+def test_training_images_known_by_heart_can_not_tell_and_a_note_asks_for_others(train):
+    """Their loss is below what a penalty has to gain, whether or not the head is any good."""
+    features, labels = toy()
+    head = smoothed_head(features, labels, smoothing=0)
+    sure = Outputs(features, labels, head=replace(head, weight=20 * head.weight, bias=20 * head.bias))
+    made = refit(sure)
+    assert made.start_loss < refitting.GAIN
+    (note,) = made.notes
+    assert note == (
+        f"the loss of held-out training images is {made.start_loss:.4f} nats from the start, so that no penalty can lower it by "
+        "0.02: they can't tell whether there is something to repair; give --val SET, images that the network was not trained on"
+    )
+
+
+def test_a_strongest_penalty_that_gains_says_nothing_of_the_head(train, monkeypatch):
+    """All that there is to gain comes with the first strength: there was something to repair, and it is repaired."""
+    monkeypatch.setattr(refitting, "STRENGTHS", (1e-4, 1e-5))
+    made = refit(train)
+    assert made.l2 == made.tried[0].l2
+    assert made.start_loss - made.tried[0].held_out_loss > 0.02
+    assert made.notes == ()
 
 
 @pytest.mark.parametrize("solver", ["lbfgs", "sgd"])

@@ -4,12 +4,14 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from oodkit.evaluation import MEANS
-from oodkit.report.document import REPAIR, Document
-from oodkit.report.numerals import number
+from oodkit.refitting import GAIN
+from oodkit.report.document import KIND, REPAIR, Document
+from oodkit.report.numerals import limits, number
 from oodkit.report.remarks import useful_means
-from oodkit.wording import counted
+from oodkit.wording import DASH, counted
 
 Row = Mapping[str, Any]
+SMALLEST = 1e-6  # share that is told as it is
 STARTS = {"head": "the present head", "zeros": "zeros"}
 STEPS = {"lbfgs": ("pass over all images", "passes over all images"), "sgd": ("batch", "batches")}
 
@@ -65,6 +67,8 @@ def logit_pairs(models: Sequence[Row]) -> list[tuple[Row, Row]]:
 
 def share_name(frac: float) -> str:
     """``20 %``; of 0, the head as it was, that too."""
+    if 0 < frac < SMALLEST:
+        return f"under {100 * SMALLEST:.4f} %"
     return f"{100 * frac:g} %" if frac else "0, untouched"
 
 
@@ -73,9 +77,29 @@ def share_scorers(shares: Iterable[Row]) -> list[str]:
     return list(dict.fromkeys(scorer for one in shares for scorer in one["aurocs"]))
 
 
+def has_changed(repair: Row) -> bool:
+    """Whether any score of any scorer did: else before and after are the same figures, which a note says."""
+    return any(row["changed"] for row in repair["changes"])
+
+
 def has_curve(repair: Row) -> bool:
-    """Whether more than one share was refitted on: of one alone the other tables tell all."""
-    return len(repair["shares"]) > 2
+    """Whether several shares were refitted on, and did not all do the same as nothing: of one alone the other tables tell all."""
+    first, *others = repair["shares"]
+    return len(others) > 1 and any(one[key] != first[key] for one in others for key in ("aurocs", "accuracy"))
+
+
+def share_difference(share: Row) -> str:
+    """How the maximal logit's AUROC differs from the untouched head's, with its interval; a dash for that head itself."""
+    if share.get("difference") is None:
+        return DASH
+    figure = as_figure(share["difference"])
+    return f"{number(figure, sign=True)} ({limits(figure)})"
+
+
+def before_alone(document: Document) -> Document:
+    """What a diagnosis would have told of the model before the repair."""
+    rest = {name: value for name, value in document.items() if name != "repair"}
+    return {**rest, "kind": KIND, "models": document["models"][:1]}
 
 
 def solver_facts(repair: Row) -> list[tuple[str, str]]:
@@ -89,19 +113,42 @@ def solver_facts(repair: Row) -> list[tuple[str, str]]:
         ("strength of the penalty", f"l2 = {refit['l2']:.3g}{_chosen(refit)}"),
     ]
     if refit["held_out_loss"] is not None:
-        images = f"of {counted(refit['n_held_out'], 'image', 'images')}"
-        facts.append(("held-out loss", f"{_losses(refit)} nats, {images}"))
+        facts.append(_loss_fact(refit))
     if refit["gap"] is not None and refit["gradient"] is not None:
         facts.append(("end", f"within {refit['gap']:.2g} nats of the minimum, gradient norm {refit['gradient']:.2g}"))
     return [*facts, ("time", f"{number(repair['seconds'], 2, 1)} s for the refits")]
 
 
 def _chosen(refit: Row) -> str:
-    return f", chosen among {len(refit['tried'])} by the held-out loss" if refit["tried"] else ""
+    """By the rule of ``oodkit.refitting``: from strong to weak, to the first that brings less than GAIN, which is not taken."""
+    tried, rule = refit["tried"], f"the {_loss_name(refit)} by {GAIN} nats more"
+    if not tried:
+        return ""
+    if refit["l2"] == tried[-1]["l2"]:
+        return f", the weakest of {len(tried)} tried: each lowers {rule} than the one before"
+    return f", of {len(tried)} tried from strong to weak the last but one: the weaker one does not lower {rule}"
 
 
-def _losses(one: Row) -> str:
-    return f"{number(one['start_loss'], 4, 1)} → {number(one['held_out_loss'], 4, 1)}"
+def _loss_fact(refit: Row) -> tuple[str, str]:
+    losses = f"{number(refit['start_loss'], 4, 1)} → {number(refit['held_out_loss'], 4, 1)} nats"
+    images = counted(refit["n_held_out"], "image", "images")
+    if _judged_by_val(refit):
+        return _loss_name(refit), f"{losses}, of {images}"
+    return _loss_name(refit), f"{losses}, of {images} held out of the training images, before the last fit, on all of them"
+
+
+def _loss_name(refit: Row) -> str:
+    return "validation loss" if _judged_by_val(refit) else "held-out loss"
+
+
+def loss_caption(repair: Row) -> str:
+    """Whose loss the table of shares tells."""
+    return "validation images" if _judged_by_val(repair["refit"]) else "held-out training images before the last fit"
+
+
+def _judged_by_val(refit: Row) -> bool:
+    """Results of earlier versions do not say, and tell the loss before the last fit."""
+    return refit.get("judged_by") == "val"
 
 
 def repair_notes(repair: Row) -> list[str]:

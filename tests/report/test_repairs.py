@@ -15,6 +15,7 @@ from oodkit.report.repairs import (
     change_of,
     columns_of,
     logit_pairs,
+    loss_caption,
     repair_notes,
     repair_of,
     share_name,
@@ -149,7 +150,7 @@ def test_shares_have_a_row_each_and_no_table_where_there_is_but_one(told, repair
     )
     repair["shares"] = [repair["shares"][0], repair["shares"][-1]]
     assert not [one for one in repair_sheets(told, intervals=True) if one.title.startswith("Shares")]
-    assert [share_name(one) for one in (0.005, 0.333)] == ["0.5 %", "33.3 %"]
+    assert [share_name(one) for one in (0.005, 0.333, 1e-300)] == ["0.5 %", "33.3 %", "under 0.0001 %"]
 
 
 def test_the_solver_tells_what_it_did(repair):
@@ -157,7 +158,9 @@ def test_the_solver_tells_what_it_did(repair):
     refit = repair["refit"]
     assert facts["solver"] == "lbfgs, started at zeros"
     assert facts["fitted on"] == f"240 images, {refit['steps']} passes over all images"
-    assert facts["held-out loss"] == f"{refit['start_loss']:.4f} → {refit['held_out_loss']:.4f} nats, of 48 images"
+    losses = f"{refit['start_loss']:.4f} → {refit['held_out_loss']:.4f} nats, of 48 images"
+    assert facts["held-out loss"] == f"{losses} held out of the training images, before the last fit, on all of them"
+    assert dict(solver_facts({**repair, "refit": {**refit, "judged_by": "val"}}))["validation loss"] == losses
     assert facts["training images"].endswith(", as they are evaluated")
     repair["train"]["views"] = 1
     refit |= {
@@ -175,6 +178,23 @@ def test_the_solver_tells_what_it_did(repair):
     assert facts["fitted on"].endswith(f"{refit['steps']} batches")
     assert facts["strength of the penalty"] == f"l2 = {refit['l2']:.3g}"
     assert not {"held-out loss", "end"} & facts.keys()
+
+
+@pytest.mark.parametrize(("chosen", "how"), [
+    (1, "of 3 tried from strong to weak the last but one: the weaker one does not lower the held-out loss by 0.02 nats more"),
+    (2, "the weakest of 3 tried: each lowers the held-out loss by 0.02 nats more than the one before"),
+])  # fmt: skip
+def test_how_the_strength_was_chosen_is_told_as_it_was(repair, chosen, how):
+    tried = [{"l2": l2, "held_out_loss": 0.1, "steps": 3} for l2 in (1.0, 0.1, 0.01)]
+    repair["refit"] |= {"tried": tried, "l2": tried[chosen]["l2"]}
+    assert dict(solver_facts(repair))["strength of the penalty"] == f"l2 = {tried[chosen]['l2']:.3g}, {how}"
+
+
+def test_the_table_of_shares_says_whose_loss_it_tells(repair):
+    repair["refit"]["judged_by"] = "val"
+    assert loss_caption(repair) == "validation images"
+    del repair["refit"]["judged_by"]  # as in results of before
+    assert loss_caption(repair) == "held-out training images before the last fit"
 
 
 def test_a_note_of_the_repair_that_the_refit_has_too_is_told_once(repair):
