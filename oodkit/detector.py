@@ -8,7 +8,7 @@ import torch
 from PIL import Image
 from torch import Tensor, nn
 
-from oodkit.calibration import Calibration
+from oodkit.calibration import Calibration, judged
 from oodkit.classifier import Classifier
 from oodkit.detector_file import read_detector, write_detector
 from oodkit.errors import InputError, UnreadableImageError, UsageError
@@ -95,16 +95,10 @@ class Detector(nn.Module):
         features = features.to(self.device)
         features = features.float() if features.dtype in HALF else features
         with torch.autocast(self.device.type, enabled=False):
-            logits = self._logits(features) if logits is None else logits.to(self.device)
+            logits = self.judge.head(features) if logits is None else logits.to(self.device)
             scores = self._scores(features, logits)
-        scores = torch.where(scores.isfinite(), scores, torch.nan)
-        p_values = (1 + torch.searchsorted(self.ranked, scores, right=True)).double() / (1 + len(self.calibration))
-        p_values = torch.where(scores.isnan(), torch.nan, p_values)
-        return Detections(logits, scores, p_values, scores >= self.threshold)
-
-    def _logits(self, features: Tensor) -> Tensor:
-        weight, bias = (self.judge.get_buffer(name).to(features) for name in ("weight", "bias"))
-        return nn.functional.linear(features, weight, bias)
+        p_values, accepted = judged(scores, self.ranked, self.threshold)
+        return Detections(logits, torch.where(scores.isfinite(), scores, torch.nan), p_values, accepted)
 
     def _scores(self, features: Tensor, logits: Tensor) -> Tensor:
         if torch.compiler.is_compiling() or features.shape[0] <= CHUNK_ROWS:

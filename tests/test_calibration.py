@@ -21,6 +21,11 @@ class TestByHand:
         assert calibration.accepts([0, 1.99, 2, 2.01, 99, NAN]).tolist() == [False, False, True, True, True, False]
         np.testing.assert_array_equal(calibration.p_values([0, 1.99, 2, 2.01, 99, NAN]), [0.1, 0.2, 0.3, 0.3, 1.0, NAN])
 
+    def test_infinite_scores_are_judged_as_a_detector_judges_them(self) -> None:
+        calibration = Calibration(np.arange(9.0), 0.2)
+        assert calibration.accepts([math.inf, -math.inf, 5]).tolist() == [False, False, True]
+        np.testing.assert_array_equal(calibration.p_values([math.inf, -math.inf, 5]), [NAN, NAN, 0.7])
+
     @pytest.mark.parametrize(
         ("alpha", "count", "rank"), [(0.29, 99, 29), (0.07, 99, 7), (0.1, 29, 3), (0.05, 19, 1), (1 / 3, 2, 0)]
     )

@@ -34,10 +34,13 @@ class ScorerModule(nn.Module):
         self.register_buffer("weight", head.weight)
         self.register_buffer("bias", head.bias)
 
+    @property
+    def head(self) -> Head:
+        """The head, where the module is."""
+        return Head(self.get_buffer("weight"), self.get_buffer("bias"), self._layers, self._shared)
+
     def forward(self, features: Tensor, logits: Tensor) -> Tensor:
         """(n,) float64, higher = more in-distribution; NaN where features or logits are not finite."""
         scorer = copy(self._scorer)
         scorer.state = dict(self._learnt.named_buffers())
-        head = Head(self.get_buffer("weight"), self.get_buffer("bias"), self._layers, self._shared)
-        chunk = Outputs(features, logits=logits, head=head)
-        return scorer.score_chunk(chunk)
+        return scorer.score_chunk(Outputs(features, logits=logits, head=self.head))
