@@ -1,10 +1,10 @@
 """``oodkit-runs/``: where a command leaves its result, and where the next one finds what was done last."""
 
-import os
 from collections.abc import Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import typer
 
@@ -71,9 +71,13 @@ def require_writable_file(path: Path, option: str) -> None:
 
 
 def _require_writable_folder(folder: Path, remedy: str) -> None:
-    nearest = next(one for one in (folder.absolute(), *folder.absolute().parents) if one.exists())
-    if not nearest.is_dir() or not os.access(nearest, os.W_OK):
-        raise UsageError(f"can't write to {folder}; give {remedy} where you can")
+    """By a folder that is made there and removed: what root may write, or a full disk takes, no permission tells."""
+    try:
+        nearest = next(one for one in (folder.absolute(), *folder.absolute().parents) if one.exists())
+        with TemporaryDirectory(prefix=".oodkit-", dir=nearest):
+            pass
+    except OSError as error:
+        raise UsageError(f"can't write to {folder}: {error.strerror or error}; give {remedy} where you can") from error
 
 
 def last_run(*kinds: str) -> Path:

@@ -2,11 +2,12 @@
 
 import json
 import os
+from pathlib import Path
 
 import pytest
 
 from oodkit.cli import runs
-from oodkit.cli.runs import find_run, new_folder
+from oodkit.cli.runs import find_run, new_folder, require_writable
 from oodkit.errors import OodkitError, UsageError
 
 
@@ -51,6 +52,20 @@ def test_a_place_that_cannot_be_written_says_what_to_do(here):
     (here / "oodkit-runs").write_text("in the way")
     with pytest.raises(OodkitError, match=r"can't make oodkit-runs.diagnose-001: .*; give --output FOLDER"):
         new_folder("diagnose")
+
+
+@pytest.mark.skipif(not Path("/proc/self").is_dir(), reason="no /proc here")
+def test_a_place_where_nothing_can_be_made_is_found_before_any_work():
+    """Root is permitted to write to /proc, and yet can't; nothing is left where it can be written."""
+    with pytest.raises(UsageError, match=r"can't write to /proc/x: .*; give --output FOLDER, or --report FILE, where you can"):
+        require_writable(None, Path("/proc/x"))
+    with pytest.raises(UsageError, match=r"can't write to /proc: .*; give --report FILE where you can"):
+        require_writable(Path("/proc/x.html"), None)
+    Path("file").write_text("in the way")
+    with pytest.raises(UsageError, match=r"can't write to file.x: .*; give --output FOLDER"):
+        require_writable(None, Path("file/x"))
+    require_writable(Path("a/b/page.html"), Path("c/d"))
+    assert os.listdir() == ["file"]  # noqa: PTH208  # names, not paths
 
 
 def test_a_run_is_found_by_its_path_and_by_its_name(here):
