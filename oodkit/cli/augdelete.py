@@ -1,7 +1,7 @@
 """``oodkit augdelete``: the last layer refitted without label smoothing or mixup, and what becomes of it, before and after."""
 
 import math
-from enum import StrEnum
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -42,48 +42,33 @@ from oodkit.cli.options import (
     WorkersOption,
     named_pairs,
 )
+from oodkit.solvers import Init, Solver
 
 REFIT = "The refit"
 
 
-class Solver(StrEnum):
-    """What ``--solver`` takes."""
-
-    lbfgs = "lbfgs"
-    sgd = "sgd"
-
-
-class Init(StrEnum):
-    """What ``--init`` takes."""
-
-    head = "head"
-    zeros = "zeros"
-
-
-def shares(text: str) -> str:
-    """The text as it is. Raises typer.BadParameter where it is not shares of the training images, each once."""
-    read_shares(text)
-    return text
-
-
-def read_shares(text: str) -> tuple[float, ...]:
-    """``0.2`` or ``0.05,0.1,1`` as numbers, ascending."""
+def shares_of(text: str) -> tuple[float, ...]:
+    """``0.2`` or ``0.05,0.1,1`` as numbers, ascending. Raises typer.BadParameter where they are not shares, each once."""
     values: list[float] = []
     for part in text.split(","):
-        try:
-            value = float(part)
-        except ValueError:
-            value = math.nan
-        if math.isnan(value):
-            raise typer.BadParameter(f"{part!r} is no number; give a share such as 0.2, or several: 0.05,0.1,0.2")
-        if value <= 0:
-            raise typer.BadParameter(f"{part!r} is no share; above 0, since the head as it is stands beside every share anyway")
-        if value > 1:
-            raise typer.BadParameter(f"{part!r} is more than all training images, which are 1; 20 % of them are 0.2")
-        if value in values:
-            raise typer.BadParameter(f"the share {value:g} comes twice; give each once")
-        values.append(value)
+        if problem := _problem(part, values):
+            raise typer.BadParameter(problem, param_hint="--frac")
+        values.append(float(part))
     return tuple(sorted(values))
+
+
+def _problem(part: str, values: Sequence[float]) -> str | None:
+    try:
+        value = float(part)
+    except ValueError:
+        value = math.nan
+    if math.isnan(value):
+        return f"{part!r} is no number; give a share such as 0.2, or several: 0.05,0.1,0.2"
+    if value <= 0:
+        return f"{part!r} is no share; above 0, since the head as it is stands beside every share anyway"
+    if value > 1:
+        return f"{part!r} is more than all training images, which are 1; 20 % of them are 0.2"
+    return f"the share {value:g} comes twice; give each once" if value in values else None
 
 
 def augdelete(
@@ -100,6 +85,8 @@ def augdelete(
     train: Annotated[
         str | None,
         typer.Option(
+            "--train",
+            "--fit",
             metavar="SET",
             help="ID training images with labels, to refit on; scorers that learn, learn from the same share of them. By default a "
             "benchmark's own, or those of the run made last.",
@@ -111,7 +98,6 @@ def augdelete(
         str,
         typer.Option(
             metavar="F[,F…]",
-            callback=shares,
             help="Share of the training images to refit on, drawn class by class; only these go through the network. Of several "
             "each is told of, and the largest is saved.",
             rich_help_panel=REFIT,
@@ -119,8 +105,8 @@ def augdelete(
     ] = "0.2",
     solver: Annotated[
         Solver, typer.Option(help="lbfgs converges and is deterministic; sgd is the paper's way.", rich_help_panel=REFIT)
-    ] = Solver.lbfgs,
-    init: Annotated[Init, typer.Option(help="Start from the present head or from zeros.", rich_help_panel=REFIT)] = Init.head,
+    ] = "lbfgs",
+    init: Annotated[Init, typer.Option(help="Start from the present head or from zeros.", rich_help_panel=REFIT)] = "head",
     l2: Annotated[
         float | None,
         typer.Option(
@@ -212,16 +198,23 @@ def augdelete(
 
     require_writable(report, output)
     form = chosen(format_, json_)
-    wanted = Wanted(read_shares(frac), solver.value, init.value, l2, views, alpha)
-    given = [name for name in ctx.params if (source := ctx.get_parameter_source(name)) and source.name == "COMMANDLINE"]
+    wanted = Wanted(shares_of(frac), solver, init, l2, views, alpha)
     loading = loading_of(arch, checkpoint, input_size, mean, std, model_arg, allow_pickle=allow_pickle)
     running = Running(device, dtype.value, None if batch_size == "auto" else int(batch_size), workers, cache, quiet)
     named = named_pairs("--near", near or []), named_pairs("--far", far or [])
     names = SetNames(id_test, *named, train, val, benchmark, data_root, limit)
     how = preset.value, seed, baseline, thumbnails
     if model is None:
-        request = request_again(Request([], names, loading, running, scorer or [], *how), given)
+        request = request_again(Request([], names, loading, running, scorer or [], *how), _given(ctx))
     else:
         request = Request(load_subjects([model], baseline, loading), names, loading, running, scorer or [], *how)
     done = repair(request, wanted)
     show(done.run, report=report, output=output, form=form, quiet=quiet, beside=done.files)
+
+
+def _given(ctx: typer.Context) -> list[str]:
+    """The parameters that the user gave. Where this machine keeps its images says nothing of where those of a run are."""
+    sources = {name: source.name for name in ctx.params if (source := ctx.get_parameter_source(name))}
+    return [
+        name for name, source in sources.items() if source == "COMMANDLINE" or (source == "ENVIRONMENT" and name != "data_root")
+    ]

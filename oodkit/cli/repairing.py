@@ -29,11 +29,12 @@ from oodkit.images.limited import taken
 from oodkit.images.views import ViewSet
 from oodkit.metrics import accuracy
 from oodkit.outputs import Outputs
-from oodkit.refitting import Init, Refit, Solver, refit, require_settings
+from oodkit.refitting import Refit, refit, require_settings
 from oodkit.repair import Repair, Share, compare_repair, share_of, shown_in_shares
 from oodkit.report.runs import Run
 from oodkit.scorers import parse_scorer
 from oodkit.scoring import by_label, learnt_from
+from oodkit.solvers import Init, Solver
 from oodkit.stats import stratified_rows
 
 HEAD, DETECTOR = "head.safetensors", "detector.safetensors"
