@@ -24,6 +24,7 @@ _HOME = {
     "load_scorer": "scorers",
     "make_scorer": "scorers",
     "open_images": "images",
+    "score_stream": "streaming",
     "tune": "tuning",
 }
 __all__ = sorted(_HOME)  # noqa: PLE0605 (a list of names; one table serves names and homes)

@@ -12,14 +12,17 @@ from oodkit.calibration import Calibration, judged
 from oodkit.classifier import Classifier
 from oodkit.detector_file import read_detector, write_detector
 from oodkit.errors import InputError, UnreadableImageError, UsageError
+from oodkit.forward import device_of, resolve_device, resolve_dtype
 from oodkit.images.decode import upright_rgb
-from oodkit.outputs import CHUNK_ROWS
+from oodkit.outputs import CHUNK_ROWS, Outputs
 from oodkit.parts import HALF, tensor_of
 from oodkit.scorers.base import Scorer
 from oodkit.scorers.module import ScorerModule
 from oodkit.tap import Tap
 
 OPEN = " of something else; open files with PIL.Image.open, or give them to oodkit score"
+OWN_HEAD = "take extract(model, …), or outputs.with_head(model.head) where only the head was exchanged"
+NO_MPS = "a detector computes in float64, which MPS lacks; use cpu here"
 Images = Tensor | Image.Image | Sequence[Image.Image]
 
 
@@ -63,7 +66,24 @@ class Detector(nn.Module):
         self.judge = ScorerModule(scorer, model.head)
         self.ranked: Tensor
         self.register_buffer("ranked", tensor_of("calibration scores", calibration.scores))
+        if (device := device_of(model.net)).type == "mps":
+            raise UsageError(NO_MPS)
+        self.judge.to(device)
+        self.ranked = self.ranked.to(device)
         self.eval()
+
+    @classmethod
+    def calibrated(cls, model: Classifier, scorer: Scorer, outputs: Outputs, alpha: float = 0.05, images: str = "") -> "Detector":
+        """A detector whose threshold comes from ``outputs`` of ID images that ``scorer`` did not learn from.
+
+        alpha, images: as ``Calibration`` has them. Raises UsageError where another head than the model's made the outputs' logits,
+        and what ``Scorer.score``, ``Calibration`` and ``Detector`` raise.
+        """
+        if not model.head.is_same(outputs.head):
+            made = "their logits came without a head" if outputs.head is None else "another head made their logits"
+            raise UsageError(f"outputs to calibrate {model.name} on come from its own head, and {made}; {OWN_HEAD}")
+        dtype = outputs.dtype if outputs.dtype in HALF else torch.float32
+        return cls(model, scorer, Calibration(scorer.score(outputs).numpy(), alpha, images, resolve_dtype(dtype)))
 
     def train(self, mode: bool = True) -> "Detector":
         """Evaluation mode it stays, even where a larger module is trained: its scores were calibrated in it."""
@@ -77,13 +97,14 @@ class Detector(nn.Module):
     def forward(self, images: Images) -> Detections:
         """Of a PIL image, a sequence of PIL images, or a batch (N, 3, H, W) as ``transform`` makes it; in one forward pass.
 
-        Raises UsageError for anything else, UnreadableImageError for an image that can't be decoded.
+        A batch is taken to the detector's device and the network's precision. Raises UsageError for anything else,
+        UnreadableImageError for an image that can't be decoded.
         """
         batch = images if isinstance(images, Tensor) else self._transformed(images)
         if batch.ndim != 4 or tuple(batch.shape[1:]) != tuple(self.model.input_size) or not batch.is_floating_point():
             expected = f"(N, {', '.join(map(str, self.model.input_size))}) of floats, as detector.transform makes of each image"
             raise UsageError(f"expected a batch {expected}, got {tuple(batch.shape)} of {batch.dtype}")
-        features, _ = self.network(batch.to(self.device))
+        features, _ = self.network(batch.to(self.device, self._dtype()))
         return self.detections(features)
 
     @torch.no_grad()
@@ -99,6 +120,10 @@ class Detector(nn.Module):
             scores = self._scores(features, logits)
         p_values, accepted = judged(scores, self.ranked, self.threshold)
         return Detections(logits, torch.where(scores.isfinite(), scores, torch.nan), p_values, accepted)
+
+    def _dtype(self) -> torch.dtype:
+        """Of the network's weights, the first of which the images meet."""
+        return next((one.dtype for one in self.network.net.parameters() if one.is_floating_point()), torch.float32)
 
     def _scores(self, features: Tensor, logits: Tensor) -> Tensor:
         if torch.compiler.is_compiling() or features.shape[0] <= CHUNK_ROWS:
@@ -133,12 +158,15 @@ class Detector(nn.Module):
     def load(cls, path: str | Path, *, model: Classifier | None = None, device: str | torch.device = "cpu") -> "Detector":
         """Read what ``save`` wrote, and load the network that it names, unless ``model`` is that network.
 
+        device: where it is to be; "auto" is CUDA where there is one, and else the CPU.
         Safe with a stranger's file: see ``oodkit.models.untrusted``. Raises OutputsError where the file is missing, damaged or
         something else, CheckpointError where the network has other weights or other preprocessing than the one that was
-        calibrated, ModelNotFoundError where it is out of reach, InputError where a file may not load it by itself.
+        calibrated, ModelNotFoundError where it is out of reach, InputError where a file may not load it by itself, UsageError where
+        there is no such device.
         """
-        if torch.device(device).type == "mps":
-            raise UsageError("a detector computes in float64, which MPS lacks; use cpu here")
+        if str(device).startswith("mps"):
+            raise UsageError(NO_MPS)
+        where = resolve_device(str(device))
         stored = read_detector(Path(path))
         model = stored.fitted(model if model is not None else stored.network())
-        return cls(model, stored.scorer, stored.calibration).to(device)
+        return cls(model, stored.scorer, stored.calibration).to("cpu" if where.type == "mps" else where)

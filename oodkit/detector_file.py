@@ -8,12 +8,12 @@ from pathlib import Path
 from types import NoneType
 from typing import Any, NoReturn
 
-import torch
 from torch import Tensor
 
 from oodkit.calibration import Calibration
 from oodkit.classifier import Classifier, load_classifier
 from oodkit.errors import CheckpointError, InputError, ModelNotFoundError, OodkitError, OutputsError
+from oodkit.forward import resolve_dtype
 from oodkit.head import FLOATS, Head
 from oodkit.models.untrusted import LONGEST_NAME, stored_source
 from oodkit.parts import tensor_of
@@ -24,6 +24,7 @@ from oodkit.wording import printable
 
 FORMAT = "oodkit-detector-1"
 HEAD, SCORER, SCORES = "head.", "scorer.", "calibration.scores"
+DTYPE = "calibration_dtype"  # float32 where an older file lacks it
 WORDS: dict[str, type | tuple[type, ...]] = {
     "source": object,
     "weights": str,
@@ -73,7 +74,7 @@ class StoredDetector:
             self._refuse(f"{model.name} prepares images otherwise than it was calibrated with: {differing}")
         if (model.head.num_features, model.head.num_classes) != (self.head.num_features, self.head.num_classes):
             self._refuse(f"{model.name} has another head than it was made with")
-        if not _is_same(model.head, self.head):
+        if not model.head.is_same(self.head):
             model = model.with_head(self.head, self.name)
         return model if self.classes is None else replace(model, class_names=self.classes)
 
@@ -97,6 +98,7 @@ def write_detector(path: Path, model: Classifier, scorer: Scorer, calibration: C
         "layers": head.layers,
         "alpha": calibration.alpha,
         "calibration_images": calibration.images,
+        DTYPE: calibration.dtype,
         "name": model.name,
     }
     metadata = {"format": FORMAT, "oodkit": version("oodkit"), **facts, **{key: json.dumps(value) for key, value in words.items()}}
@@ -139,7 +141,8 @@ def _unpacked(path: Path, tensors: Mapping[str, Tensor], facts: Mapping[str, str
     scorer = unpack({name.removeprefix(SCORER): one for name, one in tensors.items() if name.startswith(SCORER)}, facts, head)
     if scorer.probe() is not None or (scorer.fits_on is not None and scorer.state is None):
         raise OutputsError(f"its scorer {scorer.name} has not learnt, or runs the network again")
-    calibration = Calibration(tensors[SCORES].numpy(), words["alpha"], words["calibration_images"])
+    dtype = resolve_dtype(json.loads(facts.get(DTYPE, '"float32"')))
+    calibration = Calibration(tensors[SCORES].numpy(), words["alpha"], words["calibration_images"], dtype)
     classes = None if words["classes"] is None else tuple(printable(str(name)) for name in words["classes"])
     if classes is not None and len(classes) != head.num_classes:
         raise OutputsError(f"it names {len(classes)} classes, and its head has {head.num_classes}")
@@ -161,7 +164,3 @@ def _differing(here: Mapping[str, Any], there: Mapping[str, Any]) -> str:
     keys = [key for key in sorted({*here, *there}) if here.get(key) != there.get(key)]
     told = [printable(f"{key} {here.get(key)}, not {there.get(key)}")[:100] for key in keys]
     return "; ".join(told[:3])
-
-
-def _is_same(one: Head, other: Head) -> bool:
-    return torch.equal(one.weight.cpu(), other.weight) and torch.equal(one.bias.cpu(), other.bias)

@@ -54,17 +54,26 @@ def default_batch_size(model: Classifier, device: torch.device, probe: Probe | N
 class Runner:
     """Runs a network, or a probe on it, batch by batch.
 
-    columns: the names of the tensors that ``run`` gives: features and logits, or the probe's spec.
+    columns: the names of the tensors that ``run`` gives: features and logits, or the probe's spec. lenient: rows that are not
+    finite are handed on, unless several images are all that was run and none gave finite numbers.
     """
 
     def __init__(
-        self, model: Classifier, device: torch.device, dtype: torch.dtype, batch_size: int, probe: Probe | None = None
+        self,
+        model: Classifier,
+        device: torch.device,
+        dtype: torch.dtype,
+        batch_size: int,
+        probe: Probe | None = None,
+        *,
+        lenient: bool = False,
     ) -> None:
+        self._lenient, self._gave_finite = lenient, False
         self.device, self.dtype, self.batch_size = device, dtype, batch_size
         self.model = model
         self.head = model.head.to(device)
         self.columns: Sequence[str] = ("features", "logits") if probe is None else (probe.spec(),)
-        self._probe = probe
+        self._probe, self._half = probe, dtype != torch.float32
 
     @contextmanager
     def network_in_place(self) -> Iterator[None]:
@@ -72,7 +81,7 @@ class Runner:
         afterwards as it was.
         """
         net = self.model.net
-        before, training = _device_of(net), net.training
+        before, training = device_of(net), net.training
         learning = [weight for weight in net.parameters() if weight.requires_grad]
         net.to(self.device).to(memory_format=torch.channels_last).eval().requires_grad_(False)
         try:
@@ -83,7 +92,15 @@ class Runner:
             net.to(before).to(memory_format=torch.contiguous_format).train(training)
 
     def run(self, pixels: Tensor) -> Columns:
-        """The columns of a batch on the CPU: features (n, D) in the run's dtype and float32 logits (n, C); or the probe's."""
+        """The columns of a batch on the CPU: features (n, D) in the run's dtype and float32 logits (n, C); or the probe's.
+
+        Raises OodkitError where they are not finite, and where not even one image fits in the memory.
+        """
+        columns = self._fitting(pixels)
+        self._require_finite(columns[self.columns[-1]])  # the logits, as features that are not finite make them so
+        return columns
+
+    def _fitting(self, pixels: Tensor) -> Columns:
         while True:
             try:
                 pieces = [self._forward(piece) for piece in torch.split(pixels, self.batch_size)]
@@ -104,14 +121,22 @@ class Runner:
 
     def _forward(self, pixels: Tensor) -> Columns:
         pixels = pixels.to(self.device, non_blocking=True).contiguous(memory_format=torch.channels_last)
-        half = self.dtype != torch.float32
-        with torch.autocast(self.device.type, self.dtype) if half else nullcontext():
+        with torch.autocast(self.device.type, self.dtype) if self._half else nullcontext():
             columns = self._columns(pixels)
-        if not bool(torch.isfinite(columns[self.columns[-1]]).all()):  # the logits, as features that are not finite make them so
-            what = "network gives logits" if self._probe is None else f"probe {self._probe.name} gives values"
-            hint = "use --dtype float32 or bfloat16" if half else "the weights may be damaged"
-            raise OodkitError(f"the {what} that are not finite in {str(self.dtype).removeprefix('torch.')}; {hint}")
         return {name: tensor.detach().cpu() for name, tensor in columns.items()}
+
+    def _require_finite(self, found: Tensor) -> None:
+        finite = found.isfinite()
+        if bool(finite.all()):
+            self._gave_finite = True
+            return
+        if self._lenient:
+            self._gave_finite |= bool(finite.reshape(len(found), -1).all(1).any())
+            if self._gave_finite or len(found) == 1:
+                return
+        what = "network gives logits" if self._probe is None else f"probe {self._probe.name} gives values"
+        hint = "use --dtype float32 or bfloat16" if self._half else "the weights may be damaged"
+        raise OodkitError(f"the {what} that are not finite in {str(self.dtype).removeprefix('torch.')}; {hint}")
 
     def _columns(self, pixels: Tensor) -> Columns:
         if self._probe is not None:
@@ -126,7 +151,7 @@ class Runner:
 
 def obstacle(model: Classifier, probe: Probe) -> str | None:
     """Why the probe can't run on this network, tried on a random image where the network lies; None where it can."""
-    runner = Runner(model, _device_of(model.net), torch.float32, 1, probe)
+    runner = Runner(model, device_of(model.net), torch.float32, 1, probe)
     with runner.network_in_place():
         try:
             runner.run(_random_image(model))
@@ -142,5 +167,6 @@ def _random_image(model: Classifier) -> Tensor:
     return torch.randn(1, *model.input_size, generator=torch.Generator().manual_seed(0))
 
 
-def _device_of(net: nn.Module) -> torch.device:
+def device_of(net: nn.Module) -> torch.device:
+    """Where the network lies, by its first tensor."""
     return next((tensor.device for tensor in chain(net.parameters(), net.buffers())), torch.device("cpu"))

@@ -55,6 +55,13 @@ class Head:
         """Logits (N, C) of features (N, D), in the features' own precision."""
         return nn.functional.linear(features, self.weight.to(features), self.bias.to(features))
 
+    def is_same(self, other: "Head | None") -> bool:
+        """Whether it makes the same logits: of the same numbers, wherever they lie and whatever layers they are of."""
+        if other is None:
+            return False
+        pairs = (self.weight, other.weight), (self.bias, other.bias)
+        return all(torch.equal(one.cpu().double(), two.cpu().double()) for one, two in pairs)
+
     def to(self, device: torch.device | str) -> "Head":
         return replace(self, weight=self.weight.to(device), bias=self.bias.to(device))
 

@@ -107,7 +107,7 @@ class Outputs:
         first = pieces[0]
         for piece in pieces[1:]:
             require_same_columns(piece._parts[0], first._parts[0])
-            if not _same_head(piece.head, first.head):
+            if not (piece.head is first.head or (piece.head is not None and piece.head.is_same(first.head))):
                 raise OutputsError("can't join outputs of different heads; give them one head with with_head(head)")
         skipped = dict.fromkeys(one for piece in pieces for one in piece.skipped)
         notes = dict.fromkeys(note for piece in pieces for note in piece.notes)
@@ -126,6 +126,11 @@ class Outputs:
         if self.head is not None:
             return self.head.num_classes
         return self._parts[0]["logits"].shape[1]
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """Of the features as stored, which is what the network ran in."""
+        return self._parts[0]["features"].dtype
 
     @property
     def row_bytes(self) -> int:
@@ -290,9 +295,3 @@ class Outputs:
 
 _OF_ANY_HEAD = ("features", "labels", "indices")
 _OWN_COLUMNS = (*_OF_ANY_HEAD, "logits")
-
-
-def _same_head(one: Head | None, other: Head | None) -> bool:
-    if one is None or other is None or one is other:
-        return one is other
-    return all(torch.equal(a.cpu(), b.cpu()) for a, b in ((one.weight, other.weight), (one.bias, other.bias)))

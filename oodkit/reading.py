@@ -17,6 +17,7 @@ Key = TypeVar("Key")  # what images are asked for by: positions in a set, the en
 Asked_contra = TypeVar("Asked_contra", contravariant=True)
 Item = tuple[Key, Tensor | str | OodkitError]  # an image's key; the image, why it can't be read, or what ends the run
 Batch = tuple[list[Key], Tensor, list[tuple[Key, str]]]  # n keys, their pixels (n, 3, H, W), and what could not be read
+AHEAD = 4  # batches for each worker
 REFUSED = "can't be transformed"
 
 
@@ -35,24 +36,26 @@ def read_batches(
     workers: int | None = None,
     pin_memory: bool = False,
     lenient: bool = False,
+    most_ahead: int | None = None,
 ) -> Iterator[Batch[Key]]:
     """The images of the given keys, batch after batch, in order; those that can't be read come with the reason.
 
-    batches: taken as they are needed, a few ahead for each worker, and never held. workers: processes that decode; None = one a
-    core, at most 8, and none for a single batch. Raises InputError where the transform refuses a whole batch, unless ``lenient``,
-    OodkitError where a worker dies or the disk fails.
+    batches: taken as they are needed and never held: four ahead for each worker or, where that is more than ``most_ahead`` images,
+    fewer, but one. workers: processes that decode; None = one a core, at most 8, and none for a single batch. Raises InputError
+    where the transform refuses a whole batch, unless ``lenient``, OodkitError where a worker dies or the disk fails.
     """
     workers = min(8, _usable_cores()) if workers is None else workers
     rest = iter(batches)
     first = list(islice(rest, workers + 1))
     workers = max(0, min(workers, len(first) - 1))
+    fitting = AHEAD if most_ahead is None or not workers else most_ahead // (workers * max(map(len, first)))
     loader: DataLoader[Any] = DataLoader(
         Reader(images, transform),
         batch_sampler=chain(first, rest),  # type: ignore[arg-type]  # typed as a Sampler, documented as any iterable
         num_workers=workers,
         collate_fn=_collate,
         pin_memory=pin_memory,
-        prefetch_factor=4 if workers else None,
+        prefetch_factor=min(AHEAD, max(1, fitting)) if workers else None,
     )
     try:
         for batch in loader:

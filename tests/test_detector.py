@@ -145,6 +145,13 @@ class TestImages:
                 torch.testing.assert_close(detector(image).logits[0], outputs.logits[row])
                 assert image.size == (14, 9)
 
+    def test_a_batch_of_another_precision_is_taken_as_the_networks(self, tiny_model):
+        detector = tiny_detector(tiny_model)
+        expected = detector(pixels())
+        same(detector(pixels().double()), expected)
+        tiny_model.net.double()
+        assert detector(pixels()).logits.dtype == torch.float64
+
     @pytest.mark.parametrize(
         ("images", "message"),
         [
@@ -197,6 +204,20 @@ class TestModule:
     def test_it_moves_where_it_is_sent(self, tiny_model):
         there = tiny_detector(tiny_model, make_scorer("ebo")).to("meta")
         assert {one.device.type for one in (*there.parameters(), *there.buffers())} == {"meta"} == {there.device.type}
+
+    def test_its_parts_come_to_where_the_network_is(self, tiny_model):
+        """A head and a scorer on the CPU beside a network elsewhere; "meta" stands in for a GPU."""
+        bank = make_scorer("knn", k=2).fit(Outputs(torch.rand(9, 6), head=tiny_model.head))
+        tiny_model.net.to("meta")
+        detector = tiny_detector(tiny_model, bank)
+        assert {one.device.type for one in (*detector.parameters(), *detector.buffers())} == {"meta"} == {detector.device.type}
+
+    @pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no CUDA device here")
+    def test_a_network_on_a_gpu_takes_its_parts_there(self, demo):
+        model = oodkit.load_classifier("demo:digits-v2")
+        expected = tiny_detector(model)(pixels(side=32))
+        model.net.to("cuda")
+        same([one.cpu() for one in tiny_detector(model)(pixels(side=32))], expected)
 
     @pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no CUDA device here")
     def test_on_a_gpu_it_answers_alike(self, demo):
@@ -262,6 +283,37 @@ class TestWhatCanBeADetector:
     def test_one_of_another_network_can_not(self, tiny_model, demo):
         with pytest.raises(NotApplicableError, match=r"knn was fitted on features of .* entries and 8 classes, got 6 and 3"):
             tiny_detector(tiny_model, detector_of(demo).scorer)
+
+
+class TestCalibrated:
+    def test_it_scores_the_outputs_itself(self, demo):
+        model, _, outputs = demo
+        detector = Detector.calibrated(model, make_scorer("mls"), outputs["val"], 0.1, "the val images")
+        expected = detector_of(demo, "mls", 0.1).calibration
+        assert detector.calibration.scores.tolist() == expected.scores.tolist()
+        assert (detector.calibration.alpha, detector.calibration.images) == (0.1, "the val images")
+        assert detector.calibration.dtype == "float32"
+
+    def test_outputs_of_another_head_are_refused(self, demo):
+        model, _, outputs = demo
+        head = Head(model.head.weight.flip(0), model.head.bias.flip(0), model.head.layers)
+        repaired = model.with_head(head)
+        mls, val = make_scorer("mls"), outputs["val"]
+        remedy = r"; take extract\(model, …\), or outputs.with_head\(model.head\) where only the head was exchanged"
+        with pytest.raises(UsageError, match=f"come from its own head, and another head made their logits{remedy}"):
+            Detector.calibrated(repaired, mls, val)
+        with pytest.raises(UsageError, match=f"and their logits came without a head{remedy}"):
+            Detector.calibrated(model, mls, Outputs(val.features, logits=val.logits))
+        Detector.calibrated(repaired, mls, val.with_head(repaired.head))
+
+    def test_the_precision_of_the_outputs_is_stored(self, demo, tmp_path):
+        """And a file of before that was stored is taken for one of float32."""
+        model, _, outputs = demo
+        half = Outputs(outputs["val"].features.bfloat16(), head=model.head)
+        path = tmp_path / "d.safetensors"
+        Detector.calibrated(model, make_scorer("mls"), half).save(path)
+        assert Detector.load(path).calibration.dtype == "bfloat16"
+        assert Detector.load(crafted(path, calibration_dtype=None)).calibration.dtype == "float32"
 
 
 class TestFile:
@@ -353,6 +405,15 @@ class TestFile:
         for path in (tmp_path / "absent.safetensors", tmp_path):
             with pytest.raises(OutputsError, match=f"can't read a detector from {path}: "):
                 Detector.load(path)
+
+    def test_it_goes_to_the_device_that_is_said(self, demo, tmp_path):
+        detector_of(demo).save(tmp_path / "d.safetensors")
+        best = "cuda" if torch.cuda.is_available() else "cpu"
+        assert Detector.load(tmp_path / "d.safetensors", device="auto").device.type == best
+        assert Detector.load(tmp_path / "d.safetensors", device=torch.device("cpu")).device.type == "cpu"
+        for absent in ("tpu9", "cuda:99"):
+            with pytest.raises(UsageError, match=f"no device '{absent}' here"):
+                Detector.load(tmp_path / "absent.safetensors", device=absent)
 
     def test_mps_is_refused_before_anything_is_read(self, tmp_path):
         with pytest.raises(UsageError, match="float64, which MPS lacks; use cpu here"):
@@ -475,6 +536,8 @@ class TestAStrangersFile:
             ({"alpha": "0.05e"}, "lacks or spoils"),
             ({"alpha": None}, "lacks or spoils 'alpha'"),
             ({"alpha": "[" * 100_000}, "lacks or spoils"),
+            ({"calibration_dtype": "int8"}, "lacks or spoils"),
+            ({"calibration_dtype": '"int8"'}, "no dtype 'int8'"),
             ({"weights": 5}, "lacks or spoils weights, which is a int"),
             ({"preprocessing": [1]}, "lacks or spoils preprocessing, which is a list"),
             ({"classes": ["one"]}, "it names 1 classes, and its head has 8"),

@@ -29,6 +29,7 @@ PUBLIC = [
     "load_scorer",
     "make_scorer",
     "open_images",
+    "score_stream",
     "tune",
 ]
 

@@ -95,6 +95,22 @@ def test_workers_take_no_more_than_a_few_batches_ahead(detector, paths):
     rows.close()
 
 
+def test_what_is_read_ahead_is_counted_in_images(detector, paths):
+    """Of 300 images a batch, one for each of two workers and the one that is being scored, not four for each."""
+
+    def endless():
+        while True:
+            asked.append(1)
+            yield paths[0]
+
+    for options, most in (({"batch_size": 300, "workers": 2}, 900), ({"workers": 0}, 128)):
+        asked = []
+        rows = score_stream(detector, endless(), device="cpu", **options)
+        next(rows)
+        assert len(asked) == most
+        rows.close()
+
+
 def test_nothing_is_kept_of_images_that_are_done(detector):
     """4,000 paths of 4 kB each: 16 MB if they were held."""
     rows = score_stream(detector, (f"{number:04d}" * 1000 for number in range(4000)), batch_size=16, workers=0, device="cpu")
@@ -185,7 +201,32 @@ def test_a_score_that_is_no_number_is_a_row_with_the_reason(detector, paths, mon
     assert (sound.score, sound.accepted, sound.reason) == (1.0, True, None)
 
 
-def test_a_network_whose_logits_are_not_finite_ends_the_run(detector, paths):
+@pytest.fixture
+def overflowing(detector, tmp_path):
+    """A white image's first feature is 96,000, beyond float16; a noisy one's is some thousands. Paths of both kinds."""
+    with torch.no_grad():
+        detector.model.net.body.weight[0] = 1000
+    Image.new("RGB", (8, 8), "white").save(tmp_path / "white.png")
+    return detector, tmp_path / "white.png"
+
+
+def test_one_image_that_overflows_is_a_row_and_the_others_go_on(overflowing, paths):
+    detector, white = overflowing
+    mixture = [*paths[:3], white, *paths[3:], white, white]
+    rows = scored(detector, mixture, batch_size=2, dtype="float16")
+    odd = Row(str(white), accepted=False, reason="its logits are not finite in float16")
+    assert [row for row in rows if row.path == str(white)] == [odd, odd, odd]
+    sound = [row for row in rows if row.path != str(white)]
+    assert [row.path for row in sound] == list(map(str, paths))
+    assert all(row.reason is None and np.isfinite(row.score) for row in sound)
+    assert scored(detector, [white], dtype="float16") == [odd]
+    assert scored(detector, [white])[0].reason is None
+
+
+def test_a_network_that_gives_nothing_finite_ends_the_run(overflowing, paths):
+    detector, white = overflowing
+    with pytest.raises(OodkitError, match="logits that are not finite in float16; use --dtype float32 or bfloat16"):
+        scored(detector, [white, white, *paths], batch_size=2, dtype="float16")
     with torch.no_grad():
         detector.model.net.body.weight.fill_(torch.nan)
     with pytest.raises(OodkitError, match="logits that are not finite in float32; the weights may be damaged"):

@@ -18,6 +18,7 @@ from oodkit.cli.rows import RowWriter
 from oodkit.cli.score import Status
 from oodkit.detector import Detector
 from oodkit.errors import ImageSetError, UsageError
+from oodkit.forward import resolve_dtype
 from oodkit.images.stream import STDIN, ImageStream, open_stream
 from oodkit.streaming import Row, score_stream
 from oodkit.wording import counted, percent, printable
@@ -86,6 +87,11 @@ def write_rows(detector: Detector, stream: ImageStream, writer: RowWriter, wante
     """
     if caution := detector.calibration.caution():
         typer.echo(f"note: {caution}", err=True)
+    if (asked := resolve_dtype(running.dtype)) != (calibrated := detector.calibration.dtype):
+        remedy = f"use --dtype {calibrated}, or calibrate in {asked} too"
+        typer.echo(
+            f"note: calibrated in {calibrated}, scores in {asked} are others, and so is the share that is out; {remedy}", err=True
+        )
     tally = Tally()
     # rows on a terminal show how far it is themselves, and a bar would run through them
     hidden = running.quiet or (writer.output is None and sys.stdout.isatty())

@@ -7,6 +7,7 @@ import os
 import shlex
 import subprocess
 import sys
+from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 
@@ -219,12 +220,15 @@ def test_a_pipe_is_written_to_as_it_is(run, detector, photos):
     assert not Path("pipe.partial").exists()
 
 
-def test_a_reader_that_goes_away_ends_it_without_a_word(detector):
+def test_a_reader_that_goes_away_ends_it_without_a_word(detector, photos):
     """Nor when Python ends, which writes what is left; so in a process of its own."""
     environment = {**os.environ, "OODKIT_WORKERS": "0", "OODKIT_DEVICE": "cpu"}
-    score = shlex.join([sys.executable, "-m", "oodkit", "score", detector, "demo:digits", "-b", "8"])
+    score = shlex.join([sys.executable, "-m", "oodkit", "score", detector, "-", "-b", "8"])
     line = f"{score} | head -n 3; echo ${{PIPESTATUS[0]}}"
-    done = subprocess.run(["bash", "-c", line], capture_output=True, text=True, check=False, env=environment)
+    more_than_a_pipe_holds = f"{'photos/../' * 100}photos/0.png\n" * 120
+    done = subprocess.run(
+        ["bash", "-c", line], capture_output=True, text=True, check=False, env=environment, cwd=photos.parent, input=more_than_a_pipe_holds
+    )
     lines = done.stdout.splitlines()
     assert lines[0] == HEADER
     assert (len(lines), lines[-1], done.stderr) == (4, "141", "")
@@ -298,6 +302,18 @@ def test_too_few_calibration_images_are_told(run, detector, photos):
     Detector(loaded.model, loaded.scorer, Calibration(np.arange(5.0), 0.05)).save("few.safetensors")
     ran = run("score", "few.safetensors", "photos/0.png", *HERE)
     assert ran.err.splitlines()[0] == "note: 5 calibration images reject nothing at alpha 0.05: give at least 19"
+
+
+def test_another_precision_than_the_calibrations_is_told(run, detector, photos):
+    other = (
+        "note: calibrated in {}, scores in {} are others, and so is the share that is out; use --dtype {}, or calibrate in {} too"
+    )
+    first = run("score", detector, "photos/0.png", "--dtype", "bfloat16", *HERE).err.splitlines()[0]
+    assert first == other.format("float32", "bfloat16", "float32", "bfloat16")
+    loaded = Detector.load(detector)
+    Detector(loaded.model, loaded.scorer, replace(loaded.calibration, dtype="bfloat16")).save("half.safetensors")
+    assert run("score", "half.safetensors", "photos/0.png", "--dtype", "bfloat16", *HERE).err.startswith("1 image: 1 in")
+    assert run("score", "half.safetensors", "photos/0.png", *HERE).err.startswith(other.format(*["bfloat16", "float32"] * 2))
 
 
 def test_quiet_says_nothing_but_the_rows(run, detector, photos):
