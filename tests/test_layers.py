@@ -89,6 +89,7 @@ HEAVY_CLI = {
     "oodkit.cli.rows",
     "oodkit.cli.scoring",
     "oodkit.cli.last_run",
+    "oodkit.cli.train_shares",
     "oodkit.cli.repairing",
     "oodkit.cli.session",
 }

@@ -7,26 +7,23 @@ from time import perf_counter
 from typing import Any
 
 import numpy as np
-import torch
 
 from oodkit.calibration import Calibration, require_alpha
 from oodkit.classifier import Classifier
 from oodkit.cli.diagnosing import finished, task_of
-from oodkit.cli.inputs import Drawn, Sets, extract_set, extract_sets
+from oodkit.cli.inputs import Sets, extract_sets
 from oodkit.cli.loading import Subject
 from oodkit.cli.probing import probes_by_set, with_affordable_val
 from oodkit.cli.progress import status_line
 from oodkit.cli.request import Request
 from oodkit.cli.session import Task, diagnose_all, extract_and_tune, recipe, tell
+from oodkit.cli.train_shares import TrainShares
 from oodkit.detector import Detector
 from oodkit.diagnosis import Diagnosis
 from oodkit.errors import ImageSetError, UsageError
 from oodkit.evaluation import best_first, evaluate
 from oodkit.exporting.head_file import Making, save_head, without_folders
 from oodkit.images.base import ImageSet
-from oodkit.images.classes import align_labels
-from oodkit.images.limited import taken
-from oodkit.images.views import ViewSet
 from oodkit.metrics import accuracy
 from oodkit.outputs import Outputs
 from oodkit.refitting import Refit, refit, require_settings
@@ -35,7 +32,6 @@ from oodkit.report.runs import Run
 from oodkit.scorers import parse_scorer
 from oodkit.scoring import by_label, learnt_from
 from oodkit.solvers import Init, Solver
-from oodkit.stats import stratified_rows
 
 HEAD, DETECTOR = "head.safetensors", "detector.safetensors"
 
@@ -88,23 +84,23 @@ def repair(request: Request, wanted: Wanted) -> Repaired:
     """Refit the last layer of the one model on each share of the training images, and diagnose it before and after.
 
     Every image goes through a network once: of the training images those of the largest share alone, and of these none where the
-    cache holds them. The model before and after is told of on the same outputs, and what its scorers learn, they learn from the
-    largest share.
+    cache holds them. The model before and after is told of on the same outputs; what its scorers learn, they learn from all
+    training images where the cache holds them, as after a diagnosis, else from the largest share.
     """
     if wanted.views and request.seed < 0:
         raise UsageError(f"--views draws with a seed of 0 or more, got {request.seed}")
     sets, request = request.opened()
     (subject,) = request.subjects
     model, whole = subject.model, _training_images(sets, subject.model)
-    rows = {frac: _rows(whole, model, frac, request.seed) for frac in wanted.fracs}
-    sets = _with_share(sets, whole, rows[wanted.fracs[-1]])
-    judged_by_val, notes = sets.val is not None and _is_labelled(sets.val), _notes(sets, whole, rows)
+    shares = TrainShares.drawn(whole, model, wanted.fracs, request.seed)
+    sets = shares.learnt_from(sets, [one for one in (model, subject.baseline) if one], request.running)
+    judged_by_val, notes = sets.val is not None and _is_labelled(sets.val), [*shares.notes(), *_notes(sets)]
     sets = with_affordable_val(sets, request.scorers, request.preset, request.seed)
     task = task_of(request, sets)
     told = {} if subject.baseline is None else diagnose_all([Subject(subject.baseline, None)], task)
     outputs, _ = extract_and_tune(model, task)
-    learnt_from = _views(model, sets, outputs, wanted, request)
-    refits = _refits(learnt_from, outputs["val"] if judged_by_val else None, rows, wanted, request)
+    refitted_on = shares.outputs(model, sets, outputs["fit"], wanted.views, request.running, request.seed)
+    refits = _refits(refitted_on, outputs["val"] if judged_by_val else None, shares, wanted, request)
     repaired = model.with_head(refits[-1].made.head)
     task = replace(task, shown=[model.name, repaired.name])
     told[model.name] = tell(model, outputs, told[subject.baseline.name] if subject.baseline else None, task)
@@ -120,7 +116,7 @@ def repair(request: Request, wanted: Wanted) -> Repaired:
         softeners=recipe(model).softeners,
     )
     found = replace(found, notes=(*found.notes, *notes, *([note] if note else [])))
-    train = {"spec": whole.spec, "images": len(whole), "taken": len(sets.named()["fit"]), "views": wanted.views}
+    train = {"spec": whole.spec, "images": len(whole), "taken": len(shares.largest), "views": wanted.views}
     run = finished(request, sets, told, [model, repaired], repair=found, train=train, refit_flags=wanted.flags())
     making = Making("AugDelete", wanted.fracs[-1], whole.spec, _figures(found, diagnoses))
     files: dict[str, Callable[[Path], None]] = {HEAD: lambda path: save_head(path, repaired, making)}
@@ -147,39 +143,12 @@ def _training_images(sets: Sets, model: Classifier) -> ImageSet:
     return sets.fit
 
 
-def _rows(whole: ImageSet, model: Classifier, frac: float, seed: int) -> np.ndarray:
-    """Positions of a share, ascending; those of a smaller one are among those of a larger one."""
-    labels, _ = align_labels(whole, model.class_names, model.class_ids, model.num_classes)
-    rows: np.ndarray = stratified_rows(torch.from_numpy(labels), frac, seed).numpy()
-    return rows
-
-
-def _with_share(sets: Sets, whole: ImageSet, rows: np.ndarray) -> Sets:
-    if len(rows) == len(whole):
-        return sets
-    note = f"{len(rows)} of the {len(whole)} training images, drawn class by class"
-    return replace(sets, fit=taken(whole, rows), drawn=Drawn(whole, rows), notes={**sets.notes, "fit": [note]})
-
-
-def _views(model: Classifier, sets: Sets, outputs: Mapping[str, Outputs], wanted: Wanted, request: Request) -> Outputs:
-    """What the head is refitted on: the share as it is evaluated, or augmented views of it."""
-    if not wanted.views:
-        return outputs["fit"]
-    views = ViewSet(sets.named()["fit"], wanted.views, request.seed)
-    return extract_set(model, f"{wanted.views} views of fit", views, request.running, labelled=True)
-
-
-def _refits(
-    train: Outputs, val: Outputs | None, rows: Mapping[float, np.ndarray], wanted: Wanted, request: Request
-) -> list[_Refitted]:
-    views, largest = max(wanted.views, 1), rows[wanted.fracs[-1]]
-    refits = []
+def _refits(train: Outputs, val: Outputs | None, shares: TrainShares, wanted: Wanted, request: Request) -> list[_Refitted]:
+    views, refits = max(wanted.views, 1), []
     with status_line("refitting the last layer", quiet=request.running.quiet) as say:
-        for frac, own in rows.items():
-            places = np.searchsorted(largest, own)
-            positions = (views * places[:, None] + np.arange(views)).reshape(-1)
+        for frac in shares.rows:
             started = perf_counter()
-            share = train.of_images(torch.from_numpy(positions))
+            share = train.of_images(shares.positions(frac, views))
             made = refit(
                 share,
                 solver=wanted.solver,
@@ -230,17 +199,10 @@ def _shares(
     return [*shares, share_of(last.frac, last.images, after.accuracy, after.rows, shown, last.made, last.seconds)]
 
 
-def _notes(sets: Sets, whole: ImageSet, rows: Mapping[float, np.ndarray]) -> list[str]:
-    """Where a share is more than was asked for, since it has an image of each class at least, and where --val judges nothing."""
-    counts = {frac: (round(frac * len(whole)), len(own)) for frac, own in rows.items()}
-    notes = [
-        f"{100 * frac:g} % of the {len(whole)} training images are {few}: {many} were taken, at least one of each class"
-        for frac, (few, many) in counts.items()
-        if many > few
-    ]
-    if sets.val is not None and not _is_labelled(sets.val):
-        notes.append("the validation images have no labels: the strength was not judged on them")
-    return notes
+def _notes(sets: Sets) -> list[str]:
+    if sets.val is None or _is_labelled(sets.val):
+        return []
+    return ["the validation images have no labels: the strength was not judged on them"]
 
 
 def _is_labelled(images: ImageSet) -> bool:

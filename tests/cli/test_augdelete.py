@@ -135,6 +135,31 @@ def test_after_a_diagnosis_no_image_is_forwarded_and_the_outcome_is_the_same(run
     assert [one["read"] for one in document["models"]] == [one["read"] for one in alone["models"]]
 
 
+def test_scorers_learn_from_all_training_images_where_the_cache_holds_them(run, refits, tmp_path):
+    """Before the repair they have the figures of the diagnosis; the refit takes the share all the same."""
+    assert run("diagnose", V2, *TEST, "--fit", "demo:digits:train", *SMALL, *BARE, "-o", "told", "-q").code == 0
+    told = json.loads((tmp_path / "told" / "result.json").read_text())
+    document = document_of(run("augdelete", V2, *SETS, *BARE, "--frac", "0.5", "--json"))
+    assert document["models"][0]["results"] == told["models"][0]["results"]
+    after = [row for row in document["models"][1]["results"] if row["scorer"] == "knn"]
+    before = [row for row in told["models"][0]["results"] if row["scorer"] == "knn"]
+    assert [row["auroc"] for row in after] == [row["auroc"] for row in before]
+    assert (document["repair"]["train"]["taken"], len(refits[0][0])) == (30, 30)
+    fit = next(one for one in document["sets"] if one["role"] == "fit")
+    note = "the last layer is refitted on 30 of the 60 training images, drawn class by class; scorers learn from all, which the cache holds"
+    assert (fit["images"], fit["notes"]) == (60, [note])
+
+
+def test_without_the_baselines_images_in_the_cache_scorers_of_both_learn_from_the_share(run, forwarded):
+    """Else the lead of KNN at the model and at the baseline would be of banks of other sizes."""
+    assert run("diagnose", V2, *TEST, "--fit", "demo:digits:train", *SMALL, *BARE, "-q").code == 0
+    forwarded.clear()
+    scorers = ("--scorer", "mls", "--scorer", "knn:k=3")
+    document = document_of(run("augdelete", V2, *SETS, *scorers, "--frac", "0.5", "--json"))
+    assert sum(forwarded) == 60 + 60 + 60 + 30
+    assert {row["n_fit"] for row in document["models"][0]["results"] if row["scorer"] == "knn"} == {30}
+
+
 def test_views_are_forwarded_though_the_cache_holds_the_images_as_evaluated(run, forwarded, refits):
     assert run("diagnose", V2, *TEST, "--fit", "demo:digits:train", *SMALL, *BARE, "-q").code == 0
     forwarded.clear()
@@ -144,7 +169,7 @@ def test_views_are_forwarded_though_the_cache_holds_the_images_as_evaluated(run,
     assert [how["views"] for _, how in refits] == [3, 3]
     assert document["repair"]["train"] == {"spec": "demo:digits:train", "images": 60, "taken": 30, "views": 3}
     assert [one["images"] for one in document["repair"]["shares"]] == [0, 15, 30]
-    assert {row["n_fit"] for row in document["models"][1]["results"] if row["scorer"] == "knn"} == {30}
+    assert {row["n_fit"] for row in document["models"][1]["results"] if row["scorer"] == "knn"} == {60}
 
 
 def test_what_was_interrupted_goes_on_where_it_stopped(run, monkeypatch, forwarded):
@@ -186,6 +211,9 @@ def test_a_share_has_an_image_of_each_class_at_least_and_says_so(run):
     notes = document["repair"]["notes"] + document["repair"]["refit"]["notes"]
     assert "0.1 % of the 60 training images are 0: 8 were taken, at least one of each class" in notes
     assert any("no class has two images, so none could be held out" in note for note in notes)
+    document = document_of(run("augdelete", V2, *SETS, *BARE, "--frac", "1e-300", "--json"))
+    notes = document["repair"]["notes"]
+    assert "under 0.0001 % of the 60 training images are 0: 8 were taken, at least one of each class" in notes
 
 
 def test_classes_without_training_images_are_told(run, digits_folder):

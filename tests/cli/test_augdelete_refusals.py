@@ -46,6 +46,13 @@ def test_shares_that_are_none(run, frac, message):
     assert message in " ".join(ran.err.replace("│", " ").split())
 
 
+def test_shares_that_come_to_the_same_images_are_refused(run, forwarded):
+    ran = run("augdelete", V2, *SETS, *BARE, "--frac", "0.5,0.2001,0.2002")
+    message = "error: the shares 0.2001 and 0.2002 of 60 training images come to the same 12: give one of them\n"
+    assert (ran.code, ran.err) == (2, message)
+    assert forwarded == []
+
+
 @pytest.mark.parametrize(
     ("sets", "code", "message"),
     [
