@@ -9,6 +9,7 @@ from oodkit.errors import UsageError
 from oodkit.metrics import Estimate, Rates, Vector, mean_estimate, rates, weighted_mean
 from oodkit.outputs import Outputs
 from oodkit.scorers.base import FitsOn, Scorer
+from oodkit.scorers.knn import BEYOND
 from oodkit.scoring import Scored, labels_of, score_all
 
 GROUPS = ("near", "far")
@@ -46,6 +47,11 @@ class Result:
     notes: tuple[str, ...] = ()
     tuned: str | None = None
     reason: str | None = None
+
+    @property
+    def doubted(self) -> bool:
+        """Whether its figures say nothing of the scorer: the neighbour that it looks at is of another class."""
+        return any(part.startswith(BEYOND) for note in self.notes for part in note.split("; "))
 
 
 def evaluate(
@@ -119,10 +125,13 @@ def most_general_mean(rows: Sequence[Result]) -> str:
 
 
 def best_first(rows: Sequence[Result]) -> list[Result]:
-    """The rows for the most general mean by their AUROC, the highest first; without those that were not scored."""
+    """The rows for the most general mean by their AUROC, the highest first and those in doubt last.
+
+    Without those that were not scored.
+    """
     name = most_general_mean(rows)
-    found = [(row.auroc.value, row) for row in rows if row.ood_set == name and row.auroc is not None]
-    return [row for _, row in sorted(found, key=lambda pair: -pair[0])]
+    found = [(row.doubted, -row.auroc.value, row) for row in rows if row.ood_set == name and row.auroc is not None]
+    return [row for *_, row in sorted(found, key=lambda one: one[:2])]
 
 
 def best(rows: Sequence[Result]) -> Result | None:

@@ -3,7 +3,7 @@
 import gc
 import json
 import weakref
-from dataclasses import asdict
+from dataclasses import asdict, replace
 
 import numpy as np
 import pytest
@@ -11,7 +11,7 @@ import torch
 
 from oodkit.delong import mean_auroc
 from oodkit.errors import UsageError
-from oodkit.evaluation import best, evaluate, mean_weights, most_general_mean, results
+from oodkit.evaluation import best, best_first, evaluate, mean_weights, most_general_mean, results
 from oodkit.head import Head
 from oodkit.metrics import aupr_in, auroc, fpr95_id, fpr95_ood
 from oodkit.outputs import Outputs
@@ -340,6 +340,15 @@ def test_the_best_scorer_is_that_of_the_most_general_mean(sets, groups, name):
     values = {row.scorer: row.auroc.value for row in rows if row.ood_set == name and row.auroc is not None}
     assert set(values) == {"msp", "ash-b"}, "the others learn, and there is nothing to learn from"
     assert (most_general_mean(rows), top.ood_set, top.auroc.value) == (name, name, max(values.values()))
+
+
+def test_a_scorer_in_doubt_comes_last(sets):
+    """Of 60 training images in three classes the neighbour 21 is of another class, whatever the AUROC says."""
+    rows = evaluate(["knn:k=21", "msp"], sets["id_test"], sets["ood"], fit=outputs_of(60, 9, 2.0))
+    raised = [replace(row, auroc=row.auroc._replace(value=1.0)) if row.doubted else row for row in rows]
+    assert {row.scorer for row in rows if row.doubted} == {"knn"}
+    assert [row.scorer for row in best_first(raised)] == ["msp", "knn"]
+    assert not any(row.doubted for row in evaluate(["knn:k=20"], sets["id_test"], sets["ood"], fit=outputs_of(60, 9, 2.0)))
 
 
 def test_nothing_scored_has_no_best(sets):

@@ -216,7 +216,7 @@ def _detector(
     scored = by_label(diagnosis.scored)
     for row in best_first(diagnosis.rows):
         scorer, scores = parse_scorer(row.spec, request.preset), scored[row.scorer].id_scores
-        if scorer.probe() is not None or not np.isfinite(scores).all():
+        if row.doubted or scorer.probe() is not None or not np.isfinite(scores).all():
             continue
         images = learnt_from(scorer.fits_on, outputs["fit"], outputs.get("val"), request.seed)
         if images is not None:

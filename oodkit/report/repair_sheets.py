@@ -72,7 +72,7 @@ def _scorers(document: Document, show: Show) -> Sheet:
         rows.append([label, aurocs, *_difference({**one["difference"], "p_holm": one["p_holm"]}, "p_holm"), fprs])
     head = ["scorer", "AUROC", "difference", "p", "FPR@95"]
     caption = f"{after['summary']} in percent, differences with 95 % intervals"
-    below = [line for line in (unchanged_line(changes), TESTS) if line]
+    below = [line for line in (unchanged_line(changes, after), TESTS) if line]
     return Sheet("Before and after the repair", head, rows, caption, bold=bold, below=below)
 
 

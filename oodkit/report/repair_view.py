@@ -44,7 +44,7 @@ def repair_view(document: Document, short: Mapping[str, str]) -> dict[str, Any] 
         "accuracies": (before["accuracy"], after["accuracy"]),
         "accuracy_figure": as_figure(repair["accuracy"]),
         "changes": [row for row in changes if row["changed"]],
-        "unchanged": unchanged_line(changes),
+        "unchanged": unchanged_line(changes, after),
         "columns": columns_of(repair["changes"]),
         "by_set": by_set(repair["changes"]),
         "logits": logit_pairs(document["models"]) if has_changed(repair) else [],

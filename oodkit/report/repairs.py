@@ -8,6 +8,7 @@ from oodkit.refitting import GAIN
 from oodkit.report.document import KIND, REPAIR, Document
 from oodkit.report.numerals import limits, number
 from oodkit.report.remarks import useful_means
+from oodkit.scorers.knn import BEYOND
 from oodkit.wording import DASH, counted
 
 Row = Mapping[str, Any]
@@ -32,10 +33,21 @@ def change_of(document: Document, scorer: str | None) -> Row | None:
     return next((row for row in summary_changes(document) if row["scorer"] == scorer), None)
 
 
-def unchanged_line(changes: Iterable[Row]) -> str:
-    """The scorers that the repair leaves as they are, with their AUROC in percent; nothing where there are none."""
-    same = [f"{row['scorer']} {number(row['auroc_after'])}" for row in changes if not row["changed"]]
+def unchanged_line(changes: Iterable[Row], model: Row | None = None) -> str:
+    """The scorers that the repair leaves as they are, with their AUROC in percent; nothing where there are none.
+
+    model: one of the two, whose doubts stand beside the figures.
+    """
+    doubts = {} if model is None else _doubts(model)
+    unchanged = [row for row in changes if not row["changed"]]
+    same = [f"{row['scorer']} {number(row['auroc_after'])}{doubts.get(row['scorer'], '')}" for row in unchanged]
     return f"unchanged, image by image: {', '.join(same)}" if same else ""
+
+
+def _doubts(model: Row) -> dict[str, str]:
+    """By scorer why its figures say nothing of it."""
+    notes = {(row["scorer"], part) for row in model["results"] for note in row["notes"] for part in note.split("; ")}
+    return {scorer: f" (in doubt: {part})" for scorer, part in notes if part.startswith(BEYOND)}
 
 
 def columns_of(changes: Sequence[Row]) -> list[tuple[str, str]]:

@@ -60,13 +60,16 @@ class Knn(NeighbourScorer):
         return 2 * self.largest_products(queries)[:, -1].double() - queries.double().square().sum(1) - 1
 
 
+BEYOND = "the neighbour k ="  # how the caution begins
+
+
 def beyond_the_class(k: int, bank: int, num_classes: int) -> str | None:
     """Why the k-th neighbour says nothing: there are no k images of a class, and it belongs to another. None where there are."""
     each = bank / num_classes
     if k <= each:
         return None
     remedy = f"with so small a bank take knn:k={int(each) // 2}" if each >= 2 else "give more training images"
-    return f"the neighbour k = {k} lies beyond the {each:.3g} training images that a class has on average; {remedy}"
+    return f"{BEYOND} {k} lies beyond the {each:.3g} training images that a class has on average; {remedy}"
 
 
 def neighbours(k: int | Literal["paper"], num_classes: int) -> int:

@@ -150,6 +150,17 @@ def test_scorers_learn_from_all_training_images_where_the_cache_holds_them(run, 
     assert (fit["images"], fit["notes"]) == (60, [note])
 
 
+def test_a_scorer_in_doubt_is_neither_the_best_nor_the_detectors(run, tmp_path):
+    """Of 30 images KNN looks at the 20th neighbour, of another class: its figures say nothing of the features."""
+    scorers = ("--scorer", "knn:k=20", "--scorer", "mls", "--baseline", "none")
+    ran = run("augdelete", V2, *SETS, *scorers, "--frac", "0.5", "-o", "here")
+    assert ran.code == 0, ran.err
+    assert "in doubt: the neighbour k = 20 lies beyond the 3.75 training images" in " ".join(ran.out.split())
+    document = json.loads((tmp_path / "here" / "result.json").read_text())
+    assert [one["best"] for one in document["models"]] == ["mls", "mls"]
+    assert any(" scores with mls" in note for note in document["repair"]["notes"])
+
+
 def test_without_the_baselines_images_in_the_cache_scorers_of_both_learn_from_the_share(run, forwarded):
     """Else the lead of KNN at the model and at the baseline would be of banks of other sizes."""
     assert run("diagnose", V2, *TEST, "--fit", "demo:digits:train", *SMALL, *BARE, "-q").code == 0

@@ -110,6 +110,16 @@ def test_unchanged_scorers_stand_together_below(told):
     assert unchanged_line([one for one in summary_changes(told) if one["changed"]]) == ""
 
 
+def test_a_doubt_stands_beside_the_figure(told):
+    doubt = "the neighbour k = 5 lies beyond the 3 training images that a class has on average"
+    for row in told["models"][1]["results"]:
+        row["notes"] = [f"the bank is small; {doubt}; give more"] if row["scorer"] == "knn:k=5" else []
+    (line,) = (one for one in sheet_of(told, "Before and after the repair").below if one.startswith("unchanged"))
+    knn = next(row for row in summary_changes(told) if row["scorer"] == "knn:k=5")
+    assert f"knn:k=5 {percent(knn['auroc_after']['value'])} (in doubt: {doubt})" in line
+    assert line.count("in doubt") == 1
+
+
 def test_the_best_scorers_row_is_set_off_where_the_repair_changed_it(told):
     assert sheet_of(told, "Before and after the repair").bold == []
     told["models"][1]["best"] = "mls"
