@@ -78,7 +78,7 @@ def _price(top: Result, rows: Sequence[Result]) -> str:
 def repairs(accuracy: Estimate, softeners: Sequence[str] | None, against: Against | None, lead: Lead) -> list[Advice]:
     """Of impaired logits: refit them, take the checkpoint that is better, and find out where the cause is not known."""
     unknown = softeners is None and against is None
-    missing = f"{lead.remedy.replace('--fit', '--train')} " if lead.remedy.startswith("--fit") else ""
+    missing = f"{lead.remedy} " if lead.remedy.startswith("--train") else ""
     few = lead.each is not None and lead.each < PLENTY and not missing
     start = "If it was trained with label smoothing, mixup or cutmix, refit" if unknown else "Refit"
     refit = (

@@ -63,13 +63,13 @@ def knn_lead(scored: Sequence[Scored], groups: Mapping[str, str], num_classes: i
     if mls is None or not found:
         knn = next((one for one in reversed(scored) if one.name == "knn"), None)  # the plain one, where diagnose had to add it
         k = neighbours(knn.settings["k"] if knn else Knn().k, num_classes)
-        return Lead(problem=_no_feature_score(knn), remedy="" if fit_given else "--fit SET", k=k)
+        return Lead(problem=_no_feature_score(knn), remedy="" if fit_given else "--train SET", k=k)
     far = {one.spec: beyond_the_class(one.settings["k"], _bank(one), num_classes) for one in found}
     knn = next((one for one in found if far[one.spec] is None), found[0])
     each = _bank(knn) / num_classes
     if problem := far[knn.spec]:
         return Lead(
-            knn.spec, None, problem, f"--scorer knn:k={int(each) // 2}" if each >= 2 else "--fit SET", knn.settings["k"], each
+            knn.spec, None, problem, f"--scorer knn:k={int(each) // 2}" if each >= 2 else "--train SET", knn.settings["k"], each
         )
     placed = _placed(knn, groups), _placed(mls, groups)
     return Lead(knn.spec, compare_paired(*placed), k=knn.settings["k"], each=each, placed=placed)

@@ -1,7 +1,7 @@
 """The verdict: a rule on measured quantities and the known recipe, with its evidence and what to do about it."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Literal
 
 from oodkit.advice import (
@@ -67,8 +67,6 @@ def give_verdict(
     evidence += _shift_evidence(against, refitted=refitted)
     code = "input-suspect" if _near_chance(accuracy, num_classes) else _code(lead, softeners, against)
     advice = _advice(code, rows, rivals, lead, accuracy, num_classes, softeners, against, refitted=refitted)
-    if refitted:
-        advice = [replace(one, flags=one.flags.replace("--fit ", "--train ")) for one in advice]
     sentence = STILL_UNTOLD if refitted and code == "undetermined" else _sentence(code, softeners, against)
     return Verdict(code, sentence.format(model=model), tuple(evidence), tuple(advice))
 

@@ -72,7 +72,7 @@ def test_plain_knn_is_added_where_those_asked_for_do_not_score():
     assert "take index=exact" in reasons["knn:k=5,index=ivf"]
     assert reasons["knn"] is None
     assert found.lead.spec == "knn"
-    assert not any("--fit" in advice.flags for advice in found.verdict.advice)
+    assert not any("--train" in advice.flags for advice in found.verdict.advice)
 
 
 def test_where_no_knn_scores_its_own_reason_is_the_evidence():
@@ -81,13 +81,13 @@ def test_where_no_knn_scores_its_own_reason_is_the_evidence():
     found = diagnose("net", outputs_of([6, 10, 7]), {"set": outputs_of([3, 5])}, fit=fit, scorers=["knn:k=2"])
     assert found.lead.problem.startswith("no feature score from knn: the features to learn from hold NaN")
     assert found.lead.problem in found.verdict.evidence
-    assert not any("--fit" in advice.flags for advice in found.verdict.advice)
+    assert not any("--train" in advice.flags for advice in found.verdict.advice)
 
 
 def test_without_training_images_that_is_the_evidence():
     found = diagnose("net", outputs_of([6, 10]), {"set": outputs_of([3, 5])}, scorers=["knn:k=2"])
     assert found.lead.problem == "no feature score from knn:k=2: knn learns from ID train images and none were given"
-    assert found.lead.remedy == "--fit SET"
+    assert found.lead.remedy == "--train SET"
 
 
 def test_what_needs_training_images_is_a_row_with_its_reason():

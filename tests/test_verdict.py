@@ -222,7 +222,7 @@ def test_how_many_training_images_knn_needs_depends_on_the_classes(knn, num_clas
     verdict = give_verdict("net", GOOD, num_classes, knn_lead(scored, groups, num_classes), results(scored, groups))
     advice = told(verdict, "Give KNN ID training images")
     assert words in advice.text
-    assert advice.flags == "--fit SET"
+    assert advice.flags == "--train SET"
 
 
 def test_of_several_knn_the_first_that_can_tell_is_taken_and_named():
@@ -241,7 +241,7 @@ def test_only_tried_features_are_blamed():
 def test_without_a_feature_score_nothing_can_be_told():
     verdict = judge(scores("mls", 2), unscored("knn"))
     assert verdict.code == "undetermined"
-    assert any(advice.flags == "--fit SET" for advice in verdict.advice)
+    assert any(advice.flags == "--train SET" for advice in verdict.advice)
 
 
 @pytest.mark.parametrize("accuracy", [Estimate(0.1, 0.05, 0.15), Estimate(0.02, 0.01, 0.04)])
@@ -343,7 +343,7 @@ def test_advice_names_only_commands_and_options_that_exist():
     for advice in [one for verdict in verdicts for one in verdict.advice]:
         named[advice.command] |= set(re.findall(r"--[a-z-]+", f"{advice.text} {advice.flags}"))
         assert set(re.findall(r"oodkit ([a-z]+)", advice.text)) <= set(commands)
-    assert {"--fit", "--scorer", "--mean", "--report", "--baseline", "--limit"} <= named["diagnose"] <= options["diagnose"]
+    assert {"--train", "--scorer", "--mean", "--report", "--baseline", "--limit"} <= named["diagnose"] <= options["diagnose"]
     assert {"--frac", "--train"} <= named["augdelete"] <= options["augdelete"]
 
 

@@ -61,6 +61,8 @@ def diagnose(
     fit: Annotated[
         str | None,
         typer.Option(
+            "--fit",
+            "--train",
             metavar="SET",
             help="ID training images, for scorers that learn; none leaves out a benchmark's own.",
             show_default=False,

@@ -3,7 +3,6 @@
 import shlex
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import ExitStack
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
@@ -27,7 +26,7 @@ from oodkit.images.mixed import mixed_sets
 from oodkit.metrics import Vector
 from oodkit.repair import Repair
 from oodkit.report.document import make_document
-from oodkit.report.runs import Run, save_run
+from oodkit.report.runs import RESULT, Run, save_run
 from oodkit.scoring import by_label
 
 
@@ -120,30 +119,38 @@ def show(
 ) -> None:
     """Store the run, write the report, and print what was asked for; with ``quiet`` the paths only.
 
-    beside: by name what writes a further file of the run, before its result is there. first: prints what stands above it. Where
+    beside: by name what writes a further file of the run, once its result is there. first: prints what stands above it. Where
     one of them fails, all else is there before the error is told: the work that it tells of can have taken hours.
     """
     from oodkit.report.html import write_html
 
-    paths: list[Path] = []
-    with ExitStack() as everything:
-        if quiet:
-            everything.callback(lambda: typer.echo("".join(f"{path}\n" for path in paths), nl=False))
-        else:
-            everything.callback(lambda: typer.echo(f"written: {', '.join(map(str, paths))}", err=True) if paths else None)
-            everything.callback(print_result, run.document, form)
-            everything.callback(first or (lambda: None))
-        if report is not None:
-            everything.callback(_write, report, partial(write_html, run), paths)
-        folder = output or new_folder(run.document["kind"])
-        everything.callback(lambda: paths.append(save_run(run, folder)))
-        for name, write in reversed(list((beside or {}).items())):
-            everything.callback(_write, folder / name, write, paths)
+    folder, paths = output or new_folder(run.document["kind"]), []
+
+    def write(path: Path, by: Callable[[Path], object]) -> None:
+        by(path)
+        paths.append(path)
+
+    steps: list[Callable[[], object]] = [partial(write, folder / RESULT, lambda _: save_run(run, folder))]
+    steps += [partial(write, folder / name, by) for name, by in (beside or {}).items()]
+    steps += [] if report is None else [partial(write, report, partial(write_html, run))]
+    if quiet:
+        steps += [lambda: typer.echo("".join(f"{path}\n" for path in paths), nl=False)]
+    else:
+        steps += [first or (lambda: None), partial(print_result, run.document, form)]
+        steps += [lambda: typer.echo(f"written: {', '.join(map(str, paths))}", err=True) if paths else None]
+    _do_all(steps)
 
 
-def _write(path: Path, write: Callable[[Path], None], paths: list[Path]) -> None:
-    write(path)
-    paths.append(path)
+def _do_all(steps: Sequence[Callable[[], object]]) -> None:
+    """Raise the first error once all are done."""
+    failure = None
+    for step in steps:
+        try:
+            step()
+        except Exception as error:  # noqa: BLE001  # whatever it is, it is raised below
+            failure = failure or error
+    if failure is not None:
+        raise failure
 
 
 def _scores(diagnosis: Diagnosis) -> dict[str, dict[str, Vector]]:

@@ -92,8 +92,8 @@ class Sets:
         known = {fingerprint: role for role, fingerprint in self.fingerprints.items() if role not in outside}
         for name in outside:
             if role := known.get(self.fingerprints[name]):
-                option = {"fit": "--fit or --train"}.get(role, f"--{role}")
-                raise UsageError(f"the OOD set {name!r} is the very set given as {option}; name images of other things")
+                given = "training images" if role == "fit" else f"--{role}"
+                raise UsageError(f"the OOD set {name!r} is the very set given as {given}; name images of other things")
 
     def check_labels(self, model: Classifier) -> None:
         """Raise ImageSetError where an ID set's labels do not fit the model; before a forward pass is made.
@@ -140,7 +140,7 @@ class SetNames:
         """The same as command-line options."""
         words: list[tuple[str, object]] = [("--benchmark", self.benchmark), ("--data-root", self.benchmark and self.data_root)]
         words += [("--id", self.id_test), *(("--near", f"{name}={spec}") for name, spec in self.near.items())]
-        words += [*(("--far", f"{name}={spec}") for name, spec in self.far.items()), ("--fit", self.fit), ("--val", self.val)]
+        words += [*(("--far", f"{name}={spec}") for name, spec in self.far.items()), ("--train", self.fit), ("--val", self.val)]
         words += [
             *(("--tune", f"{name}={spec}") for name, spec in self.tune.items()),
             ("--tune", self.tune_benchmark and BENCHMARK),

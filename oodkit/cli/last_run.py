@@ -68,7 +68,7 @@ def remembered(command: str, *, kinds: Collection[str] = (), allow_pickle: bool 
     names = SetNames(**{**known, "data_root": _path(sets["data_root"])})
     own = Loading(**{**loading, "checkpoint": _path(loading["checkpoint"]), "allow_pickle": allow_pickle})
     if model.startswith("py:"):
-        words = " ".join(part for part in (command, shlex.quote(model), _as_train(names.flags()), own.flags()) if part)
+        words = " ".join(part for part in (command, shlex.quote(model), names.flags(), own.flags()) if part)
         raise UsageError(f"the model of {folder} is code, which runs only where it is named: {printable(words)}")
     specs = dict.fromkeys(row["spec"] for row in document["models"][0]["results"])
     once = tuple(spec for spec in specs if parse_scorer(spec, settings["preset"]).probe() is None)
@@ -91,7 +91,7 @@ def request_again(request: Request, given: Collection[str]) -> Request:
         raise UsageError(
             f"{before.folder} had no training images to refit on: give --train SET, a folder of class folders for example"
         )
-    typer.echo(f"its model: {printable(before.model)}; its image sets: {printable(_as_train(names.flags()))}", err=True)
+    typer.echo(f"its model: {printable(before.model)}; its image sets: {printable(names.flags())}", err=True)
     settings = {
         name: getattr(request, name) if name in given else before.settings[name] for name in ("preset", "seed", "thumbnails")
     }
@@ -107,10 +107,6 @@ def request_again(request: Request, given: Collection[str]) -> Request:
         baseline=baseline,
         **settings,
     )
-
-
-def _as_train(flags: str) -> str:
-    return shlex.join("--train" if word == "--fit" else word for word in shlex.split(flags))
 
 
 def _path(text: str | None) -> Path | None:

@@ -28,12 +28,10 @@ from oodkit.metrics import accuracy
 from oodkit.outputs import Outputs
 from oodkit.refitting import Refit, refit, require_settings
 from oodkit.repair import Repair, Share, compare_repair, share_of, shown_in_shares
-from oodkit.report.runs import Run
+from oodkit.report.runs import DETECTOR, HEAD, Run
 from oodkit.scorers import parse_scorer
 from oodkit.scoring import by_label, learnt_from
 from oodkit.solvers import Init, Solver
-
-HEAD, DETECTOR = "head.safetensors", "detector.safetensors"
 
 
 @dataclass(frozen=True)

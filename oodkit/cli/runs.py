@@ -50,10 +50,29 @@ def new_folder(kind: str) -> Path:
 
 
 def require_writable(report: Path | None, output: Path | None) -> None:
-    """Raise UsageError, before any work is done, where the report or the result could not be written afterwards."""
+    """Raise UsageError, before any work is done, where the report or the result could not be written afterwards.
+
+    So too where files that are not a run's would be lost.
+    """
+    from oodkit.report.runs import DETECTOR, HEAD, RESULT, SCORES
+
     if report is not None:
         require_page(report, "--report")
     _require_writable_folder(output or RUNS, "--output FOLDER, or --report FILE,")
+    there = [name for name in (RESULT, SCORES, HEAD, DETECTOR) if output is not None and (output / name).is_file()]
+    if output is not None and there and not _is_run(output):
+        raise UsageError(f"{output} has a {there[0]} and no result of oodkit's beside it; give --output FOLDER, a new one")
+
+
+def _is_run(folder: Path) -> bool:
+    from oodkit.report.document import KINDS
+    from oodkit.report.loading import read_json
+    from oodkit.report.runs import RESULT
+
+    try:
+        return read_json(folder / RESULT)["kind"] in KINDS
+    except (InputError, KeyError, TypeError):
+        return False
 
 
 def require_page(path: Path, option: str) -> None:

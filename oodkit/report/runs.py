@@ -23,6 +23,7 @@ from oodkit.report.loading import load_document
 from oodkit.wording import printable
 
 RESULT, SCORES, THUMBNAILS, PAGE = "result.json", "scores.safetensors", "thumbnails", "report.html"
+HEAD, DETECTOR = "head.safetensors", "detector.safetensors"  # of a repair, written after its result
 FORMAT = "oodkit-scores-1"
 THUMBNAIL = re.compile(r"[0-9a-f]{1,128}\.(png|jpg)")
 LARGEST_THUMBNAIL = 2**18  # bytes; one of 128 × 128 pixels takes at most 65 kB without any compression
@@ -49,9 +50,10 @@ class Run:
 def save_run(run: Run, folder: Path) -> Path:
     """Write the run to ``folder``, over one that was there before, whose report goes; returns the path of its ``result.json``.
 
-    That is written last: a folder without it is no run. The scores name the result they belong to, so that one that is stopped
-    in between never shows the new scores beside the old result. Raises OodkitError where something can't be written, but not
-    before all else is, and ValueError, before anything is, where the document is no JSON.
+    That is written last: a folder without it is no run. The scores name the result they belong to, and what a repair writes
+    afterwards goes first, so that one that is stopped in between never shows the new ones beside the old result, or the old ones
+    beside the new. Raises OodkitError where something can't be written, but not before all else is, and ValueError, before
+    anything is, where the document is no JSON.
     """
     text = as_json(run.document)
     result, thumbnails = folder / RESULT, folder / THUMBNAILS
@@ -59,9 +61,12 @@ def save_run(run: Run, folder: Path) -> Path:
     beside = [partial(_write, thumbnails / name, image) for name, image in run.thumbnails.items()]
     beside.append(partial(_save_scores, run, folder / SCORES, _digest(json.loads(text))))
     failures = [error for write in beside if (error := _failure(write)) is not None]
-    _write(result, text.encode("ascii"))
     if was_a_run:
-        _tidy(folder, keep=run.thumbnails.keys())
+        _remove([folder / HEAD, folder / DETECTOR])
+    _write(result, text.encode("ascii"))
+    if was_a_run:  # thumbnails and a page would tell of another result than stands beside them
+        old = [path for path in thumbnails.glob("*") if THUMBNAIL.fullmatch(path.name) and path.name not in run.thumbnails]
+        _remove([folder / PAGE, *old])
     if failures:
         raise OodkitError(f"{result} is written, but not all that belongs beside it: {failures[0]}") from failures[0]
     return result
@@ -97,10 +102,8 @@ def _write(path: Path, contents: bytes) -> None:
     write_atomically(path, lambda temporary: temporary.write_bytes(contents))
 
 
-def _tidy(folder: Path, keep: Collection[str]) -> None:
-    """Remove what the run before left: thumbnails and a page that would tell of another result than stands beside them."""
-    old = [path for path in (folder / THUMBNAILS).glob("*") if THUMBNAIL.fullmatch(path.name) and path.name not in keep]
-    for path in (folder / PAGE, *old):
+def _remove(paths: Collection[Path]) -> None:
+    for path in paths:
         with suppress(OSError):  # it may not be there, or another run may be tidying too
             path.unlink()
 

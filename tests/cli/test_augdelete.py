@@ -57,7 +57,7 @@ def test_a_repair_tells_before_and_after_and_leaves_head_and_detector(run, tmp_p
 @pytest.mark.parametrize("option", ["--save", "--output", "-o"])
 def test_save_and_output_are_one_option(run, tmp_path, option):
     ran = run("augdelete", V2, *SETS, *BARE, "-q", option, "here", "--report", "page.html")
-    assert ran.out.split() == ["here/head.safetensors", "here/detector.safetensors", "here/result.json", "page.html"]
+    assert ran.out.split() == ["here/result.json", "here/head.safetensors", "here/detector.safetensors", "page.html"]
     assert (tmp_path / "page.html").read_text().startswith("<!doctype html>")
     assert not (tmp_path / "oodkit-runs").exists()
 
@@ -348,4 +348,23 @@ def test_a_result_that_cannot_be_written_whole_is_written_all_the_same(run, monk
     monkeypatch.setattr(sys.modules["oodkit.cli.repairing"], "save_head", full)
     ran = run("augdelete", V2, *SETS, *BARE, "-q")
     assert (ran.code, ran.err) == (1, "error: no space left on device\n")
-    assert ran.out.split() == [f"oodkit-runs/augdelete-002/{name}" for name in ("detector.safetensors", "result.json")]
+    assert ran.out.split() == [f"oodkit-runs/augdelete-002/{name}" for name in ("result.json", "detector.safetensors")]
+
+
+def test_one_that_is_stopped_between_result_and_head_leaves_no_head_of_the_run_before(run, monkeypatch, tmp_path):
+    """The next one may write over it all the same, and a diagnosis leaves no head of a repair beside it either."""
+
+    def stopped(*_):
+        raise KeyboardInterrupt
+
+    again = ("augdelete", V2, *SETS, *BARE, "-q", "-o", "here")
+    assert run(*again).code == 0
+    with monkeypatch.context() as patched:
+        patched.setattr(sys.modules["oodkit.cli.repairing"], "save_head", stopped)
+        assert run(*again, "--frac", "1").code == 130
+    assert json.loads((tmp_path / "here" / "result.json").read_text())["repair"]["train"]["taken"] == 60
+    assert not list((tmp_path / "here").glob("*[dr].safetensors"))
+    assert run(*again).code == 0
+    assert len(list((tmp_path / "here").glob("*[dr].safetensors"))) == 2
+    assert run("diagnose", V2, *TEST, *SMALL, *BARE, "-q", "-o", "here").code == 0
+    assert not list((tmp_path / "here").glob("*[dr].safetensors"))

@@ -25,6 +25,36 @@ def test_nothing_that_can_be_refused_early_is_refused_late(run, forwarded):
     assert forwarded == []
 
 
+@pytest.mark.parametrize("name", ["head.safetensors", "detector.safetensors", "scores.safetensors", "result.json"])
+@pytest.mark.parametrize("command", ["augdelete", "diagnose", "demo"])
+def test_files_of_the_users_own_are_not_replaced(run, forwarded, tmp_path, name, command):
+    (tmp_path / name).write_text("mine")
+    ran = run(command, *(() if command == "demo" else (V2, *SETS)), "-o", ".")
+    message = f"error: . has a {name} and no result of oodkit's beside it; give --output FOLDER, a new one\n"
+    assert (ran.code, ran.err, (tmp_path / name).read_text(), forwarded) == (2, message, "mine", [])
+
+
+@pytest.mark.parametrize(
+    ("frac", "message"),
+    [
+        ("0.2,0.2", "the share 0.2 comes twice; give each once"),
+        ("0.2,0.20", "the share 0.2 comes twice"),
+        ("0", "'0' is no share; above 0, since the head as it is stands beside every share anyway"),
+        ("-0.1", "'-0.1' is no share"),
+        ("1.5", "'1.5' is more than all training images, which are 1; 20 % of them are 0.2"),
+        ("20", "'20' is more than all training images"),
+        ("abc", "'abc' is no number; give a share such as 0.2, or several: 0.05,0.1,0.2"),
+        ("0.2,", "'' is no number"),
+        ("nan", "'nan' is no number"),
+        ("inf", "'inf' is more than all training images"),
+    ],
+)
+def test_shares_that_are_none(run, frac, message):
+    ran = run("augdelete", V2, *SETS, f"--frac={frac}")
+    assert ran.code == 2
+    assert message in " ".join(ran.err.replace("│", " ").split())
+
+
 @pytest.mark.parametrize(
     ("frac", "message"),
     [
@@ -73,7 +103,7 @@ def test_shares_that_come_to_the_same_images_are_refused(run, forwarded):
         (
             (*TEST, "--train", "demo:photo-patches"),
             2,
-            "the OOD set 'patches' is the very set given as --fit or --train; name images of other things",
+            "the OOD set 'patches' is the very set given as training images; name images of other things",
         ),
         ((*TEST, "--train", "flat"), 3, "3 of 3 training images of flat have no label; give class folders"),
         ((*TEST, "--train", "nowhere"), 3, "nowhere"),

@@ -106,7 +106,7 @@ def test_without_training_images_what_needs_them_is_a_row_with_the_reason(run):
     ran = run("diagnose", V1, *sets)
     assert ran.code == 0
     assert "not scored, learns from ID train images and none were given" in ran.out
-    assert "--fit SET" in ran.out
+    assert "--train SET" in ran.out
 
 
 def test_unreadable_images_are_counted_and_named(run, tmp_path):
@@ -269,3 +269,11 @@ def test_names_that_no_encoding_holds_end_no_run(run, tmp_path):
     ran = run("diagnose", V1, *sets, "--report", "report.html")
     assert ran.code == 0, ran.err
     assert "[/x]" in ran.out
+
+
+@pytest.mark.parametrize(("command", "option"), [("diagnose", "--train"), ("augdelete", "--fit")])
+def test_training_images_are_named_alike_by_both_commands(run, demo_sets, command, option):
+    """So that an advised command is spelled in one way, whichever it is."""
+    sets = [option if word == "--fit" else word for word in demo_sets]
+    document = json.loads(run(command, "demo:digits-v1", *sets, "--scorer", "mls", "--scorer", "knn:k=3", "--json").out)
+    assert document["inputs"]["sets"]["fit"] == "demo:digits:train"

@@ -105,7 +105,7 @@ def run_of(
         },
         rows,
         command=f"oodkit {'augdelete' if repair else 'diagnose'} {SET_NAME}",
-        advice_base="--id x --fit y" if repair else "--id x",
+        advice_base="--id x --train y" if repair else "--id x",
         settings=SETTINGS,
         inputs=inputs_of(diagnoses),
         mixed=mixed,

@@ -78,7 +78,7 @@ def test_it_is_stored_and_read_back(repaired_run, tmp_path):
 def test_a_repaired_model_is_scored_by_repairing_again_and_the_other_by_its_name(told):
     """Nobody can type the repaired model's name; augdelete calls the training images --train."""
     before, after = ([one["command"] for one in model["verdict"]["advice"] if one["command"]] for model in told["models"])
-    assert before[0].startswith("oodkit diagnose 'py:data/<net>.py:small' --id x --fit y --scorer ")
+    assert before[0].startswith("oodkit diagnose 'py:data/<net>.py:small' --id x --train y --scorer ")
     assert before[1] == "oodkit augdelete 'py:data/<net>.py:small' --id x --train y --frac 1"
     assert after[0].startswith("oodkit augdelete 'py:data/<net>.py:small' --id x --train y --frac 1 --scorer ")
 
