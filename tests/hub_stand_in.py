@@ -34,8 +34,8 @@ class HubStandIn:
             def _body(self) -> bytes:
                 return self.rfile.read(int(self.headers.get("Content-Length", 0)))
 
-            def _answer(self, status: int, answer: dict[str, Any]) -> None:
-                text = json.dumps(answer).encode()
+            def _answer(self, status: int, answer: dict[str, Any] | bytes) -> None:
+                text = answer if isinstance(answer, bytes) else json.dumps(answer).encode()
                 self.send_response(status)
                 self.send_header("Content-Type", "application/json")
                 self.send_header("Content-Length", str(len(text)))
@@ -58,7 +58,10 @@ class HubStandIn:
         self._server.server_close()
         self._thread.join()
 
-    def looked_at(self, path: str) -> tuple[int, dict[str, Any]]:
+    def looked_at(self, path: str) -> tuple[int, dict[str, Any] | bytes]:
+        if "/resolve/" in path:  # /OWNER/NAME/resolve/COMMIT/FILE
+            repository, _, file = path.removeprefix("/").partition("/resolve/")
+            return 200, self.files[repository][file.partition("/")[2]]
         name = path.removeprefix("/api/models/").partition("?")[0].removesuffix("/revision/main")
         if name not in self.files:
             return 404, {"error": "Repository not found"}

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from oodkit.errors import OodkitError, UsageError
+from oodkit.exporting.target import CARD, MARK
 from oodkit.models.reach import hub_or_cache, is_within_reach
 
 REPOSITORY = re.compile(r"[A-Za-z0-9][\w.-]*/[\w.-]+")
@@ -62,6 +63,17 @@ def _make_or_check(api: Any, repository: str, files: Mapping[str, Path], private
     others = sorted({one.rfilename for one in found.siblings or ()} - LEFT_BY_THE_HUB - files.keys())
     if others:
         raise OodkitError(f"can't upload to {repository}: it holds {others[0]!r}, which is not of this export; give another name")
+    if any(one.rfilename == CARD for one in found.siblings or ()) and MARK not in _card_there(api, repository, found.sha):
+        raise OodkitError(f"can't upload to {repository}: oodkit export has not written its {CARD}; give another name")
+
+
+def _card_there(api: Any, repository: str, commit: str) -> str:
+    from huggingface_hub import get_session
+    from huggingface_hub.utils import build_hf_headers, hf_raise_for_status
+
+    answer = get_session().get(f"{api.endpoint}/{repository}/resolve/{commit}/{CARD}", headers=build_hf_headers())
+    hf_raise_for_status(answer)
+    return str(answer.text)
 
 
 def _reason(error: Exception) -> str:

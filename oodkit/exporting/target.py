@@ -29,10 +29,10 @@ def require_own_place(target: Path, files: Collection[str] | None = None) -> Non
     card = card_of(target, folder=folder)
     if files is not None and target.is_dir():
         others = sorted(path.name for path in target.iterdir() if path.name not in files)
-        if others or (any(target.iterdir()) and not is_own(card)):
+        if others or (any(target.iterdir()) and not _is_own(card)):
             what = others[0] if others else "files of others"
             raise UsageError(f"{target} holds {what!r}, which oodkit export has not written; give -o another name")
-    elif not folder and not is_own(card):
+    elif not folder and not _is_own(card):
         weights = target.with_name(f"{target.name}.data")  # of a large ONNX graph
         for there in (target, card, weights):
             if there.exists() or there.is_symlink():
@@ -98,7 +98,7 @@ def write_text(path: Path, text: str) -> None:
     write_atomically(path, lambda temporary: temporary.write_bytes(text.encode("utf-8", "backslashreplace")))
 
 
-def is_own(card: Path) -> bool:
+def _is_own(card: Path) -> bool:
     """Whether a card was written by oodkit export."""
     try:
         with card.open("rb") as file:

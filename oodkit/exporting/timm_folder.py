@@ -7,7 +7,7 @@ from typing import Any
 from oodkit.classifier import Classifier, load_classifier
 from oodkit.errors import NotApplicableError
 from oodkit.exporting.round_trip import require_own_biases, require_same
-from oodkit.exporting.target import CARD, place_folder, write_text
+from oodkit.exporting.target import CARD, place_folder, write_text, writing
 
 FORM = "a timm folder"
 CONFIG, WEIGHTS = "config.json", "model.safetensors"
@@ -33,7 +33,8 @@ def export_timm(model: Classifier, folder: Path, card: str) -> None:
     require_timm(model)
 
     def fill(new: Path) -> None:
-        _write_config_and_weights(model, new)
+        with writing(folder):
+            _write_config_and_weights(model, new)
         (new / WEIGHTS).chmod((new / CONFIG).stat().st_mode)  # safetensors lets nobody but the owner read
         write_text(new / CARD, card)
         require_same(model, lambda: load_classifier(f"local-dir:{new}"), FORM)
@@ -53,5 +54,7 @@ def _write_config_and_weights(model: Classifier, folder: Path) -> None:
         ids = model.class_ids or model.class_names  # what folders of images are named by
         config["label_names"] = list(ids)
         config["label_descriptions"] = {one: name for one, name in zip(ids, model.class_names, strict=True) if one != name}
+    if model.origin and model.origin.method:
+        config["method"] = model.origin.method  # oodkit knows by it that the recipe no longer tells of the last layer
     arguments = dict(model.about.get("model_args") or {})
     save_for_hf(model.net, str(folder), model_config=config, model_args=arguments, safe_serialization=True)

@@ -9,13 +9,17 @@ from huggingface_hub import constants
 
 from oodkit.errors import OodkitError, UsageError
 from oodkit.exporting.hub import push, require_repository
+from oodkit.exporting.target import MARK
 
 pytestmark = pytest.mark.filterwarnings("ignore:Use 'content=:DeprecationWarning")  # huggingface_hub's own, of its HTTP client
 
 
+MARKED = f"---\nlicense: mit\n---\n{MARK}\n# A card\n".encode()
+
+
 @pytest.fixture
 def files(tmp_path) -> dict[str, Path]:
-    contents = {"README.md": b"---\nlicense: mit\n---\n# A card\n", "head.safetensors": bytes(range(256)) * 10}
+    contents = {"README.md": MARKED, "head.safetensors": bytes(range(256)) * 10}
     for name, content in contents.items():
         (tmp_path / name).write_bytes(content)
     return {name: tmp_path / name for name in contents}
@@ -54,6 +58,14 @@ def test_it_is_not_mixed_with_what_others_have_put_there(hub, files):
         push(files, "me/net", private=True)
     assert str(error.value) == "can't upload to me/net: it holds 'thesis.pdf', which is not of this export; give another name"
     assert hub.files["me/net"] == {"thesis.pdf": b"years of work"}
+
+
+def test_a_card_of_somebody_elses_is_not_replaced(hub, files):
+    hub.files["me/net"], hub.private["me/net"] = {"README.md": b"# Years of work"}, True
+    with pytest.raises(OodkitError) as error:
+        push(files, "me/net", private=True)
+    assert str(error.value) == "can't upload to me/net: oodkit export has not written its README.md; give another name"
+    assert hub.files["me/net"] == {"README.md": b"# Years of work"}
 
 
 def test_a_bad_token_is_one_line_that_says_how_to_log_in(hub, files):

@@ -1,9 +1,11 @@
 """An export takes the place of an earlier one and of nothing else, and is there whole or not at all."""
 
+from pathlib import Path
+
 import pytest
 
 from oodkit.errors import OodkitError, UsageError
-from oodkit.exporting.target import CARD, MARK, card_of, place_folder, require_own_place
+from oodkit.exporting.target import CARD, MARK, card_first, card_of, place_folder, require_own_place
 
 FILES = ("config.json", CARD)
 
@@ -96,3 +98,44 @@ def test_a_disk_that_refuses_is_one_line(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(OodkitError, match=r"can't write .*out: .*; free some space or choose another folder"):
         place_folder(tmp_path / "file" / "out", lambda new: None)
+
+
+@pytest.mark.parametrize(
+    ("failure", "told"),
+    [
+        (OSError(28, "No space left"), (OodkitError, "can't write .*out: No space left; free")),
+        (KeyboardInterrupt(), (KeyboardInterrupt, None)),
+    ],
+)
+def test_where_the_new_one_can_not_take_its_place_the_old_one_does_again(tmp_path, monkeypatch, failure, told):
+    folder, rename = own_folder(tmp_path / "out"), Path.replace
+
+    def second_fails(source, target):
+        if source.name.endswith(".new"):
+            raise failure
+        return rename(source, target)
+
+    monkeypatch.setattr(Path, "replace", second_fails)
+    with pytest.raises(told[0], match=told[1]):
+        place_folder(folder, lambda new: (new / CARD).write_text("new"))
+    assert (folder / "config.json").read_text() == "{}"
+    assert [path.name for path in tmp_path.iterdir()] == ["out"]
+
+
+def test_what_fails_to_be_made_is_not_told_of_as_a_full_disk(tmp_path):
+    def fill(new):
+        raise FileNotFoundError(2, "no such weights")
+
+    with pytest.raises(FileNotFoundError, match="no such weights"):
+        place_folder(tmp_path / "out", fill)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_card_is_there_before_its_file_and_is_as_it_was_where_that_fails(tmp_path):
+    card = tmp_path / "net.onnx.md"
+    for before in (None, f"{MARK} of the earlier export"):
+        if before is not None:
+            card.write_text(before)
+        with pytest.raises(InterruptedError, match=MARK), card_first(card, MARK):
+            raise InterruptedError(card.read_text())
+        assert (card.read_text() if card.exists() else None) == before
