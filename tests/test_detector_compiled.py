@@ -42,6 +42,12 @@ def test_it_exports_both_ways_for_any_number_of_images(detector: Detector, stric
         same(program.module()(pixels(count)), detector(pixels(count)))
 
 
+def test_it_compiles_as_one_graph(detector: Detector) -> None:
+    whole = torch.compile(detector, backend="eager", fullgraph=True)
+    for count in (4, 7, 4):
+        same(whole(pixels(count)), detector(pixels(count)))
+
+
 class Plain(nn.Module):
     """As docs/onnx.md has it: ``torch.export.save`` can store no named tuple."""
 

@@ -13,19 +13,21 @@ ARCHITECTURES = {
     "test_resnet": 32,  # one linear layer
     "test_vit": None,
     "resnetv2_18": 64,  # a 1×1 convolution
-    "dla46_c": 64,  # the same
     "deit_tiny_distilled_patch16_224": None,  # two heads, each on a feature of its own
     "levit_128s": None,  # the same, each behind a batch norm
     "efficientformer_l1": None,  # two heads on one feature
     "repvit_m0_9": 64,
     "efficientvim_m1": None,  # four heads
-    "caformer_s18": 64,  # the last layer of an MLP
+    "test_mambaout": 64,  # the last layer of an MLP
     "torchvision:resnet18": 64,
     "torchvision:mobilenet_v2": 64,
 }
+LARGER = {"dla46_c": 64, "caformer_s18": 64}  # of heads as above
 
 
-@pytest.mark.parametrize(("arch", "size"), ARCHITECTURES.items())
+@pytest.mark.parametrize(
+    ("arch", "size"), [*ARCHITECTURES.items(), *(pytest.param(*one, marks=pytest.mark.slow) for one in LARGER.items())]
+)
 def test_logits_of_the_repaired_network_are_the_repaired_heads(trained, on, arch, size, tmp_path):
     model = trained(arch, input_size=size)
     repaired = model.with_head(on.another(model.head))

@@ -13,12 +13,12 @@ from oodkit.wording import printable
 from .test_html import Parsed
 
 
-@pytest.fixture
-def html(repaired_run) -> str:
-    return render_html(repaired_run)
+@pytest.fixture(scope="module")
+def html(made_repaired_run) -> str:
+    return render_html(made_repaired_run)
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def page(html) -> Parsed:
     return Parsed(html)
 
