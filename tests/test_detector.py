@@ -227,6 +227,7 @@ class TestModule:
         same([one.cpu() for one in there(batch)], expected)
         there.to("cpu")
 
+    @pytest.mark.slow  # of a small network: test_detector_compiled.py
     def test_it_compiles_as_one_graph_and_exports_for_any_number_of_images(self, demo):
         detector = detector_of(demo, "knn")
         whole = torch.compile(detector, backend="eager", fullgraph=True)
