@@ -180,6 +180,39 @@ def test_what_has_no_linear_head_is_refused_in_words(net: nn.Module, reason: str
         find_head(untrained(net), SMALL)
 
 
+class Cancelling(nn.Module):
+    """Two heads whose outputs of some 10,000 cancel to logits of some units, as after a refit; then ``end``."""
+
+    def __init__(self, end: nn.Module | None = None, heads: int = 2) -> None:
+        super().__init__()
+        self.one, self.other = nn.Linear(768, 5), nn.Linear(768, 5)
+        self.end, self.heads = end or nn.Identity(), heads
+        for layer, sign in ((self.one, 1), (self.other, -1)):
+            nn.init.normal_(layer.weight, 0, 500, generator=torch.Generator().manual_seed(4))
+            nn.init.constant_(layer.bias, 0.1)
+            layer.weight.data *= sign
+
+    def forward(self, images: Tensor) -> Tensor:
+        features = images.flatten(1)[:, :768]
+        odd = features + 1e-3 * images.flatten(1)[:, 768:1536]
+        return self.end(torch.stack([self.one(features), self.other(odd)]).sum(0) / self.heads)
+
+
+def test_a_refitted_head_is_found_where_large_outputs_cancel() -> None:
+    assert find_head(Cancelling(), SMALL).layers == ("one", "other")
+
+
+class Scaled(nn.Module):
+    def forward(self, logits: Tensor) -> Tensor:
+        return 1.1 * logits
+
+
+@pytest.mark.parametrize("net", [Cancelling(nn.ReLU()), Cancelling(nn.Tanh()), Cancelling(Scaled()), Cancelling(heads=1)])
+def test_a_wrong_head_is_refused_where_large_outputs_cancel_too(net: nn.Module) -> None:
+    with pytest.raises(UnsupportedModelError, match="neither one of these nor their mean"):
+        find_head(net, SMALL)
+
+
 def test_a_head_of_another_size_than_promised_is_refused() -> None:
     with pytest.raises(UnsupportedModelError, match="returns 5 logits, expected 10"):
         find_head(untrained(Flat(nn.Linear(WIDE, 5))), SMALL, num_classes=10)
