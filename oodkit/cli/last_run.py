@@ -105,6 +105,7 @@ def request_again(request: Request, given: Collection[str]) -> Request:
         running=replace(request.running, **running),
         scorers=request.scorers or before.scorers,
         baseline=baseline,
+        run=before.folder,
         **settings,
     )
 

@@ -7,17 +7,23 @@ from pathlib import Path
 from typing import Any
 
 from oodkit import demo
-from oodkit.cli.inputs import Running, SetNames, Sets, open_sets
+from oodkit.cli.inputs import NO_SET, Running, SetNames, Sets, open_sets
 from oodkit.cli.loading import Loading, Subject
 from oodkit.cli.options import THUMBNAILS
+from oodkit.errors import ImageSetError
+from oodkit.images import open_images
 from oodkit.scorers import parse_scorer
+from oodkit.wording import printable
 
 DEFAULTS = {"preset": "openood", "seed": 0, "device": "auto", "dtype": "auto", "thumbnails": THUMBNAILS, "baseline": "auto"}
 
 
 @dataclass(frozen=True)
 class Request:
-    """Models, image sets and settings. baseline: as it was spelled. thumbnails: how many images of each set are shown."""
+    """Models, image sets and settings.
+
+    baseline: as it was spelled. thumbnails: how many images of each set are shown. run: the folder of the run that they are from.
+    """
 
     subjects: Sequence[Subject]
     names: SetNames
@@ -28,6 +34,7 @@ class Request:
     seed: int = 0
     baseline: str = "auto"
     thumbnails: int = THUMBNAILS
+    run: Path | None = None
 
     def opened(self) -> "tuple[Sets, Request]":
         """The image sets, and what was asked for with the benchmark that was found; the demo's models bring its sets.
@@ -40,7 +47,10 @@ class Request:
         if not (names.any_set or names.benchmark) and all(one.model.name.startswith("demo:") for one in self.subjects):
             fit, val = names.fit or demo.FIT, names.val or demo.VAL
             names = replace(names, id_test=demo.ID_TEST, near=demo.NEAR, far=demo.FAR, fit=fit, val=val)
-        sets, names = open_sets(names, self.subjects[0].model.num_classes)
+        try:
+            sets, names = open_sets(names, self.subjects[0].model.num_classes)
+        except ImageSetError as error:
+            raise (ImageSetError(f"{error}{_way_out(names, error, self.run)}") if self.run else error) from error
         for model in [model for one in self.subjects for model in (one.model, one.baseline) if model is not None]:
             sets.check_labels(model)
         return sets, replace(self, names=names)
@@ -66,3 +76,23 @@ class Request:
         }
         baselines = [None if one.baseline is None else one.baseline.name for one in self.subjects]
         return {"models": [one.model.name for one in self.subjects], "baselines": baselines, **told}
+
+
+def _way_out(names: SetNames, problem: ImageSetError, run: Path) -> str:
+    """Which option named the set that can't be opened, in a run that the user need not remember, and what to do."""
+    named = {"--id": names.id_test, "--train": names.fit, "--val": names.val}
+    for option, own in (("--near", names.near), ("--far", names.far)):
+        named |= {f"{option} {name}": spec for name, spec in own.items()}
+    for option, spec in named.items():
+        if spec not in {None, NO_SET} and _problem_of(spec) == str(problem):
+            anew = f"give {option} anew" if option in {"--train", "--val"} else "name MODEL and its image sets anew"
+            return f"; the set of {printable(option)} in {printable(str(run))}: put it back, or {anew}"
+    return f"; the image sets are those of {printable(str(run))}"
+
+
+def _problem_of(spec: str) -> str | None:
+    try:
+        open_images(spec)
+    except ImageSetError as error:
+        return str(error)
+    return None

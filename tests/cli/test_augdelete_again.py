@@ -147,8 +147,24 @@ def test_sets_that_are_gone_are_named(run, tmp_path):
     shutil.rmtree(tmp_path / "far")
     ran = run("augdelete")
     assert ran.code == 3
-    assert "far" in ran.err.splitlines()[-1]
-    assert ran.err.splitlines()[-1].startswith("error: ")
+    told = "the set of --far mine in oodkit-runs/diagnose-001: put it back, or name MODEL and its image sets anew"
+    assert ran.err.splitlines()[-1] == f"error: no folder or file far; {told}"
+
+
+def test_training_images_that_are_gone_can_be_given_anew(run, tmp_path):
+    from oodkit.images import open_images
+
+    digits = open_images("demo:digits:train", limit=40)
+    for index in range(40):
+        folder = tmp_path / "tr2" / str(digits.labels[index])
+        folder.mkdir(parents=True, exist_ok=True)
+        digits.load(index).save(folder / f"{index}.png")
+    assert run("diagnose", V2, *SETS, "--fit", "tr2", *BARE, "-q").code == 0
+    shutil.rmtree(tmp_path / "tr2")
+    ran = run("augdelete")
+    told = "the set of --train in oodkit-runs/diagnose-001: put it back, or give --train anew"
+    assert (ran.code, ran.err.splitlines()[-1]) == (3, f"error: no folder or file tr2; {told}")
+    assert run("augdelete", "--train", "demo:digits:train", "--workers", "0", "-q").code == 0
 
 
 def test_code_runs_only_where_it_is_named(run, tmp_path):
