@@ -20,9 +20,9 @@ for old, new in zip(before, after, strict=True):
     if old.ood_set == "unseen" and old.auroc and new.auroc:
         print(f"{old.scorer}: AUROC {old.auroc.value:.4f}, with the refitted head {new.auroc.value:.4f}")
 
-repaired = model.with_head(head)
+repaired = model.with_head(head, method="AugDelete")
 scorer = oodkit.make_scorer("mls")
-detector = oodkit.Detector(repaired, scorer, oodkit.Calibration(scorer.score(val.with_head(head)), alpha=0.05))
+detector = oodkit.Detector.calibrated(repaired, scorer, val.with_head(head), alpha=0.05)
 
 with TemporaryDirectory() as folder:
     path = Path(folder) / "detector.safetensors"

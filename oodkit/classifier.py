@@ -15,12 +15,25 @@ from oodkit.code_identity import code_of_network, stable_repr
 from oodkit.errors import OutputsError, UnsupportedModelError, UsageError
 from oodkit.head import Head
 from oodkit.heads import find_head
-from oodkit.models.base import Options, full_size, imagenet_names
+from oodkit.models.base import AUGDELETE, Options, full_size, imagenet_names
 from oodkit.wording import printable
 
 Transform = Callable[[Image.Image], Tensor]
 SAID = ("arch", "num_classes", "input_size", "mean", "std")
 IMAGENET_CLASSES = 1000  # a network with as many logits that names no classes is taken to have ImageNet-1k's, in their usual order
+
+
+@dataclass(frozen=True)
+class Origin:
+    """Of a network with another head than it was loaded with, or with one that was refitted before it was stored.
+
+    name: of the network as it was loaded. weights: the hash of its tensors then. method: how the head came about that it has now,
+    "AugDelete" or "" where that is not known.
+    """
+
+    name: str
+    weights: str
+    method: str = ""
 
 
 @dataclass(eq=False)
@@ -31,7 +44,8 @@ class Classifier:
     (3, H, W) float32 tensor. preprocessing: the same in words and numbers, JSON-able. class_names: for people, one per logit;
     class_ids: WordNet ids or other keys that class folders may be named by. about: architecture, licence, source, JSON-able.
     source: the name and the other arguments, JSON-able, with which ``load_classifier`` makes it again; never ``allow_pickle``,
-    which is for whoever loads to say. Empty where it was made otherwise.
+    which is for whoever loads to say. Empty where it was made otherwise. origin: where another head was put into it; None where it
+    has the head that it was trained with.
     """
 
     name: str
@@ -44,7 +58,8 @@ class Classifier:
     class_ids: tuple[str, ...] | None = None
     about: Mapping[str, Any] = field(default_factory=dict)
     source: Mapping[str, Any] = field(default_factory=dict)
-    _hashed: tuple[object, str] | None = field(default=None, init=False, repr=False)
+    origin: Origin | None = None
+    _known: tuple[object, dict[object, str]] | None = field(default=None, init=False, repr=False)
 
     @property
     def num_classes(self) -> int:
@@ -55,23 +70,30 @@ class Classifier:
 
         Computed once for as long as no tensor is changed or moved.
         """
-        tensors = self.net.state_dict()
-        state = tuple((name, tensor.data_ptr(), tensor._version) for name, tensor in tensors.items())  # noqa: SLF001 (no public count)
-        if self._hashed is None or self._hashed[0] != state:
-            self._hashed = (state, self._hash(tensors))
-        return self._hashed[1]
+        return self._hashed(self._described)
 
     def weights_hash(self) -> str:
-        """A hash of the names, types, shapes and bytes of all weights and buffers: the same whatever code runs them."""
-        digest = hashlib.blake2b(digest_size=16)
-        _digest_tensors(digest, self.net.state_dict())
-        return digest.hexdigest()
+        """A hash of the names, types, shapes and bytes of all weights and buffers: the same whatever code runs them.
 
-    def with_head(self, head: Head, name: str | None = None) -> "Classifier":
+        Computed once, as ``fingerprint`` is.
+        """
+        return self._hashed(str)
+
+    def as_loaded(self) -> Origin:
+        """The name and the hash of the network as it was loaded, whichever head it has now."""
+        return self.origin or Origin(self.name, self.weights_hash())
+
+    @property
+    def refitted(self) -> bool:
+        """Whether the last layer was refitted by plain cross-entropy, so that the recipe no longer tells of it."""
+        return self.origin is not None and self.origin.method == AUGDELETE
+
+    def with_head(self, head: Head, name: str | None = None, method: str = "") -> "Classifier":
         """A copy of the classifier whose network has ``head`` written into it; this one stays as it is.
 
-        name: by default the model's and "+ AugDelete". Its ``about`` says in ``head_of`` which network the head was put into: its
-        name and the hash of its tensors. Raises OutputsError where the head is of other layers than the network's, or has other
+        method: how the head came about; "AugDelete" where ``oodkit.augdelete`` made it. name: by default that of the network as it
+        was loaded, and "+ AugDelete", or "+ another head" where no method is told. Its ``origin`` says which network that was,
+        however often the head is replaced. Raises OutputsError where the head is of other layers than the network's, or has other
         shapes.
         """
         own = self.head
@@ -83,14 +105,23 @@ class Classifier:
         net = copy.deepcopy(self.net)
         head = replace(head, layers=own.layers, shared=own.shared, shapes=own.shapes)
         head.apply_to(net)
-        about = {"head_of": {"name": self.name, "weights": self.weights_hash()}, **self.about}  # of the network as it was loaded
-        return replace(self, name=name or f"{self.name} + AugDelete", net=net, head=head, about=about)
+        origin = replace(self.as_loaded(), method=method)
+        return replace(self, name=name or f"{origin.name} + {method or 'another head'}", net=net, head=head, origin=origin)
 
-    def _hash(self, tensors: Mapping[str, Tensor]) -> str:
-        code = code_of_network(self.net)
-        digest = hashlib.blake2b(f"{stable_repr(self.net)} {code} {self.about.get('model_args')}".encode(), digest_size=16)
-        _digest_tensors(digest, tensors)
-        return digest.hexdigest()
+    def _described(self) -> str:
+        return f"{stable_repr(self.net)} {code_of_network(self.net)} {self.about.get('model_args')}"
+
+    def _hashed(self, described: Callable[[], str]) -> str:
+        tensors = self.net.state_dict()
+        state = tuple((name, tensor.data_ptr(), tensor._version) for name, tensor in tensors.items())  # noqa: SLF001 (no public count)
+        if self._known is None or self._known[0] != state:
+            self._known = (state, {})
+        known = self._known[1]
+        if described not in known:
+            digest = hashlib.blake2b(described().encode(), digest_size=16)
+            _digest_tensors(digest, tensors)
+            known[described] = digest.hexdigest()
+        return known[described]
 
 
 def _digest_tensors(digest: hashlib.blake2b, tensors: Mapping[str, Tensor]) -> None:
@@ -148,10 +179,13 @@ def load_classifier(
         ids = imagenet_names()[1]
     if names is not None and len(names) != head.num_classes:
         raise UsageError(f"{loaded.name} has {head.num_classes} classes, got {len(names)} class names")
-    facts = {field.name: getattr(loaded, field.name) for field in fields(loaded)}
+    facts = {field.name: getattr(loaded, field.name) for field in fields(loaded) if field.name != "refitted"}
     about = {**({"model_args": dict(model_args)} if model_args else {}), **loaded.about}
     source = {"name": loaded.name, **_said(options, class_names)}
-    return Classifier(**{**facts, "class_names": names, "class_ids": ids, "about": about}, head=head, source=source)
+    model = Classifier(**{**facts, "class_names": names, "class_ids": ids, "about": about}, head=head, source=source)
+    if loaded.refitted:
+        model.origin = Origin(model.name, model.weights_hash(), AUGDELETE)
+    return model
 
 
 def _said(options: Options, class_names: Sequence[str] | None) -> dict[str, Any]:

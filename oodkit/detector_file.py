@@ -15,12 +15,13 @@ from oodkit.classifier import Classifier, load_classifier
 from oodkit.errors import CheckpointError, InputError, ModelNotFoundError, OodkitError, OutputsError
 from oodkit.forward import resolve_dtype
 from oodkit.head import FLOATS, Head
+from oodkit.models.names import portable
 from oodkit.models.untrusted import LONGEST_NAME, stored_source
 from oodkit.parts import tensor_of
 from oodkit.scorers import unpack
 from oodkit.scorers.base import Scorer
 from oodkit.tensor_file import load_stored, save_stored
-from oodkit.wording import printable
+from oodkit.wording import printable, without_folders
 
 FORMAT = "oodkit-detector-1"
 HEAD, SCORER, SCORES = "head.", "scorer.", "calibration.scores"
@@ -68,7 +69,7 @@ class StoredDetector:
 
     def fitted(self, model: Classifier) -> Classifier:
         """The network with the file's head in it. Raises CheckpointError where it is another one, or sees other images."""
-        if (weights := weights_of_source(model)) != self.weights:
+        if (weights := model.as_loaded().weights) != self.weights:
             self._refuse(f"the weights of {model.name} are others than it was made with (hash {weights}, not {self.weights})")
         if differing := _differing(plain(model.preprocessing), self.preprocessing):
             self._refuse(f"{model.name} prepares images otherwise than it was calibrated with: {differing}")
@@ -92,14 +93,14 @@ def write_detector(path: Path, model: Classifier, scorer: Scorer, calibration: C
     tensors = {f"{HEAD}weight": head.weight, f"{HEAD}bias": head.bias, SCORES: tensor_of("calibration scores", calibration.scores)}
     words: dict[str, Any] = {
         "source": _source_of(model),
-        "weights": weights_of_source(model),
+        "weights": model.as_loaded().weights,
         "preprocessing": plain(model.preprocessing),
         "classes": model.class_names,
         "layers": head.layers,
         "alpha": calibration.alpha,
         "calibration_images": calibration.images,
         DTYPE: calibration.dtype,
-        "name": model.name,
+        "name": without_folders(model.name),
     }
     metadata = {"format": FORMAT, "oodkit": version("oodkit"), **facts, **{key: json.dumps(value) for key, value in words.items()}}
     save_stored(path, tensors | {f"{SCORER}{name}": tensor for name, tensor in learnt.items()}, metadata)
@@ -119,12 +120,6 @@ def read_detector(path: Path) -> StoredDetector:
         raise OutputsError(f"can't read a detector from {path}: it lacks or spoils {reason}") from error
 
 
-def weights_of_source(model: Classifier) -> str:
-    """The hash of the network as it was loaded, before another head was put into it."""
-    changed = model.about.get("head_of")
-    return str(changed["weights"]) if changed else model.weights_hash()
-
-
 def plain(value: Any) -> Any:
     """As it is after a turn through JSON."""
     return json.loads(json.dumps(value, default=str))
@@ -141,7 +136,7 @@ def _unpacked(path: Path, tensors: Mapping[str, Tensor], facts: Mapping[str, str
     scorer = unpack({name.removeprefix(SCORER): one for name, one in tensors.items() if name.startswith(SCORER)}, facts, head)
     if scorer.probe() is not None or (scorer.fits_on is not None and scorer.state is None):
         raise OutputsError(f"its scorer {scorer.name} has not learnt, or runs the network again")
-    dtype = resolve_dtype(json.loads(facts.get(DTYPE, '"float32"')))
+    dtype = resolve_dtype(str(json.loads(facts.get(DTYPE, '"float32"')))[:LONGEST_NAME])
     calibration = Calibration(tensors[SCORES].numpy(), words["alpha"], words["calibration_images"], dtype)
     classes = None if words["classes"] is None else tuple(printable(str(name)) for name in words["classes"])
     if classes is not None and len(classes) != head.num_classes:
@@ -151,8 +146,9 @@ def _unpacked(path: Path, tensors: Mapping[str, Tensor], facts: Mapping[str, str
 
 
 def _source_of(model: Classifier) -> dict[str, Any]:
-    """What names the network again; nothing where only Python objects could."""
+    """What names the network again, without the folders that it lies in; nothing where only Python objects could."""
     source = {key: value for key, value in model.source.items() if key != "class_names"}  # which stand in the file anyway
+    source |= {key: portable(source[key]) for key in ("name", "checkpoint") if isinstance(source.get(key), str)}
     try:
         json.dumps(source)
     except (TypeError, ValueError):

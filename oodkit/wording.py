@@ -1,9 +1,11 @@
 """Names and numbers as every text of oodkit writes them, on a terminal as in a report; of numbers JSON and CSV have plain ones."""
 
+import re
 import unicodedata
 
 DASH = "–"  # where there is no number
 TURNING = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")  # bidirectional controls
+FROM_ELSEWHERE = re.compile(r"(hf|hf-hub|torch|torchvision|demo):(?![/.~])")
 
 
 def decimal(value: float, digits: int) -> str:
@@ -43,6 +45,11 @@ def printable(text: str) -> str:
     the direction of what follows, also on a page, and bytes that are no UTF-8.
     """
     return text if text.isprintable() else "".join(ascii(char)[1:-1] if _acts(char) else char for char in text)
+
+
+def without_folders(name: str) -> str:
+    """The name of a model or an image set, of a path its last part: where files lie is nobody else's business."""
+    return name if FROM_ELSEWHERE.match(name) else re.split(r"[/\\]", name.rstrip("/\\"))[-1]
 
 
 def _acts(char: str) -> bool:

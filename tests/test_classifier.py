@@ -11,7 +11,7 @@ from PIL import Image
 from safetensors.torch import save_file
 from torch import nn
 
-from oodkit.classifier import Classifier, available_models, load_classifier
+from oodkit.classifier import Classifier, Origin, available_models, load_classifier
 from oodkit.errors import CheckpointError, ModelNotFoundError, OodkitError, OutputsError, UnsupportedModelError, UsageError
 from oodkit.head import Head
 
@@ -362,9 +362,31 @@ class TestWithHead:
         features = tiny_model.net.body(images.flatten(1)).relu()
         torch.testing.assert_close(repaired.net(images), repaired.head(features))
         assert tiny_model.weights_hash() == before
-        assert repaired.name == "tiny + AugDelete"
-        assert repaired.about["head_of"] == {"name": "tiny", "weights": before}
+        assert repaired.name == "tiny + another head"
+        assert repaired.origin == tiny_model.as_loaded() == Origin("tiny", before)
+        assert tiny_model.origin is None
         assert repaired.fingerprint() != tiny_model.fingerprint()
+
+    def test_only_a_head_of_augdelete_makes_it_a_refitted_one(self, tiny_model: Classifier) -> None:
+        head = self.other(tiny_model)
+        repaired = tiny_model.with_head(head, method="AugDelete")
+        assert (repaired.name, repaired.refitted) == ("tiny + AugDelete", True)
+        assert not tiny_model.refitted
+        assert not tiny_model.with_head(head).refitted
+        assert not repaired.with_head(tiny_model.head).refitted
+
+    def test_its_origin_is_the_network_as_loaded_however_often_the_head_is_replaced(self, tiny_model: Classifier) -> None:
+        once = tiny_model.with_head(self.other(tiny_model), method="AugDelete")
+        twice = once.with_head(self.other(tiny_model), method="AugDelete")
+        assert (twice.name, twice.origin) == ("tiny + AugDelete", once.origin)
+        assert twice.as_loaded().weights == tiny_model.weights_hash() != twice.weights_hash()
+
+    def test_its_hash_is_made_anew_once_a_weight_has_changed(self, tiny_model: Classifier) -> None:
+        before = tiny_model.weights_hash()
+        assert tiny_model.weights_hash() == before != tiny_model.fingerprint()
+        with torch.no_grad():
+            tiny_model.net.head.bias += 1
+        assert tiny_model.weights_hash() != before
 
     def test_a_head_of_no_layer_is_taken_to_be_of_the_models_own(self, tiny_model: Classifier) -> None:
         head = self.other(tiny_model)

@@ -349,7 +349,7 @@ class TestFile:
     def test_a_repaired_head_goes_into_the_networks_it_was_made_of(self, demo, tmp_path):
         model, _, _ = demo
         head = Head(model.head.weight.flip(0), model.head.bias.flip(0), model.head.layers)
-        repaired = model.with_head(head)
+        repaired = model.with_head(head, method="AugDelete")
         Detector(repaired, make_scorer("mls"), Calibration([0.0], 0.5)).save(tmp_path / "d.safetensors")
         expected = repaired.net(pixels(side=32))
         for given in (None, model, repaired):
@@ -424,19 +424,23 @@ class TestFile:
 class TestWhereTheNetworkIs:
     @pytest.fixture
     def own(self, tmp_path, monkeypatch):
-        """A working folder with weights below it, a detector made there, and its path."""
+        """Weights in a folder, a detector made of them below it, and its path."""
         torch.manual_seed(0)
         folder = tmp_path / "project"
-        (folder / "weights").mkdir(parents=True)
-        torch.save(timm.create_model("test_resnet", num_classes=3).state_dict(), folder / "weights" / "mine.pth")
-        monkeypatch.chdir(folder)
-        model = oodkit.load_classifier("weights/mine.pth", arch="test_resnet", input_size=32, class_names=["a", "b", "c"])
-        assert model.source["name"] == "weights/mine.pth"
+        folder.mkdir()
+        torch.save(timm.create_model("test_resnet", num_classes=3).state_dict(), folder / "mine.pth")
+        monkeypatch.chdir(tmp_path)
+        model = oodkit.load_classifier("project/mine.pth", arch="test_resnet", input_size=32, class_names=["a", "b", "c"])
+        assert model.source["name"] == "project/mine.pth"
         path = folder / "runs" / "one" / "d.safetensors"
         tiny_detector(model).save(path)
         return path
 
-    def test_a_relative_path_is_found_from_another_folder(self, own, tmp_path, monkeypatch):
+    def test_the_file_does_not_say_in_which_folders_the_network_lies(self, own):
+        assert b"project" not in own.read_bytes()
+        assert b"mine.pth" in own.read_bytes()
+
+    def test_the_network_is_found_beside_the_detector_or_above_it(self, own, tmp_path, monkeypatch):
         expected = Detector.load(own)(pixels(side=32))
         monkeypatch.chdir(tmp_path)
         loaded = Detector.load(own)
@@ -449,17 +453,17 @@ class TestWhereTheNetworkIs:
         moved = tmp_path / "d.safetensors"
         own.rename(moved)
         monkeypatch.chdir(tmp_path)
-        with pytest.raises(ModelNotFoundError, match=r"its network is out of reach: no file weights/mine.pth; give .*--model NAME"):
+        with pytest.raises(ModelNotFoundError, match=r"its network is out of reach: no file mine.pth; give .*--model NAME"):
             Detector.load(moved)
-        weights = tmp_path / "project" / "weights" / "mine.pth"
+        weights = tmp_path / "project" / "mine.pth"
         Detector.load(moved, model=oodkit.load_classifier(str(weights), arch="test_resnet", input_size=32))
 
     def test_pickles_are_read_as_weights_only(self, own, tmp_path):
-        torch.save({"state_dict": {}, "notes": Path("x")}, tmp_path / "project" / "weights" / "mine.pth")
+        torch.save({"state_dict": {}, "notes": Path("x")}, tmp_path / "project" / "mine.pth")
         with pytest.raises(InputError, match="needs more than weights: pathlib"):
             Detector.load(own)
         with pytest.raises(InputError, match=r"its network .* is built with 'allow_pickle', which a file does not decide"):
-            Detector.load(crafted(own, source={"name": "weights/mine.pth", "allow_pickle": True}))
+            Detector.load(crafted(own, source={"name": "mine.pth", "allow_pickle": True}))
 
 
 class TestAStrangersFile:

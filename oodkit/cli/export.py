@@ -45,7 +45,7 @@ def export(
         str | None,
         typer.Argument(
             metavar="MODEL",
-            help="The network; by default that of the augdelete run made last, with its head, else of the diagnose run made last.",
+            help="The network; by default that of the run made last, with the head of its last augdelete run, if there is one.",
             show_default=False,
         ),
     ] = None,

@@ -8,27 +8,29 @@ from typing import Any
 
 import typer
 
-from oodkit.calibration import Calibration
+from oodkit.calibration import require_alpha
 from oodkit.classifier import Classifier, load_classifier
 from oodkit.cli.export import Form
 from oodkit.cli.inputs import Running, extract_set
-from oodkit.cli.last_run import remembered
+from oodkit.cli.last_run import last_repair, remembered
 from oodkit.cli.loading import Loading
-from oodkit.cli.runs import has_run
 from oodkit.detector import Detector
 from oodkit.errors import InputError, NotApplicableError, OodkitError, UsageError
 from oodkit.exporting import hub, onnx, state_dict, timm_folder
 from oodkit.exporting.card import card_text
-from oodkit.exporting.head_file import Making, making_of, read_head_for, save_head, without_folders
-from oodkit.exporting.target import CARD, card_of, require_own_place, write_text
+from oodkit.exporting.head_file import Making, making_of, read_head_for, save_head
+from oodkit.exporting.target import CARD, card_first, card_of, require_own_place, write_text
 from oodkit.images import open_images
+from oodkit.models.base import AUGDELETE
 from oodkit.models.state import SUFFIXES as SUFFIXES_OF_WEIGHTS
+from oodkit.report.document import REPAIR
 from oodkit.report.loading import load_document
+from oodkit.report.repairs import before_alone
 from oodkit.report.runs import RESULT
 from oodkit.scorers import Scorer, parse_scorer
 from oodkit.scoring import learnt_from
 from oodkit.shards import HEAD_FILE
-from oodkit.wording import counted, percent
+from oodkit.wording import counted, percent, printable, without_folders
 
 FOLDERS = {Form.timm: timm_folder.FILES, Form.state_dict: state_dict.FILES}
 SUFFIXES = {Form.head: ".safetensors", Form.detector: ".safetensors", Form.onnx: ".onnx"}
@@ -51,6 +53,9 @@ class Wanted:
     seed: int
     repository: str | None
     private: bool
+
+    def __post_init__(self) -> None:
+        require_alpha(self.alpha)
 
 
 @dataclass(frozen=True)
@@ -115,17 +120,29 @@ def _subject(wanted: Wanted, loading: Loading) -> Subject:
     if name is None:
         if flags := loading.flags():
             raise UsageError(f"{flags} says how a model is loaded: name it, oodkit export MODEL {flags}")
-        kind = "augdelete" if has_run("augdelete") else "diagnose"
-        found = remembered("oodkit export", kinds=(kind,))
-        name, loading, run = found.model, found.loading, found.folder
-        head = head or (run / HEAD_FILE if kind == "augdelete" else None)
+        found = remembered("oodkit export")
+        repaired = found.folder if found.kind == REPAIR else None if head else last_repair(found)
+        name, loading, run = found.model, found.loading, repaired or found.folder
+        head = head or (repaired and _head_of(repaired))
     source = load_classifier(name, **vars(loading))
     if head is None:
-        return Subject(source, source, Making(), _document(run, source))
+        document = _document(run, source)
+        alone = before_alone(dict(document)) if document and document["kind"] == REPAIR else document
+        return Subject(source, source, Making(AUGDELETE if source.refitted else None), alone)
     fitting, facts = read_head_for(head, source)
     making = making_of(facts)
-    model = source.with_head(fitting, None if making.method == "AugDelete" else f"{source.name} + another head")
+    model = source.with_head(fitting, method=AUGDELETE if making.method == AUGDELETE else "")
     return Subject(source, model, making, _document(head.parent, source))
+
+
+def _head_of(run: Path) -> Path | None:
+    """The head that a repair wrote; None where that did harm. What came of it is told on stderr."""
+    repair, head = load_document(run / RESULT)["repair"], run / HEAD_FILE
+    typer.echo(printable(repair["sentence"]), err=True)
+    if repair["outcome"] != "harmed":
+        return head
+    typer.echo(f"exported as it was loaded; the refitted head leaves with --head {head}", err=True)
+    return None
 
 
 def _document(folder: Path | None, source: Classifier) -> Mapping[str, Any] | None:
@@ -170,16 +187,21 @@ def _write_file(
 ) -> dict[str, Path]:
     files = {target.name: target}
     told = list(made.told) if made else []
-    if form == Form.head:
-        save_head(target, model, making)
-    elif form == Form.onnx:
-        graph = onnx.export_onnx(made.detector if made else model, target, making)
-        told.append(graph.sentence())
-        files |= {graph.weights.name: graph.weights} if graph.weights else {}
-    elif made is not None:
-        made.detector.save(target)
     beside = card_of(target, folder=False)
-    write_text(beside, card(told))
+    with card_first(beside, card(told)):
+        if form == Form.head:
+            save_head(target, model, making)
+        elif form == Form.onnx:
+            graph = onnx.export_onnx(made.detector if made else model, target, making)
+            if graph.weights is None:
+                onnx.weights_beside(target).unlink(missing_ok=True)  # of an earlier, larger graph
+            else:
+                files[graph.weights.name] = graph.weights
+            told.append(graph.sentence())
+        elif made is not None:
+            made.detector.save(target)
+    if form == Form.onnx:
+        write_text(beside, card(told))  # what the check found
     return {**files, CARD: beside}
 
 
@@ -207,13 +229,16 @@ def _detector(wanted: Wanted, subject: Subject, scorer: Scorer, running: Running
         assert learnt is not None
         scorer.fit(learnt)
     outputs = extract_set(subject.source, "calibrate", images, running, labelled=False).with_head(head)
-    calibration = Calibration(scorer.score(outputs).double().cpu().numpy(), wanted.alpha, without_folders(wanted.calibrate))
+    detector = Detector.calibrated(subject.model, scorer, outputs, wanted.alpha, without_folders(wanted.calibrate))
+    calibration = detector.calibration
     if caution := calibration.caution():
         typer.echo(f"caution: {caution}", err=True)
+    if wanted.form == Form.onnx and calibration.dtype != "float32":
+        typer.echo(f"caution: calibrated in {calibration.dtype}, and the graph runs in float32; use --dtype float32", err=True)
     learns = f", which learnt from {without_folders(wanted.train)}" if scorer.fits_on is not None and wanted.train else ""
     scored = f"{counted(len(calibration), 'image', 'images')} of {without_folders(wanted.calibrate)}"
     told = [
         f"scores: {scorer.spec()}{learns}; higher means more in-distribution",
         f"threshold {calibration.threshold:.6g}: at most {percent(wanted.alpha)} of {scored} lie below it (split-conformal)",
     ]
-    return Made(Detector(subject.model, scorer, calibration), told)
+    return Made(detector, told)

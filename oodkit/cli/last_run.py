@@ -11,8 +11,10 @@ import typer
 from oodkit.cli.inputs import NO_SET, SetNames
 from oodkit.cli.loading import Loading, load_subjects
 from oodkit.cli.request import Request
-from oodkit.cli.runs import last_run
-from oodkit.errors import UsageError
+from oodkit.cli.runs import last_run, latest, named
+from oodkit.errors import InputError, UsageError
+from oodkit.models.untrusted import stored_source
+from oodkit.report.document import REPAIR
 from oodkit.report.loading import load_document
 from oodkit.report.runs import RESULT
 from oodkit.scorers import parse_scorer
@@ -29,7 +31,9 @@ WITH_A_MODEL = {
     "mean": "--mean",
     "std": "--std",
     "model_arg": "--model-arg",
+    "allow_pickle": "--allow-pickle",
 }
+AUGDELETE = "oodkit augdelete"
 
 
 @dataclass(frozen=True)
@@ -49,30 +53,55 @@ class Remembered:
     scorers: tuple[str, ...]
 
 
-def remembered(command: str, *, kinds: Collection[str] = (), allow_pickle: bool = False) -> Remembered:
-    """The run of these kinds, or of any, that was made last; it is named on stderr.
+def remembered(command: str, *, allow_pickle: bool = False) -> Remembered:
+    """The run that was made last, of any kind; it is named on stderr.
 
     A folder may come from anywhere, and so nothing that it says lets code run: allow_pickle is the user's own. Raises UsageError,
-    which tells of ``command MODEL``, where there is no run, it is of several models, or its model is code; InputError where it is
-    damaged.
+    which tells of ``command MODEL``, where there is no run, it is of several models, or no file may have its model loaded (see
+    ``models.untrusted``); InputError where it is damaged.
     """
-    folder = last_run(*kinds)
+    folder = last_run()
     document = load_document(folder / RESULT)
     inputs, settings = document["inputs"], document["settings"]
     if len(inputs["models"]) != 1:
         named = " or ".join(f"{command} {printable(name)}" for name in inputs["models"])
         raise UsageError(f"{folder} is of {len(inputs['models'])} models: name the one that you mean, {named}, and its image sets")
     (model,) = inputs["models"]
-    sets, loading = inputs["sets"], inputs["loading"]
+    sets = inputs["sets"]
     known = {key: value for key, value in sets.items() if key in SetNames.__dataclass_fields__ and not key.startswith("tune")}
     names = SetNames(**{**known, "data_root": _path(sets["data_root"])})
-    own = Loading(**{**loading, "checkpoint": _path(loading["checkpoint"]), "allow_pickle": allow_pickle})
-    if model.startswith("py:"):
-        words = " ".join(part for part in (command, shlex.quote(model), names.flags(), own.flags()) if part)
-        raise UsageError(f"the model of {folder} is code, which runs only where it is named: {printable(words)}")
+    own = _loading(inputs, allow_pickle=allow_pickle)
+    baseline = inputs["baselines"][0]
+    try:
+        _require_harmless(folder, model, baseline, own)
+    except InputError as error:
+        asked = [names.flags(), f"--baseline {shlex.quote(baseline)}" if baseline else ""] if command == AUGDELETE else []
+        words = " ".join(part for part in (command, shlex.quote(model), own.flags(), *asked) if part)
+        raise UsageError(f"{folder} does not load its model by itself, {error}; name it: {printable(words)}") from error
     specs = dict.fromkeys(row["spec"] for row in document["models"][0]["results"])
     once = tuple(spec for spec in specs if parse_scorer(spec, settings["preset"]).probe() is None)
-    return Remembered(folder, document["kind"], model, inputs["baselines"][0], names, own, settings, once)
+    return Remembered(folder, document["kind"], model, baseline, names, own, settings, once)
+
+
+def _require_harmless(folder: Path, model: str, baseline: str | None, loading: Loading) -> None:
+    """Raise InputError for what no file may have loaded, a detector's or a run's: either may come from a stranger."""
+    said = {key: value for key, value in vars(loading).items() if value and key != "allow_pickle"}
+    for source in ({"name": model, **said}, {"name": baseline or model}):
+        stored_source(source, 0, folder / RESULT)
+
+
+def last_repair(run: Remembered) -> Path | None:
+    """The folder of the augdelete run made last of the very model of ``run``; what was found is told on stderr."""
+
+    def is_of_that_model(document: Mapping[str, Any]) -> bool:
+        inputs = document["inputs"]
+        same = inputs["models"] == [run.model] and _loading(inputs, allow_pickle=run.loading.allow_pickle) == run.loading
+        return document["kind"] == REPAIR and same
+
+    found = latest(is_of_that_model)
+    told = f"its last repair: {named(*found)}" if found else "it was not repaired: exported as it was loaded"
+    typer.echo(f"its model: {printable(run.model)}; {told}", err=True)
+    return found and found[1]
 
 
 def request_again(request: Request, given: Collection[str]) -> Request:
@@ -83,7 +112,7 @@ def request_again(request: Request, given: Collection[str]) -> Request:
     """
     if unfit := [option for name, option in WITH_A_MODEL.items() if name in given]:
         raise UsageError(f"{unfit[0]} goes with a model: name it too, or leave {unfit[0]} to the run made last")
-    before = remembered("oodkit augdelete", allow_pickle=request.loading.allow_pickle)
+    before = remembered(AUGDELETE, allow_pickle=request.loading.allow_pickle)
     own = {name: value for name in ("fit", "val", "limit", "data_root") if (value := getattr(request.names, name)) is not None}
     own = {name: value for name, value in own.items() if name != "data_root" or name in given}  # else the environment's
     names = replace(before.names, **own)
@@ -108,6 +137,11 @@ def request_again(request: Request, given: Collection[str]) -> Request:
         run=before.folder,
         **settings,
     )
+
+
+def _loading(inputs: Mapping[str, Any], *, allow_pickle: bool) -> Loading:
+    loading = inputs["loading"]
+    return Loading(**{**loading, "checkpoint": _path(loading["checkpoint"]), "allow_pickle": allow_pickle})
 
 
 def _path(text: str | None) -> Path | None:

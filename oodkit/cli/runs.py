@@ -1,10 +1,11 @@
 """``oodkit-runs/``: where a command leaves its result, and where the next one finds what was done last."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 import typer
 
@@ -99,30 +100,36 @@ def _require_writable_folder(folder: Path, remedy: str) -> None:
         raise UsageError(f"can't write to {folder}: {error.strerror or error}; give {remedy} where you can") from error
 
 
-def last_run(*kinds: str) -> Path:
-    """The folder of the run that was made last, of these kinds or of any; named on stderr. Raises UsageError without one."""
-    results = _results()
-    made = [(when, path.stat().st_mtime_ns, path.parent) for path in results if (when := _made(path, kinds)) is not None]
-    if not made:
-        raise UsageError(f"no run to take; {_there_are(results)}")
-    when, _, folder = max(made)
-    typer.echo(f"the run made last: {folder}, {when:%Y-%m-%d %H:%M:%S} UTC", err=True)
-    return folder
+def last_run() -> Path:
+    """The folder of the run that was made last, of any kind; named on stderr. Raises UsageError without one."""
+    found = latest(lambda _: True)
+    if found is None:
+        raise UsageError(f"no run to take; {_there_are(_results())}")
+    typer.echo(f"the run made last: {named(*found)}", err=True)
+    return found[1]
 
 
-def has_run(*kinds: str) -> bool:
-    """Whether there is a run of these kinds, or of any."""
-    return any(_made(path, kinds) is not None for path in _results())
+def latest(wanted: Callable[[Mapping[str, Any]], bool]) -> tuple[datetime, Path] | None:
+    """When the last of the runs ended whose result is wanted, as that says, and its folder; None where there is none."""
+    made = [(when, path.stat().st_mtime_ns, path.parent) for path in _results() if (when := _made(path, wanted)) is not None]
+    when, _, folder = max(made, default=(None, 0, None))
+    return None if when is None or folder is None else (when, folder)
 
 
-def _made(path: Path, kinds: Sequence[str]) -> datetime | None:
-    """When a run ended, as its result says; None for a result of another kind, and for one that can't be read."""
+def named(when: datetime, folder: Path) -> str:
+    """The folder of a run, and when it ended."""
+    return f"{folder}, {when:%Y-%m-%d %H:%M:%S} UTC"
+
+
+def _made(path: Path, wanted: Callable[[Mapping[str, Any]], bool]) -> datetime | None:
+    """When a run ended, as its result says; None for a result that is not wanted, and for one that can't be read."""
     from oodkit.report.document import KINDS
     from oodkit.report.loading import read_json
 
     try:
         document = read_json(path)
-        return datetime.fromisoformat(document["created"]).astimezone(UTC) if document["kind"] in (kinds or KINDS) else None
+        fits = document["kind"] in KINDS and wanted(document)
+        return datetime.fromisoformat(document["created"]).astimezone(UTC) if fits else None
     except (InputError, ValueError, OverflowError, KeyError, TypeError):
         return None
 

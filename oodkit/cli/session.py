@@ -87,7 +87,7 @@ def diagnose_all(subjects: Sequence[Subject], task: Task) -> dict[str, Told]:
 
 def recipe(model: Classifier) -> Recipe:
     """How the model was trained, or the one that was given another head, as far as that is known."""
-    return recipe_of(model.about.get("head_of", {}).get("name", model.name), model.about.get("recipe"))
+    return recipe_of((model.origin or model).name, model.about.get("recipe"))
 
 
 def tell(
@@ -173,7 +173,7 @@ def _diagnose(
             tuning=tuning,
             preset=task.preset,
             softeners=recipe(model).softeners,
-            refitted="head_of" in model.about,
+            refitted=model.refitted,
             baseline=baseline,
             same_features=same_features,
             id_set=task.sets.id_test.spec,

@@ -6,14 +6,14 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from oodkit.classifier import Classifier
-from oodkit.exporting.head_file import Making, architecture_of, source_of, without_folders
+from oodkit.exporting.head_file import Making, architecture_of
 from oodkit.exporting.loading_code import loading_code
 from oodkit.exporting.target import MARK
 from oodkit.report.gfm import bullets, escape, section
 from oodkit.report.model_card import ALWAYS, limits, measured, model_index, scalar
 from oodkit.report.remarks import scorers_best_first
 from oodkit.report.repair_sheets import repair_sheets
-from oodkit.wording import counted, percent
+from oodkit.wording import counted, percent, without_folders
 
 Document = Mapping[str, Any]
 
@@ -76,7 +76,7 @@ def _front_matter(model: Classifier, form: str, shown: Mapping[str, Any] | None,
         known = str(licence).lower() in ON_THE_HUB
         facts |= {"license": str(licence).lower()} if known else {"license": "other", "license_name": str(licence)}
     facts |= {} if base is None else {"base_model": base}
-    facts |= {"base_model_relation": "finetune"} if base is not None and "head_of" in model.about else {}
+    facts |= {"base_model_relation": "finetune"} if base is not None and model.origin else {}
     lines = [f"{name}: {scalar(value)}" for name, value in facts.items()]
     lines += ["tags:", "- image-classification", "- out-of-distribution-detection", "- oodkit"]
     return lines + ([] if shown is None or document is None else model_index(shown, document["sets"]))
@@ -84,25 +84,25 @@ def _front_matter(model: Classifier, form: str, shown: Mapping[str, Any] | None,
 
 def base_model(model: Classifier) -> str | None:
     """The id that the source weights have on the Hub, if they are from there."""
-    source = source_of(model)["name"]
+    source = model.as_loaded().name
     found = source.removeprefix("hf-hub:").partition("@")[0] if source.startswith("hf-hub:") else model.about.get("hf_hub_id")
     return found if isinstance(found, str) and HUB_NAME.fullmatch(found) else None
 
 
 def _what_it_is(model: Classifier, form: str) -> str:
-    source = escape(without_folders(source_of(model)["name"]))
+    source = escape(without_folders(model.as_loaded().name))
     classes = f"an image classifier of {model.num_classes} classes"
-    head = "with another last layer" if "head_of" in model.about else "as it was loaded"
+    head = "with another last layer" if model.origin else "as it was loaded"
     return f"{FORMS[form][0].upper()}{FORMS[form][1:]}, of {source}, {classes}, {head}. Written by oodkit."
 
 
 def _done(model: Classifier, making: Making) -> list[str]:
-    of = source_of(model)
+    of = model.as_loaded()
     architecture = architecture_of(model)
-    lines = [f"source: {without_folders(of['name'])}" + (f", architecture {architecture}" if architecture else "")]
-    lines.append(f"hash of the source's weights: {of['weights']}")
+    lines = [f"source: {without_folders(of.name)}" + (f", architecture {architecture}" if architecture else "")]
+    lines.append(f"hash of the source's weights: {of.weights}")
     layers = ", ".join(model.head.layers)
-    if "head_of" not in model.about:
+    if model.origin is None:
         return [*lines, "nothing was changed: the weights are the source's own"]
     if making.method == "AugDelete":
         how = f"refitted by plain cross-entropy, without label smoothing or mixup ({PAPER})"
@@ -147,7 +147,7 @@ def _intended(model: Classifier) -> list[str]:
 def _limits(model: Classifier) -> list[str]:
     head = ["Only the last layer was changed: images that its features do not tell apart are not told apart now."]
     return [
-        *(head if "head_of" in model.about else []),
+        *(head if model.origin else []),
         "A score says that an image is unusual, not why; do not rest on it alone where an image that slips through does harm.",
     ]
 

@@ -1,7 +1,6 @@
 """The head alone as safetensors, under the names of the architecture's own layers, with where it comes from beside it."""
 
 import json
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from importlib.metadata import version
@@ -11,9 +10,7 @@ from typing import Any
 from oodkit.classifier import Classifier
 from oodkit.errors import OutputsError
 from oodkit.head import Head, load_head
-from oodkit.wording import printable
-
-FROM_ELSEWHERE = re.compile(r"(hf|hf-hub|torch|torchvision|demo):(?![/.~])")
+from oodkit.wording import printable, without_folders
 
 
 @dataclass(frozen=True)
@@ -21,13 +18,14 @@ class Making:
     """How a head came about.
 
     method: ``"AugDelete"``. fraction: of the training images that it was fitted on. data: what these were. metrics: figures before
-    and after, JSON-able.
+    and after; refit: the settings and the outcome; both JSON-able.
     """
 
     method: str | None = None
     fraction: float | None = None
     data: str | None = None
     metrics: Mapping[str, Any] = field(default_factory=dict)
+    refit: Mapping[str, Any] = field(default_factory=dict)
 
 
 def save_head(path: Path, model: Classifier, making: Making = Making()) -> None:
@@ -46,17 +44,18 @@ def head_facts(model: Classifier, making: Making = Making()) -> dict[str, str]:
 
 def provenance(model: Classifier, making: Making = Making()) -> dict[str, Any]:
     """Architecture, source and its hash, classes, preprocessing, how the head was made; without what is not known."""
-    of = source_of(model)
+    of = model.as_loaded()
     said = {
         "architecture": architecture_of(model),
-        "source": without_folders(of["name"]),
-        "weights": of["weights"],
+        "source": without_folders(of.name),
+        "weights": of.weights,
         "classes": None if model.class_names is None else list(model.class_names),
         "preprocessing": dict(model.preprocessing),
-        "method": making.method,
+        "method": making.method or (model.origin and model.origin.method) or None,
         "fraction": making.fraction,
         "data": None if making.data is None else without_folders(making.data),
         "metrics": dict(making.metrics) or None,
+        "refit": dict(making.refit) or None,
         "oodkit": version("oodkit"),
     }
     return {name: value for name, value in said.items() if value is not None}
@@ -72,13 +71,8 @@ def making_of(facts: Mapping[str, str]) -> Making:
             return None
         return value if isinstance(value, kind) else None
 
-    return Making(facts.get("method"), found("fraction", float), facts.get("data"), found("metrics", dict) or {})
-
-
-def source_of(model: Classifier) -> dict[str, str]:
-    """``name`` and ``weights``, a hash, of the network as it was loaded, whichever head it has now."""
-    told: dict[str, str] | None = model.about.get("head_of")
-    return told or {"name": model.name, "weights": model.weights_hash()}
+    told = (found(name, dict) or {} for name in ("metrics", "refit"))
+    return Making(facts.get("method"), found("fraction", float), facts.get("data"), *told)
 
 
 def architecture_of(model: Classifier) -> str | None:
@@ -95,15 +89,10 @@ def read_head_for(path: Path, model: Classifier) -> tuple[Head, dict[str, str]]:
     Raises OutputsError where the file is no head, is damaged, or was made of other weights.
     """
     head, facts = load_head(path)
-    expected = facts.get("weights")
-    if expected is not None and expected != source_of(model)["weights"]:
+    expected, own = facts.get("weights"), model.as_loaded().weights
+    if expected is not None and expected != own:
         raise OutputsError(
             f"{path} was made of {printable(facts.get('source', 'another network'))} with the weights {printable(expected[:8])}…, "
-            f"and {model.name} has {source_of(model)['weights'][:8]}…; give the network that it was made of"
+            f"and {model.name} has {own[:8]}…; give the network that it was made of"
         )
     return head, facts
-
-
-def without_folders(name: str) -> str:
-    """The name of a model or an image set, of a path its last part: where files lie is nobody else's business."""
-    return name if FROM_ELSEWHERE.match(name) else re.split(r"[/\\]", name.rstrip("/\\"))[-1]

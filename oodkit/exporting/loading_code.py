@@ -4,8 +4,9 @@ import json
 from typing import Any
 
 from oodkit.classifier import Classifier
-from oodkit.exporting.head_file import architecture_of, without_folders
+from oodkit.exporting.head_file import architecture_of
 from oodkit.exporting.round_trip import has_new_bias
+from oodkit.models.names import portable
 from oodkit.report.gfm import escape, fenced
 from oodkit.wording import printable
 
@@ -62,7 +63,7 @@ def _detector(_: Classifier, file: str) -> list[str]:
         "from PIL import Image",
         "",
         f"detector = oodkit.Detector.load({file!r})  # model=… where the network is not one that a name loads",
-        'logits, scores, p_values, accepted = detector(Image.open("image.jpg").convert("RGB"))',
+        'logits, scores, p_values, accepted = detector(Image.open("image.jpg"))',
     ]
 
 
@@ -71,22 +72,16 @@ def _source(model: Classifier) -> tuple[str, str]:
     name, source = str(model.source.get("name", model.name)), model.about.get("source")
     arguments = _keywords(model.about.get("model_args") or {})
     if source == "timm":
-        return "timm", f"net = timm.create_model({', '.join([repr(_spelled(name)), 'pretrained=True', *arguments])})"
+        return "timm", f"net = timm.create_model({', '.join([repr(portable(name)), 'pretrained=True', *arguments])})"
     if source == "torchvision":
         arch, _, weights = name.removeprefix("torchvision:").partition("/")
         return "torchvision", f"net = torchvision.models.get_model({', '.join([repr(arch), f'weights={weights!r}', *arguments])})"
     return "oodkit", f"net = {_loaded(model)}.net"
 
 
-def _spelled(name: str) -> str:
-    """The name as it is loaded, of a path its last part."""
-    scheme = next((one for one in ("local-dir:", "py:") if name.startswith(one)), "")
-    return f"{scheme}{without_folders(name.removeprefix(scheme))}"
-
-
 def _loaded(model: Classifier, **more: Any) -> str:
     said = {"name": model.name, **model.source, **more}
-    cut = {key: _spelled(value) if key in {"name", "checkpoint"} and key not in more else value for key, value in said.items()}
+    cut = {key: portable(value) if key in {"name", "checkpoint"} and key not in more else value for key, value in said.items()}
     name = repr(cut.pop("name"))
     return f"oodkit.load_classifier({', '.join([name, *_keywords(cut)])})"
 

@@ -2,6 +2,7 @@
 
 import json
 import logging
+import math
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, redirect_stderr
@@ -10,24 +11,34 @@ from importlib.util import find_spec
 from io import StringIO
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import NoReturn
 
 import torch
 from torch import Tensor, nn
 
+from oodkit.calibration import judged
 from oodkit.classifier import Classifier
 from oodkit.detector import Detector
 from oodkit.errors import NotApplicableError, OodkitError, UsageError
-from oodkit.exporting.head_file import Making, head_facts, without_folders
+from oodkit.exporting.head_file import Making, head_facts
 from oodkit.forward import Runner
 from oodkit.scorers.base import Scorer
 from oodkit.scorers.module import ScorerModule
 from oodkit.tap import Tap
-from oodkit.wording import printable
+from oodkit.wording import printable, without_folders
 
 INPUT = "images"
 TOLERANCE = 1e-3  # of the largest value: far above what the order of float32 sums makes, far below what a wrong graph does
 BATCHES = (1, 3)  # images that the graph is checked with
 LARGEST_FILE = 1536 * 2**20  # bytes of weights; protobuf reads no file of 2 GB
+
+
+def _ranks(ranked: Tensor, scores: Tensor, *, right: bool) -> Tensor:
+    assert right
+    return (ranked <= scores[:, None]).sum(1)
+
+
+LACKING = {torch.ops.aten.searchsorted.Tensor: _ranks}  # what ONNX has no operator for
 
 
 @dataclass(frozen=True)
@@ -80,9 +91,12 @@ def export_onnx(what: Classifier | Detector, path: str | Path, making: Making | 
     require_exportable(detector.scorer if detector else None)
     with Runner(model, torch.device("cpu"), torch.float32, 1).network_in_place(), torch.no_grad():
         graph = _Graph(model, detector)
-        program = _program(graph, model)
-        program.model.metadata_props.update(_metadata(model, detector, making or Making()))
-        return _written(program, graph, model, Path(path))
+        try:
+            program = _program(graph, model)
+            program.model.metadata_props.update(_metadata(model, detector, making or Making()))
+            return _written(program, graph, model, Path(path))
+        finally:
+            graph.tap.release()
 
 
 class _Graph(nn.Module):
@@ -93,27 +107,26 @@ class _Graph(nn.Module):
         self.tap = Tap(model.net, model.head)
         self.outputs: tuple[str, ...] = ("logits", "features")
         self.scoring: ScorerModule | None = None
-        self.spread = 0.0
+        self.threshold, self.spread = -math.inf, 0.0
         if detector is not None:
             self.outputs += ("score", "p_value")
             self.scoring = ScorerModule(detector.scorer, model.head).cpu()
             self.register_buffer("calibration", torch.from_numpy(detector.calibration.scores.copy()))
-            self.spread = float(detector.calibration.scores.std())
+            self.threshold, self.spread = detector.threshold, float(detector.calibration.scores.std())
 
     def forward(self, images: Tensor) -> tuple[Tensor, ...]:
         features, logits = self.tap(images)
         if self.scoring is None:
             return logits, features
-        score, calibration = self.scoring(features, logits), self.get_buffer("calibration")
-        score = torch.where(score.isfinite(), score, torch.nan)
-        p_value = (1 + (calibration <= score[:, None]).sum(1)).double() / (1 + calibration.shape[0])
-        return logits, features, score, torch.where(score.isnan(), torch.nan, p_value)
+        score = self.scoring(features, logits)
+        p_value, _ = judged(score, self.get_buffer("calibration"), self.threshold)
+        return logits, features, torch.where(score.isfinite(), score, torch.nan), p_value
 
 
 def _program(graph: _Graph, model: Classifier) -> torch.onnx.ONNXProgram:
     try:
         with _quiet():
-            traced = _traced(graph, _random_images(2, model.input_size))
+            traced = _traced(graph, _random_images(2, model.input_size)).run_decompositions(LACKING)
             program = torch.onnx.export(
                 traced,
                 input_names=[INPUT],
@@ -167,16 +180,17 @@ def _written(program: torch.onnx.ONNXProgram, graph: _Graph, model: Classifier, 
             bytes_of = sum(tensor.nbytes for tensor in graph.state_dict().values())
             program.save(written, external_data=bytes_of > LARGEST_FILE)
             differences = _differences(written, graph, model.input_size)
-            for name, share in (differences or {}).items():
-                if not share <= TOLERANCE:
-                    what = f"{name} differs by {share:.1e} of its largest value"
-                    raise OodkitError(f"onnxruntime does not answer as PyTorch does: {what}; {path} was not written")
-            data = written.with_name(f"{path.name}.data")
-            weights = data.replace(path.with_name(data.name)) if data.exists() else None
+            data = weights_beside(written)
+            weights = data.replace(weights_beside(path)) if data.exists() else None
             written.replace(path)
     except OSError as error:
         raise OodkitError(f"can't write {path}: {error.strerror or error}; free some space or choose another folder") from error
     return OnnxFile(path, weights, graph.outputs, differences)
+
+
+def weights_beside(path: Path) -> Path:
+    """Where the weights of a graph lie that is too large for one file."""
+    return path.with_name(f"{path.name}.data")
 
 
 def _metadata(model: Classifier, detector: Detector | None, making: Making) -> dict[str, str]:
@@ -195,13 +209,31 @@ def _random_images(count: int, size: tuple[int, int, int]) -> Tensor:
 def _differences(path: Path, graph: _Graph, size: tuple[int, int, int]) -> dict[str, float] | None:
     if find_spec("onnxruntime") is None:
         return None
-    differences = dict.fromkeys(graph.outputs[:3], 0.0)  # p_value is a rank, which jumps
+    differences = dict.fromkeys(graph.outputs[:3], 0.0)
     batches = [_random_images(count, size) for count in BATCHES]
     for images, answer in zip(batches, _answers(path, batches), strict=True):
-        for name, one, other in zip(differences, graph(images), answer, strict=False):
+        for name, one, other in zip(graph.outputs, graph(images), answer, strict=True):
+            _require_comparable(name, one, other)
+            if name not in differences:
+                continue  # p_value is a rank, which jumps
             scale = max(float(one.abs().max()), graph.spread if name == "score" else 0.0) or 1.0
-            differences[name] = max(differences[name], float((one - other).abs().max()) / scale)
+            share = float((one - other).abs().max()) / scale
+            if not share <= TOLERANCE:
+                _refuse(f"{name} differs by {share:.1e} of its largest value")
+            differences[name] = max(differences[name], share)
     return differences
+
+
+def _require_comparable(name: str, one: Tensor, other: Tensor) -> None:
+    if one.shape != other.shape:
+        _refuse(f"{name} has the shape {tuple(other.shape)}, not {tuple(one.shape)}")
+    if not one.isfinite().all() or not other.isfinite().all():
+        whose = "onnxruntime's" if one.isfinite().all() else "PyTorch's"
+        _refuse(f"{whose} {name} of random images is not finite")
+
+
+def _refuse(what: str) -> NoReturn:
+    raise OodkitError(f"onnxruntime does not answer as PyTorch does: {what}; nothing was written")
 
 
 def _answers(path: Path, batches: Sequence[Tensor]) -> list[list[Tensor]]:

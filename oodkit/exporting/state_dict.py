@@ -49,7 +49,7 @@ def _about(model: Classifier) -> dict[str, Any]:
         "class_names": None if model.class_names is None else list(model.class_names),
         "class_ids": None if model.class_ids is None else list(model.class_ids),
         "model_args": _arguments(model) or None,
-        "recipe": None if "head_of" in model.about else model.about.get("recipe"),  # another head was trained otherwise
+        "recipe": None if model.origin else model.about.get("recipe"),  # another head was trained otherwise
     }
     return {name: value for name, value in said.items() if value is not None}
 

@@ -12,6 +12,7 @@ from oodkit.errors import UsageError
 
 Transform = Callable[[Image.Image], Tensor]
 Size = tuple[int, int, int]
+AUGDELETE = "AugDelete"  # the method that files of weights and heads name, where the last layer was refitted
 
 
 @dataclass(frozen=True)
@@ -46,7 +47,10 @@ class Options:
 
 @dataclass
 class Loaded:
-    """A network with its weights and what is known of it; the fields mean what they mean in ``Classifier``."""
+    """A network with its weights and what is known of it; the fields mean what they mean in ``Classifier``.
+
+    refitted: whether the file of the weights says that their last layer was refitted by AugDelete.
+    """
 
     name: str
     net: nn.Module
@@ -56,6 +60,7 @@ class Loaded:
     class_names: tuple[str, ...] | None = None
     class_ids: tuple[str, ...] | None = None
     about: Mapping[str, Any] = field(default_factory=dict)
+    refitted: bool = False
 
 
 def full_size(size: int | Sequence[int] | None) -> Size | None:

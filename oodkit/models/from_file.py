@@ -12,7 +12,7 @@ from torch import nn
 
 from oodkit.errors import CheckpointError, ModelNotFoundError, UsageError
 from oodkit.models import from_timm, from_torchvision
-from oodkit.models.base import Loaded, Options, Size, Transform, full_size
+from oodkit.models.base import AUGDELETE, Loaded, Options, Size, Transform, full_size
 from oodkit.models.names import demo_names, torchvision_names, unknown_model
 from oodkit.models.preprocessing import timm_transform, torchvision_transform
 from oodkit.models.state import State, classes_in, count_unfilled, fit_state, read_state, without_prefixes
@@ -24,8 +24,8 @@ def load_file(name: str, options: Options) -> Loaded:
     """A checkpoint file. Its architecture is ``options.arch`` or what the metadata of a safetensors file says.
 
     Safetensors metadata that is read: architecture; as JSON model_args, num_classes, input_size, mean, std, class_names, class_ids
-    (by default the names), recipe; interpolation and crop_pct. What the user said goes before what the file says, and that before
-    the architecture's default.
+    (by default the names), recipe; interpolation and crop_pct; method, where it is AugDelete. What the user said goes before what
+    the file says, and that before the architecture's default.
     """
     options.refuse(name, "checkpoint")
     state, metadata = read_state(Path(name), allow_pickle=options.allow_pickle)
@@ -41,7 +41,7 @@ def load_file(name: str, options: Options) -> Loaded:
     names, ids = _classes(facts, name)
     about = {"source": "file", "architecture": kind} | ({"recipe": facts["recipe"]} if "recipe" in facts else {})
     about |= {"model_args": dict(options.model_args)} if options.model_args else {}
-    return Loaded(name, net, transform, size, preprocessing, names, ids, about)
+    return Loaded(name, net, transform, size, preprocessing, names, ids, about, metadata.get("method") == AUGDELETE)
 
 
 def load_demo(name: str, options: Options) -> Loaded:

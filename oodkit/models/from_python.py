@@ -16,7 +16,7 @@ from PIL import Image
 from torch import Tensor, nn
 
 from oodkit.errors import InputError, ModelNotFoundError, UsageError
-from oodkit.models.base import Loaded, Options, Size, Transform
+from oodkit.models.base import AUGDELETE, Loaded, Options, Size, Transform
 from oodkit.models.preprocessing import overrides, timm_transform
 from oodkit.models.state import fit_state, read_state, without_prefixes
 
@@ -30,20 +30,22 @@ def load_function(name: str, options: Options) -> Loaded:
     options.refuse(name, "arch")
     net, own = _made(name, options.model_args)
     about = {"source": "python", "architecture": name.removeprefix("py:"), "weights": "as the function returned them"}
+    refitted = False
     if options.checkpoint is not None:
-        state, _ = read_state(options.checkpoint, allow_pickle=options.allow_pickle)
+        state, metadata = read_state(options.checkpoint, allow_pickle=options.allow_pickle)
         fit_state(net, without_prefixes(state, net.state_dict()), name)
         about["weights"] = str(options.checkpoint)
+        refitted = metadata.get("method") == AUGDELETE
     if own is not None:
         if (options.input_size, options.mean, options.std) != (None, None, None):
             raise UsageError(f"{name} returns a transform of its own: leave out --input-size, --mean and --std")
-        return Loaded(name, net, own, own.size(), {"transform": repr(own)}, about=about)
+        return Loaded(name, net, own, own.size(), {"transform": repr(own)}, about=about, refitted=refitted)
     if options.input_size is None:
         raise UsageError(f"{name} needs --input-size (such as 32): a network of your own does not say what images it takes")
     transform, preprocessing = timm_transform(_config(options))
     if options.mean is None or options.std is None:
         preprocessing["assumed"] = "ImageNet's mean and std; --mean and --std say otherwise"
-    return Loaded(name, net, transform, options.input_size, preprocessing, about=about)
+    return Loaded(name, net, transform, options.input_size, preprocessing, about=about, refitted=refitted)
 
 
 class OwnTransform:

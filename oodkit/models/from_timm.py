@@ -1,6 +1,9 @@
 """Models by timm's names: ``resnet50.tv2_in1k``, ``hf-hub:OWNER/NAME[@REV]``, ``local-dir:PATH``."""
 
+import json
 from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -8,7 +11,7 @@ from safetensors import SafetensorError
 from torch import nn
 
 from oodkit.errors import CheckpointError, ModelNotFoundError, UnsupportedModelError, UsageError
-from oodkit.models.base import Loaded, Options, Size
+from oodkit.models.base import AUGDELETE, Loaded, Options, Size
 from oodkit.models.names import unknown_model
 from oodkit.models.preprocessing import overrides, timm_transform
 from oodkit.models.reach import hub_or_cache, why_no_download
@@ -37,9 +40,11 @@ def load_from_hub(name: str, options: Options) -> Loaded:
 
 
 def load_from_folder(name: str, options: Options) -> Loaded:
-    """A folder with timm's ``config.json`` and weights, as ``timm.models.save_for_hf`` writes it."""
+    """A folder with timm's ``config.json`` and weights, as ``timm.models.save_for_hf`` and ``oodkit export`` write it."""
     options.refuse(name, "arch", "checkpoint")
-    return _load(name, name, options)
+    loaded = _load(name, name, options)
+    config = json.loads((Path(name.removeprefix("local-dir:")) / "config.json").read_text("utf-8"))
+    return replace(loaded, refitted=config.get("method") == AUGDELETE)
 
 
 def known_tag(name: str) -> tuple[str, dict[str, Any]]:

@@ -4,6 +4,7 @@ from difflib import get_close_matches
 from functools import cache
 
 from oodkit.errors import ModelNotFoundError
+from oodkit.wording import without_folders
 
 
 @cache
@@ -33,6 +34,12 @@ def demo_names() -> tuple[str, ...]:
 
     shipped = (file.name for file in files("oodkit.demo").iterdir())
     return tuple(sorted("demo:" + name.removesuffix(".safetensors") for name in shipped if name.endswith(".safetensors")))
+
+
+def portable(name: str) -> str:
+    """The name as it is loaded, of a path its last part."""
+    scheme = next((one for one in ("local-dir:", "py:") if name.startswith(one)), "")
+    return f"{scheme}{without_folders(name.removeprefix(scheme))}"
 
 
 def unknown_model(name: str) -> ModelNotFoundError:

@@ -78,7 +78,10 @@ def test_a_whole_network_is_diagnosed_again_by_name(run, last, tmp_path, form, n
     torch.testing.assert_close(logits(oodkit.load_classifier(name)), repaired(last))
     again = run("diagnose", name, *demo_sets, "--scorer", "mls", "--baseline", "none", "--json")
     assert again.code == 0
-    assert json.loads(again.out)["models"][0]["facts"]["preprocessing"]["input_size"] == [3, 32, 32]
+    found = json.loads(again.out)["models"][0]
+    assert found["facts"]["preprocessing"]["input_size"] == [3, 32, 32]
+    assert found["facts"]["recipe"].endswith("; last layer refitted by plain cross-entropy")
+    assert "oodkit augdelete" not in again.out
 
 
 def test_an_earlier_export_is_renewed_and_the_users_files_are_not(run, last, tmp_path):
@@ -119,6 +122,49 @@ def test_a_diagnosed_network_leaves_as_it_is(run, demo_sets, tmp_path):
     assert "How well does the classifier notice images that belong to none of its 8 classes?" in card
 
 
+def test_after_a_diagnosis_the_head_is_that_of_the_last_repair_of_the_same_model(run, last, demo_sets, tmp_path):
+    assert run("diagnose", "demo:digits-v2", *demo_sets, "--scorer", "mls", "--baseline", "none", "-q").code == 0
+    ran = run("export", "-o", "head.safetensors")
+    assert ran.code == 0
+    made, told = ran.err.splitlines()
+    assert made.startswith("the run made last: oodkit-runs/diagnose-001, ")
+    assert told.startswith("its model: demo:digits-v2; its last repair: oodkit-runs/augdelete-001, ")
+    assert torch.equal(Head.load(tmp_path / "head.safetensors").weight, Head.load(last / "head.safetensors").weight)
+
+
+def test_after_a_diagnosis_of_another_model_no_repair_is_taken(run, last, demo_sets, tmp_path):
+    assert run("diagnose", "demo:digits-v1", *demo_sets, "--scorer", "mls", "--baseline", "none", "-q").code == 0
+    ran = run("export", "-o", "head.safetensors")
+    assert ran.err.splitlines()[1] == "its model: demo:digits-v1; it was not repaired: exported as it was loaded"
+    own = oodkit.load_classifier("demo:digits-v1").head.weight
+    assert torch.equal(Head.load(tmp_path / "head.safetensors").weight, own)
+
+
+def test_a_smaller_graph_leaves_no_weights_of_an_earlier_one_behind(run, tmp_path, monkeypatch):
+    pytest.importorskip("onnxruntime")
+    pytest.importorskip("onnxscript")
+    monkeypatch.setattr("oodkit.exporting.onnx.LARGEST_FILE", 0)
+    names = ["net.onnx", "net.onnx.data", "net.onnx.md"]
+    assert run("export", "demo:digits-v2", "--as", "onnx", "-o", "net.onnx").out.split() == [names[0], names[1], names[2]]
+    monkeypatch.undo()
+    monkeypatch.chdir(tmp_path)
+    assert run("export", "demo:digits-v2", "--as", "onnx", "-o", "net.onnx").code == 0
+    assert sorted(path.name for path in tmp_path.glob("net*")) == [names[0], names[2]]
+    assert "checked with onnxruntime" in (tmp_path / names[2]).read_text()
+
+
+def test_an_export_that_was_cut_short_is_known_as_one(run, last, tmp_path, monkeypatch):
+    def killed(path, *_):
+        path.write_bytes(b"half")
+        raise SystemExit(137)
+
+    with monkeypatch.context() as patch:
+        patch.setattr("oodkit.exporting.target.Path.unlink", lambda *_, **__: None)  # nobody tidies up after a kill
+        patch.setattr("oodkit.cli.exporting.save_head", killed)
+        run("export", "-o", "head.safetensors")
+    assert run("export", "-o", "head.safetensors").code == 0
+
+
 def test_a_detector_rejects_a_share_alpha_of_the_images_it_was_calibrated_on(run, last, tmp_path):
     sets = ("--scorer", "knn:k=5", "--train", "demo:digits:train", "--calibrate", "demo:digits")
     ran = run("export", *sets, "--alpha", "0.1", "-o", "d.safetensors", *RUNS)
@@ -148,6 +194,10 @@ def test_a_scorer_that_learns_from_validation_images_gets_a_share_of_the_trainin
         (
             ["--calibrate", "demo:digits", "--scorer", "knn"],
             "knn learns from ID images: give --train SET too, or a scorer that learns nothing, such as mls",
+        ),
+        (
+            ["--calibrate", "demo:digits", "--alpha", "2"],
+            "alpha, the share of ID images that may be rejected, lies above 0 and below 1, got 2.0",
         ),
         (["--as", "timm", "-o", "net.safetensors"], "--as timm is a folder; give -o FOLDER instead of net.safetensors"),
         (["-o", "folder"], "--as head is a .safetensors file; give -o FILE.safetensors instead of folder"),

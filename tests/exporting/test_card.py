@@ -3,14 +3,21 @@
 import ast
 import re
 
+import numpy as np
 import pytest
+import torch
 from huggingface_hub import ModelCard
+from PIL import Image
 
+from oodkit.calibration import Calibration
+from oodkit.classifier import Origin
+from oodkit.detector import Detector
 from oodkit.exporting.card import base_model, card_text
 from oodkit.exporting.head_file import Making, save_head
 from oodkit.exporting.loading_code import loading_code
 from oodkit.exporting.state_dict import export_state_dict
 from oodkit.exporting.timm_folder import export_timm
+from oodkit.scorers import make_scorer
 
 MADE = Making("AugDelete", 0.2, "/home/me/train")
 
@@ -86,7 +93,7 @@ def test_the_licence_is_the_source_weights_in_the_hubs_words(repaired, licence, 
     ],
 )
 def test_the_base_model_is_what_the_hub_knows_it_by(repaired, source, about, found):
-    repaired.about = {**repaired.about, **about, "head_of": {"name": source, "weights": "0"}}
+    repaired.about, repaired.origin = {**repaired.about, **about}, Origin(source, "0")
     assert base_model(repaired) == found
     data = ModelCard(told(repaired)).data.to_dict()
     assert (data.get("base_model"), data.get("base_model_relation")) == (found, "finetune" if found else None)
@@ -103,6 +110,16 @@ def test_its_code_loads_the_export(trained, on, repaired, tmp_path, monkeypatch)
     for form, file, made in (("head", "head.safetensors", "net"), ("timm", "folder", "net"), ("state-dict", "weights", "model")):
         names = run(loading_code(repaired, form, file)[0])
         on.close(on.logits_of(names[made].net if made == "model" else names[made], images), logits)
+
+
+def test_its_code_for_a_detector_gives_it_the_image_as_the_file_holds_it(repaired, tmp_path, monkeypatch):
+    """Of 16 bits a conversion before the detector's own would leave white."""
+    monkeypatch.chdir(tmp_path)
+    detector = Detector(repaired, make_scorer("mls"), Calibration(np.zeros(1), 0.5))
+    Image.fromarray(np.arange(0, 65536, 16, dtype=np.uint16).reshape(64, 64)).save("image.png")
+    monkeypatch.setattr(Detector, "load", lambda path: detector)
+    block = loading_code(repaired, "detector", "detector.safetensors")[0].replace("image.jpg", "image.png")
+    assert torch.equal(run(block)["scores"], detector(Image.open("image.png")).scores)
 
 
 def test_its_code_for_a_timm_name_is_three_lines_without_oodkit(repaired):
@@ -150,9 +167,9 @@ def run(block: str) -> dict:
 )
 def test_no_name_becomes_markup_metadata_or_code(repaired, name):
     repaired.name, repaired.class_names = f"{name} + AugDelete", (name,) * 5
+    repaired.origin = Origin(name, "0", name)
     repaired.about = {
         **repaired.about,
-        "head_of": {"name": name, "weights": "0"},
         "license": name,
         "hf_hub_id": name,
         "source": "timm",

@@ -12,8 +12,9 @@ from safetensors.torch import load_file, save_file
 
 from oodkit.classifier import load_classifier
 from oodkit.errors import OutputsError
-from oodkit.exporting.head_file import Making, making_of, read_head_for, save_head, source_of, without_folders
+from oodkit.exporting.head_file import Making, making_of, provenance, read_head_for, save_head
 from oodkit.head import Head, load_head
+from oodkit.wording import without_folders
 
 PLAIN = """
 import sys
@@ -47,7 +48,7 @@ def test_three_lines_of_safetensors_and_timm_load_it_without_oodkit(source, on, 
 
 
 def test_the_metadata_names_where_it_comes_from_and_how_it_was_made(source, on, tmp_path):
-    made = Making("AugDelete", 0.2, "/home/me/imagenet/train", {"accuracy": [0.8, 0.79]})
+    made = Making("AugDelete", 0.2, "/home/me/imagenet/train", {"accuracy": [0.8, 0.79]}, {"solver": "sgd", "seed": 3})
     save_head(tmp_path / "head.safetensors", source.with_head(on.another(source.head)), made)
     with safe_open(tmp_path / "head.safetensors", "pt") as file:
         facts = file.metadata()
@@ -68,11 +69,11 @@ def test_the_metadata_names_where_it_comes_from_and_how_it_was_made(source, on, 
         "metrics": {"accuracy": [0.8, 0.79]},
         "preprocessing": dict(source.preprocessing),
     }
-    assert making_of(facts) == Making("AugDelete", 0.2, "train", {"accuracy": [0.8, 0.79]})
+    assert making_of(facts) == Making("AugDelete", 0.2, "train", {"accuracy": [0.8, 0.79]}, {"solver": "sgd", "seed": 3})
 
 
 def test_metadata_that_makes_no_sense_is_passed_over():
-    assert making_of({"method": "AugDelete", "fraction": "much", "metrics": "[1]"}) == Making("AugDelete")
+    assert making_of({"method": "AugDelete", "fraction": "much", "metrics": "[1]", "refit": "3"}) == Making("AugDelete")
     assert making_of({"metrics": "[" * 100_000}) == Making()
 
 
@@ -112,8 +113,8 @@ def test_a_head_without_a_bias_fits_a_layer_without_one(tmp_path):
 
 def test_the_source_stays_the_source_however_often_the_head_is_replaced(trained, on):
     model = trained("test_resnet", input_size=32)
-    twice = model.with_head(on.another(model.head)).with_head(model.head)
-    assert source_of(twice) == {"name": model.name, "weights": model.weights_hash()}
+    told = provenance(model.with_head(on.another(model.head), method="AugDelete").with_head(model.head))
+    assert (told["source"], told["weights"], told.get("method")) == ("test_resnet.safetensors", model.weights_hash(), None)
 
 
 @pytest.mark.parametrize(

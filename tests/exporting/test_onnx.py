@@ -128,6 +128,38 @@ def test_a_graph_that_answers_otherwise_is_not_written(
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.usefixtures("followed_once")
+@pytest.mark.parametrize(
+    ("spoil", "told"),
+    [
+        (lambda logits, features: [logits * torch.nan, features], "onnxruntime's logits of random images is not finite"),
+        (lambda logits, features: [logits, features[:, :2]], r"features has the shape \(1, 2\), not \(1, 6\)"),
+    ],
+)
+def test_neither_nan_nor_another_shape_passes_the_check(
+    tiny_model: Classifier,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    spoil: Callable[[Tensor, Tensor], list[Tensor]],
+    told: str,
+) -> None:
+    right = form._answers
+    monkeypatch.setattr(form, "_answers", lambda path, batches: [spoil(*answer) for answer in right(path, batches)])
+    with pytest.raises(OodkitError, match=f"^onnxruntime does not answer as PyTorch does: {told}; nothing was written$"):
+        export_onnx(tiny_model, tmp_path / "net.onnx")
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.usefixtures("followed_once")
+def test_an_output_that_is_missing_does_not_pass_the_check(
+    tiny_model: Classifier, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    right = form._answers
+    monkeypatch.setattr(form, "_answers", lambda path, batches: [answer[:1] for answer in right(path, batches)])
+    with pytest.raises(ValueError, match="shorter"):
+        export_onnx(tiny_model, tmp_path / "net.onnx")
+
+
 def test_a_graph_that_onnxruntime_refuses_is_not_written(tiny_model: Classifier, tmp_path: Path) -> None:
     (tmp_path / "damaged.onnx").write_bytes(b"\x1b[31m")
     with pytest.raises(OodkitError, match=r"^onnxruntime can't run the graph: [^\n\x1b]*; nothing was written$"):

@@ -60,6 +60,20 @@ def test_names_for_people_and_names_of_folders_are_both_kept(trained, tmp_path):
         assert (again.class_names, again.class_ids) == (model.class_names, model.class_ids)
 
 
+def test_a_refitted_network_is_known_as_one_when_it_is_loaded_again(trained, on, tmp_path):
+    """So that nobody is advised to repair it once more."""
+    model = trained("test_resnet", **FED)
+    refitted = model.with_head(on.another(model.head), method="AugDelete")
+    for one, made, folder in ((refitted, MADE, "yes"), (model, Making(), "no"), (model.with_head(model.head), Making(), "another")):
+        export_timm(one, tmp_path / f"{folder}-timm", "the card")
+        export_state_dict(one, tmp_path / folder, "the card", made)
+        for name in (f"local-dir:{tmp_path / folder}-timm", str(tmp_path / folder / "model.safetensors")):
+            again = load_classifier(name)
+            assert again.refitted == (folder == "yes")
+            if again.refitted:  # what a detector or a head of it is held against is the file itself, not what that says
+                assert (again.origin.name, again.origin.weights) == (name, again.weights_hash())
+
+
 def test_the_export_is_exported_again(trained, on, tmp_path):
     model = trained("test_resnet", **FED)
     export_timm(model, tmp_path / "one", "the card")
