@@ -67,7 +67,8 @@ def _problem(part: str, values: Sequence[float]) -> str | None:
     if value <= 0:
         return f"{part!r} is no share; above 0, since the head as it is stands beside every share anyway"
     if value > 1:
-        return f"{part!r} is more than all training images, which are 1; 20 % of them are 0.2"
+        meant = f"did you mean {value / 100:g}?" if value <= 100 else "20 % of them are 0.2"
+        return f"{part!r} is more than all training images, which are 1; {meant}"
     return f"the share {value:g} comes twice; give each once" if value in values else None
 
 
@@ -88,8 +89,8 @@ def augdelete(
             "--train",
             "--fit",
             metavar="SET",
-            help="ID training images with labels, to refit on; scorers that learn, learn from the same share of them. By default a "
-            "benchmark's own, or those of the run made last.",
+            help="ID training images with labels, to refit on; scorers that learn, learn from the same share of them or, where the "
+            "cache holds all, from all. By default a benchmark's own, or those of the run made last.",
             show_default=False,
             rich_help_panel=SETS,
         ),

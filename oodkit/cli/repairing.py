@@ -116,7 +116,7 @@ def repair(request: Request, wanted: Wanted) -> Repaired:
     found = replace(found, notes=(*found.notes, *notes, *([note] if note else [])))
     train = {"spec": whole.spec, "images": len(whole), "taken": len(shares.largest), "views": wanted.views}
     run = finished(request, sets, told, [model, repaired], repair=found, train=train, refit_flags=wanted.flags())
-    making = Making("AugDelete", wanted.fracs[-1], whole.spec, _figures(found, diagnoses))
+    making = _making(found, diagnoses, refits[-1], wanted, request.seed, whole)
     files: dict[str, Callable[[Path], None]] = {HEAD: lambda path: save_head(path, repaired, making)}
     return Repaired(run, files if detector is None else {**files, DETECTOR: detector.save})
 
@@ -226,6 +226,16 @@ def _detector(
         )
         return Detector(repaired, scorer, calibration), f"{note}; {caution}" if (caution := calibration.caution()) else note
     return None, "no detector: no scorer that runs the network once gives finite scores"
+
+
+def _making(
+    found: Repair, diagnoses: tuple[Diagnosis, Diagnosis], last: _Refitted, wanted: Wanted, seed: int, whole: ImageSet
+) -> Making:
+    """What a head says by itself of how it was made and what came of it."""
+    facts = {name: getattr(last.made, name) for name in ("solver", "init", "l2", "judged_by", "start_loss", "held_out_loss")}
+    asked = {"fraction_asked": last.frac, "images": last.images, "views": wanted.views, "seed": seed}
+    refit = {**facts, **asked, "outcome": found.outcome}
+    return Making("AugDelete", last.images / len(whole), whole.spec, _figures(found, diagnoses), refit)
 
 
 def _figures(found: Repair, diagnoses: tuple[Diagnosis, Diagnosis]) -> dict[str, Any]:

@@ -98,6 +98,29 @@ def test_the_files_are_the_repaired_model(run, tmp_path):
     assert (~found.accepted).float().mean() <= 0.05
 
 
+def test_a_head_says_by_itself_how_it_was_made_and_what_came_of_it(run):
+    """A hundredth of 60 images is none of most classes: 8 were taken, and that is the fraction."""
+    how = ("--frac", "0.01", "--seed", "3", "--l2", "0.5", "--init", "zeros", "--views", "2", "--val", "demo:digits:val")
+    document = document_of(run("augdelete", V2, *SETS, *BARE, *how, "-o", "here", "--json"))
+    with safe_open("here/head.safetensors", "pt") as file:
+        facts = file.metadata()
+    assert json.loads(facts["fraction"]) == 8 / 60
+    refit = document["repair"]["refit"]
+    assert json.loads(facts["refit"]) == {
+        "solver": "lbfgs",
+        "init": "zeros",
+        "l2": 0.5,
+        "judged_by": "val",
+        "start_loss": refit["start_loss"],
+        "held_out_loss": refit["held_out_loss"],
+        "fraction_asked": 0.01,
+        "images": 8,
+        "views": 2,
+        "seed": 3,
+        "outcome": document["repair"]["outcome"],
+    }
+
+
 def _scorers(folder, model):
     with safe_open(folder / "scores.safetensors", "np") as file:
         return json.loads(file.metadata()["names"])[model]
@@ -154,8 +177,8 @@ def test_scorers_learn_from_all_training_images_where_the_cache_holds_them(run, 
     assert [row["auroc"] for row in after] == [row["auroc"] for row in before]
     assert (document["repair"]["train"]["taken"], len(refits[0][0])) == (30, 30)
     fit = next(one for one in document["sets"] if one["role"] == "fit")
-    note = "the last layer is refitted on 30 of the 60 training images, drawn class by class; scorers learn from all, which the cache holds"
-    assert (fit["images"], fit["notes"]) == (60, [note])
+    note = "the last layer is refitted on 30 of the 60 training images, drawn class by class"
+    assert (fit["images"], fit["notes"]) == (60, [f"{note}; scorers learn from all, which the cache holds"])
 
 
 def test_a_scorer_in_doubt_is_neither_the_best_nor_the_detectors(run, tmp_path):
