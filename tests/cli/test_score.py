@@ -220,15 +220,18 @@ def test_a_pipe_is_written_to_as_it_is(run, detector, photos):
     assert not Path("pipe.partial").exists()
 
 
-def test_a_reader_that_goes_away_ends_it_without_a_word(detector, photos):
-    """Nor when Python ends, which writes what is left; so in a process of its own."""
-    environment = {**os.environ, "OODKIT_WORKERS": "0", "OODKIT_DEVICE": "cpu"}
-    score = shlex.join([sys.executable, "-m", "oodkit", "score", detector, "-", "-b", "8"])
-    line = f"{score} | head -n 3; echo ${{PIPESTATUS[0]}}"
+def test_a_reader_that_goes_away_ends_it_without_a_word(photos):
+    """Nor when Python ends, which writes what is left; so in a process of its own, of a network that takes no timm to load."""
+    folder = photos.parent
+    (folder / "net.py").write_text(NET)
+    own = f"py:{folder / 'net.py'}:net"
+    calibration = Calibration(np.arange(20.0), 0.05)
+    Detector(load_classifier(own, input_size=32), make_scorer("mls"), calibration).save(folder / "own.safetensors")
+    words = ("own.safetensors", "-", "-b", "8", "--model", own, "--input-size", "32")
+    line = f"{shlex.join([sys.executable, '-m', 'oodkit', 'score', *words])} | head -n 3; echo ${{PIPESTATUS[0]}}"
+    how = {"env": {**os.environ, "OODKIT_WORKERS": "0", "OODKIT_DEVICE": "cpu"}, "cwd": folder}
     more_than_a_pipe_holds = f"{'photos/../' * 100}photos/0.png\n" * 120
-    done = subprocess.run(
-        ["bash", "-c", line], capture_output=True, text=True, check=False, env=environment, cwd=photos.parent, input=more_than_a_pipe_holds
-    )
+    done = subprocess.run(["bash", "-c", line], check=False, capture_output=True, text=True, input=more_than_a_pipe_holds, **how)
     lines = done.stdout.splitlines()
     assert lines[0] == HEADER
     assert (len(lines), lines[-1], done.stderr) == (4, "141", "")
