@@ -128,6 +128,7 @@ def test_without_training_images_it_asks_for_them(run, diagnosed):
         ("--std", "0.5"),
         ("--model-arg", "a=1"),
         ("--checkpoint", "x"),
+        ("--allow-pickle",),
     ],
 )
 def test_what_goes_with_a_model_is_refused_without_one(run, diagnosed, option):
@@ -177,14 +178,41 @@ def test_code_runs_only_where_it_is_named(run, tmp_path):
     assert run("diagnose", "py:net.py:net", *SETS, *FIT, *BARE, *how, "-q").code == 0
     ran = run("augdelete")
     assert ran.code == 2
-    before, _, command = ran.err.splitlines()[-1].partition("where it is named: ")
-    assert before == "error: the model of oodkit-runs/diagnose-001 is code, which runs only "
-    assert command.startswith("oodkit augdelete py:net.py:net --id demo:digits")
+    before, _, command = ran.err.splitlines()[-1].partition("; name it: ")
+    reason = "its network py:net.py:net is made by running code, which a file does not start"
+    assert before == f"error: oodkit-runs/diagnose-001 does not load its model by itself, {reason}"
+    assert command.startswith("oodkit augdelete py:net.py:net --input-size 8,8 --mean 0.5,0.5,0.5")
+    assert "--id demo:digits" in command
     assert "--train demo:digits:train" in command
     assert "--allow-pickle" not in command
     program, *arguments = command.split()
     assert program == "oodkit"
     assert run(*arguments, *BARE, "--workers", "0", "-q").code == 0
+
+
+@pytest.mark.parametrize(
+    ("part", "value", "reason", "words"),
+    [
+        (("loading", "model_args"), {"act_layer": "gelu"}, "is built with 'model_args'", "--model-arg act_layer=gelu"),
+        (("baselines", 0), "py:net.py:net", "its network py:net.py:net is made by running code", "--baseline py:net.py:net"),
+    ],
+)
+def test_a_run_decides_on_no_more_than_a_detector_does(run, diagnosed, part, value, reason, words):
+    """Neither on arguments of the network, nor on code as a baseline; the command to type is told."""
+    diagnosed()
+    path = Path("oodkit-runs/diagnose-001/result.json")
+    document = json.loads(path.read_text())
+    document["inputs"][part[0]][part[1]] = value
+    path.write_text(json.dumps(document))
+    ran = run("augdelete")
+    assert ran.code == 2
+    before, _, command = ran.err.splitlines()[-1].partition("; name it: ")
+    assert reason in before
+    assert command.startswith(f"oodkit augdelete {V2} ")
+    assert words in command
+    exported = run("export").err.splitlines()[-1]
+    assert reason in exported
+    assert "--id" not in exported
 
 
 def test_a_damaged_run_is_one_clear_line(run, diagnosed):
