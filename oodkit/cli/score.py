@@ -120,10 +120,11 @@ def score(
     from oodkit.cli.loading import loading_of
     from oodkit.cli.rows import RowWriter
     from oodkit.cli.runs import require_writable_file
-    from oodkit.cli.scoring import conclude, load_detector, open_sources, write_rows
+    from oodkit.cli.scoring import conclude, load_detector, open_sources, require_no_input, write_rows
 
     if output is not None:
         require_writable_file(output, "--output")
+        require_no_input(output, [detector, *images, model, checkpoint])
     loading = loading_of(arch, checkpoint, input_size, mean, std, model_arg, allow_pickle=allow_pickle)
     running = Running(device, dtype.value, None if batch_size == "auto" else int(batch_size), workers, quiet=quiet)
     stream = open_sources(images, null=null)

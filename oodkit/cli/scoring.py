@@ -19,6 +19,7 @@ from oodkit.cli.score import Status
 from oodkit.detector import Detector
 from oodkit.errors import ImageSetError, UsageError
 from oodkit.forward import resolve_dtype
+from oodkit.images.decode import image_extensions
 from oodkit.images.stream import STDIN, ImageStream, open_stream
 from oodkit.streaming import Row, score_stream
 from oodkit.wording import counted, percent, printable
@@ -61,6 +62,17 @@ class Tally:
         told = {Status.in_: "", Status.out: share, Status.unreadable: ""}
         counts = ", ".join(f"{self.counts[status]} {status}{after}" for status, after in told.items())
         return f"{counted(self.images, 'image', 'images')}: {counts}"
+
+
+def require_no_input(output: Path, named: Sequence[str | Path | None]) -> None:
+    """Raise UsageError where the rows would take the place of what the command line names, or of an image in a folder of it."""
+    for target in (output, output.with_name(f"{output.name}.partial")):
+        for path in (Path(name) for name in named if name is not None):
+            is_image = target.exists() and target.suffix.lower() in image_extensions()
+            if is_image and path.is_dir() and target.resolve().is_relative_to(path.resolve()):
+                raise UsageError(f"--output {output} would take the place of an image in {path}; give the name of another file")
+            if target.is_file() and path.is_file() and target.samefile(path):
+                raise UsageError(f"--output {output} would take the place of {path}, which is read; give the name of another file")
 
 
 def load_detector(path: Path, model: str | None, loading: Loading) -> Detector:

@@ -44,7 +44,8 @@ def decode(source: Source) -> Image.Image:
         raise
     except OSError as error:
         if error.errno in PASSING:
-            raise OodkitError(f"can't read an image: {error.strerror}; nothing is wrong with the file itself, run again") from error
+            name = printable(os.fspath(source)) if isinstance(source, str | os.PathLike) else "an image"
+            raise OodkitError(f"can't read {name}: {error.strerror}; nothing is wrong with the file itself, run again") from error
         raise UnreadableImageError(_reason(error, source)) from error
     except Exception as error:  # Pillow's plugins raise anything on a hostile file, and one file must not end a run
         raise UnreadableImageError(_reason(error, source)) from error

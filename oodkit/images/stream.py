@@ -11,7 +11,7 @@ from typing import NamedTuple
 from PIL import Image
 from torch import Tensor
 
-from oodkit.errors import ImageSetError, UnreadableImageError, UsageError
+from oodkit.errors import ImageSetError, OodkitError, UnreadableImageError, UsageError
 from oodkit.images import ARCHIVES, open_images
 from oodkit.images.base import ImageSet
 from oodkit.images.decode import decode
@@ -47,13 +47,20 @@ class Places:
     sets: tuple[ImageSet, ...] = ()
 
     def transformed(self, entry: Entry, transform: Callable[[Image.Image], Tensor], /) -> Tensor:
-        """What a network with this transform gets; raises UnreadableImageError and what the transform does."""
+        """What a network with this transform gets; raises UnreadableImageError, for a failing disk too, and what the transform
+        does. A stream remembers nothing, so that whatever could not be read is tried again in the next run.
+        """
         if entry.place is None:
             raise UnreadableImageError(entry.reason)
-        if isinstance(entry.place, str):
-            return transform(decode(entry.place))
-        number, position = entry.place
-        return self.sets[number].transformed(position, transform)
+        try:
+            if isinstance(entry.place, str):
+                return transform(decode(entry.place))
+            number, position = entry.place
+            return self.sets[number].transformed(position, transform)
+        except OodkitError as error:
+            if isinstance(error.__cause__, OSError) and not isinstance(error, UnreadableImageError):
+                raise UnreadableImageError(str(error)) from error
+            raise
 
 
 @dataclass(frozen=True)
