@@ -25,7 +25,7 @@ class Advice:
     text: str
     model: str = ""
     flags: str = ""
-    command: Literal["diagnose", "augdelete"] = "diagnose"
+    command: Literal["diagnose", "augdelete", "export"] = "diagnose"
 
 
 INPUT_CHECKS = (

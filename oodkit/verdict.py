@@ -15,7 +15,7 @@ from oodkit.advice import (
     repairs,
     score_with_the_best,
 )
-from oodkit.delong import NO_DIFFERENCE, Comparison
+from oodkit.delong import NO_DIFFERENCE
 from oodkit.evaluation import Result
 from oodkit.lead import ENOUGH, MARGIN, Against, Lead, is_ahead
 from oodkit.metrics import Estimate
@@ -59,11 +59,11 @@ def give_verdict(
     they were have lost as much. They are sound only where the interval rules out a lead of MARGIN; with too few images for that
     nothing is told. A last layer that was refitted counts as one of a plain recipe, whatever the features were trained with.
     """
-    if refitted:
-        softeners = ()
+    recipe, softeners = softeners, () if refitted else softeners
     evidence = [*_accuracy_evidence(accuracy, num_classes), *_lead_evidence(lead, against)]
     evidence += [REFITTED] if refitted else _recipe_evidence(softeners)
-    evidence += _bank_evidence(lead) + _cause_evidence(lead.comparison, softeners, against, refitted=refitted)
+    evidence += _bank_evidence(lead)
+    evidence += _refitted_cause(lead, recipe, accuracy, against) if refitted else _cause_evidence(lead, softeners, against)
     evidence += _shift_evidence(against, refitted=refitted)
     code = "input-suspect" if _near_chance(accuracy, num_classes) else _code(lead, softeners, against)
     advice = _advice(code, rows, rivals, lead, accuracy, num_classes, softeners, against, refitted=refitted)
@@ -154,14 +154,29 @@ def _bank_evidence(lead: Lead) -> list[str]:
     return [f"{held}: fewer than {ENOUGH} do not show what the features know, so this can't show the logits to be sound"]
 
 
-def _cause_evidence(
-    lead: Comparison | None, softeners: Sequence[str] | None, against: Against | None, *, refitted: bool
-) -> list[str]:
+def _refitted_cause(lead: Lead, recipe: Sequence[str] | None, accuracy: Estimate, against: Against | None) -> list[str]:
+    """Where KNN is ahead of a last layer that learnt from plain labels: what can be why; nothing where the refit did no good.
+
+    Features learnt from softened labels keep what those did to them, and a refit that leaves the logits as they were, or ruins
+    them, tells nothing of labels.
+    """
+    if lead.comparison is None or not is_ahead(lead.comparison):
+        return []
+    if against is not None:
+        loss = against.loss
+        if accuracy.value < against.accuracy.low or (loss is not None and (loss == NO_DIFFERENCE or loss.low > 0)):
+            return []
+    if recipe == ():
+        return ["the recipe softened no labels, so that is not why KNN is ahead"]
+    own = f"with {', '.join(recipe)}" if recipe else "by a recipe that is not known"
+    return [f"only its last layer was refitted: its features were learnt {own}, which can be why KNN is ahead"]
+
+
+def _cause_evidence(found: Lead, softeners: Sequence[str] | None, against: Against | None) -> list[str]:
     """Where KNN is ahead: whether softened labels are why, by the recipe or by the growth of its lead."""
+    lead = found.comparison
     if lead is None or not is_ahead(lead):
         return []
-    if refitted:
-        return ["the last layer learnt from labels that were not softened, so that is not why KNN is ahead"]
     if softeners == ():
         return ["the recipe softened no labels, so that is not why KNN is ahead"]
     if against is None or against.growth is None:

@@ -20,7 +20,8 @@ LAYERS = (
     {"exporting"},
     {"report"},
     {"detector", "detector_file", "streaming"},
-    {"diagnosis", "verdict", "advice", "lead", "rivals", "max_logits", "mixed_curve", "repair"},
+    {"diagnosis", "verdict", "advice", "lead", "rivals", "max_logits", "mixed_curve"}
+    | {"repair", "repair_words", "after_repair", "changes"},
     {"evaluation", "scoring", "tuning", "refitting", "extraction", "forward", "reading"},
     {"scorers", "metrics", "delong", "curves", "extremes"}
     | {"accuracies", "calibration", "holm"}
@@ -51,6 +52,9 @@ TENSOR_SIDE = {
     "mixed_curve",
     "holm",
     "repair",
+    "repair_words",
+    "after_repair",
+    "changes",
 }
 IMAGE_SIDE = {
     "images",

@@ -8,6 +8,7 @@ import torch
 
 from oodkit import delong
 from oodkit.accuracies import compare_accuracies, marks_of
+from oodkit.changes import Share, gain, share_of
 from oodkit.delong import Comparison
 from oodkit.diagnosis import Diagnosis, diagnose
 from oodkit.errors import UsageError
@@ -18,12 +19,14 @@ from oodkit.max_logits import logit_rows
 from oodkit.metrics import Estimate, accuracy, auroc, fpr95_ood
 from oodkit.outputs import Outputs
 from oodkit.refitting import Refit, refit
-from oodkit.repair import Repair, Share, compare_repair, share_of, shown_in_shares
+from oodkit.repair import Repair, compare_repair, outcome_of, shown_in_shares
+from oodkit.repair_words import _not_ruled_out, fell
 from oodkit.scoring import Scored, by_label
 from oodkit.verdict import Verdict
 
 HEAD = Head(torch.eye(2), torch.zeros(2))
 REFIT = Refit(HEAD, "lbfgs", "head", 0.1, 80, 20, 0.5, 0.25, (), 7, 1e-4, 1e-3, True, ())
+HOW = "p ≤ 0.05; all but that of mls, the one test fixed beforehand, adjusted after Holm"
 SMOOTHED = ("label smoothing 0.1", "mixup 0.2")
 GROUPS = {"a": "near", "b": "far", "c": "far"}
 SIZES = {"id": 60, "a": 40, "b": 25, "c": 50}
@@ -144,7 +147,8 @@ def test_nothing_is_placed_again(monkeypatch):
 def test_holm_goes_over_the_scorers_that_changed_within_one_set():
     """p′ of the k-th smallest of m is the largest (m − j + 1) p_j up to it; what did not change is in no family.
 
-    knn has the same bits; msp differs on b alone, so that it is in the families of b, the far mean and the mean.
+    knn has the same bits; msp differs on b alone, so that it is in the families of b, the far mean and the mean. Over all sets the
+    test of mls was fixed beforehand: it is in no family.
     """
     same, partly = normal_scores(4, 1.5), normal_scores(5, 1.5)
     moved = {**partly, "b": partly["b"] - 0.4}
@@ -157,6 +161,9 @@ def test_holm_goes_over_the_scorers_that_changed_within_one_set():
         assert (rows["knn"].p_holm, rows["knn"].changed) == (1.0, False)
         family = {"mls", "ebo", "msp"} if name in {"b", "far mean", "mean"} else {"mls", "ebo"}
         assert {label for label, one in rows.items() if one.changed} == family
+        if name == "mean":
+            assert rows["mls"].p_holm == rows["mls"].difference.p_value
+            family.remove("mls")
         ordered = sorted((rows[label].difference.p_value, label) for label in family)
         raised = 0.0
         for place, (p, label) in enumerate(ordered):
@@ -201,9 +208,9 @@ def test_the_sentence_has_the_points_the_interval_and_both_accuracies():
         "rises from 60.00 to 90.00 %, by 30.00 points (95 % interval +18.31 to +41.69, paired DeLong p < 0.0001)."
         in repair.sentence
     )
-    # 3 won, 0 lost: p = 4/62, q = 1/62; p − q = 0.04839 ± 1.96 √((0.08065 − 0.00234)/62) = ± 0.06966
-    assert "The ID accuracy goes from 90.00 to 95.00 %, within its interval (+5.00 points, 95 % interval −2.13 to +11.80)." in (
-        repair.sentence
+    # 3 won, 0 lost: p = 2 · 0.5³
+    assert (
+        "The ID accuracy goes from 90.00 to 95.00 % (+5.00 points, McNemar p = 0.25), which chance can explain." in repair.sentence
     )
     assert repair.accuracy == compare_accuracies(diagnoses[1].correct, diagnoses[0].correct)
 
@@ -211,16 +218,105 @@ def test_the_sentence_has_the_points_the_interval_and_both_accuracies():
 @pytest.mark.parametrize(
     ("right", "words"),
     [
-        (40, "The ID accuracy falls from 90.00 to 66.67 %, beyond its interval (−23.33 points, 95 % interval "),
-        (60, "The ID accuracy rises from 90.00 to 100.00 %, beyond its interval (+10.00 points, 95 % interval "),
-        (54, "The ID accuracy stays at 90.00 % (+0.00 points, 95 % interval "),
-        (53, "The ID accuracy goes from 90.00 to 88.33 %, within its interval (−1.67 points, 95 % interval "),
+        (40, "The ID accuracy falls from 90.00 to 66.67 % (−23.33 points, McNemar p = 0.0001)."),
+        (60, "The ID accuracy rises from 90.00 to 100.00 % (+10.00 points, McNemar p = 0.0313)."),
+        (54, "The ID accuracy stays at 90.00 %."),
+        (53, "The ID accuracy goes from 90.00 to 88.33 % (−1.67 points, McNemar p = 1.00), which chance can explain."),
     ],
 )
-def test_an_accuracy_that_fell_beyond_its_interval_is_plainly_said(right, words):
+def test_an_accuracy_that_fell_beyond_chance_is_plainly_said_and_is_harm(right, words):
+    """With all that the maximal logit gained: 23 points of accuracy are more than any repair may cost."""
     repair = repaired_by(diagnosed("net", {"mls": BAD}), diagnosed("after", {"mls": GOOD}, right=right))
-    assert words in repair.sentence
-    assert repair.sentence.endswith("that is the price.") == (right == 40)
+    assert repair.sentence.endswith(words)
+    assert repair.outcome == ("harmed" if right == 40 else "repaired")
+    assert ("The refit harms net, keep the head as it was: it costs more accuracy than" in repair.sentence) == (right == 40)
+
+
+ROSE, A_LITTLE, FELL, OPEN = (
+    Comparison(*figures, 0.01)
+    for figures in ((0.05, 0.02, 0.08), (0.005, 0.001, 0.009), (-0.03, -0.05, -0.01), (0.03, -0.01, 0.07))
+)
+
+
+@pytest.mark.parametrize(
+    ("auroc", "points", "p", "outcome"),
+    [
+        (ROSE, -0.006, 1e-9, "repaired"),  # the paper's own price
+        (ROSE, -0.02, 1e-9, "repaired"),
+        (ROSE, -0.021, 1e-9, "harmed"),
+        (ROSE, -0.021, 0.0501, "repaired"),
+        (ROSE, 0.05, 1e-9, "repaired"),
+        (A_LITTLE, -0.009, 1e-9, "repaired"),
+        (A_LITTLE, -0.011, 1e-9, "harmed"),
+        (OPEN, -0.009, 1e-9, "no-change"),
+        (OPEN, -0.011, 0.05, "harmed"),
+        (OPEN, -0.011, 0.06, "no-change"),
+        (OPEN, 0.05, 1e-9, "no-change"),
+        (FELL, 0.05, 1e-9, "harmed"),
+    ],
+)
+def test_accuracy_is_a_price_up_to_a_point_and_harm_beyond_what_is_gained(auroc, points, p, outcome):
+    assert outcome_of(auroc, Comparison(points, points - 0.01, points + 0.01, p)) == outcome
+
+
+def test_words_on_the_accuracy_follow_its_p_value_and_not_the_interval():
+    """10 won and 22 lost of 1000: Bonett and Price's interval ends below 0, McNemar's exact p is 0.0501."""
+    first, second = np.zeros(1000, np.uint8), np.zeros(1000, np.uint8)
+    first[:10], second[10:32] = 1, 1
+    found = compare_accuracies(first, second)
+    assert (found.high < 0, round(found.p_value, 4)) == (True, 0.0501)
+    assert fell(found) == 0
+
+
+def test_a_price_is_told_in_the_headline():
+    """8 of 800 are lost, none won, McNemar's p is 2 · 0.5⁸."""
+    before, after = diagnosed("net", {"mls": BAD}), diagnosed("after", {"mls": GOOD})
+    marks = np.ones(800, np.uint8)
+    lost = np.r_[np.zeros(8, np.uint8), np.ones(792, np.uint8)]
+    repair = repaired_by(replace(before, correct=marks), replace(after, correct=lost))
+    assert repair.outcome == "repaired"
+    assert repair.sentence.startswith("The refit repairs net, at a price: ")
+    assert repair.sentence.endswith("(−1.00 points, McNemar p = 0.0078): that is the price.")
+
+
+def test_a_head_worse_than_chance_on_labelled_images_is_told_in_the_sentence():
+    """ln 2 = 0.69 is the loss of a guess between two classes."""
+    wrong = replace(REFIT, start_loss=3.25)
+    for made, told in (
+        (wrong, True),
+        (replace(wrong, init="zeros"), False),
+        (replace(wrong, start_loss=None), False),
+        (REFIT, False),
+    ):
+        before, after = diagnosed("net", {"mls": BAD}), diagnosed("after", {"mls": GOOD})
+        sentence = compare_repair(before, after, made, shares_up_to(), seconds=1).sentence
+        words = (
+            "The head as it was does worse than chance on labelled images (a loss of 3.25 nats, of a guess 0.69): check the order"
+        )
+        assert (words in sentence) == told
+
+
+def test_shares_that_do_what_the_last_does_not_are_named():
+    worse, better, unsure = Comparison(-0.2, -0.3, -0.1, 0.01), Comparison(0.2, 0.1, 0.3, 0.01), Comparison(0.1, -0.1, 0.3, 0.5)
+    whole = Estimate(0.9, 0.8, 1.0)
+    known = {0.05: worse, 0.1: worse, 0.2: worse, 0.3: unsure, 0.5: better, 1.0: None}
+    shares = [Share(0, 0, whole, {}), *(Share(frac, 9, whole, {}, difference=one) for frac, one in known.items())]
+
+    def notes(first, then):
+        diagnoses = diagnosed("net", {"mls": first}), diagnosed("after", {"mls": then})
+        return compare_repair(*diagnoses, REFIT, shares, seconds=1).notes
+
+    told = "of the training images the maximal logit separates"
+    assert notes(BAD, GOOD)[1] == f"at 5, 10 and 20 % {told} worse than untouched"
+    assert notes(GOOD, BAD)[1] == f"at 50 % {told} better than untouched"
+    assert not [note for note in notes(BAD, GOOD)[2:] if "untouched" in note]
+
+
+def test_a_gain_is_that_of_the_last_change():
+    """Of the maximal logit over all sets."""
+    repair = mls_of(BAD, GOOD)
+    found = gain(diagnosed("net", {"mls": BAD}), diagnosed("after", {"mls": GOOD}).placed)
+    assert found == next(one.difference for one in repair.changes if one.ood_set == "mean")
 
 
 def test_where_no_score_changed_neither_did_the_accuracy():
@@ -228,7 +324,7 @@ def test_where_no_score_changed_neither_did_the_accuracy():
     repair = mls_of(GOOD, GOOD)
     assert repair.accuracy == Comparison(0.0, 0.0, 0.0, 1.0)
     assert repair.sentence.endswith(" The ID accuracy stays at 90.00 %.")
-    assert repair.notes == ("no score of any scorer changed",)
+    assert repair.notes == ("no score of any scorer changed: what holds before holds after",)
 
 
 SMALL = {name: scores + (0.001 if name == "id" else 0) for name, scores in GOOD.items()}
@@ -269,11 +365,26 @@ def test_what_the_recipe_and_the_share_have_to_do_with_it(scores, softeners, fra
     assert rest.partition("The ID accuracy")[0].strip() == words
 
 
-def test_a_gain_that_is_not_ruled_out_is_told():
+def test_what_is_not_ruled_out_is_told_on_both_sides():
     repair = mls_of(*NOISY, softeners=SMOOTHED)
-    high = 100 * next(one.difference.high for one in repair.changes if one.ood_set == "mean")
-    assert high > 1
-    assert f"A gain of up to {high:.2f} points is not ruled out: more test images tell." in repair.sentence
+    found = next(one.difference for one in repair.changes if one.ood_set == "mean")
+    assert found.high > 0.01
+    assert found.low < -0.01
+    both = f"A loss of up to {-100 * found.low:.2f} and a gain of up to {100 * found.high:.2f} points are not ruled out"
+    assert f"{both}: more test images tell." in repair.sentence
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "words"),
+    [
+        (-0.005, 0.02, "A gain of up to 2.00 points is"),
+        (-0.02, 0.005, "A loss of up to 2.00 points is"),
+        (-0.19, 0.05, "A loss of up to 19.00 and a gain of up to 5.00 points are"),
+        (-0.005, 0.005, ""),
+    ],
+)
+def test_both_sides_of_no_change_are_told_where_they_are_worth_a_point(low, high, words):
+    assert _not_ruled_out(Comparison(0.0, low, high, 0.5)) == words
 
 
 def softened(rows, seed, shift):
@@ -301,7 +412,7 @@ def really_repaired(ood):
     shown = shown_in_shares(after)
     rows = evaluate(list(shown.values()), test.with_head(made.head), own, fit=fit, groups=groups)
     first = share_of(0, 0, before.accuracy, before.rows, shown)
-    shares = [first, share_of(0.5, 600, after.accuracy, rows, shown, made, 0.25)]
+    shares = [first, share_of(0.5, 600, after.accuracy, rows, shown, made, 0.25, gain(before, after.placed))]
     return before, after, compare_repair(before, after, made, shares, seconds=0.25, softeners=SMOOTHED)
 
 
@@ -311,7 +422,7 @@ def test_a_refit_of_a_head_that_adds_a_common_term_is_found_to_repair():
     assert repair.outcome == "repaired"
     assert {one.scorer for one in repair.changes if one.changed} == {"mls", "ebo"}
     assert "knn: read features alone, which no refit of the last layer changes" in repair.notes
-    assert repair.notes[0] == "of 2 scorers whose scores changed 2 separate better and 0 worse (p ≤ 0.05, Holm)"
+    assert repair.notes[0] == f"of 2 scorers whose scores changed 2 separate better and 0 worse ({HOW})"
     old, new = repair.shares
     assert (old.frac, old.l2, old.seconds) == (0, None, None)
     assert (new.l2, new.start_loss, new.held_out_loss, new.seconds) == (
@@ -355,7 +466,7 @@ def test_the_notes_name_what_could_not_change_what_did_not_and_the_best():
     top = {one.scorer: one for one in repair.changes if one.ood_set == "mean"}
     best = 100 * top["ebo"].auroc_before.value, 100 * top["mls"].auroc_after.value
     assert repair.notes == (
-        "of 2 scorers whose scores changed 1 separate better and 1 worse (p ≤ 0.05, Holm)",
+        f"of 2 scorers whose scores changed 1 separate better and 1 worse ({HOW})",
         "knn, mds: read features alone, which no refit of the last layer changes",
         "neco: the same scores before and after",
         f"the best scorer: ebo before ({best[0]:.2f} %), mls after ({best[1]:.2f} %)",

@@ -1,7 +1,7 @@
 """``oodkit demo``: the main job on two shipped checkpoints and real digits, offline."""
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
@@ -41,6 +41,7 @@ def demo(
     from oodkit.cli.request import Request
     from oodkit.cli.runs import RUNS, require_writable
     from oodkit.demo import MODELS
+    from oodkit.report.repairs import before_alone
 
     folder = output or RUNS / "demo"
     require_writable(folder / "report.html", folder)
@@ -51,14 +52,8 @@ def demo(
     done = repair(Request(subjects, SetNames(), Loading(), running, seed=seed), Wanted((1.0,)))
 
     def story() -> None:
-        print_result(_diagnosis_alone(done.run.document), form)
+        print_result(before_alone(done.run.document), form)
         typer.echo(f"\nThe repair, as oodkit augdelete {softened} --frac 1 does it\n")
 
     first = story if form == Format.text else None
     show(done.run, report=folder / "report.html", output=folder, form=form, quiet=quiet, beside=done.files, first=first)
-
-
-def _diagnosis_alone(document: dict[str, Any]) -> dict[str, Any]:
-    """What oodkit diagnose would have told of the model before the repair."""
-    rest = {name: value for name, value in document.items() if name != "repair"}
-    return {**rest, "kind": "diagnose", "models": document["models"][:1]}

@@ -88,6 +88,7 @@ def finished(
         repair=repair,
         train=train,
         refit_flags=refit_flags,
+        export_base=request.loading_flags(),
     )
     correct = {name: one.diagnosis.correct for name, one in shown.items()}
     return Run(document, {name: _scores(one.diagnosis) for name, one in shown.items()}, files, correct)
@@ -103,7 +104,7 @@ def facts_of(model: Classifier) -> dict[str, Any]:
         "head_layers": list(model.head.layers),
         "weights": model.fingerprint(),
         "preprocessing": dict(model.preprocessing),
-        "recipe": f"{recipe(model)}{'; last layer refitted by plain cross-entropy' if 'head_of' in model.about else ''}",
+        "recipe": f"{recipe(model)}{'; last layer refitted by plain cross-entropy' if model.refitted else ''}",
     }
 
 

@@ -8,7 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from oodkit.calibration import Calibration, require_alpha
+from oodkit.after_repair import export_flags, verdict_after
+from oodkit.calibration import require_alpha
+from oodkit.changes import Share, gain, share_of
 from oodkit.classifier import Classifier
 from oodkit.cli.diagnosing import finished, task_of
 from oodkit.cli.inputs import Sets, extract_sets
@@ -21,17 +23,19 @@ from oodkit.cli.train_shares import TrainShares
 from oodkit.detector import Detector
 from oodkit.diagnosis import Diagnosis
 from oodkit.errors import ImageSetError, UsageError
-from oodkit.evaluation import best_first, evaluate
-from oodkit.exporting.head_file import Making, save_head, without_folders
+from oodkit.evaluation import best_first, results_and_placements
+from oodkit.exporting.head_file import Making, save_head
 from oodkit.images.base import ImageSet
 from oodkit.metrics import accuracy
+from oodkit.models.base import AUGDELETE
 from oodkit.outputs import Outputs
 from oodkit.refitting import Refit, refit, require_settings
-from oodkit.repair import Repair, Share, compare_repair, share_of, shown_in_shares
+from oodkit.repair import Repair, compare_repair, shown_in_shares
 from oodkit.report.runs import DETECTOR, HEAD, Run
 from oodkit.scorers import parse_scorer
-from oodkit.scoring import by_label, learnt_from
+from oodkit.scoring import by_label, learnt_from, score_all
 from oodkit.solvers import Init, Solver
+from oodkit.wording import without_folders
 
 
 @dataclass(frozen=True)
@@ -99,13 +103,12 @@ def repair(request: Request, wanted: Wanted) -> Repaired:
     outputs, _ = extract_and_tune(model, task)
     refitted_on = shares.outputs(model, sets, outputs["fit"], wanted.views, request.running, request.seed)
     refits = _refits(refitted_on, outputs["val"] if judged_by_val else None, shares, wanted, request)
-    repaired = model.with_head(refits[-1].made.head)
+    repaired = model.with_head(refits[-1].made.head, method=AUGDELETE)
     task = replace(task, shown=[model.name, repaired.name])
     told[model.name] = tell(model, outputs, told[subject.baseline.name] if subject.baseline else None, task)
     after = _with_head(repaired, outputs, task)
     told[repaired.name] = tell(repaired, after, told[model.name], task, same_features=told[model.name].diagnosis.scored)
     diagnoses = told[model.name].diagnosis, told[repaired.name].diagnosis
-    detector, note = _detector(repaired, diagnoses[1], after, sets.id_test, wanted.alpha, request)
     found = compare_repair(
         *diagnoses,
         refits[-1].made,
@@ -113,7 +116,11 @@ def repair(request: Request, wanted: Wanted) -> Repaired:
         seconds=sum(one.seconds for one in refits),
         softeners=recipe(model).softeners,
     )
-    found = replace(found, notes=(*found.notes, *notes, *([note] if note else [])))
+    told[repaired.name] = replace(told[repaired.name], diagnosis=_advised(found, *diagnoses))
+    kept = (model, diagnoses[0], outputs) if found.outcome == "harmed" else (repaired, diagnoses[1], after)
+    detector, note = _detector(*kept, sets.id_test, wanted.alpha, request)
+    untouched = [f"{DETECTOR} has the head as it was, since the refit does harm"] if detector and kept[0] is model else []
+    found = replace(found, notes=(*found.notes, *notes, *untouched, note))
     train = {"spec": whole.spec, "images": len(whole), "taken": len(shares.largest), "views": wanted.views}
     run = finished(request, sets, told, [model, repaired], repair=found, train=train, refit_flags=wanted.flags())
     making = _making(found, diagnoses, refits[-1], wanted, request.seed, whole)
@@ -181,20 +188,21 @@ def _shares(
     shares = [share_of(0.0, 0, before.accuracy, before.rows, shown)]
     for one in refits[:-1]:
         own = {name: images.with_head(one.made.head) for name, images in outputs.items()}
-        rows = evaluate(
+        scored = score_all(
             list(shown.values()),
             own["id"],
             {name: own[name] for name in sets.ood},
             fit=own["fit"],
             val=own.get("val"),
-            groups=sets.groups,
             preset=request.preset,
             seed=request.seed,
         )
+        rows, _, placed = results_and_placements(scored, sets.groups)
         found = accuracy(own["id"].predictions(), own["id"].labels)
-        shares.append(share_of(one.frac, one.images, found, rows, shown, one.made, one.seconds))
+        shares.append(share_of(one.frac, one.images, found, rows, shown, one.made, one.seconds, gain(before, placed)))
     last = refits[-1]
-    return [*shares, share_of(last.frac, last.images, after.accuracy, after.rows, shown, last.made, last.seconds)]
+    told = last.frac, last.images, after.accuracy, after.rows, shown, last.made, last.seconds
+    return [*shares, share_of(*told, gain(before, after.placed))]
 
 
 def _notes(sets: Sets) -> list[str]:
@@ -207,9 +215,13 @@ def _is_labelled(images: ImageSet) -> bool:
     return bool((images.labels >= 0).all())
 
 
+def _advised(found: Repair, before: Diagnosis, after: Diagnosis) -> Diagnosis:
+    return replace(after, verdict=verdict_after(found, before, after))
+
+
 def _detector(
-    repaired: Classifier, diagnosis: Diagnosis, outputs: Mapping[str, Outputs], id_test: ImageSet, alpha: float, request: Request
-) -> tuple[Detector | None, str | None]:
+    model: Classifier, diagnosis: Diagnosis, outputs: Mapping[str, Outputs], id_test: ImageSet, alpha: float, request: Request
+) -> tuple[Detector | None, str]:
     """Of the best scorer that runs the network once and gives finite scores, and what is to be said of it."""
     scored = by_label(diagnosis.scored)
     for row in best_first(diagnosis.rows):
@@ -219,12 +231,12 @@ def _detector(
         images = learnt_from(scorer.fits_on, outputs["fit"], outputs.get("val"), request.seed)
         if images is not None:
             scorer.fit(images)
-        calibration = Calibration(scores, alpha, without_folders(id_test.spec))
+        detector = Detector.calibrated(model, scorer, outputs["id"], alpha, without_folders(id_test.spec))
         note = (
             f"{DETECTOR} scores with {row.scorer} and is calibrated, at alpha {alpha:g}, on the ID test images that the scorer was "
-            "picked on: calibrate one on other images with oodkit export --calibrate SET"
+            f"picked on: calibrate one on other images with oodkit export {export_flags(row)}"
         )
-        return Detector(repaired, scorer, calibration), f"{note}; {caution}" if (caution := calibration.caution()) else note
+        return detector, f"{note}; {caution}" if (caution := detector.calibration.caution()) else note
     return None, "no detector: no scorer that runs the network once gives finite scores"
 
 
@@ -235,7 +247,7 @@ def _making(
     facts = {name: getattr(last.made, name) for name in ("solver", "init", "l2", "judged_by", "start_loss", "held_out_loss")}
     asked = {"fraction_asked": last.frac, "images": last.images, "views": wanted.views, "seed": seed}
     refit = {**facts, **asked, "outcome": found.outcome}
-    return Making("AugDelete", last.images / len(whole), whole.spec, _figures(found, diagnoses), refit)
+    return Making(AUGDELETE, last.images / len(whole), whole.spec, _figures(found, diagnoses), refit)
 
 
 def _figures(found: Repair, diagnoses: tuple[Diagnosis, Diagnosis]) -> dict[str, Any]:

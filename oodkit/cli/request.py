@@ -67,6 +67,11 @@ class Request:
         own = " ".join(f"--{name} {shlex.quote(str(value))}" for name, value in given.items())
         return " ".join(part for part in (sets.flags(), self.loading.flags(), own) if part)
 
+    def loading_flags(self) -> str:
+        """Those that a command which exports the model takes: how it is loaded, and what its scorers' settings are."""
+        preset = "" if self.preset == DEFAULTS["preset"] else f"--preset {self.preset}"
+        return " ".join(part for part in (self.loading.flags(), preset) if part)
+
     def inputs(self) -> dict[str, Any]:
         """For a later command, in words and numbers that JSON has."""
         parts = {"sets": asdict(self.names), "loading": asdict(self.loading)}

@@ -3,7 +3,7 @@
 import platform
 import shlex
 from collections.abc import Mapping, Sequence
-from dataclasses import fields, is_dataclass
+from dataclasses import dataclass, fields, is_dataclass
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
@@ -27,7 +27,7 @@ ROC_SCORERS = 5
 Document = dict[str, Any]
 
 
-def make_document(
+def make_document(  # noqa: PLR0913  # a parameter for each part of a result
     diagnoses: Sequence[Diagnosis],
     facts: Mapping[str, Mapping[str, Any]],
     sets: Sequence[Mapping[str, Any]],
@@ -43,6 +43,7 @@ def make_document(
     repair: Repair | None = None,
     train: Mapping[str, Any] | None = None,
     refit_flags: str = "",
+    export_base: str = "",
 ) -> Document:
     """The document of a run; of a repair where there is one, of a diagnosis else.
 
@@ -52,7 +53,7 @@ def make_document(
     for. baselines: the diagnoses of the baselines, by their names. read: by model, and by "id" or OOD set, how many images were
     read and a hash of which. extremes: by model, where they are wanted. repair: of the first of two diagnoses, which the second
     tells the outcome of. train: the images that it was refitted on: "spec", "images" (of the whole set), "taken" and "views".
-    refit_flags: beside the share, the options that ask for the same refit again.
+    refit_flags: beside the share, the options that ask for the same refit again. export_base: those that load the model again.
     """
     mixed, read, extremes = mixed or {}, read or {}, extremes or {}
     baselines = {**(baselines or {}), **{one.model: one for one in diagnoses}}
@@ -67,7 +68,7 @@ def make_document(
         "sets": [dict(one) for one in sets],
         "models": [
             {
-                **_model(one, facts[one.model], advice_base, repair, refit_flags),
+                **_model(one, facts[one.model], _Commands(advice_base, repair, refit_flags, export_base)),
                 "read": plain(read.get(one.model, {})),
                 "mixed": _mixed(mixed[one.model]) if one.model in mixed else None,
                 "densities": _densities(one, baselines.get(one.baseline or "")),
@@ -92,15 +93,41 @@ def plain(value: Any) -> Any:
     return [plain(one) for one in value] if isinstance(value, list | tuple) else value
 
 
-def _model(
-    diagnosis: Diagnosis, facts: Mapping[str, Any], advice_base: str, repair: Repair | None, refit_flags: str
-) -> dict[str, Any]:
+@dataclass(frozen=True)
+class _Commands:
+    """How the commands of advice are made: base, refit, export see ``make_document``."""
+
+    base: str
+    repair: Repair | None
+    refit: str
+    export: str
+
+    def of(self, advice: Advice, model: str) -> str | None:
+        """What to type. A repaired model has no name that could be typed: its head is in a file, or it is repaired again."""
+        if not (advice.model or advice.flags):
+            return None
+        command, name, flags, base = advice.command, advice.model or model, advice.flags, self.base
+        is_repaired = self.repair is not None and name == self.repair.after
+        if self.repair and is_repaired:
+            name = self.repair.before
+        if command == "export":
+            head = "--head RUN/head.safetensors " if is_repaired else ""
+            base, flags = self.export, f"{head}{self._with_training_images(flags)}"
+        elif self.repair and is_repaired:
+            again = f"--frac {self.repair.shares[-1].frac:g} {self.refit}".rstrip()
+            command, flags = "augdelete", f"{again} {flags}".rstrip()
+        return " ".join(part for part in (f"oodkit {command}", shlex.quote(name), base, flags) if part)
+
+    def _with_training_images(self, flags: str) -> str:
+        words = shlex.split(self.base)
+        if "--train" not in words:
+            return flags
+        return flags.replace("--train SET", f"--train {shlex.quote(words[words.index('--train') + 1])}")
+
+
+def _model(diagnosis: Diagnosis, facts: Mapping[str, Any], commands: _Commands) -> dict[str, Any]:
     verdict, top = plain(diagnosis.verdict), best(diagnosis.rows)
-    commands = [_command(one, diagnosis.model, advice_base, repair, refit_flags) for one in diagnosis.verdict.advice]
-    verdict["advice"] = [
-        {"text": one.text, "command": command if one.model or one.flags else None}
-        for one, command in zip(diagnosis.verdict.advice, commands, strict=True)
-    ]
+    verdict["advice"] = [{"text": one.text, "command": commands.of(one, diagnosis.model)} for one in diagnosis.verdict.advice]
     return {
         "name": diagnosis.model,
         "facts": dict(facts),
@@ -131,17 +158,6 @@ def _repair(repair: Repair) -> dict[str, Any]:
     told = {one.name: getattr(repair, one.name) for one in fields(repair)}
     refit = {one.name: getattr(repair.refit, one.name) for one in fields(repair.refit) if one.name != "head"}
     return {name: plain(refit if name == "refit" else value) for name, value in told.items()}
-
-
-def _command(advice: Advice, model: str, base: str, repair: Repair | None, refit_flags: str) -> str:
-    """What to type. A repaired model has no name that could be typed: it is repaired again, in seconds, and then scored."""
-    command, name, flags = advice.command, advice.model or model, advice.flags
-    if repair and name == repair.after:
-        again = f"--frac {repair.shares[-1].frac:g} {refit_flags}".rstrip()
-        command, name, flags = "augdelete", repair.before, f"{again} {flags}".rstrip()
-    if command == "augdelete":
-        base = shlex.join("--train" if word == "--fit" else word for word in shlex.split(base))
-    return " ".join(part for part in (f"oodkit {command}", shlex.quote(name), base, flags) if part)
 
 
 def _densities(diagnosis: Diagnosis, baseline: Diagnosis | None) -> list[dict[str, Any]]:

@@ -28,8 +28,8 @@ from oodkit.wording import DASH, p_value
 Row = Mapping[str, Any]
 Show = Callable[..., str]
 TESTS = (
-    "p: the paired DeLong test; of mls, the one test that was fixed beforehand, as it is, of all other scorers whose scores changed "
-    "adjusted after Holm. Of the accuracy McNemar's exact test. Intervals are not adjusted"
+    "p: the paired DeLong test; of mls, the one test that was fixed beforehand, as it is, of all other scorers whose scores "
+    "changed adjusted after Holm. Of the accuracy McNemar's exact test. Intervals are not adjusted"
 )
 
 

@@ -50,7 +50,9 @@ def repair_view(document: Document, short: Mapping[str, str]) -> dict[str, Any] 
         "logits": logit_pairs(document["models"]) if has_changed(repair) else [],
         "dumbbells": drawn(dumbbells_svg(changes, summary)) if has_changed(repair) else None,
         "curve": drawn(shares_svg(repair["shares"], summary)) if has_curve(repair) else None,
-        "share_rows": [{**one, "name": share_name(one["frac"]), "from_untouched": share_difference(one)} for one in repair["shares"]],
+        "share_rows": [
+            {**one, "name": share_name(one["frac"]), "from_untouched": share_difference(one)} for one in repair["shares"]
+        ],
         "loss_of": loss_caption(repair),
         "share_scorers": share_scorers(repair["shares"]),
         "facts": solver_facts(repair),

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from copy import deepcopy
+from dataclasses import replace
 from hashlib import blake2b
 from io import BytesIO
 
@@ -10,6 +11,8 @@ import pytest
 import torch
 from PIL import Image
 
+from oodkit.after_repair import verdict_after
+from oodkit.changes import gain, share_of
 from oodkit.diagnosis import Diagnosis, diagnose
 from oodkit.evaluation import best
 from oodkit.extremes import Extreme, Extremes, ShownImage, most_accepted, most_rejected
@@ -17,7 +20,7 @@ from oodkit.head import Head
 from oodkit.mixed_curve import MixedCurve, diagnose_mixed
 from oodkit.outputs import Outputs
 from oodkit.refitting import refit
-from oodkit.repair import Repair, compare_repair, share_of, shown_in_shares
+from oodkit.repair import Repair, compare_repair, shown_in_shares
 from oodkit.report.document import make_document
 from oodkit.report.runs import Run
 from oodkit.scoring import by_label
@@ -186,9 +189,11 @@ def made_repaired_run() -> Run:
     shown = shown_in_shares(after)
     shares = [share_of(0, 0, before.accuracy, before.rows, shown)]
     shares += [
-        share_of(frac, one.n_fit, found[frac].accuracy, found[frac].rows, shown, one, 0.25 * frac) for frac, one in refits.items()
+        share_of(frac, one.n_fit, found[frac].accuracy, found[frac].rows, shown, one, 0.25 * frac, gain(before, found[frac].placed))
+        for frac, one in refits.items()
     ]
-    return run_of(before, after, repair=compare_repair(before, after, last, shares, seconds=0.25, softeners=["<b>mixup 0.2"]))
+    made = compare_repair(before, after, last, shares, seconds=0.25, softeners=["<b>mixup 0.2"])
+    return run_of(before, replace(after, verdict=verdict_after(made, before, after)), repair=made)
 
 
 @pytest.fixture

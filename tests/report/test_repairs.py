@@ -10,6 +10,7 @@ from oodkit.report.glossary import terms_of
 from oodkit.report.loading import load_document
 from oodkit.report.markdown import render_markdown
 from oodkit.report.repair_sheets import repair_sheets
+from oodkit.report.repair_view import repair_view
 from oodkit.report.repairs import (
     by_set,
     change_of,
@@ -75,12 +76,13 @@ def test_it_is_stored_and_read_back(repaired_run, tmp_path):
     assert list(found.scores) == [model["name"] for model in found.document["models"]]
 
 
-def test_a_repaired_model_is_scored_by_repairing_again_and_the_other_by_its_name(told):
-    """Nobody can type the repaired model's name; augdelete calls the training images --train."""
+def test_of_a_repaired_model_a_detector_is_exported_and_the_other_is_scored_by_its_name(told):
+    """Nobody can type the repaired model's name, its head is a file; augdelete calls the training images --train."""
     before, after = ([one["command"] for one in model["verdict"]["advice"] if one["command"]] for model in told["models"])
     assert before[0].startswith("oodkit diagnose 'py:data/<net>.py:small' --id x --train y --scorer ")
     assert before[1] == "oodkit augdelete 'py:data/<net>.py:small' --id x --train y --frac 1"
-    assert after[0].startswith("oodkit augdelete 'py:data/<net>.py:small' --id x --train y --frac 1 --scorer ")
+    own = "oodkit export 'py:data/<net>.py:small' --head RUN/head.safetensors --scorer knn:k=7 --train y --calibrate SET"
+    assert (after[0], len(after)) == (own, 1)
 
 
 def test_the_first_table_has_the_accuracy_and_every_scorer_that_changed(told, repair):
@@ -267,3 +269,33 @@ def test_its_terms_are_defined_where_it_is_told_and_nowhere_else(told, repair, d
     found = {term["key"] for term in terms_of(told)}
     assert "harmed" in found
     assert not {"share", "repaired"} & found
+
+
+def test_where_no_score_changed_nothing_is_told_twice(told, repair):
+    """Neither before and after nor shares that are equal; a note says so."""
+    for row in repair["changes"]:
+        row["changed"] = False
+    for one in repair["shares"]:
+        one |= {key: repair["shares"][0][key] for key in ("accuracy", "aurocs")}
+    assert [one.title for one in repair_sheets(told, intervals=True)] == ["How the head was refitted"]
+    view = repair_view(told, {})
+    assert (view["logits"], view["changes"], view["dumbbells"], view["curve"]) == ([], [], None, None)
+
+
+def test_a_share_tells_how_it_differs_from_the_untouched_head(told, repair):
+    """With the interval of the paired test; untouched itself a dash, as results without it."""
+    sheet = sheet_of(told, "Shares")
+    place = sheet.head.index("mls − untouched")
+    assert sheet.rows[0][place] == "–"
+    found = repair["shares"][3]["difference"]
+    assert found == change_of(told, "mls")["difference"]
+    difference, low, high = (found[key] for key in ("difference", "low", "high"))
+    assert sheet.rows[3][place] == f"{signed(difference)} ({percent(low)} to {percent(high)})".replace("-", "−")
+    del repair["shares"][3]["difference"]
+    assert sheet_of(told, "Shares").rows[3][place] == "–"
+
+
+def test_mls_is_told_to_be_the_one_test_that_is_not_adjusted(told, repair):
+    assert "of mls, the one test that was fixed beforehand, as it is" in sheet_of(told, "Before and after the repair").below[-1]
+    found = change_of(told, "mls")
+    assert found["p_holm"] == found["difference"]["p_value"]
