@@ -19,6 +19,8 @@ from oodkit.outputs import Outputs
 from oodkit.report.repairs import share_name
 from oodkit.stats import stratified_rows
 
+FEW = 50  # images of a class: 18 of each made demo:digits-v2 worse by 4 points of AUROC, and all 90 made it better by 1
+
 
 @dataclass(frozen=True)
 class TrainShares:
@@ -74,10 +76,14 @@ class TrainShares:
         return torch.from_numpy((views * places[:, None] + np.arange(views)).reshape(-1))
 
     def notes(self) -> list[str]:
-        """Where a share is more than was asked for, since it has an image of each class at least."""
+        """Where a share is more than was asked for, having an image of each class at least; and where the largest is small."""
+        each = len(self.largest) / len(np.unique(self.whole.labels))
         counts = {frac: (round(frac * len(self.whole)), len(own)) for frac, own in self.rows.items()}
-        return [
+        more = [
             f"{share_name(frac)} of the {len(self.whole)} training images are {few}: {many} were taken, at least one of each class"
             for frac, (few, many) in counts.items()
             if many > few
         ]
+        if each >= FEW or len(self.largest) == len(self.whole):
+            return more
+        return [*more, f"{each:.3g} images a class are few to refit a last layer on; --frac 1 takes all {len(self.whole)}"]

@@ -258,6 +258,13 @@ def test_a_share_has_an_image_of_each_class_at_least_and_says_so(run):
     assert "under 0.0001 % of the 60 training images are 0: 8 were taken, at least one of each class" in notes
 
 
+def test_a_share_of_few_images_a_class_is_told_with_the_option_that_takes_all(run):
+    """Once, and not where there are no more."""
+    documents = [document_of(run("augdelete", V2, *SETS, *BARE, "--frac", frac, "--json")) for frac in ("0.4", "1")]
+    few = [[note for note in one["repair"]["notes"] if "few" in note] for one in documents]
+    assert few == [["3 images a class are few to refit a last layer on; --frac 1 takes all 60"], []]
+
+
 def test_classes_without_training_images_are_told(run, digits_folder):
     folder = digits_folder("train", classes=5)
     document = document_of(run("augdelete", V2, *TEST, "--train", folder, *SMALL, *BARE, "--frac", "1", "--json"))
