@@ -6,6 +6,9 @@ from typing import NamedTuple
 import pytest
 
 from oodkit.cli import main
+from oodkit.images import open_images
+
+from .scoring import make_detector
 
 
 class Ran(NamedTuple):
@@ -51,3 +54,21 @@ def forwarded(monkeypatch):
     counts, run_batch = [], forward.Runner.run
     monkeypatch.setattr(forward.Runner, "run", lambda self, pixels: counts.append(len(pixels)) or run_batch(self, pixels))
     return counts
+
+
+@pytest.fixture(scope="session")
+def detector(tmp_path_factory):
+    return str(make_detector(tmp_path_factory.mktemp("detector") / "detector.safetensors"))
+
+
+@pytest.fixture
+def photos(tmp_path):
+    """Two digits, which are in, and two files that are no images."""
+    folder = tmp_path / "photos"
+    folder.mkdir()
+    digits = open_images("demo:digits")
+    for number in (0, 2):
+        digits.load(number).save(folder / f"{number}.png")
+    (folder / "empty.png").touch()
+    (folder / "text.png").write_text("no image")
+    return folder
