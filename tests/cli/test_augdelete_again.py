@@ -224,3 +224,17 @@ def test_a_damaged_run_is_one_clear_line(run, diagnosed):
     ran = run("augdelete")
     assert ran.code == 3
     assert "lacks inputs" in ran.err.splitlines()[-1]
+
+
+def test_what_the_environment_says_of_this_machine_goes_before_it(run, diagnosed, monkeypatch):
+    """Another machine's device says nothing; where it keeps its images does not move those of the run."""
+    diagnosed()
+    path = Path("oodkit-runs/diagnose-001/result.json")
+    document = json.loads(path.read_text())
+    document["settings"]["device"] = "cuda:7"
+    document["inputs"]["sets"]["data_root"] = "elsewhere"
+    path.write_text(json.dumps(document))
+    monkeypatch.setenv("OODKIT_DEVICE", "cpu")
+    monkeypatch.setenv("OODKIT_DATA", "mine")
+    found = document_of(run("augdelete", "--workers", "0", "--json"))
+    assert (found["settings"]["device"], found["inputs"]["sets"]["data_root"]) == ("cpu", "elsewhere")
