@@ -6,6 +6,7 @@ import torch
 from PIL import Image
 from torch import Tensor, nn
 
+import oodkit
 from oodkit.classifier import Classifier
 from oodkit.head import Head
 
@@ -67,3 +68,13 @@ def hub(monkeypatch):
     monkeypatch.setattr(constants, "HF_HUB_DISABLE_XET", True)  # whose store is more than a stand-in can be
     yield stand_in
     stand_in.close()
+
+
+@pytest.fixture(scope="session")
+def demo():
+    """Model and outputs of the demo: train, val and what it never saw."""
+    model = oodkit.load_classifier("demo:digits-v2")
+    sets = {"train": "demo:digits:train", "val": "demo:digits:val", "unseen": "demo:digits-unseen"}
+    images = {name: oodkit.open_images(spec) for name, spec in sets.items()}
+    outputs = {name: oodkit.extract(model, one, cache=False, workers=0) for name, one in images.items()}
+    return model, images, outputs

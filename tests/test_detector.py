@@ -1,78 +1,31 @@
-"""A detector gives what extraction, scorer and calibration give, as one module and one file; a stranger's file may ask little."""
+"""A detector gives what extraction, scorer and calibration give, as one module."""
 
 import copy
-import json
 import pickle
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pytest
 import timm
 import torch
 from PIL import Image
-from safetensors.torch import load_file, save_file
 from torch import nn
 
 import oodkit
 from oodkit.calibration import Calibration
 from oodkit.detector import Detector
 from oodkit.errors import (
-    CheckpointError,
-    InputError,
-    ModelNotFoundError,
     NotApplicableError,
     NotFittedError,
-    OutputsError,
     UnreadableImageError,
     UsageError,
 )
 from oodkit.head import Head
-from oodkit.models.untrusted import stored_source
 from oodkit.outputs import CHUNK_ROWS, Outputs
-from oodkit.scorers import make_scorer, one_pass_scorers
-from oodkit.tensor_file import load_stored
+from oodkit.scorers import make_scorer
 
-
-@pytest.fixture(scope="module")
-def demo():
-    """Model and outputs of the demo: train, val and what it never saw."""
-    model = oodkit.load_classifier("demo:digits-v2")
-    sets = {"train": "demo:digits:train", "val": "demo:digits:val", "unseen": "demo:digits-unseen"}
-    images = {name: oodkit.open_images(spec) for name, spec in sets.items()}
-    outputs = {name: oodkit.extract(model, one, cache=False, workers=0) for name, one in images.items()}
-    return model, images, outputs
-
-
-def detector_of(demo, name="knn", alpha=0.05):
-    model, _, outputs = demo
-    scorer = make_scorer(name)
-    scorer = scorer.fit(outputs[scorer.fits_on]) if scorer.fits_on else scorer
-    return Detector(model, scorer, Calibration(scorer.score(outputs["val"]).numpy(), alpha, "demo:digits:val"))
-
-
-def tiny_detector(model, scorer=None, scores=(-1.0, 0.0, 1.0)):
-    return Detector(model, scorer or make_scorer("mls"), Calibration(list(scores), 0.5))
-
-
-def pixels(count=5, side=8, seed=0):
-    return torch.randn(count, 3, side, side, generator=torch.Generator().manual_seed(seed))
-
-
-def crafted(path, tensors=None, **words):
-    """The file with other tensors or metadata and no checksum, as whoever crafts one leaves it out. None takes a word away."""
-    found, facts = load_stored(path, "it")
-    facts |= {name: word if isinstance(word, str) else json.dumps(word) for name, word in words.items() if word is not None}
-    facts = {name: fact for name, fact in facts.items() if words.get(name, "") is not None}
-    copies = {name: tensor.clone() for name, tensor in found.items()}
-    save_file({**copies, **(tensors or {})}, path, facts)
-    return path
-
-
-def same(one, other):
-    for own, others in zip(one, other, strict=True):
-        torch.testing.assert_close(own, others, rtol=1e-5, atol=1e-5)
+from .detectors import crafted, detector_of, pixels, same, tiny_detector
 
 
 class TestScores:
@@ -315,273 +268,3 @@ class TestCalibrated:
         Detector.calibrated(model, make_scorer("mls"), half).save(path)
         assert Detector.load(path).calibration.dtype == "bfloat16"
         assert Detector.load(crafted(path, calibration_dtype=None)).calibration.dtype == "float32"
-
-
-class TestFile:
-    @pytest.mark.parametrize("name", one_pass_scorers())
-    def test_every_scorer_comes_back_as_it_was(self, tiny_model, tmp_path, name):
-        features = torch.rand(80, 6, generator=torch.Generator().manual_seed(1))
-        outputs = Outputs(features, torch.arange(80) % 3, head=tiny_model.head)
-        outputs = outputs.with_labels(outputs.predictions())
-        scorer = make_scorer(name).fit(outputs)
-        detector = Detector(tiny_model, scorer, Calibration(scorer.score(outputs).numpy(), 0.1))
-        detector.save(tmp_path / "d.safetensors")
-        loaded = Detector.load(tmp_path / "d.safetensors", model=tiny_model)
-        assert all(torch.equal(*pair) for pair in zip(loaded(pixels()), detector(pixels()), strict=True))
-        assert loaded.scorer.settings() == scorer.settings()
-
-    def test_three_lines_are_enough(self, demo, tmp_path):
-        detector_of(demo).save(tmp_path / "d.safetensors")
-        image = demo[1]["unseen"].load(0)
-
-        detector = oodkit.Detector.load(tmp_path / "d.safetensors")
-        found = detector(image)
-        same(found, detector_of(demo)(image))
-        assert detector.calibration.images == "demo:digits:val"
-        assert detector.model.class_names == demo[0].class_names
-        assert detector.scorer.spec() == "knn"
-
-    def test_a_bank_is_not_copied(self, demo, tmp_path):
-        detector_of(demo).save(tmp_path / "d.safetensors")
-        loaded = Detector.load(tmp_path / "d.safetensors", model=demo[0])
-        assert loaded.judge.get_buffer("_learnt.bank").data_ptr() == loaded.scorer.state["bank"].data_ptr()
-
-    def test_a_repaired_head_goes_into_the_networks_it_was_made_of(self, demo, tmp_path):
-        model, _, _ = demo
-        head = Head(model.head.weight.flip(0), model.head.bias.flip(0), model.head.layers)
-        repaired = model.with_head(head, method="AugDelete")
-        Detector(repaired, make_scorer("mls"), Calibration([0.0], 0.5)).save(tmp_path / "d.safetensors")
-        expected = repaired.net(pixels(side=32))
-        for given in (None, model, repaired):
-            loaded = Detector.load(tmp_path / "d.safetensors", model=given)
-            torch.testing.assert_close(loaded(pixels(side=32)).logits, expected)
-            torch.testing.assert_close(loaded.model.net(pixels(side=32)), expected)
-            assert loaded.model.name == "demo:digits-v2 + AugDelete"
-        torch.testing.assert_close(model.net(pixels(side=32)), expected.flip(1))
-
-    def test_other_weights_are_refused_in_one_line_that_says_what_to_do(self, demo, tmp_path):
-        path = tmp_path / "d.safetensors"
-        detector_of(demo).save(path)
-        with pytest.raises(CheckpointError) as caught:
-            Detector.load(path, model=oodkit.load_classifier("demo:digits-v1"))
-        hashes = [oodkit.load_classifier(f"demo:digits-{one}").weights_hash() for one in ("v1", "v2")]
-        assert str(caught.value) == (
-            f"can't use {path}: the weights of demo:digits-v1 are others than it was made with "
-            f"(hash {hashes[0]}, not {hashes[1]}); "
-            "give the network that it was made with, --model NAME or Detector.load(…, model=load_classifier(NAME, …)) "
-            "(demo:digits-v2), or export the detector again"
-        )
-
-    def test_one_weight_that_differs_is_enough(self, demo, tmp_path):
-        detector_of(demo).save(tmp_path / "d.safetensors")
-        other = oodkit.load_classifier("demo:digits-v2")
-        other.net.fc.bias.data[0] += 1e-6
-        with pytest.raises(CheckpointError, match="the weights of demo:digits-v2 are others"):
-            Detector.load(tmp_path / "d.safetensors", model=other)
-
-    def test_other_preprocessing_is_refused_with_what_differs(self, demo, tmp_path):
-        detector_of(demo).save(tmp_path / "d.safetensors")
-        other = oodkit.load_classifier("demo:digits-v2", mean=(0.1, 0.2, 0.3))
-        expected = r"demo:digits-v2 prepares images otherwise than it was calibrated with: mean \[0.1, 0.2, 0.3\], not \["
-        with pytest.raises(CheckpointError, match=expected):
-            Detector.load(tmp_path / "d.safetensors", model=other)
-
-    def test_preprocessing_that_was_said_is_said_again(self, demo, tmp_path):
-        model = oodkit.load_classifier("demo:digits-v2", mean=(0.1, 0.2, 0.3), input_size=32)
-        tiny_detector(model).save(tmp_path / "d.safetensors")
-        loaded = Detector.load(tmp_path / "d.safetensors")
-        assert loaded.model.preprocessing == model.preprocessing
-        assert loaded.model.source == {"name": "demo:digits-v2", "mean": [0.1, 0.2, 0.3], "input_size": [3, 32, 32]}
-
-    def test_a_network_of_python_objects_has_to_be_given(self, tiny_model, tmp_path):
-        tiny_detector(tiny_model).save(tmp_path / "d.safetensors")
-        with pytest.raises(InputError, match="it names no network; give the network that it was made with, --model NAME or"):
-            Detector.load(tmp_path / "d.safetensors")
-        Detector.load(tmp_path / "d.safetensors", model=tiny_model)
-
-    def test_what_is_no_detector_is_called_so(self, tmp_path):
-        Head(torch.ones(2, 3), torch.zeros(2)).save(tmp_path / "head.safetensors")
-        with pytest.raises(OutputsError, match="is no oodkit detector: its metadata has no format oodkit-detector-1"):
-            Detector.load(tmp_path / "head.safetensors")
-        for path in (tmp_path / "absent.safetensors", tmp_path):
-            with pytest.raises(OutputsError, match=f"can't read a detector from {path}: "):
-                Detector.load(path)
-
-    def test_it_goes_to_the_device_that_is_said(self, demo, tmp_path):
-        detector_of(demo).save(tmp_path / "d.safetensors")
-        best = "cuda" if torch.cuda.is_available() else "cpu"
-        assert Detector.load(tmp_path / "d.safetensors", device="auto").device.type == best
-        assert Detector.load(tmp_path / "d.safetensors", device=torch.device("cpu")).device.type == "cpu"
-        for absent in ("tpu9", "cuda:99"):
-            with pytest.raises(UsageError, match=f"no device '{absent}' here"):
-                Detector.load(tmp_path / "absent.safetensors", device=absent)
-
-    def test_mps_is_refused_before_anything_is_read(self, tmp_path):
-        with pytest.raises(UsageError, match="float64, which MPS lacks; use cpu here"):
-            Detector.load(tmp_path / "absent.safetensors", device="mps")
-
-
-class TestWhereTheNetworkIs:
-    @pytest.fixture
-    def own(self, tmp_path, monkeypatch):
-        """Weights in a folder, a detector made of them below it, and its path."""
-        torch.manual_seed(0)
-        folder = tmp_path / "project"
-        folder.mkdir()
-        torch.save(timm.create_model("test_resnet", num_classes=3).state_dict(), folder / "mine.pth")
-        monkeypatch.chdir(tmp_path)
-        model = oodkit.load_classifier("project/mine.pth", arch="test_resnet", input_size=32, class_names=["a", "b", "c"])
-        assert model.source["name"] == "project/mine.pth"
-        path = folder / "runs" / "one" / "d.safetensors"
-        tiny_detector(model).save(path)
-        return path
-
-    def test_the_file_does_not_say_in_which_folders_the_network_lies(self, own):
-        assert b"project" not in own.read_bytes()
-        assert b"mine.pth" in own.read_bytes()
-
-    def test_the_network_is_found_beside_the_detector_or_above_it(self, own, tmp_path, monkeypatch):
-        expected = Detector.load(own)(pixels(side=32))
-        monkeypatch.chdir(tmp_path)
-        loaded = Detector.load(own)
-        assert loaded.model.class_names == ("a", "b", "c")
-        same(loaded(pixels(side=32)), expected)
-        monkeypatch.chdir(own.parent)
-        same(Detector.load("d.safetensors")(pixels(side=32)), expected)
-
-    def test_moved_away_it_says_what_to_give(self, own, tmp_path, monkeypatch):
-        moved = tmp_path / "d.safetensors"
-        own.rename(moved)
-        monkeypatch.chdir(tmp_path)
-        with pytest.raises(ModelNotFoundError, match=r"its network is out of reach: no file mine.pth; give .*--model NAME"):
-            Detector.load(moved)
-        weights = tmp_path / "project" / "mine.pth"
-        Detector.load(moved, model=oodkit.load_classifier(str(weights), arch="test_resnet", input_size=32))
-
-    def test_pickles_are_read_as_weights_only(self, own, tmp_path):
-        torch.save({"state_dict": {}, "notes": Path("x")}, tmp_path / "project" / "mine.pth")
-        with pytest.raises(InputError, match="needs more than weights: pathlib"):
-            Detector.load(own)
-        with pytest.raises(InputError, match=r"its network .* is built with 'allow_pickle', which a file does not decide"):
-            Detector.load(crafted(own, source={"name": "mine.pth", "allow_pickle": True}))
-
-
-class TestAStrangersFile:
-    def test_it_never_runs_code(self, demo, tmp_path, monkeypatch):
-        """Neither by a py: name, nor by what stands beside it."""
-        monkeypatch.chdir(tmp_path)
-        Path("evil.py").write_text("open('ran', 'w').close()\ndef net(): pass\n")
-        detector_of(demo).save("d.safetensors")
-        for name in ("py:evil:net", "py:evil.py:net", f"py:{tmp_path}/evil.py:net"):
-            with pytest.raises(InputError, match=f"its network {name} is made by running code, which a file does not start; give "):
-                Detector.load(crafted(Path("d.safetensors"), source={"name": name}))
-        assert not Path("ran").exists()
-
-    @pytest.mark.parametrize(
-        ("source", "message"),
-        [
-            (None, "names no network"),
-            ({}, "names no network"),
-            ([1], "names no network"),
-            ({"name": 7}, "names no network"),
-            ({"name": "a\x1b[31m\nb"}, r"the name of its network is none: 'a\\\\x1b\[31m\\\\nb'"),
-            ({"name": "x" * 100_000}, "the name of its network is none"),
-            ({"name": ""}, "the name of its network is none"),
-            ({"name": "resnet18", "model_args": {"checkpoint_path": "evil.pth"}}, "built with 'model_args', which a file does not"),
-            ({"name": "resnet18", "checkpoint": "evil.pth"}, "built with 'checkpoint', which a file does not decide"),
-            ({"name": "resnet18", "allow_pickle": True}, "built with 'allow_pickle', which a file does not decide"),
-            ({"name": "demo:digits-v2", "input_size": [3, 9000, 9000]}, "decides on at most 1024 pixels a side"),
-            ({"name": "demo:digits-v2", "input_size": [3, 32]}, "its network is out of reach|has|takes|can't"),
-            ({"name": "demo:digits-v2", "input_size": "huge"}, "has input_size='huge', expected a whole number"),
-            ({"name": "demo:digits-v2", "mean": [1e999]}, r"has mean=\[inf\], expected a list of numbers"),
-            ({"name": "demo:digits-v2", "num_classes": 10**9}, "has 1000000000 classes and its head 8"),
-            ({"name": "weights.pth", "arch": ["resnet18"]}, r"has arch=\['resnet18'\], expected a name"),
-            ({"name": "torchvision:resnet18/../../x"}, "torchvision has no weights"),
-            ({"name": "resnet18.no_such_tag"}, "timm has no weights"),
-            ({"name": "ftp://example.org/x"}, "its scheme is none of"),
-            ({"name": "local-dir:/no/such/folder"}, "expected a folder with config.json and weights"),
-            ({"name": f"{'y' * 300}.safetensors"}, "its network"),
-            ({"name": "demo:digits-v1"}, "the weights of demo:digits-v1 are others"),
-        ],
-    )
-    def test_what_it_may_ask_for_is_little(self, demo, tmp_path, source, message):
-        detector_of(demo).save(tmp_path / "d.safetensors")
-        path = crafted(tmp_path / "d.safetensors", source=json.dumps(source))
-        with pytest.raises(InputError, match=message) as caught:
-            Detector.load(path)
-        assert str(caught.value).isprintable()
-
-    def test_only_what_load_classifier_needs_passes(self, tmp_path):
-        source = {"name": "a.pth", "arch": "resnet18", "num_classes": 5, "input_size": [3, 224, 224], "mean": [0, 0, 0]}
-        assert stored_source(source, 5, tmp_path / "d.safetensors") == source
-
-    @pytest.mark.parametrize("kept", ["pytorch_model.bin", "model.safetensors"])
-    def test_of_the_hub_it_takes_safetensors_alone(self, monkeypatch, tmp_path, kept):
-        from huggingface_hub.errors import EntryNotFoundError
-
-        def download(repository, file, revision=None):
-            assert (repository, revision) == ("me/net", "v1")
-            if file != kept:
-                raise EntryNotFoundError("404")
-
-        monkeypatch.setattr("huggingface_hub.hf_hub_download", download)
-        monkeypatch.setattr("timm.models.load_model_config_from_hf", lambda name: ({}, "resnet18", {}))
-        monkeypatch.setattr("oodkit.models.reach.is_within_reach", lambda url: True)
-        source = {"name": "hf-hub:me/net@v1"}
-        if kept.endswith("bin"):
-            with pytest.raises(CheckpointError, match=r"its network hf-hub:me/net@v1 has no model\.safetensors"):
-                stored_source(source, 5, tmp_path / "d.safetensors")
-        else:
-            assert stored_source(source, 5, tmp_path / "d.safetensors") == source
-
-    @pytest.mark.parametrize(
-        ("words", "message"),
-        [
-            ({"alpha": 7.0}, "alpha, the share of ID images that may be rejected, lies above 0 and below 1, got 7.0"),
-            ({"alpha": "0.05e"}, "lacks or spoils"),
-            ({"alpha": None}, "lacks or spoils 'alpha'"),
-            ({"alpha": "[" * 100_000}, "lacks or spoils"),
-            ({"calibration_dtype": "int8"}, "lacks or spoils"),
-            ({"calibration_dtype": '"int8"'}, "no dtype 'int8'"),
-            ({"weights": 5}, "lacks or spoils weights, which is a int"),
-            ({"preprocessing": [1]}, "lacks or spoils preprocessing, which is a list"),
-            ({"classes": ["one"]}, "it names 1 classes, and its head has 8"),
-            ({"scorer": "of-tomorrow"}, "unknown scorer: 'of-tomorrow'"),
-            ({"scorer": "odin", "learnt": "null", "learnt_shape": "null", "settings": "{}"}, "has not learnt, or runs the network"),
-            ({"learnt": "null", "learnt_shape": "null"}, "its scorer knn has not learnt"),
-            ({"learnt_shape": [5, 8]}, r"its scorer learnt from \(5, 8\) features and classes, not from its head's"),
-            ({"learnt": ["bank", "k", "none"]}, "its metadata is not as it must be: 'none'"),
-            ({"settings": {"k": "many"}}, "knn:k takes a whole number or paper"),
-        ],
-    )
-    def test_words_that_make_no_sense_are_one_line(self, demo, tmp_path, words, message):
-        detector_of(demo).save(tmp_path / "d.safetensors")
-        with pytest.raises(OutputsError, match=message) as caught:
-            Detector.load(crafted(tmp_path / "d.safetensors", **words), model=demo[0])
-        assert "\n" not in str(caught.value)
-        assert len(str(caught.value)) < 600
-
-    @pytest.mark.parametrize(
-        ("name", "spoilt", "message"),
-        [
-            ("head.weight", lambda one: one * torch.nan, "its head holds what is no finite number"),
-            ("head.weight", lambda one: one.long(), "its head holds what is no finite number"),
-            ("head.weight", lambda one: one[:, :3].clone(), "learnt from .* features and classes, not from its head's"),
-            ("head.bias", lambda one: one.to(torch.float8_e4m3fn), "its head holds what is no finite number"),
-            ("calibration.scores", lambda one: one.to(torch.complex64), "scores are an array of real numbers, got ndarray"),
-            ("head.bias", lambda one: one[:2].clone(), r"a head needs weight \(C, D\) and bias \(C,\)"),
-            ("calibration.scores", lambda one: one * torch.nan, "calibration scores are finite, got 289 of 289 that are not"),
-            ("calibration.scores", lambda one: one[:0].clone(), r"the scores of at least one ID image, \(n,\), got \(0,\)"),
-            ("calibration.scores", lambda one: one.bfloat16(), "lacks or spoils"),
-            ("scorer.bank", lambda one: one * torch.nan, "what knn has learnt does not fit together: it holds NaN"),
-            ("scorer.bank", lambda one: one[:, :3].clone(), "what knn has learnt does not fit together"),
-            ("scorer.k", lambda one: one + 0.5j, "what knn has learnt does not fit together"),
-            ("scorer.k", lambda one: torch.ones(2), "what knn has learnt does not fit together"),
-        ],
-    )
-    def test_tensors_that_make_no_sense_are_one_line(self, demo, tmp_path, name, spoilt, message):
-        detector_of(demo).save(tmp_path / "d.safetensors")
-        tensors = load_file(tmp_path / "d.safetensors")
-        with pytest.raises(OutputsError, match=message) as caught:
-            Detector.load(crafted(tmp_path / "d.safetensors", {name: spoilt(tensors[name])}), model=demo[0])
-        assert "\n" not in str(caught.value)
