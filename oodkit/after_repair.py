@@ -28,7 +28,7 @@ def verdict_after(repair: Repair, before: Diagnosis, after: Diagnosis) -> Verdic
         return replace(after.verdict, advice=tuple(kept))
     scored = score_with_the_best(after.rows, after.rivals)
     rest = [one for one in after.verdict.advice if one not in scored]
-    return replace(after.verdict, advice=(*_deployed(after), *rest))
+    return replace(after.verdict, advice=(*_deployed(after, last=" RUN is the folder of this run."), *rest))
 
 
 def export_flags(row: Result) -> str:
@@ -36,7 +36,7 @@ def export_flags(row: Result) -> str:
     return f"--scorer {row.spec}{'' if row.fits_on is None else ' --train SET'} --calibrate SET"
 
 
-def _deployed(diagnosis: Diagnosis, first: str = "") -> list[Advice]:
+def _deployed(diagnosis: Diagnosis, first: str = "", last: str = "") -> list[Advice]:
     """The best scorer, with the command that makes a detector of it; without one where it runs the network again."""
     top = best(diagnosis.rows)
     if top is None:
@@ -44,7 +44,7 @@ def _deployed(diagnosis: Diagnosis, first: str = "") -> list[Advice]:
     (told,) = score_with_the_best(diagnosis.rows, diagnosis.rivals)
     if parse_scorer(top.spec).probe() is not None:
         return [Advice(f"{first}{told.text} It runs the network again on each image, which no detector does.")]
-    text = f"{first}{told.text} Its threshold needs ID images, SET, that neither network nor scorer has learnt from."
+    text = f"{first}{told.text} Its threshold needs ID images, SET, that neither network nor scorer has learnt from.{last}"
     return [Advice(text, model=diagnosis.model, flags=export_flags(top), command="export")]
 
 
