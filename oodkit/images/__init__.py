@@ -8,6 +8,7 @@ from pathlib import Path
 from oodkit.errors import ImageSetError, UsageError
 from oodkit.images.arrays import open_arrays
 from oodkit.images.base import ImageSet
+from oodkit.images.decode import image_extensions
 from oodkit.images.folder import open_folder
 from oodkit.images.imglist import open_list
 from oodkit.images.limited import limited
@@ -89,7 +90,9 @@ def _near_path(path: Path) -> str:
     parent = path.parent
     if not parent.is_dir():
         return f"; its folder {parent} is not there either"
-    return _near(path.name, sorted(os.listdir(parent)))  # noqa: PTH208  # names, not paths
+    sources = {".txt", ".npz", ".npy", *image_extensions()}
+    near = _near(path.name, sorted(one.name for one in parent.iterdir() if one.is_dir() or one.suffix.lower() in sources))
+    return near or "; expected a folder, an image list (.txt), an .npz, an .npy or a set such as demo:digits"
 
 
 def _near(word: str, words: list[str] | tuple[str, ...]) -> str:

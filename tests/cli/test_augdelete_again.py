@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+EXPECTED = "expected a folder, an image list (.txt), an .npz, an .npy or a set such as demo:digits"
+
 V1, V2 = "demo:digits-v1", "demo:digits-v2"
 SETS = ("--id", "demo:digits", "--far", "patches=demo:photo-patches", "--limit", "40", "--workers", "0", "--device", "cpu")
 FIT = ("--fit", "demo:digits:train")
@@ -149,7 +151,7 @@ def test_sets_that_are_gone_are_named(run, tmp_path):
     ran = run("augdelete")
     assert ran.code == 3
     told = "the set of --far mine in oodkit-runs/diagnose-001: put it back, or name MODEL and its image sets anew"
-    assert ran.err.splitlines()[-1] == f"error: no folder or file far; {told}"
+    assert ran.err.splitlines()[-1] == f"error: no folder or file far; {EXPECTED}; {told}"
 
 
 def test_training_images_that_are_gone_can_be_given_anew(run, tmp_path):
@@ -164,7 +166,7 @@ def test_training_images_that_are_gone_can_be_given_anew(run, tmp_path):
     shutil.rmtree(tmp_path / "tr2")
     ran = run("augdelete")
     told = "the set of --train in oodkit-runs/diagnose-001: put it back, or give --train anew"
-    assert (ran.code, ran.err.splitlines()[-1]) == (3, f"error: no folder or file tr2; {told}")
+    assert (ran.code, ran.err.splitlines()[-1]) == (3, f"error: no folder or file tr2; {EXPECTED}; {told}")
     assert run("augdelete", "--train", "demo:digits:train", "--workers", "0", "-q").code == 0
 
 

@@ -289,3 +289,11 @@ def test_limit_does_not_keep_step_with_classes_that_take_turns(tmp_path):
     """Every eighth image of eight classes in turn would be of one class."""
     np.savez(tmp_path / "set.npz", images=np.zeros((400, 2, 2), np.uint8), labels=np.arange(400) % 8)
     assert len(set(open_images(tmp_path / "set.npz", limit=50).labels.tolist())) == 8
+
+
+def test_a_near_name_is_offered_only_of_what_can_be_opened(tmp_path):
+    (tmp_path / "nets.py").touch()
+    with pytest.raises(ImageSetError) as error:
+        open_images(tmp_path / "net")
+    told = "expected a folder, an image list (.txt), an .npz, an .npy or a set such as demo:digits"
+    assert str(error.value) == f"no folder or file {tmp_path / 'net'}; {told}"
