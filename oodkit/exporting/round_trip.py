@@ -9,20 +9,26 @@ from oodkit.errors import InputError, NotApplicableError, UsageError
 
 TOLERANCE = 1e-4  # of the largest logit: far above float32 rounding, far below the difference that a wrong layer makes
 
+REMEDY = "--as head, --as onnx or --as detector can have it"
+
 
 def require_same(model: Classifier, load: Callable[[], Classifier], form: str) -> None:
     """Load what was written, and raise NotApplicableError where its logits, preprocessing or class names are not the model's."""
     try:
         again = load()
     except (InputError, UsageError) as error:
-        raise NotApplicableError(f"{model.name} can't be had as {form}: what was written does not load ({error})") from error
+        raise NotApplicableError(
+            f"{model.name} can't be had as {form}: what was written does not load ({error}); {REMEDY}"
+        ) from error
     differs = [
         *([] if _same_logits(model, again) else ["logits"]),
         *([] if again.preprocessing == model.preprocessing else ["preprocessing"]),
         *([] if _same_classes(model, again) else ["class names"]),
     ]
     if differs:
-        raise NotApplicableError(f"{model.name} can't be had as {form}: loaded again it has other {' and '.join(differs)}")
+        raise NotApplicableError(
+            f"{model.name} can't be had as {form}: loaded again it has other {' and '.join(differs)}; {REMEDY}"
+        )
 
 
 def require_own_biases(model: Classifier, form: str) -> None:

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from oodkit.atomic import write_atomically
-from oodkit.errors import OodkitError, UsageError
+from oodkit.errors import NotApplicableError, OodkitError, UsageError
 
 MARK = "<!-- written by oodkit export -->"  # in every card, by which an earlier export is known
 CARD = "README.md"
@@ -49,6 +49,8 @@ def place_folder(target: Path, fill: Callable[[Path], None]) -> None:
         fill(new)
         with writing(target):
             _swap(new, place, old)
+    except NotApplicableError as error:  # in the words of the place that the user named
+        raise NotApplicableError(str(error).replace(str(new), str(target))) from error
     finally:
         shutil.rmtree(new, ignore_errors=True)
 

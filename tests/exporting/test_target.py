@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from oodkit.errors import OodkitError, UsageError
+from oodkit.errors import NotApplicableError, OodkitError, UsageError
 from oodkit.exporting.target import CARD, MARK, card_first, card_of, place_folder, require_own_place
 
 FILES = ("config.json", CARD)
@@ -139,3 +139,12 @@ def test_a_card_is_there_before_its_file_and_is_as_it_was_where_that_fails(tmp_p
         with pytest.raises(InterruptedError, match=MARK), card_first(card, MARK):
             raise InterruptedError(card.read_text())
         assert (card.read_text() if card.exists() else None) == before
+
+
+def test_a_refusal_names_the_place_that_was_asked_for(tmp_path):
+    def fill(new):
+        raise NotApplicableError(f"local-dir:{new}: it does not load")
+
+    with pytest.raises(NotApplicableError) as error:
+        place_folder(tmp_path / "out", fill)
+    assert str(error.value) == f"local-dir:{tmp_path / 'out'}: it does not load"
