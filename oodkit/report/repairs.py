@@ -159,8 +159,7 @@ def loss_caption(repair: Row) -> str:
 
 
 def _judged_by_val(refit: Row) -> bool:
-    """Results of earlier versions do not say, and tell the loss before the last fit."""
-    return refit.get("judged_by") == "val"
+    return bool(refit["judged_by"] == "val")
 
 
 def repair_notes(repair: Row) -> list[str]:

@@ -205,7 +205,7 @@ def test_how_the_strength_was_chosen_is_told_as_it_was(repair, chosen, how):
 def test_the_table_of_shares_says_whose_loss_it_tells(repair):
     repair["refit"]["judged_by"] = "val"
     assert loss_caption(repair) == "validation images"
-    del repair["refit"]["judged_by"]  # as in results of before
+    repair["refit"]["judged_by"] = "train"
     assert loss_caption(repair) == "held-out training images before the last fit"
 
 
