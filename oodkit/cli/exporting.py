@@ -171,7 +171,10 @@ def _write(wanted: Wanted, subject: Subject, scorer: Scorer | None, target: Path
     made = None if scorer is None else _detector(wanted, subject, scorer, running)
 
     def card(scoring: Sequence[str] = ()) -> str:
-        return card_text(model, wanted.form.value, target.name, making=making, document=subject.document, scoring=scoring)
+        spec = None if scorer is None else scorer.spec()
+        return card_text(
+            model, wanted.form.value, target.name, making=making, document=subject.document, scoring=scoring, scorer=spec
+        )
 
     if wanted.form in FOLDERS:
         if wanted.form == Form.timm:

@@ -11,7 +11,8 @@ from oodkit.exporting.loading_code import loading_code
 from oodkit.exporting.target import MARK
 from oodkit.report.gfm import bullets, escape, section
 from oodkit.report.model_card import ALWAYS, limits, measured, model_index, scalar
-from oodkit.report.remarks import scorers_best_first
+from oodkit.report.numerals import with_interval
+from oodkit.report.remarks import scorers_best_first, summary_result
 from oodkit.report.repair_sheets import repair_sheets
 from oodkit.wording import counted, percent, without_folders
 
@@ -41,27 +42,31 @@ def card_text(
     making: Making,
     document: Document | None = None,
     scoring: Sequence[str] = (),
+    scorer: str | None = None,
 ) -> str:
     """The card. form: a key of ``FORMS``. file: the export's own name. document: of the run whose figures it is to show.
 
-    scoring: of a detector, sentences on its scorer and threshold.
+    scoring: of a detector, sentences on its scorer and threshold. scorer: its spec; the card tells of its figures first, and of no
+    scorer that was picked in its place.
     """
     shown = None if document is None else {**document["models"][-1], "name": without_folders(model.name)}
+    told = shown if shown is None or scorer is None else _of_scorer(shown, scorer)
     blocks = [
-        "\n".join(["---", *_front_matter(model, form, shown, document), "---"]),
+        "\n".join(["---", *_front_matter(model, form, told, document), "---"]),
         MARK,
         f"# {escape(without_folders(model.name))}",
         _what_it_is(model, form),
         "## What was done",
         bullets([*_done(model, making), *scoring]),
         "## What was measured",
-        *_figures(making, document, shown),
+        *([] if shown is None or scorer is None else [_of_the_exported(shown, scorer)]),
+        *_figures(making, document, shown, scorer),
         "## How to load it",
         *loading_code(model, form, file),
         "## Intended use",
         bullets(_intended(model)),
         "## Limits",
-        bullets([*([] if shown is None else limits(shown)), *_limits(model)]),
+        bullets([*([] if told is None else limits(told)), *_limits(model)]),
         "## Licence",
         escape(_licence_in_words(model)),
     ]
@@ -117,16 +122,41 @@ def _done(model: Classifier, making: Making) -> list[str]:
     return lines
 
 
-def _figures(making: Making, document: Document | None, shown: Mapping[str, Any] | None) -> list[str]:
+def _label(shown: Mapping[str, Any], scorer: str) -> str | None:
+    """What the run calls the scorer; None where it did not measure it with these settings."""
+    return next((row["scorer"] for row in shown["results"] if row["spec"] == scorer), None)
+
+
+def _of_scorer(shown: Mapping[str, Any], scorer: str) -> Mapping[str, Any]:
+    """The model with the figures of this scorer, the best one of itself; other figures only where it is the best of all."""
+    label = _label(shown, scorer)
+    if label is not None and label == shown["best"]:
+        return shown
+    return {**shown, "best": label, "results": [row for row in shown["results"] if row["scorer"] == label]}
+
+
+def _of_the_exported(shown: Mapping[str, Any], scorer: str) -> str:
+    label = _label(shown, scorer)
+    row = None if label is None else summary_result(shown, label)
+    if row is None or not row["auroc"]:
+        return escape(
+            f"The scorer of this export, {scorer}, was not measured with these settings; the figures are of other scorers."
+        )
+    figures = f"AUROC {with_interval(row['auroc'], unit=' %')}, FPR@95 {with_interval(row['fpr95_ood'], unit=' %')}"
+    return f"The scorer of this export, {escape(scorer)}: {shown['summary']} {figures}."
+
+
+def _figures(making: Making, document: Document | None, shown: Mapping[str, Any] | None, scorer: str | None) -> list[str]:
     if document is None or shown is None:
         told = [f"{name}: {json.dumps(value)}" for name, value in making.metrics.items()]
         return [bullets(told) if told else "Nothing was measured; `oodkit diagnose` does."]
+    exported = None if scorer is None else _label(shown, scorer)
     if document["kind"] != "augdelete":
-        return measured(shown, dict(document))
+        return measured(shown if exported is None or scorer is None else _of_scorer(shown, scorer), dict(document))
     repair = document["repair"]
     sentence = repair["sentence"].replace(repair["before"], without_folders(repair["before"]))
-    few = {*scorers_best_first(shown)[:BEST], *ALWAYS}
-    changes = [row for row in repair["changes"] if row["scorer"] in few]
+    few = {*scorers_best_first(shown)[:BEST], *ALWAYS, exported}
+    changes = sorted((row for row in repair["changes"] if row["scorer"] in few), key=lambda row: row["scorer"] != exported)
     others = len({row["scorer"] for row in repair["changes"]} - few)
     sheets = repair_sheets({**document, "repair": {**repair, "changes": changes}}, intervals=True)
     told = [block for sheet in sheets if sheet.title.startswith("Before and after") for block in section(sheet)]
