@@ -13,10 +13,10 @@ from oodkit.solvers.cross_entropy import PASS_ROWS, sums
 
 DAMPING = 0.01  # of the mean variance, added to each direction's: what hardly varies among the images must not count as much
 HISTORY = 10  # pairs of vectors that the curvature is taken from; each pair takes 16 · C · D bytes
-GAP = 1e-3  # nats; as a rule it lies ten times closer by then, for the loss is curved more than the penalty alone
+GAP = 1e-3  # nats; as a rule it lies several times closer by then, for the loss is curved more than the penalty alone
 TRIALS = 15  # of a line search, which as a rule needs one
 DECREASE = 1e-4  # of what the slope promises, which a step must bring at least
-MOMENT_IMAGES = 16  # for each feature, from which the coordinates are taken: more of them cost time and save no passes
+MOMENT_IMAGES = 16  # for each feature, from which the coordinates are taken: all of them would cost as much as another pass
 
 
 @dataclass(frozen=True, eq=False)
