@@ -78,6 +78,7 @@ def test_without_workers_a_batch_is_scored_before_the_next_is_asked_for(detector
         assert len(asked) == 3
     next(rows)
     assert len(asked) == 6
+    rows.close()
 
 
 def test_workers_take_no_more_than_a_few_batches_ahead(detector, paths):

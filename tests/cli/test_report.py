@@ -3,6 +3,7 @@
 import json
 import shutil
 from pathlib import Path
+from unittest.mock import Mock
 
 import pytest
 from typer.testing import CliRunner
@@ -96,10 +97,10 @@ def test_a_folder_in_the_place_of_the_file_is_refused_before_anything_is_read(ru
 
 def test_a_run_folder_that_cannot_be_written_asks_for_a_file(run, last, monkeypatch):
     """As one on a colleague's disk; root, who may run the tests, can write anywhere, so the system's answer is put in."""
-    monkeypatch.setattr("oodkit.cli.runs.os.access", lambda *_: False)
+    monkeypatch.setattr("oodkit.cli.runs.TemporaryDirectory", Mock(side_effect=PermissionError(13, "Permission denied")))
     ran = run("report", "diagnose-001")
     assert (ran.code, ran.out) == (2, "")
-    assert ran.err.endswith("diagnose-001; give --output FILE where you can\n")
+    assert ran.err.endswith("diagnose-001: Permission denied; give --output FILE where you can\n")
     assert not (last / "report.html").exists()
 
 

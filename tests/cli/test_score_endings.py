@@ -4,6 +4,7 @@ import os
 import shlex
 import subprocess
 import sys
+from contextlib import closing
 from itertools import islice
 from pathlib import Path
 
@@ -49,8 +50,8 @@ def fail_after(count, error, monkeypatch):
     whole = scoring.score_stream
 
     def failing(*arguments, **options):
-        rows = whole(*arguments, **options)
-        yield from islice(rows, count)
+        with closing(whole(*arguments, **options)) as rows:
+            yield from islice(rows, count)
         raise error
 
     monkeypatch.setattr(scoring, "score_stream", failing)

@@ -202,7 +202,8 @@ def test_in_distribution_images_are_refused_too(run, halves, tmp_path, role):
     message = refused(run, *SETS, "--tune", "inside=inside.npz")
     assert f"1 of 1 images of --tune inside are in --{role} too, such as 0, there load_digits/" in message
     assert ("in-distribution images are no OOD images" in message) == (role != "id")
-    assert f"the OOD set 'x' is the very set given as --{role}" in refused(run, *SETS, "--tune", f"x={spec}")
+    given = "training images" if role == "fit" else f"--{role}"
+    assert f"the OOD set 'x' is the very set given as {given}" in refused(run, *SETS, "--tune", f"x={spec}")
 
 
 @pytest.mark.usefixtures("no_forward_pass")

@@ -412,7 +412,7 @@ def test_csv_spells_what_a_terminal_would_obey_and_gives_every_difference(compar
 
 
 def test_a_repair_is_compared_like_any_run_and_agrees_with_itself(repaired_run):
-    """Its two models; the differences of their means and Holm's p over the scorers that changed are the repair's own."""
+    """Its two models and the differences of their means; Holm's p is not, since a repair leaves mls out of the family."""
     document = make_comparison([("repair", repaired_run)], command="oodkit compare repair")
     VALIDATOR.validate(document)
     assert [one["name"] for one in document["models"]] == [repaired_run.document["repair"][key] for key in ("before", "after")]
@@ -422,5 +422,5 @@ def test_a_repair_is_compared_like_any_run_and_agrees_with_itself(repaired_run):
         assert [against[key] for key in ("difference", "low", "high")] == pytest.approx(
             [one["difference"][key] for key in ("difference", "low", "high")]
         )
-        assert against["p_holm"] == pytest.approx(one["p_holm"])
+        assert against["p_holm"] >= one["difference"]["p_value"] * (1 - 1e-9)
     assert document["models"][1]["accuracy_difference"]["p_value"] == repaired_run.document["repair"]["accuracy"]["p_value"]
