@@ -127,7 +127,8 @@ def notes_of(
     tested = [one for one in means if one.changed]
     better, worse = (sum(one.p_holm <= APART and sign * one.difference.difference > 0 for one in tested) for sign in (1, -1))
     how = f"p ≤ {APART:g}; all but that of mls, the one test fixed beforehand, adjusted after Holm"
-    notes = [f"of {len(tested)} scorers whose scores changed {better} separate better and {worse} worse ({how})", *apart]
+    counted = f"of {len(tested)} scorers whose scores changed {better} separate better and {worse} worse ({how})"
+    notes = [*([counted] if len(tested) > 1 else []), *apart]
     alone = {row.scorer for row in after.rows if reads_features_alone(row)}
     still = [one.scorer for one in means if not one.changed]
     if those := [label for label in still if label in alone]:
