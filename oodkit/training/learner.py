@@ -1,25 +1,29 @@
 """What a recipe's loss sees: the network, its last layer, and what is trained beside it."""
 
+from collections.abc import Callable
+
 from torch import Tensor, nn
 
 from oodkit.errors import UnsupportedModelError
-from oodkit.training.recipes.base import Batch, Found, Recipe
+from oodkit.training.batch import Batch, Found
 
 
 class Learner(nn.Module):
-    """A network in training and a recipe; called with a batch, it gives the loss, so that several processes wrap it as one.
+    """A network in training and a recipe's loss; called with a batch, it gives the loss, so that several processes wrap it as one.
 
-    net: images (B, 3, H, W) to logits (B, C). extra: the recipe's own modules. head: the name of the network's last layer.
-    num_features: D, the entries of what that layer reads.
+    net: images (B, 3, H, W) to logits (B, C). head: the name of its last layer. num_features: D, the entries of what that layer
+    reads. extra: what the recipe trains beside the network. loss: the recipe's.
     """
 
-    def __init__(self, net: nn.Module, head: str, num_classes: int, num_features: int, recipe: Recipe) -> None:
+    def __init__(
+        self, net: nn.Module, head: str, num_features: int, extra: nn.Module, loss: Callable[["Learner", Batch], Found]
+    ) -> None:
         super().__init__()
-        self.net, self.head, self.num_classes, self.num_features, self.recipe = net, head, num_classes, num_features, recipe
-        self.extra = recipe.modules(num_classes, num_features)
+        self.net, self.extra = net, extra
+        self.head, self.num_features, self._loss = head, num_features, loss
 
     def forward(self, batch: Batch) -> Found:
-        return self.recipe.loss(self, batch)
+        return self._loss(self, batch)
 
     def logits(self, images: Tensor) -> Tensor:
         """(B, C) of images (B, 3, H, W)."""
@@ -32,7 +36,7 @@ class Learner(nn.Module):
         layer = self.net.get_submodule(self.head)
         if not isinstance(layer, nn.Linear):
             found = f"this one ends in {self.head}, a {type(layer).__name__}"
-            raise UnsupportedModelError(f"recipe {self.recipe.name} needs a network that ends in one linear layer; {found}")
+            raise UnsupportedModelError(f"this recipe needs a network that ends in one linear layer; {found}")
         return layer
 
     def features_and_logits(self, images: Tensor) -> tuple[Tensor, Tensor]:

@@ -17,9 +17,10 @@ class Settings:
 
     epochs: passes over the real images. batch_size: images a process in each step, real and synthetic together. lr: the largest
     learning rate. warmup: epochs of linear rise before the cosine. norm_weight_decay: of normalisation layers and biases, None = as
-    the others. ema: keep an average of the weights, which then is the trained network. repeats: how often an image comes in a row of
-    batches, augmented anew each time (repeated augmentation). share: of real images in each batch (SIO's α). flip: mirror images at
-    random. augdelete: refit the last layer afterwards by plain cross-entropy.
+    the others. ema: keep an average of the weights, which then is the trained network. repeats: how often an image comes in a row
+    of batches, augmented anew each time (repeated augmentation). share: of real images in each batch (SIO's α). outlier_batch:
+    outliers a process in each step, None = as many as images. flip: mirror images at random. augdelete: refit the last layer
+    afterwards by plain cross-entropy.
 
     Raises UsageError where a number lies outside its range.
     """

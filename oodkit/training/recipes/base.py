@@ -1,22 +1,20 @@
 """The contract of a recipe: what it does to images, to labels and to the loss.
 
-A recipe is a dataclass in a file of its own; its fields are its hyper-parameters. It gives the class attributes and, where it differs
-from plain cross-entropy, some of the methods; then it joins ``RECIPES`` in ``__init__``. The loop, checkpoints, resuming, SIO, the
-command line and the contract tests follow from these.
+A recipe is a dataclass in a file of its own; its fields are its hyper-parameters. It gives the class attributes and, where it
+differs from plain cross-entropy, some of the methods; then it joins ``RECIPES`` in ``__init__``. The loop, checkpoints, resuming,
+SIO, the command line and the contract tests follow from these.
 """
 
-from abc import ABC
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
-from typing import TYPE_CHECKING, Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
 from torch import Tensor, nn
 
 from oodkit.errors import UsageError
 from oodkit.images.base import ImageSet
-
-if TYPE_CHECKING:
-    from oodkit.training.learner import Learner
+from oodkit.training.batch import Batch, Found
+from oodkit.training.learner import Learner
 
 
 @dataclass(frozen=True)
@@ -30,38 +28,7 @@ class View:
     on_tensor: tuple[Callable[[Tensor], Tensor], ...] = ()
 
 
-@dataclass
-class Batch:
-    """What one step learns from.
-
-    views: for each ``View`` of the recipe the images (B, 3, H, W), normalised. labels: (B,) int64. outliers: (B', 3, H, W), the
-    first view of images of none of the classes; None where the recipe asks for none. progress: the share of the training that is
-    done, in [0, 1).
-    """
-
-    views: tuple[Tensor, ...]
-    labels: Tensor
-    outliers: Tensor | None = None
-    progress: float = 0.0
-
-    @property
-    def images(self) -> Tensor:
-        return self.views[0]
-
-
-@dataclass
-class Found:
-    """What a step comes to.
-
-    parts: the terms of the loss by name, scalars; their sum is minimised. correct: (n,) bool, whether each answer is right (of a
-    mixed image, whether it is the class with the larger share); None where nothing is answered.
-    """
-
-    parts: Mapping[str, Tensor]
-    correct: Tensor | None = None
-
-
-class Recipe(ABC):
+class Recipe:
     """One training recipe of the field. A subclass is a dataclass; its fields are its hyper-parameters.
 
     name: its word everywhere. title: the method's full name. paper: its source. needs: image sets that it can't do without beside
@@ -87,17 +54,17 @@ class Recipe(ABC):
         """Change the network before training, in place, such as its last layer, the ``nn.Linear`` that is named ``head``."""
 
     def modules(self, num_classes: int, num_features: int) -> nn.Module:
-        """What is trained beside the network, or remembered in buffers: saved in checkpoints, and no part of the trained network."""
+        """What is trained beside the network, or remembered in buffers: kept in checkpoints, no part of the trained network."""
         return nn.Module()
 
-    def loss(self, learner: "Learner", batch: Batch) -> Found:
-        """The loss of one batch. What is drawn at random comes from torch's global generator, which the loop seeds for each step."""
+    def loss(self, learner: Learner, batch: Batch) -> Found:
+        """The loss of one batch. What is drawn at random comes from torch's global generator, seeded for each step."""
         from torch.nn.functional import cross_entropy
 
         logits = learner.logits(batch.images)
         return Found({"cross-entropy": cross_entropy(logits, batch.labels)}, logits.argmax(1) == batch.labels)
 
-    def predict(self, learner: "Learner", images: Tensor) -> Tensor:
+    def predict(self, learner: Learner, images: Tensor) -> Tensor:
         """The classes (B,) that the network answers, for the accuracy on validation images."""
         return learner.logits(images).argmax(1)
 
@@ -110,7 +77,7 @@ class Recipe(ABC):
         return {"loss": "ce", "label_smoothing": 0.0, "mixup": 0.0, "cutmix": 0.0}
 
     def spec(self) -> str:
-        """The recipe as ``parse_recipe`` reads it, such as ``mixup:alpha=1.0``: its name and the settings that are not the defaults."""
+        """The recipe as ``parse_recipe`` reads it, such as ``mixup:alpha=1.0``: its name and the settings that were changed."""
         from oodkit.scorers.base import spec_of
 
         own = {one.name: getattr(self, one.name) for one in fields(self) if getattr(self, one.name) != one.default}  # type: ignore[arg-type]  # every subclass is a dataclass
