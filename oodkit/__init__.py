@@ -25,6 +25,7 @@ _HOME = {
     "make_scorer": "scorers",
     "open_images": "images",
     "score_stream": "streaming",
+    "train": "training.run",
     "tune": "tuning",
 }
 __all__ = sorted(_HOME)  # noqa: PLE0605 (a list of names; one table serves names and homes)

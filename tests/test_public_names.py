@@ -30,6 +30,7 @@ PUBLIC = [
     "make_scorer",
     "open_images",
     "score_stream",
+    "train",
     "tune",
 ]
 
