@@ -13,9 +13,10 @@ from oodkit.errors import NotApplicableError, UsageError
 from oodkit.failures import reason_of
 from oodkit.metrics import Vector
 from oodkit.outputs import Outputs
-from oodkit.scorers import parse_scorer, read_spec, spec_of
+from oodkit.scorers import parse_scorer, read_spec
 from oodkit.scorers.base import FitsOn, Scorer
 from oodkit.scorers.common.bank import BankScorer
+from oodkit.specs import spec_of
 from oodkit.stats import stratified_rows
 from oodkit.wording import percent
 

@@ -12,8 +12,9 @@ from torch import Tensor
 from oodkit.errors import NotApplicableError, UsageError
 from oodkit.metrics import auroc
 from oodkit.outputs import Outputs
-from oodkit.scorers import SCORERS, Scorer, one_pass_scorers, parse_scorer, read_spec, spec_of
+from oodkit.scorers import SCORERS, Scorer, one_pass_scorers, parse_scorer, read_spec
 from oodkit.scoring import HELD_OUT_SHARE, Scored, require_images
+from oodkit.specs import spec_of
 from oodkit.stats import stratified_rows
 from oodkit.wording import number, percent
 

@@ -28,7 +28,7 @@ LAYERS = (
     | {"classifier", "models", "heads", "tap", "probes", "code_identity", "recipe_facts", "images", "benchmarks", "demo"},
     {"solvers"},
     {"head", "outputs", "parts", "shards", "stats", "moments", "memo", "failures", "percentiles", "cache", "tensor_file"},
-    {"atomic", "errors", "wording"},
+    {"atomic", "errors", "specs", "wording"},
 )
 TENSOR_SIDE = {
     "scorers",

@@ -5,7 +5,7 @@ from typing import Any
 
 from oodkit.evaluation import MEANS
 from oodkit.rivals import APART
-from oodkit.scorers import spec_of
+from oodkit.specs import spec_of
 from oodkit.wording import p_value
 
 FILES_SHOWN = 10

@@ -1,20 +1,18 @@
 """The scorers, one file a paper, and how to get one by its name."""
 
 import json
-from collections.abc import Mapping, Sequence
-from dataclasses import fields
-from difflib import get_close_matches
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, get_type_hints
+from typing import Any
 
 from torch import Tensor
 
+from oodkit import specs
 from oodkit.errors import OodkitError, OutputsError, UsageError
 from oodkit.head import Head
 from oodkit.scorers.adascale import AdaScaleA, AdaScaleL
 from oodkit.scorers.ash import AshB, AshP, AshS
-from oodkit.scorers.base import FORMAT, Scorer, spec_of
-from oodkit.scorers.common.values import checked, value_of
+from oodkit.scorers.base import FORMAT, Scorer
 from oodkit.scorers.dice import Dice
 from oodkit.scorers.ebo import Ebo
 from oodkit.scorers.entropy import Entropy
@@ -57,7 +55,6 @@ __all__ = [
     "one_pass_scorers",
     "parse_scorer",
     "read_spec",
-    "spec_of",
     "unpack",
 ]
 
@@ -115,9 +112,9 @@ def make_scorer(name: str, preset: str = "openood", **settings: Any) -> Scorer:
     scorer, preset or setting, or an impossible value.
     """
     if preset not in PRESETS:
-        raise UsageError(f"unknown preset {preset!r}; there are {_words(PRESETS)}")
-    kind = _scorer_class(name)
-    return kind(**{**kind.presets.get(preset, {}), **_checked(name, settings)})
+        raise UsageError(f"unknown preset {preset!r}; there are {', '.join(PRESETS)}")
+    given = specs.checked_settings(name, SCORERS, "scorer", settings)
+    return SCORERS[name](**{**SCORERS[name].presets.get(preset, {}), **given})
 
 
 def parse_scorer(spec: str, preset: str = "openood") -> Scorer:
@@ -128,15 +125,7 @@ def parse_scorer(spec: str, preset: str = "openood") -> Scorer:
 
 def read_spec(spec: str) -> tuple[str, dict[str, Any]]:
     """The name and the settings that a spec like ``knn:k=50`` gives. Raises UsageError for a name, setting or type unknown."""
-    name, _, rest = spec.strip().partition(":")
-    _scorer_class(name)
-    settings: dict[str, Any] = {}
-    for item in rest.split(",") if rest else []:
-        setting, equals, text = (part.strip() for part in item.partition("="))
-        if not equals:
-            raise UsageError(f"{spec!r} has {item!r} where a setting=value belongs, as in knn:k=50")
-        settings[setting] = value_of(text)
-    return name, _checked(name, settings)
+    return specs.read_spec(spec, SCORERS, "scorer", "knn:k=50")
 
 
 def load_scorer(path: str | Path) -> Scorer:
@@ -178,30 +167,3 @@ def _count(value: Any) -> int:
     if type(value) is not int or value < 0:
         raise ValueError(f"{value!r} is no count")
     return value
-
-
-def _scorer_class(name: str) -> type[Scorer]:
-    meant = [own for own, kind in SCORERS.items() if name.casefold() in (own, kind.title.casefold())]
-    _require_known(name, list(SCORERS), "scorer", meant)
-    return SCORERS[name]
-
-
-def _checked(name: str, settings: Mapping[str, Any]) -> dict[str, Any]:
-    kind = _scorer_class(name)
-    known, types = [one.name for one in fields(kind)], get_type_hints(kind)  # type: ignore[arg-type]  # a dataclass
-    for setting in settings:
-        _require_known(setting, known, f"setting of {name}")
-    return {setting: checked(value, types[setting], f"{name}:{setting}") for setting, value in settings.items()}
-
-
-def _require_known(word: str, known: list[str], what: str, meant: Sequence[str] = ()) -> None:
-    if word in known:
-        return
-    near = meant or get_close_matches(word, known)
-    raise UsageError(
-        f"unknown {what}: {word!r}; " + (f"did you mean {_words(near)}?" if near else f"there are {_words(known) or 'none'}")
-    )
-
-
-def _words(words: Any) -> str:
-    return ", ".join(words)

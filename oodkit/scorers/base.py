@@ -18,18 +18,12 @@ from torch import Tensor
 from oodkit.errors import NotApplicableError, NotFittedError, OutputsError, UsageError
 from oodkit.head import Head
 from oodkit.outputs import Outputs
+from oodkit.specs import changed_settings, spec_of
 from oodkit.tensor_file import save_stored
 
 FitsOn = Literal["train", "val"] | None
 State = dict[str, Tensor]
 FORMAT = "oodkit-scorer-2"
-
-
-def spec_of(name: str, settings: Mapping[str, Any]) -> str:
-    """A scorer's name and settings as ``parse_scorer`` reads them: ``knn:k=10``; true, false and none in small letters."""
-    words = {True: "true", False: "false", None: "none"}
-    texts = [f"{key}={words[value] if value is None or isinstance(value, bool) else value}" for key, value in settings.items()]
-    return ":".join([name, ",".join(texts)]).removesuffix(":")
 
 
 class Scorer(ABC):
@@ -109,8 +103,7 @@ class Scorer(ABC):
 
     def spec(self) -> str:
         """The scorer as ``parse_scorer`` reads it, such as ``knn:k=10``: its name and the settings that are not the defaults."""
-        own = {one.name: getattr(self, one.name) for one in fields(self) if getattr(self, one.name) != one.default}  # type: ignore[arg-type]  # every subclass is a dataclass
-        return spec_of(self.name, own)
+        return spec_of(self.name, changed_settings(self))
 
     def probe(self) -> str | None:
         """The probe whose tensor it reads beside features and logits, with all its settings; None for most scorers."""

@@ -20,17 +20,26 @@ def test_a_spec_reads_back(name):
     assert probe.name == name
 
 
-def test_an_unknown_probe_names_those_there_are():
-    with pytest.raises(UsageError, match="unknown probe 'iodin'; there are odin, adascale, rankfeat"):
+def test_an_unknown_probe_names_the_nearest():
+    with pytest.raises(UsageError, match="unknown probe: 'iodin'; did you mean odin"):
         parse_probe("iodin")
 
 
-@pytest.mark.parametrize("item", ["colour=1", "noise=much", "noise", "noise=nan", "noise=inf"])
-def test_an_impossible_setting_names_those_there_are(item):
-    with pytest.raises(UsageError, match=f"the probe odin takes temperature, noise, each =NUMBER; got '{item}'"):
+@pytest.mark.parametrize(
+    ("item", "message"),
+    [
+        ("colour=1", "unknown setting of odin: 'colour'; there are temperature, noise"),
+        ("noise=much", "odin:noise takes a number, got 'much'"),
+        ("noise", "'noise' where a setting=value belongs, as in odin:noise=0.0028"),
+        ("noise=nan", "odin:noise takes a number, got nan"),
+        ("noise=inf", "odin:noise takes a number, got inf"),
+    ],
+)
+def test_an_impossible_setting_says_what_is_wrong(item, message):
+    with pytest.raises(UsageError, match=message):
         parse_probe(f"odin:{item}")
 
 
 def test_a_probe_without_settings_takes_none():
-    with pytest.raises(UsageError, match="the probe rankfeat takes no settings"):
+    with pytest.raises(UsageError, match="unknown setting of rankfeat: 'rank'; there are none"):
         parse_probe("rankfeat:rank=2")

@@ -10,8 +10,8 @@ from safetensors import safe_open
 from safetensors.torch import save_file
 
 from oodkit.errors import OutputsError, UsageError
-from oodkit.scorers import PRESETS, SCORERS, load_scorer, make_scorer, parse_scorer, read_spec, spec_of
-from oodkit.scorers.common.values import checked, value_of
+from oodkit.scorers import PRESETS, SCORERS, load_scorer, make_scorer, parse_scorer, read_spec
+from oodkit.specs import checked, spec_of, value_of
 
 
 def test_the_first_scorers_are_there():

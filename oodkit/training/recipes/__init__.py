@@ -2,15 +2,26 @@
 
 from typing import Any
 
-from oodkit.errors import UsageError
+from oodkit import specs
 from oodkit.training.recipes.base import Recipe
 from oodkit.training.recipes.v1 import V1
 
-RECIPES: dict[str, type[Recipe]] = {recipe.name: recipe for recipe in (V1,)}
+__all__ = ["RECIPES", "Recipe", "make_recipe", "parse_recipe"]
+
+_ALL: tuple[type[Recipe], ...] = (V1,)
+RECIPES: dict[str, type[Recipe]] = {recipe.name: recipe for recipe in _ALL}
 
 
 def make_recipe(name: str, **settings: Any) -> Recipe:
-    """A recipe by name with its hyper-parameters. Raises UsageError for an unknown name, setting or value."""
-    if name not in RECIPES:
-        raise UsageError(f"no recipe {name!r}; choose from {', '.join(RECIPES)}")
+    """A training recipe by its name, with its hyper-parameters where they are not to be the defaults.
+
+    Raises UsageError for an unknown recipe or setting, or an impossible value.
+    """
+    given = specs.checked_settings(name, RECIPES, "recipe", settings)
+    return RECIPES[name](**given)
+
+
+def parse_recipe(spec: str) -> Recipe:
+    """The recipe of a spec like ``v1`` or ``mixup:alpha=1.0``. Raises UsageError as ``make_recipe``."""
+    name, settings = specs.read_spec(spec, RECIPES, "recipe", "mixup:alpha=1.0")
     return RECIPES[name](**settings)

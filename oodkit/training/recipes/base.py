@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from oodkit.errors import UsageError
 from oodkit.images.base import ImageSet
+from oodkit.specs import changed_settings, spec_of
 from oodkit.training.batch import Batch, Found
 from oodkit.training.learner import Learner
 
@@ -78,13 +79,10 @@ class Recipe:
 
     def spec(self) -> str:
         """The recipe as ``parse_recipe`` reads it, such as ``mixup:alpha=1.0``: its name and the settings that were changed."""
-        from oodkit.scorers.base import spec_of
-
-        own = {one.name: getattr(self, one.name) for one in fields(self) if getattr(self, one.name) != one.default}  # type: ignore[arg-type]  # every subclass is a dataclass
-        return spec_of(self.name, own)
+        return spec_of(self.name, changed_settings(self))
 
     def require(self, fits: bool, expected: str) -> None:
         """Raise UsageError, in one line that names the recipe and its settings, unless ``fits``."""
         if not fits:
-            settings = ", ".join(f"{one.name}={getattr(self, one.name)!r}" for one in fields(self))  # type: ignore[arg-type]  # as above
+            settings = ", ".join(f"{one.name}={getattr(self, one.name)!r}" for one in fields(self))  # type: ignore[arg-type]  # every subclass is a dataclass
             raise UsageError(f"recipe {self.name} needs {expected}, got {settings}")
