@@ -1,0 +1,121 @@
+"""A run's folder: what its training.json says, and whether a run of before is the one that is asked for now."""
+
+import json
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from oodkit.atomic import write_atomically
+from oodkit.errors import OodkitError, UsageError
+from oodkit.wording import printable
+
+TRAINING = "training.json"
+LOG = "log.jsonl"
+LAST, BEST = "last.safetensors", "best.safetensors"
+MODEL, BEFORE = "model.safetensors", "before.safetensors"
+KIND = "training"
+LOCK = ".lock"
+UNFINISHED, FINISHED = "unfinished", "finished"
+OWN = (TRAINING, LOG, LAST, BEST, MODEL, BEFORE, "config.json")  # beside a config.json timm would take model.safetensors for its own
+SHOWN = 40  # characters of a value that an error quotes
+
+Document = dict[str, Any]
+
+
+def read_run(folder: Path) -> Document | None:
+    """The training.json of the folder; None where no run is in it. Raises UsageError where a run would write over other files."""
+    there = [name for name in OWN if (folder / name).exists()]
+    if folder.exists() and not folder.is_dir():
+        raise UsageError(f"{folder} is a file; give the name of a folder")
+    try:
+        document = json.loads((folder / TRAINING).read_text("utf-8"))
+        if document["kind"] == KIND and isinstance(document["asked"], dict):
+            return dict(document)
+    except FileNotFoundError:
+        pass
+    except (OSError, ValueError, KeyError, TypeError):
+        there = [TRAINING]
+    if there:
+        raise UsageError(f"{folder} has a {there[0]} and no training of oodkit's beside it; give another folder, a new one")
+    return None
+
+
+def write_run(folder: Path, document: Mapping[str, Any]) -> None:
+    """Raises OodkitError where the disk is full or the folder can't be written."""
+    text = json.dumps(document, indent=1, allow_nan=False) + "\n"
+    write_atomically(folder / TRAINING, lambda path: path.write_text(text, "utf-8"))
+
+
+def is_finished(folder: Path, document: Mapping[str, Any]) -> bool:
+    return document.get("status") == FINISHED and (folder / MODEL).is_file()
+
+
+def require_same(folder: Path, before: Mapping[str, Any], now: Mapping[str, Any]) -> None:
+    """Raise UsageError, which names what differs, where the run in the folder was asked for something else."""
+    if differing := differences(before, now):
+        few = "; ".join(differing[:4]) + ("; …" if len(differing) > 4 else "")
+        raise UsageError(f"{folder} holds another training: {few}; ask for the same again, or give another folder")
+
+
+def differences(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
+    """What two runs were asked for that is not the same, in words; both as training.json has it, under ``asked``."""
+    one, other = _flat(before), _flat(now)
+    found = []
+    for key in dict.fromkeys([*other, *one]):
+        if one.get(key) == other.get(key):
+            continue
+        if key.endswith(" spec"):
+            continue  # the fingerprint tells
+        if key.endswith(" fingerprint"):
+            found.append(_of_sets(key.removesuffix(" fingerprint"), one, other))
+        else:
+            found.append(f"{key} {_shown(one.get(key))} there, {_shown(other.get(key))} here")
+    return found
+
+
+def _of_sets(name: str, one: Mapping[str, Any], other: Mapping[str, Any]) -> str:
+    specs = [_shown(values.get(f"{name} spec")) for values in (one, other)]
+    if specs[0] == specs[1]:
+        return f"the images of {name}, {specs[0]}, have changed since"
+    return f"{name} {specs[0]} there, {specs[1]} here"
+
+
+def _flat(asked: Mapping[str, Any]) -> dict[str, Any]:
+    """By one word a key, as people write it: ``batch size``, ``data spec``."""
+    flat: dict[str, Any] = {}
+    for key, value in asked.items():
+        if isinstance(value, dict) and key in {"settings", "sets"}:
+            flat |= _flat(value)
+        elif isinstance(value, dict) and {"spec", "fingerprint"} <= value.keys():
+            flat |= {f"{key} spec": value["spec"], f"{key} fingerprint": value["fingerprint"]}
+        else:
+            flat[key.replace("_", " ")] = value
+    return flat
+
+
+def _shown(value: Any) -> str:
+    text = "none" if value is None else printable(str(value))
+    return text if len(text) <= SHOWN else f"{text[:SHOWN]}…"
+
+
+@contextmanager
+def alone_in(folder: Path) -> Iterator[None]:
+    """While open, no other process can train into the folder; the lock goes with the process, however that ends.
+
+    Raises UsageError where another one does, OodkitError where the folder can't be made.
+    """
+    from filelock import FileLock, Timeout
+
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        lock = FileLock(folder / LOCK)
+        lock.acquire(blocking=False)
+    except Timeout as error:
+        raise UsageError(f"another process is training into {folder}; wait for it, or give another folder") from error
+    except OSError as error:
+        raise OodkitError(f"can't write to {folder}: {error.strerror or error}; give another folder") from error
+    try:
+        yield
+    finally:
+        lock.release()
