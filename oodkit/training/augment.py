@@ -1,0 +1,130 @@
+"""What a training image becomes before the network sees it: crop, flip, and the views of a recipe."""
+
+import random
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import torch
+from PIL import Image, ImageOps
+from torch import Tensor
+
+from oodkit.training.recipes.base import View
+from oodkit.training.settings import SMALL
+
+PADDING = 8  # the part of a small image's side that is padded on every side: CIFAR's 4 of 32
+
+
+@dataclass(frozen=True)
+class TrainTransform:
+    """A PIL image to tensors (3, side, side) float32, one for each view: what ``View`` says, after a crop and a flip that all share.
+
+    mean, std: of the three channels of pixels in [0, 1], which normalise. What is random comes from the generators of torch,
+    ``random`` and NumPy, which ``seed_generators`` sets. It pickles where the views do.
+    """
+
+    side: int
+    flip: bool
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+    views: tuple[View, ...] = (View(),)
+
+    def __call__(self, image: Image.Image) -> tuple[Tensor, ...]:
+        shown = self._crop(image)
+        return tuple(self._view(shown, view) for view in self.views)
+
+    def _view(self, image: Image.Image, view: View) -> Tensor:
+        for change in view.on_image:
+            image = change(image)
+        pixels = torch.from_numpy(np.array(image)).permute(2, 0, 1).to(torch.float32, memory_format=torch.contiguous_format)
+        tensor = (pixels / 255 - self._mean) / self._std
+        for change in view.on_tensor:
+            tensor = change(tensor)
+        return tensor
+
+    @cached_property
+    def _crop(self) -> Callable[[Image.Image], Image.Image]:
+        return crop_and_flip(self.side, self.flip)
+
+    @cached_property
+    def _mean(self) -> Tensor:
+        return torch.tensor(self.mean)[:, None, None]
+
+    @cached_property
+    def _std(self) -> Tensor:
+        return torch.tensor(self.std)[:, None, None]
+
+
+def crop_and_flip(side: int, flip: bool = True) -> Callable[[Image.Image], Image.Image]:
+    """How OpenOOD v1.5 augments training images (``BasePreprocessor``), PIL to PIL of ``side`` by ``side`` pixels.
+
+    Up to 64 pixels, as for CIFAR: the shorter side resized to ``side``, bilinear, and the centre cropped; mirrored in half of the
+    cases; padded with black by an eighth of the side (CIFAR's 4 of 32) and cropped at random. Larger, as for ImageNet: torchvision's
+    ``RandomResizedCrop``, 8 to 100 % of the area, bilinear, and mirrored in half of the cases. flip: False mirrors none, for digits
+    and letters.
+    """
+    return _BorderCrop(side, flip) if side <= SMALL else _ResizedCrop(side, flip)
+
+
+@dataclass(frozen=True)
+class _BorderCrop:
+    side: int
+    flip: bool
+
+    def __call__(self, image: Image.Image) -> Image.Image:
+        image = _mirrored_at_random(_centre(image, self.side), self.flip)
+        border = self.side // PADDING
+        left, top = random.randint(-border, border), random.randint(-border, border)
+        return image.crop((left, top, left + self.side, top + self.side))  # what lies outside is black
+
+
+@dataclass(frozen=True)
+class _ResizedCrop:
+    side: int
+    flip: bool
+
+    def __call__(self, image: Image.Image) -> Image.Image:
+        return _mirrored_at_random(self._crop(image), self.flip)
+
+    @cached_property
+    def _crop(self) -> Callable[[Image.Image], Image.Image]:
+        from torchvision.transforms import v2
+
+        crop: Callable[[Image.Image], Image.Image] = v2.RandomResizedCrop(self.side)
+        return crop
+
+
+def _centre(image: Image.Image, side: int) -> Image.Image:
+    """The shorter side made ``side``, then the square in the middle: torchvision's ``Resize`` and ``CenterCrop``."""
+    if image.size == (side, side):
+        return image
+    shorter, longer = sorted(image.size)
+    length = int(side * longer / shorter)
+    width, height = (side, length) if image.width <= image.height else (length, side)
+    left, top = round((width - side) / 2), round((height - side) / 2)
+    return image.resize((width, height), Image.Resampling.BILINEAR).crop((left, top, left + side, top + side))
+
+
+def _mirrored_at_random(image: Image.Image, flip: bool) -> Image.Image:
+    return ImageOps.mirror(image) if flip and random.random() < 0.5 else image
+
+
+def seed_generators(seed: int) -> None:
+    """Seed what transforms draw from, in this process: torch's default generator of the CPU, ``random`` and NumPy's."""
+    torch.default_generator.manual_seed(seed)
+    random.seed(seed)
+    np.random.seed(seed & 0xFFFFFFFF)  # noqa: NPY002  # transforms of others use it
+
+
+@contextmanager
+def kept_generators() -> Iterator[None]:
+    """The same generators are afterwards as they were before."""
+    states = torch.random.get_rng_state(), random.getstate(), np.random.get_state()  # noqa: NPY002
+    try:
+        yield
+    finally:
+        torch.random.set_rng_state(states[0])
+        random.setstate(states[1])
+        np.random.set_state(states[2])  # noqa: NPY002

@@ -1,0 +1,125 @@
+"""Which image stands where in which batch: a function of the seed and the step, so that nothing random is ever stored."""
+
+import hashlib
+import math
+from typing import Literal, NamedTuple
+
+import numpy as np
+
+from oodkit.errors import UsageError
+
+Source = Literal["real", "synthetic", "outlier"]
+GOLDEN = np.uint64(0x9E3779B97F4A7C15)  # SplitMix64: Steele, Lea and Flood, "Fast splittable pseudorandom number generators", 2014
+MIXERS = ((30, np.uint64(0xBF58476D1CE4E5B9)), (27, np.uint64(0x94D049BB133111EB)))
+
+
+class Key(NamedTuple):
+    """One image of a batch. position: in the images of its source. seed: of its augmentation, in [0, 2⁶³)."""
+
+    source: Source
+    position: int
+    seed: int
+
+
+class Draws:
+    """The batches of a whole training, one process's part of each, by the number of the step alone.
+
+    real, synthetic, outliers: how many images there are of each. share: of real images in a batch, SIO's α (arXiv:2303.14531); at 1
+    the synthetic images are never drawn. batch_size: images of one process in a step, real and synthetic together. outlier_batch:
+    outliers beside them, None = as many. world, rank: the processes, and which of them this is. repeats: how often an image comes
+    in a row, augmented anew each time (repeated augmentation: Hoffer et al., arXiv:1901.09335; as torchvision trains).
+
+    In each epoch every source has a permutation of its own. Step s of the epoch takes the next images of it for all processes
+    together, from its start again where it runs out, and process r every ``world``-th of them from the r-th on. So every batch is
+    full, holds real and synthetic images in the same ratio, and the batches of all processes together are those of one process with
+    ``world`` times the batch. Inside a batch real and synthetic images are shuffled, since recipes mix neighbours. The augmentation
+    of an image depends on its place in the epoch, not on the process.
+
+    Raises UsageError for a share that leaves no real image, or no synthetic one below 1, in a batch.
+    """
+
+    def __init__(
+        self,
+        real: int,
+        *,
+        synthetic: int = 0,
+        outliers: int = 0,
+        share: float = 1.0,
+        batch_size: int = 128,
+        outlier_batch: int | None = None,
+        world: int = 1,
+        rank: int = 0,
+        repeats: int = 1,
+        seed: int = 0,
+    ) -> None:
+        reals = _reals_per_batch(share, batch_size, synthetic)
+        self.batch_size, self.real_per_batch, self.synthetic_per_batch = batch_size, reals, batch_size - reals
+        self.outliers_per_batch = (batch_size if outlier_batch is None else outlier_batch) if outliers else 0
+        self.steps_per_epoch = math.ceil(real / (batch_size * world))
+        self._sizes: dict[Source, int] = {"real": real, "synthetic": synthetic, "outlier": outliers}
+        self._world, self._rank, self._repeats, self._seed = world, rank, repeats, seed
+        self._orders: dict[Source, tuple[int, np.ndarray]] = {}
+
+    def epoch_of(self, step: int) -> int:
+        return step // self.steps_per_epoch
+
+    def batch(self, step: int) -> list[Key]:
+        """The ``batch_size`` images of this process in step ``step`` of the training, from 0, and behind them the outliers."""
+        keys = [*self._next("real", step, self.real_per_batch), *self._next("synthetic", step, self.synthetic_per_batch)]
+        shuffled = _order(len(keys), self._seed, "batch", step, self._rank)
+        return [*(keys[place] for place in shuffled), *self._next("outlier", step, self.outliers_per_batch)]
+
+    def _next(self, source: Source, step: int, count: int) -> list[Key]:
+        """The ``count`` images that this process takes of a source in a step."""
+        if not count:
+            return []
+        epoch, step_of_epoch = divmod(step, self.steps_per_epoch)
+        slots = (step_of_epoch * count + np.arange(count)) * self._world + self._rank
+        times = self._repeats if source == "real" else 1
+        positions = self._epoch_order(source, epoch)[slots // times % self._sizes[source]]
+        seeds = _mixed(_hash(self._seed, source, epoch), slots)
+        return [Key(source, *drawn) for drawn in zip(positions.tolist(), seeds.tolist(), strict=True)]
+
+    def _epoch_order(self, source: Source, epoch: int) -> np.ndarray:
+        """The permutation of a source in an epoch; only the one that was asked for last is kept."""
+        known, order = self._orders.get(source, (-1, np.empty(0)))
+        if known != epoch:
+            order = _order(self._sizes[source], self._seed, source, epoch)
+            self._orders[source] = epoch, order
+        return order
+
+
+def share_of_pool(real: int, synthetic: int) -> float:
+    """The share of real images where both are poured together: naive mixing (arXiv:2303.14531, section 4), which SIO improves on."""
+    return real / (real + synthetic)
+
+
+def _reals_per_batch(share: float, batch_size: int, synthetic: int) -> int:
+    reals = round(share * batch_size)
+    if share < 1 and not synthetic:
+        raise UsageError(f"a share of {share:g} real images needs synthetic images beside them, got none; name a set of them")
+    if reals < 1:
+        raise UsageError(f"a share of {share:g} leaves no real image in a batch of {batch_size}; raise the share or the batch size")
+    if share < 1 and reals == batch_size:
+        raise UsageError(
+            f"a share of {share:g} leaves no synthetic image in a batch of {batch_size}; lower it or raise the batch size"
+        )
+    return reals
+
+
+def _order(count: int, *what: object) -> np.ndarray:
+    """A permutation of ``count`` that belongs to ``what``."""
+    # NumPy promises the raw stream of a bit generator for good, and not what its shuffles make of it
+    return np.random.PCG64(_hash(*what)).random_raw(count).argsort(kind="stable")
+
+
+def _mixed(start: int, slots: np.ndarray) -> np.ndarray:
+    """A number in [0, 2⁶³) for each of the slots (n,): SplitMix64 from ``start`` on."""
+    mixed = np.uint64(start) + (slots.astype(np.uint64) + np.uint64(1)) * GOLDEN
+    for shift, factor in MIXERS:
+        mixed = (mixed ^ (mixed >> np.uint64(shift))) * factor
+    return (mixed ^ (mixed >> np.uint64(31))) >> np.uint64(1)
+
+
+def _hash(*what: object) -> int:
+    return int.from_bytes(hashlib.blake2b(repr(what).encode(), digest_size=8).digest(), "big")

@@ -1,0 +1,53 @@
+"""The images that training draws from, with labels in the class order that is trained."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from oodkit.errors import ImageSetError
+from oodkit.images.base import ImageSet
+from oodkit.images.classes import align_labels
+from oodkit.images.limited import taken
+from oodkit.wording import counted, printable
+
+
+@dataclass(frozen=True)
+class Pool:
+    """Images of one source and the label of each, (N,) int64; −1 for outliers."""
+
+    images: ImageSet
+    labels: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+
+def real_pool(images: ImageSet, labels: np.ndarray | None = None) -> Pool:
+    """The images to train on. labels: in the class order that is trained, None = the set's own.
+
+    Raises ImageSetError where an image has none of the classes (−1).
+    """
+    labels = images.labels if labels is None else labels
+    if unlabelled := int((labels < 0).sum()):
+        example = images.image_name(int((labels < 0).argmax()))
+        of_all = f"{counted(unlabelled, 'image has', 'images have')} none, such as {printable(example)}"
+        way_out = "name a set with labels, such as a folder of class folders"
+        raise ImageSetError(f"training needs a label for each image: of the {len(labels)} of {images.spec} {of_all}; {way_out}")
+    return Pool(images, labels.astype(np.int64))
+
+
+def outlier_pool(images: ImageSet) -> Pool:
+    """Images that belong to no class, whatever their labels."""
+    return Pool(images, np.full(len(images), -1))
+
+
+def synthetic_pool(
+    images: ImageSet, class_names: Sequence[str] | None, num_classes: int, class_ids: Sequence[str] | None = None
+) -> tuple[Pool, list[str]]:
+    """Synthetic images in the order of the real classes, and a line for whatever does not fit.
+
+    class_names, class_ids: of the real images, matched as ``align_labels`` does. Images of other classes are left out; classes
+    without synthetic images are named. Raises ImageSetError where no image is left, or a label without a name is too large.
+    """
+    raise NotImplementedError
