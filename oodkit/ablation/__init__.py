@@ -9,9 +9,11 @@ AS_TRAINED, AUGDELETED = "as trained", "AugDelete"
 
 @dataclass(frozen=True)
 class Figures:
-    """Of one network with one head; fractions. aurocs, fpr95_ood: by scorer, then by OOD set, "near", "far" and "mean".
+    """Of one network with one head; fractions.
 
-    max_logits: the mean maximal logit by image set, the ID test images as "id".
+    aurocs, fpr95_ood: by scorer, then by OOD set, by "near mean" and "far mean" where there are such sets, and by "mean", which
+    of sets of one group is that group's. A scorer that gave no scores is not there. max_logits: the mean maximal logit by image
+    set, the ID test images as "id".
     """
 
     accuracy: float
@@ -38,6 +40,15 @@ class Trial:
 
 
 @dataclass(frozen=True)
+class Failure:
+    """A recipe with a seed that came to no figures, and why, on one line."""
+
+    recipe: str
+    seed: int
+    reason: str
+
+
+@dataclass(frozen=True)
 class Spread:
     """Mean and standard deviation (n − 1; 0 of one seed) over n seeds."""
 
@@ -50,19 +61,22 @@ class Spread:
 class Gain:
     """The mean difference to the baseline as trained, paired by seed, with its 95 % interval and p value of Student's t.
 
-    Interval and p are None of fewer than two seeds.
+    n: the seeds that both have. Interval and p are None of fewer than two.
     """
 
     mean: float
     low: float | None
     high: float | None
     p: float | None
+    n: int
 
 
 @dataclass(frozen=True)
 class Row:
-    """One recipe with one head, over the seeds. gain: by scorer, of the AUROC "mean"; accuracy_gain: of the ID accuracy; both None
-    of the baseline as trained. shift: the ratio (r_id − r_ood)/(1 − r_ood) by OOD set, None of the baseline and of refitted heads.
+    """One recipe with one head, over the seeds that came to figures.
+
+    gain: by scorer, of the AUROC "mean"; accuracy_gain: of the ID accuracy; both None of the baseline as trained, and where no seed
+    has figures of both. shift: the ratio (r_id − r_ood)/(1 − r_ood) by OOD set, None of the baseline and of refitted heads.
     """
 
     recipe: str
@@ -77,7 +91,11 @@ class Row:
 
 @dataclass(frozen=True)
 class Ablation:
-    """Everything that was found. data: the training images' spec. groups: "near" or "far" by OOD set."""
+    """Everything that was found.
+
+    data: the training images' spec. recipes: their specs, the baseline first. scorers: by their labels, "mls" first. groups: "near"
+    or "far" by OOD set. A recipe without a trial has no row, and its failures say why. notes: what else is to know, a sentence each.
+    """
 
     arch: str
     data: str
@@ -88,4 +106,5 @@ class Ablation:
     groups: Mapping[str, str]
     trials: Sequence[Trial]
     rows: Sequence[Row]
+    failures: Sequence[Failure]
     notes: Sequence[str]
