@@ -9,6 +9,7 @@ OodkitError                  exit 1
 │   ├── UnreadableImageError          one image that can't be decoded; extraction skips it and counts it
 │   ├── ImageSetError                 an image set that can't be opened or doesn't fit the model
 │   └── OutputsError                  stored outputs, heads or scorers that are missing or damaged
+├── TrainingError            exit 1   a training whose loss is no longer finite, or that the memory does not suffice for
 ├── NotFittedError           exit 1   a scorer asked for scores before it was fitted
 └── NotApplicableError       exit 1   a scorer that can't serve this model or these sets; in a table, a row with the reason
 """
@@ -43,6 +44,10 @@ class ImageSetError(InputError):
 
 
 class OutputsError(InputError):
+    pass
+
+
+class TrainingError(OodkitError):
     pass
 
 
