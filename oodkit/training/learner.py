@@ -32,12 +32,8 @@ class Learner(nn.Module):
 
     @property
     def head_layer(self) -> nn.Linear:
-        """The last layer. Raises UnsupportedModelError where it is none that maps features (B, D) to logits (B, C)."""
-        layer = self.net.get_submodule(self.head)
-        if not isinstance(layer, nn.Linear):
-            found = f"this one ends in {self.head}, a {type(layer).__name__}"
-            raise UnsupportedModelError(f"this recipe needs a network that ends in one linear layer; {found}")
-        return layer
+        """The last layer. Raises UnsupportedModelError as ``linear_head``."""
+        return linear_head(self.net, self.head)
 
     def features_and_logits(self, images: Tensor) -> tuple[Tensor, Tensor]:
         """What the last layer reads, (B, D), and the logits (B, C), from one forward pass; both carry gradients."""
@@ -53,3 +49,12 @@ class Learner(nn.Module):
         """The logits (B, C) that the last layer makes of features (B, D)."""
         logits: Tensor = self.head_layer(features)
         return logits
+
+
+def linear_head(net: nn.Module, name: str) -> nn.Linear:
+    """The last layer by its name. Raises UnsupportedModelError where it is none that maps features (B, D) to logits (B, C)."""
+    layer = net.get_submodule(name)
+    if not isinstance(layer, nn.Linear):
+        found = f"this one ends in {name}, a {type(layer).__name__}"
+        raise UnsupportedModelError(f"this recipe needs a network that ends in one linear layer; {found}")
+    return layer
