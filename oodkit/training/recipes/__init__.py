@@ -3,12 +3,17 @@
 from typing import Any
 
 from oodkit import specs
+from oodkit.training.recipes.augmix import AugMix
 from oodkit.training.recipes.base import Recipe
+from oodkit.training.recipes.logitnorm import LogitNorm
+from oodkit.training.recipes.outlier_exposure import OutlierExposure
+from oodkit.training.recipes.pixmix import PixMix
+from oodkit.training.recipes.t2fnorm import T2FNorm
 from oodkit.training.recipes.v1 import V1
 
 __all__ = ["RECIPES", "Recipe", "make_recipe", "parse_recipe"]
 
-_ALL: tuple[type[Recipe], ...] = (V1,)
+_ALL: tuple[type[Recipe], ...] = (V1, AugMix, PixMix, LogitNorm, T2FNorm, OutlierExposure)
 RECIPES: dict[str, type[Recipe]] = {recipe.name: recipe for recipe in _ALL}
 
 
