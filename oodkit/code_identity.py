@@ -36,6 +36,8 @@ def _code_of_class(kind: type) -> str:
     if library in LIBRARIES:
         return f"{library} {sys.modules[library].__version__}"
     file = getattr(sys.modules.get(kind.__module__), "__file__", None)
+    if library == "oodkit" and file is not None:  # what else of it is loaded depends on the command
+        return blake2b(Path(file).read_bytes(), digest_size=16).hexdigest()
     if file is None or not Path(file).is_file():
         return _code(kind.forward.__code__) if hasattr(kind, "forward") else kind.__qualname__
     return " ".join(blake2b(one.read_bytes(), digest_size=16).hexdigest() for one in _sources_beside(Path(file).resolve()))

@@ -59,7 +59,8 @@ def recipe_of(name: str, stated: Mapping[str, Any] | None = None) -> Recipe:
     """The recipe of a model's name; of what its own file states, where that is given (``Classifier.about["recipe"]``)."""
     if stated is not None:
         own = {key: stated[key] for key in ("loss", "label_smoothing", "mixup", "cutmix") if key in stated}
-        return Recipe(**own, evidence="the checkpoint's own metadata", status="stated", pair=_found(name).pair)
+        trained = f"recipe {stated['name']} of oodkit" if "name" in stated else "the checkpoint's own metadata"
+        return Recipe(**own, evidence=trained, status="stated", pair=_found(name).pair)
     return _found(name)
 
 

@@ -12,7 +12,7 @@ from oodkit.models.state import SUFFIXES
 SOURCES: dict[str, Callable[[str, Options], Loaded]] = {
     "demo": from_file.load_demo,
     "hf-hub": from_timm.load_from_hub,
-    "local-dir": from_timm.load_from_folder,
+    "local-dir": from_file.load_folder,
     "py": from_python.load_function,
     "torchvision": from_torchvision.load_name,
 }

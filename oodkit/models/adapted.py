@@ -1,6 +1,6 @@
 """The two changes of a network's structure that a file of weights may name: a stem for small images, and a normalised last layer."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 
 from torch import Tensor, nn
 
@@ -58,16 +58,26 @@ def is_normalised(net: nn.Module) -> bool:
     return any(isinstance(module, Normalise) for module in net.modules())
 
 
-def normalise_as_in(net: nn.Module, state: Mapping[str, Tensor]) -> None:
-    """Change the layer of which the state has ``NAME.1.weight``. Raises CheckpointError where that is not exactly one."""
-    found = [name for name in _linear_layers(net) if f"{name}.1.weight" in state and f"{name}.weight" not in state]
+def adapt(net: nn.Module, state: Mapping[str, Tensor], stem: str | None, head: str | None) -> None:
+    """Change an untrained network as a file says that the network of its weights ``state`` was changed.
+
+    Raises CheckpointError where it can't have been.
+    """
+    if stem == SMALL_STEM:
+        try:
+            small_stem(net)
+        except UsageError as error:
+            raise CheckpointError(f"the checkpoint says that its stem is small, but {error}") from error
+    if head == NORMALISED:
+        _normalise_as_in(net, state)
+
+
+def _normalise_as_in(net: nn.Module, state: Mapping[str, Tensor]) -> None:
+    linear = [name for name, layer in net.named_modules() if isinstance(layer, nn.Linear)]
+    found = [name for name in linear if f"{name}.1.weight" in state and f"{name}.weight" not in state]
     if len(found) != 1:
         raise CheckpointError(f"the checkpoint says that its head is normalised, but {len(found)} of its layers are; expected one")
     normalised_head(net, found[0])
-
-
-def _linear_layers(net: nn.Module) -> Iterable[str]:
-    return [name for name, layer in net.named_modules() if isinstance(layer, nn.Linear)]
 
 
 def _first_convolution(net: nn.Module) -> tuple[str, nn.Conv2d]:

@@ -12,6 +12,7 @@ from torch import nn
 
 from oodkit.errors import CheckpointError, ModelNotFoundError, UsageError
 from oodkit.models import from_timm, from_torchvision
+from oodkit.models.adapted import NORMALISED, SMALL_STEM, adapt
 from oodkit.models.base import AUGDELETE, Loaded, Options, Size, Transform, full_size
 from oodkit.models.names import demo_names, torchvision_names, unknown_model
 from oodkit.models.preprocessing import timm_transform, torchvision_transform
@@ -24,8 +25,9 @@ def load_file(name: str, options: Options) -> Loaded:
     """A checkpoint file. Its architecture is ``options.arch`` or what the metadata of a safetensors file says.
 
     Safetensors metadata that is read: architecture; as JSON model_args, num_classes, input_size, mean, std, class_names, class_ids
-    (by default the names), recipe; interpolation and crop_pct; method, where it is AugDelete. What the user said goes before what
-    the file says, and that before the architecture's default.
+    (by default the names), recipe; interpolation and crop_pct; method, where it is AugDelete; stem and head, the changes of
+    ``oodkit.models.adapted``; note, what is to be said of the logits. What the user said goes before what the file says, and that
+    before the architecture's default.
     """
     options.refuse(name, "checkpoint")
     state, metadata = read_state(Path(name), allow_pickle=options.allow_pickle)
@@ -36,12 +38,26 @@ def load_file(name: str, options: Options) -> Loaded:
     if arch is None:
         raise UsageError(f"{name} does not say which architecture it belongs to; add --arch ARCH (oodkit list models shows names)")
     options = _completed(options, facts)
-    net, kind = _fitted(arch, state, options)
-    transform, size, preprocessing = _fed(net, kind, options)
+    net, kind = _fitted(arch, state, options, facts)
+    transform, size, preprocessing = fed(net, kind, options)
     names, ids = _classes(facts, name)
-    about = {"source": "file", "architecture": kind} | ({"recipe": facts["recipe"]} if "recipe" in facts else {})
+    about = {"source": "file", "architecture": kind, **{key: facts[key] for key in TOLD if key in facts}}
     about |= {"model_args": dict(options.model_args)} if options.model_args else {}
     return Loaded(name, net, transform, size, preprocessing, names, ids, about, metadata.get("method") == AUGDELETE)
+
+
+def load_folder(name: str, options: Options) -> Loaded:
+    """``local-dir:PATH``: a folder of timm's, or one with a ``model.safetensors`` that says what it is, as ``oodkit train`` writes."""
+    folder = Path(name.removeprefix("local-dir:"))
+    weights = folder / "model.safetensors"
+    if (folder / "config.json").exists() or not folder.is_dir():
+        return from_timm.load_from_folder(name, options)
+    options.refuse(name, "arch", "checkpoint")
+    if not weights.is_file():
+        best = folder / "best.safetensors"
+        ways = f"load {best}, the best so far" if best.is_file() else "give the folder of a training that has ended"
+        raise ModelNotFoundError(f"{name}: expected config.json, as timm writes it, or model.safetensors, and neither is there; {ways}")
+    return replace(load_file(str(weights), options), name=name)
 
 
 def load_demo(name: str, options: Options) -> Loaded:
@@ -59,6 +75,11 @@ def load_demo(name: str, options: Options) -> Loaded:
 
 def _facts(metadata: Mapping[str, str], name: str) -> dict[str, Any]:
     facts: dict[str, Any] = {key: metadata[key] for key in ("architecture", "interpolation") if key in metadata}
+    for key, (suits, words) in WORDS.items():
+        if key in metadata:
+            facts[key] = metadata[key]
+            if not suits(facts[key]):
+                raise CheckpointError(f"the metadata of {name} has {key}={facts[key][:60]!r}, expected {words}")
     for key, (fits, expected) in JSON_FACTS.items():
         if key in metadata:
             found = f"the metadata of {name} has {key}={metadata[key]!r}"
@@ -97,12 +118,19 @@ def _is_size(value: Any) -> bool:
 
 
 def _is_recipe(value: Any) -> bool:
-    if not isinstance(value, dict) or not isinstance(value.get("loss", "unknown"), str):
+    if not isinstance(value, dict) or not all(isinstance(value.get(key, ""), str) for key in ("loss", "name")):
         return False
     strengths = [value.get(name, 0) for name in ("label_smoothing", "mixup", "cutmix")]
     return all(strength in ("yes", "unknown") or (_is_number(strength) and strength >= 0) for strength in strengths)
 
 
+TOLD = ("recipe", "stem", "head", "note")  # of what a file says that which stays known of its model
+LONGEST_NOTE = 500
+WORDS: dict[str, tuple[Callable[[str], bool], str]] = {
+    "stem": (lambda word: word == SMALL_STEM, f"'{SMALL_STEM}'"),
+    "head": (lambda word: word == NORMALISED, f"'{NORMALISED}'"),
+    "note": (lambda text: 0 < len(text) <= LONGEST_NOTE, f"a text of at most {LONGEST_NOTE} characters"),
+}
 JSON_FACTS: dict[str, tuple[Callable[[Any], bool], str]] = {
     "model_args": (lambda value: isinstance(value, dict), "an object of arguments by name"),
     "num_classes": (_is_count, "a whole number above 0"),
@@ -114,7 +142,7 @@ JSON_FACTS: dict[str, tuple[Callable[[Any], bool], str]] = {
     "class_ids": (lambda value: isinstance(value, list), "a list of ids"),
     "recipe": (
         _is_recipe,
-        'an object in which loss is a word and label_smoothing, mixup and cutmix are numbers, "yes" or "unknown"',
+        'an object in which loss and name are words and label_smoothing, mixup and cutmix are numbers, "yes" or "unknown"',
     ),
 }
 
@@ -128,7 +156,7 @@ def _completed(options: Options, facts: Mapping[str, Any]) -> Options:
     return replace(options, model_args={**facts.get("model_args", {}), **options.model_args}, **missing)
 
 
-def _fitted(arch: str, state: State, options: Options) -> tuple[nn.Module, str]:
+def _fitted(arch: str, state: State, options: Options, facts: Mapping[str, Any]) -> tuple[nn.Module, str]:
     """The network with the weights in it, and the architecture's full name.
 
     A bare name that timm and torchvision both have means the one whose parameters fit; where both do, torchvision's, whose
@@ -136,7 +164,7 @@ def _fitted(arch: str, state: State, options: Options) -> tuple[nn.Module, str]:
     """
     attempts = []
     for kind in _kinds(arch):
-        net = _sized(kind, state, options)
+        net = _sized(kind, state, options, facts)
         own = _named_as_in(net, state)
         attempts.append((count_unfilled(net, own), net, own, kind))
     _, net, own, kind = min(attempts, key=lambda attempt: attempt[0])
@@ -145,9 +173,12 @@ def _fitted(arch: str, state: State, options: Options) -> tuple[nn.Module, str]:
 
 
 def _kinds(arch: str) -> list[str]:
-    """The architectures that a name may mean, each as ``torchvision:ARCH`` or as a timm name."""
+    """The architectures that a name may mean, each as ``torchvision:ARCH``, as ``timm:ARCH`` or as a timm name."""
     if arch.startswith("torchvision:"):
         from_torchvision.weights_of(arch)
+        return [arch]
+    if arch.startswith("timm:"):
+        from_timm.known_tag(arch.removeprefix("timm:"))
         return [arch]
     import timm
 
@@ -160,18 +191,25 @@ def _kinds(arch: str) -> list[str]:
     return kinds
 
 
-def _sized(kind: str, state: State, options: Options) -> nn.Module:
+def build(kind: str, options: Options, num_classes: int) -> nn.Module:
+    """An untrained network of ``torchvision:ARCH``, ``timm:ARCH`` or a timm name, as large as the images that it will be given."""
+    if kind.startswith("torchvision:"):
+        return from_torchvision.build(kind, options, num_classes=num_classes)
+    return from_timm.build(kind.removeprefix("timm:"), options, num_classes=num_classes)
+
+
+def _sized(kind: str, state: State, options: Options, facts: Mapping[str, Any]) -> nn.Module:
     """The untrained network with as many classes as the state's head, unless the user said how many."""
 
-    def build(classes: int) -> nn.Module:
-        if kind.startswith("torchvision:"):
-            return from_torchvision.build(kind, options, num_classes=classes)
-        return from_timm.build(kind, options, num_classes=classes)
+    def changed(classes: int) -> nn.Module:
+        net = build(kind, options, classes)
+        adapt(net, state, facts.get("stem"), facts.get("head"))
+        return net
 
     told = options.num_classes or options.model_args.get("num_classes")
-    net = build(told or BUILT_FOR)
+    net = changed(told or BUILT_FOR)
     classes = told or classes_in(net, _named_as_in(net, state), BUILT_FOR)
-    return net if classes == (told or BUILT_FOR) else build(classes)
+    return net if classes == (told or BUILT_FOR) else changed(classes)
 
 
 def _named_as_in(net: nn.Module, state: State) -> State:
@@ -187,7 +225,7 @@ def _named_as_in(net: nn.Module, state: State) -> State:
     return converted
 
 
-def _fed(net: nn.Module, kind: str, options: Options) -> tuple[Transform, Size, dict[str, Any]]:
+def fed(net: nn.Module, kind: str, options: Options) -> tuple[Transform, Size, dict[str, Any]]:
     """Transform, input size and description: the architecture's default, or what was said instead."""
     if kind.startswith("torchvision:"):
         return torchvision_transform(from_torchvision.weights_of(kind)[1], options)
