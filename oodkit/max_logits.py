@@ -109,14 +109,14 @@ def relative_decrease(before: Vector, after: Vector) -> Estimate | None:
     nobody knows the pairs, and the two means are taken for independent: wider, as a rule, since a pair goes up and down together.
     None where s is not positive, and of one image.
     """
-    s = float(before.mean())
-    if s <= 0 or min(len(before), len(after)) < 2:
+    s, s_after = float(before.mean()), float(after.mean())
+    r = decrease_of(s, s_after)
+    if r is None or min(len(before), len(after)) < 2:
         return None
-    s_after = float(after.mean())
     old, new = s_after / s * before, after
     paired = len(old) == len(new)
     variance = _variance_of_mean(old - new) if paired else _variance_of_mean(old) + _variance_of_mean(new)
-    return _around((s - s_after) / s, variance / s**2)
+    return _around(r, variance / s**2)
 
 
 def shift_ratio(r_id: Estimate | None, r_ood: Estimate | None) -> Estimate | None:
@@ -124,12 +124,21 @@ def shift_ratio(r_id: Estimate | None, r_ood: Estimate | None) -> Estimate | Non
 
     ∂q/∂r_id = 1/(1 − r_ood), ∂q/∂r_ood = −(1 − q)/(1 − r_ood); ID and OOD images are independent samples.
     """
-    if r_id is None or r_ood is None or r_ood.value >= 1:
+    if r_id is None or r_ood is None or (ratio := ratio_of(r_id.value, r_ood.value)) is None:
         return None
     left = 1 - r_ood.value
-    ratio = (r_id.value - r_ood.value) / left
     errors = [(one.high - one.low) / (2 * NORMAL_975) for one in (r_id, r_ood)]
     return _around(ratio, (errors[0] / left) ** 2 + ((1 - ratio) * errors[1] / left) ** 2)
+
+
+def decrease_of(s: float, s_after: float) -> float | None:
+    """(s − s′)/s of two means; None where s is not positive."""
+    return (s - s_after) / s if s > 0 else None
+
+
+def ratio_of(r_id: float | None, r_ood: float | None) -> float | None:
+    """(r_id − r_ood)/(1 − r_ood); None where one is, and where r_ood is 1 or more."""
+    return None if r_id is None or r_ood is None or r_ood >= 1 else (r_id - r_ood) / (1 - r_ood)
 
 
 def _fall(before: tuple[Vector, Vector], after: tuple[Vector, Vector]) -> Estimate:

@@ -2,9 +2,11 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Final, Literal
 
-AS_TRAINED, AUGDELETED = "as trained", "AugDelete"
+AS_TRAINED: Final = "as trained"
+AUGDELETED: Final = "AugDelete"
+BASELINE = "v1"  # plain cross-entropy: what every other recipe is held against
 
 
 @dataclass(frozen=True)
@@ -61,7 +63,7 @@ class Spread:
 class Gain:
     """The mean difference to the baseline as trained, paired by seed, with its 95 % interval and p value of Student's t.
 
-    n: the seeds that both have. Interval and p are None of fewer than two.
+    n: the seeds that both have. Interval and p are None of fewer than two, and where all differences are the same.
     """
 
     mean: float
@@ -93,8 +95,9 @@ class Row:
 class Ablation:
     """Everything that was found.
 
-    data: the training images' spec. recipes: their specs, the baseline first. scorers: by their labels, "mls" first. groups: "near"
-    or "far" by OOD set. A recipe without a trial has no row, and its failures say why. notes: what else is to know, a sentence each.
+    data: the training images' spec. recipes: their specs, the baseline first. scorers: by their labels, "mls" first. groups:
+    "near" or "far" by OOD set. A recipe without a trial has no row, and its failures say why. notes: what else is to know, a
+    sentence each.
     """
 
     arch: str
