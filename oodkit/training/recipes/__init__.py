@@ -4,16 +4,41 @@ from typing import Any
 
 from oodkit import specs
 from oodkit.training.recipes.augmix import AugMix
+from oodkit.training.recipes.augrevise import AugRevise
 from oodkit.training.recipes.base import Recipe
+from oodkit.training.recipes.cutmix import CutMix
+from oodkit.training.recipes.label_smoothing import LabelSmoothing
 from oodkit.training.recipes.logitnorm import LogitNorm
+from oodkit.training.recipes.mixup import Mixup
 from oodkit.training.recipes.outlier_exposure import OutlierExposure
 from oodkit.training.recipes.pixmix import PixMix
+from oodkit.training.recipes.randaugment import RandAugment
+from oodkit.training.recipes.random_erasing import RandomErasing
+from oodkit.training.recipes.regmixup import RegMixup
 from oodkit.training.recipes.t2fnorm import T2FNorm
+from oodkit.training.recipes.trivial_augment import TrivialAugment
 from oodkit.training.recipes.v1 import V1
+from oodkit.training.recipes.v2 import V2
 
 __all__ = ["RECIPES", "Recipe", "make_recipe", "parse_recipe"]
 
-_ALL: tuple[type[Recipe], ...] = (V1, AugMix, PixMix, LogitNorm, T2FNorm, OutlierExposure)
+_ALL: tuple[type[Recipe], ...] = (
+    V1,
+    LabelSmoothing,
+    RandomErasing,
+    TrivialAugment,
+    Mixup,
+    CutMix,
+    V2,
+    RegMixup,
+    AugMix,
+    RandAugment,
+    LogitNorm,
+    T2FNorm,
+    PixMix,
+    OutlierExposure,
+    AugRevise,
+)
 RECIPES: dict[str, type[Recipe]] = {recipe.name: recipe for recipe in _ALL}
 
 
