@@ -14,6 +14,7 @@ from oodkit.classifier import Transform
 from oodkit.errors import InputError, OodkitError, UnreadableImageError
 
 Key = TypeVar("Key")  # what images are asked for by: positions in a set, the entries of a stream
+Loaded = TypeVar("Loaded")
 Asked_contra = TypeVar("Asked_contra", contravariant=True)
 Item = tuple[Key, Tensor | str | OodkitError]  # an image's key; the image, why it can't be read, or what ends the run
 Batch = tuple[list[Key], Tensor, list[tuple[Key, str]]]  # n keys, their pixels (n, 3, H, W), and what could not be read
@@ -44,7 +45,7 @@ def read_batches(
     fewer, but one. workers: processes that decode; None = one a core, at most 8, and none for a single batch. Raises InputError
     where the transform refuses a whole batch, unless ``lenient``, OodkitError where a worker dies or the disk fails.
     """
-    workers = min(8, _usable_cores()) if workers is None else workers
+    workers = min(8, usable_cores()) if workers is None else workers
     rest = iter(batches)
     first = list(islice(rest, workers + 1))
     workers = max(0, min(workers, len(first) - 1))
@@ -57,18 +58,12 @@ def read_batches(
         pin_memory=pin_memory,
         prefetch_factor=min(AHEAD, max(1, fitting)) if workers else None,
     )
-    try:
-        for batch in loader:
-            if isinstance(batch, OodkitError):
-                raise batch
-            if not lenient:
-                _require_fitting_transform(batch)
-            yield batch
-    except RuntimeError as error:
-        if "DataLoader worker" not in str(error):
-            raise
-        remedy = "what is done is kept; run again with fewer --workers, or with --workers 0"
-        raise OodkitError(f"a process that decodes images died, perhaps for want of memory; {remedy}") from error
+    for batch in from_workers(loader):
+        if isinstance(batch, OodkitError):
+            raise batch
+        if not lenient:
+            _require_fitting_transform(batch)
+        yield batch
 
 
 class Reader(Dataset[Item[Key]]):
@@ -98,6 +93,17 @@ class _RefusedError(Exception):
     """Anything that the user's transform raises; it can't be mistaken for what the image set does."""
 
 
+def from_workers(loader: Iterable[Loaded]) -> Iterator[Loaded]:
+    """What a ``DataLoader`` yields. Raises OodkitError where one of its worker processes dies."""
+    try:
+        yield from loader
+    except RuntimeError as error:
+        if "DataLoader worker" not in str(error):
+            raise
+        remedy = "what is done is kept; run again with fewer --workers, or with --workers 0"
+        raise OodkitError(f"a process that decodes images died, perhaps for want of memory; {remedy}") from error
+
+
 def _collate(items: list[Item[Key]]) -> Batch[Key] | OodkitError:
     for _, item in items:
         if isinstance(item, OodkitError):
@@ -118,6 +124,6 @@ def _require_fitting_transform(batch: Batch[Key]) -> None:
         raise InputError(f"a whole batch of images {failed[0][1]}; look at the transform")
 
 
-def _usable_cores() -> int:
+def usable_cores() -> int:
     """In a container fewer than the machine has."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

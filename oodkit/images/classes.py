@@ -9,14 +9,18 @@ from oodkit.images.base import ImageSet
 
 
 def align_labels(
-    images: ImageSet, class_names: Sequence[str] | None, class_ids: Sequence[str] | None, num_classes: int
+    images: ImageSet,
+    class_names: Sequence[str] | None,
+    class_ids: Sequence[str] | None,
+    num_classes: int,
+    whose: str = "the model's",
 ) -> tuple[np.ndarray, str | None]:
     """Labels (N,) int64 in the model's class order, −1 = none of its classes, and one line to show where they need a caution.
 
     The set's class names (its class folders) are looked up among the model's class ids (such as WordNet's n01440764) and class
     names, in whole or by the first synonym before a comma; letter case does not count and ``_`` is a space. A name that several
     classes share finds none of them. Where no name is found, but there are as many as the model has classes, order decides, and the
-    note says so. Labels without names are taken as they are.
+    note says so. Labels without names are taken as they are. whose: how the note calls the classes.
 
     Raises ImageSetError where a label without a name is ``num_classes`` or more.
     """
@@ -35,10 +39,10 @@ def align_labels(
     if not found and len(own) == num_classes:
         own = np.arange(num_classes)
         first = f"{images.class_names[0]!r} is taken for class 0" + (f", {class_names[0]!r}" if class_names else "")
-        note = f"{images.spec}: no class name is the model's; its {num_classes} classes are matched by order ({first})"
+        note = f"{images.spec}: no class name is {whose}; its {num_classes} classes are matched by order ({first})"
     elif 0 < found < len(own):
         missing = images.class_names[int((own < 0).argmax())]
-        note = f"{images.spec}: {len(own) - found} of {len(own)} classes are none of the model's, such as {missing!r}; label −1"
+        note = f"{images.spec}: {len(own) - found} of {len(own)} classes are none of {whose}, such as {missing!r}; label −1"
     return np.where(labels < 0, -1, own[labels]), note
 
 

@@ -19,7 +19,7 @@ PADDING = 8  # the part of a small image's side that is padded on every side: CI
 
 @dataclass(frozen=True)
 class TrainTransform:
-    """A PIL image to tensors (3, side, side) float32, one for each view: what ``View`` says, after a crop and a flip that all share.
+    """A PIL image to tensors (3, side, side) float32, one for each view, after a crop and a flip that all views share.
 
     mean, std: of the three channels of pixels in [0, 1], which normalise. What is random comes from the generators of torch,
     ``random`` and NumPy, which ``seed_generators`` sets. It pickles where the views do.
@@ -61,9 +61,9 @@ def crop_and_flip(side: int, flip: bool = True) -> Callable[[Image.Image], Image
     """How OpenOOD v1.5 augments training images (``BasePreprocessor``), PIL to PIL of ``side`` by ``side`` pixels.
 
     Up to 64 pixels, as for CIFAR: the shorter side resized to ``side``, bilinear, and the centre cropped; mirrored in half of the
-    cases; padded with black by an eighth of the side (CIFAR's 4 of 32) and cropped at random. Larger, as for ImageNet: torchvision's
-    ``RandomResizedCrop``, 8 to 100 % of the area, bilinear, and mirrored in half of the cases. flip: False mirrors none, for digits
-    and letters.
+    cases; padded with black by an eighth of the side (CIFAR's 4 of 32) and cropped at random. Larger, as for ImageNet:
+    torchvision's ``RandomResizedCrop``, 8 to 100 % of the area, bilinear, and mirrored in half of the cases. flip: False mirrors
+    none, for digits and letters.
     """
     return _BorderCrop(side, flip) if side <= SMALL else _ResizedCrop(side, flip)
 
@@ -76,7 +76,7 @@ class _BorderCrop:
     def __call__(self, image: Image.Image) -> Image.Image:
         image = _mirrored_at_random(_centre(image, self.side), self.flip)
         border = self.side // PADDING
-        left, top = random.randint(-border, border), random.randint(-border, border)
+        left, top = torch.randint(-border, border + 1, (2,)).tolist()
         return image.crop((left, top, left + self.side, top + self.side))  # what lies outside is black
 
 
@@ -108,7 +108,7 @@ def _centre(image: Image.Image, side: int) -> Image.Image:
 
 
 def _mirrored_at_random(image: Image.Image, flip: bool) -> Image.Image:
-    return ImageOps.mirror(image) if flip and random.random() < 0.5 else image
+    return ImageOps.mirror(image) if flip and float(torch.rand(())) < 0.5 else image
 
 
 def seed_generators(seed: int) -> None:

@@ -90,7 +90,7 @@ class Draws:
 
 
 def share_of_pool(real: int, synthetic: int) -> float:
-    """The share of real images where both are poured together: naive mixing (arXiv:2303.14531, section 4), which SIO improves on."""
+    """The share of real images where both are poured together: naive mixing (SIO, arXiv:2303.14531, section 4)."""
     return real / (real + synthetic)
 
 

@@ -50,4 +50,16 @@ def synthetic_pool(
     class_names, class_ids: of the real images, matched as ``align_labels`` does. Images of other classes are left out; classes
     without synthetic images are named. Raises ImageSetError where no image is left, or a label without a name is too large.
     """
-    raise NotImplementedError
+    labels, note = align_labels(images, class_names, class_ids, num_classes, "the training images'")
+    notes = [] if note is None else [note]
+    kept = np.flatnonzero(labels >= 0)
+    if not len(kept):
+        way_out = "name its class folders as those of the training images"
+        raise ImageSetError(f"no image of {images.spec} is of a class that is trained; {way_out}")
+    if left_out := len(labels) - len(kept):
+        notes.append(f"{images.spec}: {counted(left_out, 'image', 'images')} of no class that is trained left out")
+    missing = np.flatnonzero(np.bincount(labels[kept], minlength=num_classes) == 0)
+    if len(missing):
+        first = int(missing[0]) if class_names is None else repr(class_names[missing[0]])
+        notes.append(f"{images.spec}: no images of {len(missing)} of the {num_classes} classes, such as {first}")
+    return Pool(taken(images, kept) if left_out else images, labels[kept]), notes
