@@ -22,6 +22,7 @@ _HOME = {
     "extract": "extraction",
     "load_classifier": "classifier",
     "load_scorer": "scorers",
+    "make_recipe": "training.recipes",
     "make_scorer": "scorers",
     "open_images": "images",
     "score_stream": "streaming",

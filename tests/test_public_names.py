@@ -27,6 +27,7 @@ PUBLIC = [
     "extract",
     "load_classifier",
     "load_scorer",
+    "make_recipe",
     "make_scorer",
     "open_images",
     "score_stream",

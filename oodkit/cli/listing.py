@@ -14,6 +14,7 @@ class Kind(StrEnum):
 
     models = "models"
     scorers = "scorers"
+    recipes = "recipes"
     benchmarks = "benchmarks"
 
 
@@ -22,11 +23,11 @@ def list_(
     pattern: Annotated[str, typer.Argument(help="Only names that match, e.g. 'resnet50*'.")] = "*",
     json_: JsonOption = False,
 ) -> None:
-    """List the models, scorers or benchmarks that oodkit knows."""
+    """List the models, scorers, training recipes or benchmarks that oodkit knows."""
     from fnmatch import fnmatch
 
-    rows = {Kind.models: _models, Kind.scorers: _scorers, Kind.benchmarks: _benchmarks}[kind]()
-    rows = [row for row in rows if fnmatch(row["name"], pattern)]
+    listed = {Kind.models: _models, Kind.scorers: _scorers, Kind.recipes: _recipes, Kind.benchmarks: _benchmarks}[kind]()
+    rows = [row for row in listed if fnmatch(row["name"], pattern)]
     if json_:
         typer.echo(json.dumps(rows, indent=1))
         return
@@ -65,6 +66,21 @@ def _runs(once: bool) -> str:
 
 def _fits_on(what: str | None) -> str:
     return "nothing" if what is None else f"ID {what}"
+
+
+def _recipes() -> list[dict[str, str]]:
+    from oodkit.training.recipes import RECIPES
+
+    return [
+        {
+            "name": name,
+            "needs": ", ".join(sorted(recipe.needs)) or "nothing",
+            "judged_by": ", ".join(recipe.scored_by),
+            "method": recipe.title,
+            "paper": recipe.paper,
+        }
+        for name, recipe in RECIPES.items()
+    ]
 
 
 def _benchmarks() -> list[dict[str, str]]:

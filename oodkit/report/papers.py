@@ -2,7 +2,7 @@
 
 from oodkit.scorers import SCORERS
 
-# Sources without a number of arXiv or a DOI, by the words that stand in ``Scorer.paper``.
+# Sources without a number of arXiv or a DOI, by the words that stand in ``Scorer.paper`` and ``Recipe.paper``.
 PAGES = {
     "CVPR 2023": "https://openreview.net/forum?id=Sie7oeTABS",  # GEN: its own record there
     "ICLR 2023 (OpenReview)": "https://openreview.net/forum?id=KkazG4lgKL",  # SHE
@@ -10,6 +10,8 @@ PAGES = {
     "OpenOOD v1.5, gmm_postprocessor.py": (
         "https://github.com/Jingkang50/OpenOOD/blob/main/openood/postprocessors/gmm_postprocessor.py"
     ),
+    "pytorch/vision issue 3995": "https://github.com/pytorch/vision/issues/3995",  # torchvision's second recipe
+    "ICCV 2025, pp. 1836–1845": "https://github.com/xhp-hust-2018-2011/DiagPMOOD",  # AugRevise: its code
 }
 
 

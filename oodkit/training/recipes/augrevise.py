@@ -36,7 +36,7 @@ class AugRevise(Recipe):
 
     name = "augrevise"
     title = "AugRevise"
-    paper = "Xiong et al., ICCV 2025"
+    paper = "ICCV 2025, pp. 1836–1845"
     trained_with: ClassVar = {"augdelete": True}
     scored_by = ("mls", "msp", "knn", "nnguide")
 

@@ -23,6 +23,7 @@ class CutMix(Recipe):
     name = "cutmix"
     title = "CutMix"
     paper = "arXiv:1905.04899"
+    scored_by = ("msp",)
 
     alpha: float = 1.0
 

@@ -18,6 +18,7 @@ class RandAugment(Recipe):
     name = "randaugment"
     title = "RandAugment (cross-entropy+)"
     paper = "arXiv:1909.13719"
+    scored_by = ("msp",)
 
     n: int = 1
     m: int = 14

@@ -34,7 +34,7 @@ class V2(Recipe):
 
     name = "v2"
     title = "torchvision's second recipe"
-    paper = "https://github.com/pytorch/vision/issues/3995"
+    paper = "pytorch/vision issue 3995"
     trained_with: ClassVar = {"weight_decay": 2e-5, "norm_weight_decay": 0.0, "warmup": 5.0, "repeats": 4, "ema": True}
 
     beta: float = 0.1
