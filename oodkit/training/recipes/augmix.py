@@ -25,10 +25,11 @@ class AugMix(Recipe):
     jsd: the divergence's weight, 0 or more; 12 is the authors' and OpenOOD v1.5's. At 0 one augmented view is learned from by
     cross-entropy alone. severity: of each operation, 1 to 10; none = 3 up to 64 pixels and 1 above, the authors' and OpenOOD's.
     width: chains, 1 or more, 3 in both. alpha: of the Dirichlet and Beta distributions of the shares, above 0; 1 in both.
-    Three departures. On CIFAR OpenOOD trains with jsd=0, since its loss became NaN; here the divergence is computed from
-    log-probabilities, whose gradient stays finite where a probability is 0 in float32. Brightness, color, contrast and sharpness
-    are among the operations, as in OpenOOD; the authors leave them out by default, since their tests hold them. torchvision takes a
-    strength from the first ``severity`` of ten steps, the first being none at all; the authors draw it from (0.1, severity).
+    Three departures. On CIFAR OpenOOD trains with jsd=0, since its loss became NaN (as google-research/augmix, issue 27); here the
+    divergence is computed from log-probabilities, whose gradient stays finite where a probability is 0 in float32. Brightness,
+    color, contrast and sharpness are among the operations, as in OpenOOD; the authors leave them out by default, since their tests
+    hold them. torchvision takes a strength from the first ``severity`` of ten steps, the first being none at all; the authors draw
+    it from (0.1, severity).
     """
 
     name = "augmix"

@@ -18,11 +18,11 @@ class OutlierExposure(Recipe):
     """L = −log softmax(v)[y] + weight · E over outliers of (lse(v) − mean(v)), the latter being the cross-entropy H(U, softmax v).
 
     U is the uniform distribution over the classes. Images and outliers are cropped and flipped, as in v1, and go through the
-    network together, in one pass, as in the authors' code; OpenOOD passes them one after the other, each normalised by its own
-    batch. Hendrycks, Mazeika and Dietterich, Deep Anomaly Detection with Outlier Exposure, ICLR 2019, arXiv:1812.04606.
-    weight: 0 or more; 0.5 is the authors' and OpenOOD v1.5's. Outliers a step: 256, beside 128 images, in both.
-    Outliers must not be the images that the network is judged on: OpenOOD's for CIFAR are 597 classes of Tiny ImageNet that its
-    tests leave out, for ImageNet-200 the other 800 classes.
+    network together, in one pass, as in the authors' code and OpenOOD v1.5: batch normalisation sees them as one batch.
+    Hendrycks, Mazeika and Dietterich, Deep Anomaly Detection with Outlier Exposure, ICLR 2019, arXiv:1812.04606.
+    weight: 0 or more; 0.5 is the authors' and OpenOOD's. Outliers a step: 256, beside 128 images, in both.
+    Outliers must not be the images that the network is judged on: OpenOOD takes lists of its own for them, train_tin597 for CIFAR
+    and for ImageNet-200 the other 800 classes.
     """
 
     name = "outlier-exposure"
