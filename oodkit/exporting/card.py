@@ -6,9 +6,10 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from oodkit.classifier import Classifier
-from oodkit.exporting.head_file import Making, architecture_of
+from oodkit.exporting.head_file import Making
 from oodkit.exporting.loading_code import loading_code
 from oodkit.exporting.target import MARK
+from oodkit.models.file_facts import architecture_of
 from oodkit.report.gfm import bullets, escape, section
 from oodkit.report.model_card import ALWAYS, limits, measured, model_index, scalar
 from oodkit.report.numerals import with_interval

@@ -10,6 +10,7 @@ from typing import Any
 from oodkit.classifier import Classifier
 from oodkit.errors import OutputsError
 from oodkit.head import Head, load_head
+from oodkit.models.file_facts import architecture_of
 from oodkit.wording import printable, without_folders
 
 
@@ -73,14 +74,6 @@ def making_of(facts: Mapping[str, str]) -> Making:
 
     told = (found(name, dict) or {} for name in ("metrics", "refit"))
     return Making(facts.get("method"), found("fraction", float), facts.get("data"), *told)
-
-
-def architecture_of(model: Classifier) -> str | None:
-    """The architecture as ``--arch`` takes it; None for a network of the user's own."""
-    found, source = model.about.get("architecture"), model.about.get("source")
-    if found is None or source == "python":
-        return None
-    return f"torchvision:{found}" if source == "torchvision" else str(found)
 
 
 def read_head_for(path: Path, model: Classifier) -> tuple[Head, dict[str, str]]:

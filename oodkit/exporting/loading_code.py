@@ -4,8 +4,8 @@ import json
 from typing import Any
 
 from oodkit.classifier import Classifier
-from oodkit.exporting.head_file import architecture_of
 from oodkit.exporting.round_trip import has_new_bias
+from oodkit.models.file_facts import architecture_of
 from oodkit.models.names import portable
 from oodkit.report.gfm import escape, fenced
 from oodkit.wording import printable

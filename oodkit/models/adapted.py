@@ -1,4 +1,4 @@
-"""The two changes of a network's structure that a file of weights may name: a stem for small images, and a normalised last layer."""
+"""The two changes of a network that a file of its weights may name: a stem for small images, and a normalised last layer."""
 
 from collections.abc import Mapping
 
@@ -20,8 +20,8 @@ class Normalise(nn.Module):
 def small_stem(net: nn.Module) -> None:
     """Let the stem keep the resolution, in place: its first convolution becomes 3×3 with stride 1, the max-pool after it goes.
 
-    So ResNets are built for images of 32 pixels (He et al., CVPR 2016, section 4.2), OpenOOD's ``resnet18_32x32`` among them. The new
-    weights are drawn from torch's global generator as ResNets draw theirs. Raises UsageError for a network without such a stem.
+    So ResNets are built for images of 32 pixels (He et al., CVPR 2016, section 4.2), OpenOOD's ``resnet18_32x32`` among them. The
+    new weights are drawn from torch's global generator as ResNets draw theirs. Raises UsageError for a network without such a stem.
     """
     name, conv = _first_convolution(net)
     pool = _pool_after(net, name)
@@ -92,13 +92,23 @@ def _first_convolution(net: nn.Module) -> tuple[str, nn.Conv2d]:
         raise UsageError(f"{kind} has no stem to make small: its first convolution {name} has stride 1 already; {way_out}")
     if conv.stride[0] >= conv.kernel_size[0]:
         raise UsageError(f"{kind} has no stem to make small: {name} cuts images into patches of {conv.stride[0]} pixels; {way_out}")
+    if _branches(net, conv):
+        raise UsageError(f"{kind} has a stem that can't be made small: several convolutions read the image; {way_out}")
     if conv.groups != 1 or (type(conv) is not nn.Conv2d and conv.kernel_size != (3, 3)):
         raise UsageError(f"{kind} has a stem that can't be made small: {name} is a {type(conv).__name__}; {way_out}")
     return name, conv
 
 
+def _branches(net: nn.Module, first: nn.Conv2d) -> bool:
+    """Whether the second convolution reads what the first does, and not what it makes."""
+    _, second, *_ = [*(layer for layer in net.modules() if isinstance(layer, nn.Conv2d)), None, None]
+    return second is not None and second.in_channels == first.in_channels != first.out_channels
+
+
 def _pool_after(net: nn.Module, stem: str) -> str | None:
-    """The max-pool that halves what the stem has made, where there is one."""
+    """What halves the map that the stem has made, where there is such a layer: a max-pool, or what ResNets have by that name."""
+    if isinstance(getattr(net, "maxpool", None), nn.Module):
+        return "maxpool"
     names = list(dict(net.named_modules()))
     convolutions = 0
     for name in names[names.index(stem) :]:

@@ -47,7 +47,7 @@ def load_file(name: str, options: Options) -> Loaded:
 
 
 def load_folder(name: str, options: Options) -> Loaded:
-    """``local-dir:PATH``: a folder of timm's, or one with a ``model.safetensors`` that says what it is, as ``oodkit train`` writes."""
+    """``local-dir:PATH``: a folder of timm's, or one whose ``model.safetensors`` says what it is, as ``oodkit train`` writes it."""
     folder = Path(name.removeprefix("local-dir:"))
     weights = folder / "model.safetensors"
     if (folder / "config.json").exists() or not folder.is_dir():
@@ -56,7 +56,9 @@ def load_folder(name: str, options: Options) -> Loaded:
     if not weights.is_file():
         best = folder / "best.safetensors"
         ways = f"load {best}, the best so far" if best.is_file() else "give the folder of a training that has ended"
-        raise ModelNotFoundError(f"{name}: expected config.json, as timm writes it, or model.safetensors, and neither is there; {ways}")
+        raise ModelNotFoundError(
+            f"{name}: expected config.json, as timm writes it, or model.safetensors, and neither is there; {ways}"
+        )
     return replace(load_file(str(weights), options), name=name)
 
 
