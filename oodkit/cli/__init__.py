@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from oodkit.cli import augdelete, cache, compare, data, demo, diagnose, export, listing, report, score
+from oodkit.cli import augdelete, cache, compare, data, demo, diagnose, export, finetune, listing, report, score, train
 from oodkit.errors import OodkitError
 
 EPILOG = (
@@ -27,6 +27,8 @@ app.command("diagnose")(diagnose.diagnose)
 app.command("score")(score.score)
 app.command("export")(export.export)
 app.command("augdelete")(augdelete.augdelete)
+app.command("train")(train.train)
+app.command("finetune")(finetune.finetune)
 app.command("report")(report.report)
 app.command("compare")(compare.compare)
 app.command("list")(listing.list_)

@@ -90,6 +90,11 @@ def require_writable_file(path: Path, option: str) -> None:
     _require_writable_folder(path.absolute().parent, f"{option} FILE")
 
 
+def require_folder(folder: Path) -> None:
+    """Raise UsageError where no run could be written into the folder."""
+    _require_writable_folder(folder, "--output FOLDER")
+
+
 def _require_writable_folder(folder: Path, remedy: str) -> None:
     """By a folder that is made there and removed: what root may write, or a full disk takes, no permission tells."""
     try:

@@ -136,13 +136,12 @@ EmaOption = Annotated[
     ),
 ]
 AmpOption = Annotated[
-    AmpName | None, typer.Option(help="Half precision where it is safe; by default no.", show_default=False, rich_help_panel=TRAINING)
+    AmpName | None,
+    typer.Option(help="Half precision where it is safe; by default no.", show_default=False, rich_help_panel=TRAINING),
 ]
 FlipOption = Annotated[
     bool | None,
-    typer.Option(
-        "--flip/--no-flip", help="Mirror images at random, by default yes.", show_default=False, rich_help_panel=TRAINING
-    ),
+    typer.Option("--flip/--no-flip", help="Mirror images at random, by default yes.", show_default=False, rich_help_panel=TRAINING),
 ]
 AugDeleteOption = Annotated[
     bool | None,

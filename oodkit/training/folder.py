@@ -17,7 +17,15 @@ MODEL, BEFORE = "model.safetensors", "before.safetensors"
 KIND = "training"
 LOCK = ".lock"
 UNFINISHED, FINISHED = "unfinished", "finished"
-OWN = (TRAINING, LOG, LAST, BEST, MODEL, BEFORE, "config.json")  # beside a config.json timm would take model.safetensors for its own
+OWN = (
+    TRAINING,
+    LOG,
+    LAST,
+    BEST,
+    MODEL,
+    BEFORE,
+    "config.json",
+)  # beside a config.json timm would take model.safetensors for its own
 SHOWN = 40  # characters of a value that an error quotes
 
 Document = dict[str, Any]

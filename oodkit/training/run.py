@@ -1,16 +1,35 @@
 """A training run, from the name of an architecture and image sets to a folder with a trained network."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, nullcontext
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any
 
-from oodkit.classifier import Classifier
+import torch
+
+from oodkit.classifier import Classifier, load_classifier
 from oodkit.images.base import ImageSet
+from oodkit.training.augment import TrainTransform, kept_generators, seed_generators
+from oodkit.training.checkpoints import Checkpoints
+from oodkit.training.draws import Draws
+from oodkit.training.feed import Feed
+from oodkit.training.finishing import finish, save_trained
+from oodkit.training.folder import FINISHED, KIND, UNFINISHED, Document, alone_in, is_finished, read_run, require_same, write_run
+from oodkit.training.journal import Journal
+from oodkit.training.learner import Learner
+from oodkit.training.loop import Reached, run
+from oodkit.training.networks import Stem
+from oodkit.training.plan import Alpha, Plan, Sets, Shape, plan
+from oodkit.training.processes import join_processes
 from oodkit.training.recipes.base import Recipe
+from oodkit.training.validation import Validation
 
-TRAINING = "training.json"
-MODEL = "model.safetensors"
-BEFORE = "before.safetensors"
+if TYPE_CHECKING:
+    from accelerate import Accelerator
+
+LIBRARIES = ("oodkit", "torch", "torchvision", "timm", "accelerate")
+SCHEMA = 1
 
 
 def train(  # noqa: PLR0913 (one argument an option)
@@ -21,27 +40,182 @@ def train(  # noqa: PLR0913 (one argument an option)
     recipe: str | Recipe = "v1",
     val: ImageSet | None = None,
     synthetic: ImageSet | None = None,
-    alpha: float | Literal["naive"] | None = None,
+    alpha: Alpha = None,
     outliers: ImageSet | None = None,
     mixing: ImageSet | None = None,
     input_size: int | Sequence[int] | None = None,
     mean: Sequence[float] | None = None,
     std: Sequence[float] | None = None,
-    stem: Literal["auto", "small", "own"] = "auto",
+    stem: Stem = "auto",
     model_args: Mapping[str, Any] | None = None,
     device: str = "auto",
     workers: int | None = None,
     tensorboard: bool = False,
-    progress: Any = None,
+    progress: Callable[[Reached], None] | None = None,
     **settings: Any,
 ) -> Classifier:
-    """Train a network from scratch, or go on from a classifier's weights, and load what came of it.
+    """Train a network from scratch, or on from a classifier's weights, and load what came of it.
 
-    arch: a timm name or ``torchvision:NAME``, or a Classifier whose weights are the start. settings: fields of
-    ``oodkit.training.settings.Settings`` (epochs, batch_size, lr, …, augdelete, seed); what is not given is the recipe's
-    ``trained_with``, or else the default.
+    arch: a timm name or ``torchvision:NAME``, or a Classifier whose weights are the start; it stays as it is. data: the training
+    images with labels. output: the folder of the run. recipe: a spec such as ``mixup:alpha=0.4``, or what ``make_recipe`` gives.
+    val: validation images with labels: their accuracy is in the log after every epoch, and ``best.safetensors`` is kept by it.
+    synthetic: generated images of the same classes (SIO, arXiv:2303.14531); alpha: the share of real images in each batch, in
+    (0, 1], by default 0.8; "naive" takes the share that merging both sets would give. outliers, mixing: for recipes that train with
+    such. input_size, mean, std, stem, model_args: how the network is built, see ``training.networks.build``; not for a Classifier.
+    workers: processes that decode. progress: called after each step. settings: fields of ``training.settings.Settings``, such as
+    epochs, batch_size, lr, weight_decay, ema, amp, augdelete, seed; what is not given is the recipe's own, or else the default,
+    which for a Classifier is 10 epochs with a learning rate of 0.01.
 
-    The folder ``output`` gets training.json, log.jsonl, last.safetensors, best.safetensors (with ``val``), model.safetensors and,
-    after AugDelete, before.safetensors. The same call goes on with an unfinished run; of a finished one it loads the result.
+    The folder gets training.json (all settings as they took effect, and the result), log.jsonl, last.safetensors (to go on from),
+    best.safetensors, model.safetensors, which ``load_classifier(f"local-dir:{output}")`` loads, and, where the last layer was
+    refitted, before.safetensors. The same call goes on with a run that was not finished, and ends with the same weights as if it
+    had not been interrupted; of a finished one it loads the result.
+
+    Raises UsageError for what does not go together, and where the folder holds another run or other files; ImageSetError for images
+    that can't be trained on; TrainingError where the loss becomes infinite or the memory does not suffice.
     """
-    raise NotImplementedError
+    sets, shape = Sets(data, val, synthetic, outliers, mixing), Shape(input_size, mean, std, stem, model_args)
+    planned = plan(arch, sets, recipe, alpha, shape, settings)
+    return carry_out(planned, Path(output), device=device, workers=workers, tensorboard=tensorboard, progress=progress)
+
+
+def carry_out(
+    planned: Plan,
+    folder: Path,
+    *,
+    device: str = "auto",
+    workers: int | None = None,
+    tensorboard: bool = False,
+    progress: Callable[[Reached], None] | None = None,
+    say: Callable[[str], None] | None = None,
+) -> Classifier:
+    """``train`` for a training that is planned. say: called with a line where something takes long beside the steps."""
+    before = read_run(folder)
+    if before is not None:
+        require_same(folder, before["asked"], planned.asked)
+    if before is None or not is_finished(folder, before):
+        accelerator = join_processes(device=device, amp=planned.settings.amp, leaves_unused=planned.recipe.leaves_unused)
+        main = accelerator.is_main_process
+        with alone_in(folder) if main else nullcontext(), _generators(accelerator.device, planned.settings.seed):
+            document = _document(planned, before, accelerator)
+            if main:
+                write_run(folder, document)
+            _carry_out(planned, folder, document, accelerator, workers, tensorboard, progress, say or (lambda _: None))
+    return load_classifier(f"local-dir:{folder}")
+
+
+@contextmanager
+def _generators(device: torch.device, seed: int) -> Iterator[None]:
+    """While open, all draw from what ``seed`` gives; afterwards the caller's generators are as before."""
+    with kept_generators(), torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
+        seed_generators(seed)
+        yield
+
+
+def _carry_out(
+    planned: Plan,
+    folder: Path,
+    document: Document,
+    accelerator: "Accelerator",
+    workers: int | None,
+    tensorboard: bool,
+    progress: Callable[[Reached], None] | None,
+    say: Callable[[str], None],
+) -> None:
+    main, on_gpu = accelerator.is_main_process, accelerator.device.type == "cuda"
+    feed, settings = _feed(planned, accelerator), planned.settings
+    evaluate = _validation(planned, accelerator, workers)
+    try:
+        with Journal(folder if main else None, tensorboard=tensorboard) as journal:
+            learner = run(
+                _learner(planned),
+                lambda start, stop: feed.batches(start, stop, workers=workers, pin_memory=on_gpu),
+                settings,
+                steps_per_epoch=feed.draws.steps_per_epoch,
+                accelerator=accelerator,
+                checkpoints=Checkpoints(folder, save_best=lambda own, path: save_trained(path, own, planned)),
+                journal=journal,
+                evaluate=evaluate,
+                progress=progress,
+            )
+    finally:
+        document["unreadable"] |= _of_all(feed.unreadable, accelerator)
+        if main:
+            write_run(folder, document)
+    accuracy = None if evaluate is None else evaluate(learner).accuracy
+    if main:
+        document["result"] = finish(learner, planned, folder, accuracy, device=str(accelerator.device), workers=workers, say=say)
+        write_run(folder, {**document, "status": FINISHED})
+    accelerator.wait_for_everyone()
+
+
+def _feed(planned: Plan, accelerator: "Accelerator") -> Feed:
+    preprocessing, settings = planned.built.preprocessing, planned.settings
+    mean, std = (tuple(preprocessing[key]) for key in ("mean", "std"))
+    transform = TrainTransform(planned.side, settings.flip, mean, std, planned.recipe.views(planned.side, planned.sets.mixing))
+    draws = Draws(
+        len(planned.real),
+        synthetic=len(planned.synthetic or ()),
+        outliers=len(planned.outliers or ()),
+        share=settings.share,
+        batch_size=settings.batch_size,
+        outlier_batch=settings.outlier_batch,
+        world=accelerator.num_processes,
+        rank=accelerator.process_index,
+        repeats=settings.repeats,
+        seed=settings.seed,
+    )
+    return Feed(planned.real, transform, draws, synthetic=planned.synthetic, outliers=planned.outliers)
+
+
+def _learner(planned: Plan) -> Learner:
+    """With the recipe's own layers, whose first weights come from the generators as they were seeded."""
+    built, recipe = planned.built, planned.recipe
+    head = built.head[0] if len(built.head) == 1 else ""  # no name where several layers' mean is the logits
+    recipe.adapt(built.net, head, built.num_classes)
+    return Learner(built.net, head, built.num_features, recipe.modules(built.num_classes, built.num_features), recipe.loss)
+
+
+def _validation(planned: Plan, accelerator: "Accelerator", workers: int | None) -> Validation | None:
+    if planned.val is None:
+        return None
+    return Validation(
+        planned.val.images,
+        planned.val.labels.tolist(),
+        planned.built.transform,
+        planned.recipe,
+        accelerator=accelerator,
+        batch_size=planned.settings.batch_size,
+        workers=workers,
+    )
+
+
+def _of_all(unreadable: Mapping[str, str], accelerator: "Accelerator") -> dict[str, str]:
+    """What any process could not read."""
+    if accelerator.num_processes == 1:
+        return dict(unreadable)
+    from accelerate.utils import gather_object
+
+    return dict(gather_object(list(unreadable.items())))
+
+
+def _document(planned: Plan, before: Document | None, accelerator: "Accelerator") -> Document:
+    from importlib.metadata import version
+
+    recipe, built = planned.recipe, planned.built
+    return {
+        "kind": KIND,
+        "schema": SCHEMA,
+        "status": UNFINISHED,
+        "created": datetime.now(UTC).isoformat(timespec="seconds") if before is None else before["created"],
+        "asked": planned.asked,
+        "recipe": {"spec": recipe.spec(), "title": recipe.title, "paper": recipe.paper, "facts": recipe.facts()},
+        "naive_mixing": planned.naive,
+        "images": {name: len(images) for name, images in planned.sets.given().items()},
+        "parameters": sum(one.numel() for one in built.net.parameters()),
+        "device": str(accelerator.device),
+        "versions": {name: version(name) for name in LIBRARIES},
+        "notes": list(planned.notes),
+        "unreadable": {} if before is None else before["unreadable"],
+        "result": None,
+    }

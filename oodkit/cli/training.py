@@ -1,0 +1,143 @@
+"""What ``oodkit train`` and ``oodkit finetune`` do once the command line is understood."""
+
+import json
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import typer
+
+from oodkit.classifier import Classifier, load_classifier
+from oodkit.cli.loading import Loading
+from oodkit.cli.runs import RUNS, new_folder, require_folder
+from oodkit.cli.training_progress import shown_progress
+from oodkit.cli.training_result import told
+from oodkit.errors import UsageError
+from oodkit.images import open_images
+from oodkit.images.base import ImageSet
+from oodkit.training.folder import Document, differences, is_finished, read_run, require_same
+from oodkit.training.networks import Stem
+from oodkit.training.plan import Alpha, Plan, Sets, Shape, plan, rank, world_size
+from oodkit.training.run import carry_out
+
+
+@dataclass(frozen=True)
+class Job:
+    """What is to be trained, in the words of a command line; None = not said. settings: fields of ``Settings``."""
+
+    recipe: str
+    data: str
+    val: str | None
+    synthetic: str | None
+    alpha: str | None
+    outliers: str | None
+    mixing: str | None
+    limit: int | None
+    stem: Stem
+    loading: Loading
+    device: str
+    workers: int | None
+    settings: Mapping[str, Any]
+
+    def sets(self) -> Sets:
+        """The image sets, opened."""
+
+        def opened(spec: str | None) -> ImageSet | None:
+            return None if spec is None else open_images(spec, limit=self.limit)
+
+        data = open_images(self.data, limit=self.limit)
+        return Sets(data, opened(self.val), opened(self.synthetic), opened(self.outliers), opened(self.mixing))
+
+    def share(self) -> Alpha:
+        """Raises typer.BadParameter for a text that is neither a number nor naive."""
+        if self.alpha is None or self.alpha == "naive":
+            return "naive" if self.alpha else None
+        try:
+            share = float(self.alpha)
+        except ValueError:
+            share = math.nan
+        if not 0 < share <= 1:
+            expected = "the share of real images in each batch, above 0 and at most 1, or naive"
+            raise typer.BadParameter(f"{self.alpha!r} is not {expected}", param_hint="--alpha")
+        return share
+
+    def shape(self) -> Shape:
+        own = self.loading
+        return Shape(own.input_size, own.mean, own.std, self.stem, own.model_args or None)
+
+    def given(self) -> dict[str, Any]:
+        """The settings that were said, as ``Settings`` has them."""
+        return {name: str(value) if isinstance(value, str) else value for name, value in self.settings.items() if value is not None}
+
+
+def carry_out_job(command: str, name: str, job: Job, output: Path | None, *, tensorboard: bool, as_json: bool, quiet: bool) -> None:
+    """Train, or go on with the run that was asked for before, and print what came of it."""
+    quiet = quiet or rank() > 0
+    share = job.share()
+    if output is not None:
+        require_folder(output)
+    start = load_classifier(name, **vars(job.loading)) if command == "finetune" else name
+    planned = plan(start, job.sets(), job.recipe, share, Shape() if command == "finetune" else job.shape(), job.given())
+    folder, before = _folder(command, output, planned)
+    if not quiet:
+        _say_before(folder, before, planned)
+    done = before is not None and is_finished(folder, before)
+    if not done:
+        _carry_out(planned, folder, job, tensorboard=tensorboard, quiet=quiet)
+    document = read_run(folder)
+    assert document is not None
+    if rank() == 0:
+        typer.echo(json.dumps(document, indent=1) if as_json else folder if quiet else told(folder, document, name))
+
+
+def _carry_out(planned: Plan, folder: Path, job: Job, *, tensorboard: bool, quiet: bool) -> Classifier:
+    say = None if quiet else lambda line: typer.echo(line, err=True)
+    try:
+        with shown_progress(quiet=quiet) as progress:
+            return carry_out(
+                planned, folder, device=job.device, workers=job.workers, tensorboard=tensorboard, progress=progress, say=say
+            )
+    except KeyboardInterrupt as stop:
+        where = str(stop) or f"what was saved last is kept in {folder}"
+        if rank() == 0:
+            typer.echo(f"interrupted: {where}; the same command goes on from there", err=True)
+        raise typer.Exit(130) from stop
+
+
+def _folder(command: str, output: Path | None, planned: Plan) -> tuple[Path, Document | None]:
+    """The folder of the run, and what its training.json says, where the run was begun before."""
+    if output is None and world_size() > 1:
+        raise UsageError("several processes train into one folder: name it, -o DIR")
+    if output is not None:
+        before = read_run(output)
+        if before is not None:
+            require_same(output, before["asked"], planned.asked)
+        return output, before
+    for path in sorted(RUNS.glob(f"{command}-*"), reverse=True):
+        before = _of_before(path)
+        if before is not None and not differences(before["asked"], planned.asked):
+            return path, before
+    return new_folder(command), None
+
+
+def _of_before(folder: Path) -> Document | None:
+    """The training.json in the folder; None for anything else."""
+    try:
+        return read_run(folder)
+    except UsageError:
+        return None
+
+
+def _say_before(folder: Path, before: Document | None, planned: Plan) -> None:
+    from oodkit.wording import printable
+
+    if before is None:
+        typer.echo(f"training into {folder}", err=True)
+    elif is_finished(folder, before):
+        typer.echo(f"{folder} is finished: nothing is trained again; another --seed or -o DIR trains anew", err=True)
+    else:
+        typer.echo(f"going on with the run in {folder}, begun {before['created']}", err=True)
+    for note in planned.notes:
+        typer.echo(f"note: {printable(note)}", err=True)

@@ -1,0 +1,87 @@
+"""How far a training is, on stderr: a bar on a terminal, else a line an epoch."""
+
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from time import monotonic
+
+import typer
+
+from oodkit.training.loop import Reached
+from oodkit.wording import counted, percent
+
+Show = Callable[[Reached], None]
+
+
+@contextmanager
+def shown_progress(*, quiet: bool) -> Iterator[Show | None]:
+    """What shows each step that is reached; None where nothing should be shown."""
+    if quiet:
+        yield None
+    elif sys.stderr.isatty():
+        with _bar() as show:
+            yield show
+    else:
+        yield _lines()
+
+
+def _lines() -> Show:
+    left = _time_left()
+
+    def show(reached: Reached) -> None:
+        rest = left(reached)
+        if reached.epoch_over:
+            typer.echo(f"epoch {reached.epoch} of {reached.epochs}: {figures(reached)}{rest}", err=True)
+
+    return show
+
+
+@contextmanager
+def _bar() -> Iterator[Show]:
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, TextColumn
+    from rich.progress import Progress as Bar
+
+    columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[figures]}")
+    left = _time_left()
+    with Bar(*columns, console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task("training", total=None, figures="")
+
+        def show(reached: Reached) -> None:
+            told, rest = figures(reached), left(reached)
+            epoch = f"epoch {reached.epoch} of {reached.epochs}"
+            bar.update(task, description=epoch, completed=reached.step, total=reached.total, figures=f"{told}{rest}")
+
+        yield show
+
+
+def figures(reached: Reached) -> str:
+    """Loss, accuracies and speed, as far as they are known."""
+    told = [] if reached.loss is None else [f"loss {reached.loss:.4f}"]
+    told += [] if reached.accuracy is None else [f"accuracy {percent(reached.accuracy)}"]
+    told += [] if reached.val is None else [f"on validation images {percent(reached.val.accuracy)}"]
+    return ", ".join([*told, f"{reached.images_per_second:.0f} images/s"])
+
+
+def _time_left() -> Callable[[Reached], str]:
+    """From the pace since the first step that was seen."""
+    first: list[tuple[float, int]] = []
+
+    def left(reached: Reached) -> str:
+        now = monotonic()
+        if not first:
+            first.append((now, reached.step))
+        (start, step), to_go = first[0], reached.total - reached.step
+        if not to_go or reached.step == step:
+            return ""
+        return f", {duration((now - start) / (reached.step - step) * to_go)} left"
+
+    return left
+
+
+def duration(seconds: float) -> str:
+    """``40 s``, ``12 min``, ``3 h 5 min``."""
+    if seconds < 100:
+        return f"{seconds:.0f} s"
+    hours, minutes = divmod(round(seconds / 60), 60)
+    return f"{hours} h {minutes} min" if hours else counted(minutes, "min", "min")

@@ -1,0 +1,249 @@
+"""What is to be trained, checked and settled before anything is: network, recipe, numbers and image sets."""
+
+import copy
+import json
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from typing import Any, Literal
+
+import numpy as np
+
+from oodkit.classifier import Classifier
+from oodkit.errors import ImageSetError, UnsupportedModelError, UsageError
+from oodkit.images.base import ImageSet
+from oodkit.images.classes import align_labels
+from oodkit.specs import checked_settings
+from oodkit.training.draws import share_of_pool
+from oodkit.training.networks import Built, Stem, adopt, build
+from oodkit.training.pools import Pool, outlier_pool, real_pool, synthetic_pool
+from oodkit.training.recipes import RECIPES, Recipe, parse_recipe
+from oodkit.training.settings import Settings, defaults_for
+from oodkit.wording import counted, percent, printable
+
+ALPHA = 0.8  # SIO's for CIFAR (arXiv:2303.14531, section 4)
+FINETUNING = {"epochs": 10, "lr": 0.01}
+WARMED_UP = 0.1  # the largest part of a training that a recipe's own warm-up may take
+
+Alpha = float | Literal["naive"] | None
+
+
+@dataclass(frozen=True)
+class Sets:
+    """The image sets of a training, by the names of the options."""
+
+    data: ImageSet
+    val: ImageSet | None = None
+    synthetic: ImageSet | None = None
+    outliers: ImageSet | None = None
+    mixing: ImageSet | None = None
+
+    def given(self) -> dict[str, ImageSet]:
+        return {name: images for name, images in vars(self).items() if images is not None}
+
+
+@dataclass(frozen=True)
+class Shape:
+    """How a network is built; None = the architecture's own."""
+
+    input_size: int | Sequence[int] | None = None
+    mean: Sequence[float] | None = None
+    std: Sequence[float] | None = None
+    stem: Stem = "auto"
+    model_args: Mapping[str, Any] | None = None
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A training that can begin.
+
+    asked: all that decides what comes of it, as JSON has it: by this a run of before is known again. notes: what is to be said.
+    """
+
+    built: Built
+    recipe: Recipe
+    settings: Settings
+    sets: Sets
+    real: Pool
+    val: Pool | None
+    synthetic: Pool | None
+    outliers: Pool | None
+    naive: bool
+    asked: Mapping[str, Any]
+    notes: tuple[str, ...]
+
+    @property
+    def side(self) -> int:
+        """Of the images that the network sees, in pixels."""
+        return self.built.input_size[-1]
+
+
+def plan(start: str | Classifier, sets: Sets, recipe: str | Recipe, alpha: Alpha, shape: Shape, given: Mapping[str, Any]) -> Plan:
+    """Settle a training. start: an architecture, or a classifier whose weights are the start. given: fields of ``Settings``.
+
+    Raises UsageError, ImageSetError, ModelNotFoundError or UnsupportedModelError, in one line, for what can't be trained.
+    """
+    recipe = parse_recipe(recipe) if isinstance(recipe, str) else recipe
+    checked = _checked(given)
+    _require_its_sets(recipe, sets)
+    _require_classes(sets.data)
+    fingerprints = {name: images.fingerprint() for name, images in sets.given().items()}
+    _require_other_images(fingerprints)
+    seed = int(checked.get("seed", 0))
+    built = _adopted(start, sets.data, shape, seed) if isinstance(start, Classifier) else _built(start, sets.data, shape, seed)
+    labels, note = align_labels(sets.data, built.class_names, built.class_ids, built.num_classes)
+    real, notes = real_pool(sets.data, labels), [*built.notes, *([note] if note else [])]
+    val = _val_pool(sets.val, built, notes)
+    synthetic = None
+    if sets.synthetic is not None:
+        synthetic, said = synthetic_pool(sets.synthetic, built.class_names, built.num_classes, built.class_ids)
+        notes += said
+    share = _share(alpha, len(real), None if synthetic is None else len(synthetic))
+    settings = _settled(recipe, built.input_size[-1], share, checked, notes, finetuning=isinstance(start, Classifier))
+    notes += _remarks(sets, built, labels, alpha, share)
+    asked = {
+        "start": {"model": start.name, "weights": start.weights_hash()} if isinstance(start, Classifier) else built.architecture,
+        "recipe": recipe.spec(),
+        "settings": asdict(settings),
+        "sets": {name: {"spec": one.spec, "fingerprint": fingerprints[name]} for name, one in sets.given().items()},
+        "classes": built.num_classes,
+        "input_size": built.input_size,
+        "mean": built.preprocessing["mean"],
+        "std": built.preprocessing["std"],
+        "stem": built.stem,
+        "model_args": dict(shape.model_args or {}),
+        "processes": world_size(),
+    }
+    return Plan(
+        built,
+        recipe,
+        settings,
+        sets,
+        real,
+        val,
+        synthetic if share < 1 else None,
+        None if sets.outliers is None else outlier_pool(sets.outliers),
+        alpha == "naive",
+        json.loads(json.dumps(asked, default=str)),
+        tuple(notes),
+    )
+
+
+def world_size() -> int:
+    """The processes that train together, as torchrun and ``accelerate launch`` tell each."""
+    return int(os.environ.get("WORLD_SIZE", "1"))
+
+
+def rank() -> int:
+    """Which of them this is; 0 prints and writes."""
+    return int(os.environ.get("RANK", "0"))
+
+
+def _checked(given: Mapping[str, Any]) -> dict[str, Any]:
+    """The settings that were given, each of its type. Raises UsageError, with near names, for one that there is not."""
+    if "share" in given:
+        raise UsageError("the share of real images is given as alpha, beside synthetic images")
+    return checked_settings("training", {"training": Settings}, "training", given)
+
+
+def _require_its_sets(recipe: Recipe, sets: Sets) -> None:
+    """Raise UsageError where a set is missing that the recipe trains with, or one is given that it has no use for."""
+    what = {"outliers": "images of none of the classes", "mixing": "images to mix in"}
+    given = sets.given()
+    for name, meaning in what.items():
+        if name in recipe.needs and name not in given:
+            raise UsageError(f"{recipe.name} trains with {meaning}: give --{name} SET")
+        if name in given and name not in recipe.needs:
+            users = " or ".join(own for own, one in RECIPES.items() if name in one.needs)
+            way_out = f"leave them out, or take {users}" if users else "leave them out"
+            raise UsageError(f"{recipe.name} has no use for {meaning} (--{name}); {way_out}")
+
+
+def _require_classes(data: ImageSet) -> None:
+    real_pool(data)
+    present = np.unique(data.labels)
+    if len(present) < 2:
+        named = "" if data.class_names is None else f", {data.class_names[int(present[0])]!r}"
+        raise ImageSetError(f"training needs images of two classes or more, all of {data.spec} are of one{printable(named)}")
+
+
+def _require_other_images(fingerprints: Mapping[str, str]) -> None:
+    for name, fingerprint in fingerprints.items():
+        if name != "data" and fingerprint == fingerprints["data"]:
+            raise UsageError(f"the set given as --{name} is the very set given as --data; give other images, or leave it out")
+
+
+def _built(arch: str, data: ImageSet, shape: Shape, seed: int) -> Built:
+    classes = int(data.labels.max()) + 1 if data.class_names is None else len(data.class_names)
+    built = build(arch, num_classes=classes, seed=seed, **vars(shape))
+    return _square(replace(built, class_names=data.class_names))
+
+
+def _adopted(model: Classifier, data: ImageSet, shape: Shape, seed: int) -> Built:
+    if said := [name for name, value in vars(shape).items() if value not in (None, "auto", {})]:
+        raise UsageError(f"{model.name} has its own {said[0]}; give it to load_classifier, or leave it out")
+    return _square(adopt(replace(model, net=copy.deepcopy(model.net)), data, seed=seed))
+
+
+def _square(built: Built) -> Built:
+    channels, height, width = built.input_size
+    if (channels, height) != (3, width):
+        got = f"{built.architecture} takes {channels} × {height} × {width}"
+        raise UnsupportedModelError(f"training takes square images of three channels, {got}; give another --input-size")
+    return built
+
+
+def _val_pool(val: ImageSet | None, built: Built, notes: list[str]) -> Pool | None:
+    if val is None:
+        return None
+    labels, note = align_labels(val, built.class_names, built.class_ids, built.num_classes)
+    known = labels >= 0
+    if not known.any():
+        raise ImageSetError(f"no image of {val.spec}, given as --val, has one of the classes that are trained; check its classes")
+    notes += [note] if note else []
+    if not known.all():
+        notes.append(
+            f"{counted(int((~known).sum()), 'image', 'images')} of {val.spec} are of no class that is trained: not judged by"
+        )
+    return Pool(val, labels)
+
+
+def _share(alpha: Alpha, real: int, synthetic: int | None) -> float:
+    if synthetic is None:
+        if alpha is not None:
+            raise UsageError(
+                f"alpha {alpha} is the share of real images beside synthetic ones: give --synthetic SET, or leave it out"
+            )
+        return 1.0
+    if alpha == "naive":
+        return share_of_pool(real, synthetic)
+    share = ALPHA if alpha is None else alpha
+    if isinstance(share, str) or not 0 < share <= 1:
+        raise UsageError(f"alpha is the share of real images in each batch, above 0 and at most 1, or naive; got {alpha}")
+    return share
+
+
+def _settled(recipe: Recipe, side: int, share: float, given: Mapping[str, Any], notes: list[str], *, finetuning: bool) -> Settings:
+    """What the user said; where nothing, what belongs to fine-tuning; then to the recipe; then the defaults."""
+    taken = {**defaults_for(side), **recipe.trained_with, **(FINETUNING if finetuning else {}), **given}
+    longest = WARMED_UP * taken.get("epochs", Settings.epochs)
+    if "warmup" not in given and (own := taken.get("warmup", 0.0)) > longest:
+        taken["warmup"] = longest
+        notes.append(f"the learning rate rises for {longest:g} epochs, a tenth of all, and not for {own:g} as {recipe.name} has it")
+    return Settings(**taken, share=share)
+
+
+def _remarks(sets: Sets, built: Built, labels: np.ndarray, alpha: Alpha, share: float) -> list[str]:
+    remarks = []
+    if empty := built.num_classes - len(np.unique(labels)):
+        remarks.append(f"{empty} of {built.num_classes} classes have no training images: they will never be predicted")
+    if alpha == "naive":
+        remarks.append(
+            f"naive mixing: {percent(share)} of each batch are real images, as if both sets were poured together; the authors of "
+            "SIO find that this harms, and that 80 to 90 % help"
+        )
+    if sets.synthetic is not None and share == 1:
+        remarks.append("with alpha 1 no synthetic image is drawn: this is plain training")
+    if sets.val is None:
+        remarks.append("no validation images were given, so that no accuracy is told: --val SET")
+    return remarks
