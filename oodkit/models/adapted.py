@@ -101,15 +101,15 @@ def _first_convolution(net: nn.Module) -> tuple[str, nn.Conv2d]:
 
 def _branches(net: nn.Module, first: nn.Conv2d) -> bool:
     """Whether the second convolution reads what the first does, and not what it makes."""
-    _, second, *_ = [*(layer for layer in net.modules() if isinstance(layer, nn.Conv2d)), None, None]
-    return second is not None and second.in_channels == first.in_channels != first.out_channels
+    second = next((layer for layer in net.modules() if isinstance(layer, nn.Conv2d) and layer is not first), first)
+    return second is not first and second.in_channels == first.in_channels != first.out_channels
 
 
 def _pool_after(net: nn.Module, stem: str) -> str | None:
     """What halves the map that the stem has made, where there is such a layer: a max-pool, or what ResNets have by that name."""
     if isinstance(getattr(net, "maxpool", None), nn.Module):
         return "maxpool"
-    names = list(dict(net.named_modules()))
+    names: list[str] = list(dict(net.named_modules()))
     convolutions = 0
     for name in names[names.index(stem) :]:
         layer = net.get_submodule(name)

@@ -67,8 +67,8 @@ def build(
     """An untrained network of a timm name, ``timm:NAME`` or ``torchvision:NAME``; a name that both libraries have is timm's.
 
     input_size: see ``load_classifier``; None = the architecture's own. stem: "small" see ``small_stem``; "auto" = small for sides
-    up to 64 where the network has such a stem. mean, std: None = the architecture's. seed: of the initial weights; torch's generator
-    is afterwards as it was. Images with sides up to 64 are evaluated whole, resized bilinearly; of larger ones the middle is.
+    up to 64 where the network has such a stem. mean, std: None = the architecture's. seed: of the initial weights; torch's
+    generator is afterwards as it was. Images with sides up to 64 are evaluated whole, resized bilinearly; larger ones in their middle.
 
     Raises ModelNotFoundError for an unknown name, UsageError for arguments that don't fit it, UnsupportedModelError where images of
     that size can't be processed or no linear head makes the logits.
@@ -78,8 +78,13 @@ def build(
     if "num_classes" in (model_args or {}):
         raise UsageError("the network gets as many classes as the training images have; leave --model-arg num_classes out")
     kind, size = _kind(arch), full_size(input_size)
-    scaling = {name: None if given is None else tuple(given) for name, given in (("mean", mean), ("std", std))}
-    options = Options(num_classes=num_classes, input_size=size, model_args=dict(model_args or {}), **scaling)
+    options = Options(
+        num_classes=num_classes,
+        input_size=size,
+        mean=None if mean is None else tuple(mean),
+        std=None if std is None else tuple(std),
+        model_args=dict(model_args or {}),
+    )
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         net = from_file.build(kind, options, num_classes)
@@ -106,8 +111,8 @@ def adopt(model: Classifier, images: ImageSet, *, seed: int = 0) -> Built:
     own = _classes_are(model, images)
     names = model.class_names if own else images.class_names
     size, num_classes = full_size(facts["input_size"]), model.num_classes if own else _count_classes(images)
-    said = {key: facts[key] for key in ("interpolation", "crop_pct") if key in facts}
-    said |= {key: tuple(facts[key]) for key in ("mean", "std") if key in facts}
+    said: dict[str, Any] = {key: facts[key] for key in ("interpolation", "crop_pct") if key in facts}
+    said |= {key: tuple(facts[key]) for key in facts.keys() & {"mean", "std"}}
     arguments = {key: value for key, value in facts.get("model_args", {}).items() if own or key != "num_classes"}
     options = Options(num_classes=num_classes, input_size=size, model_args=arguments, **said)
     if not own:
@@ -138,8 +143,8 @@ def _kind(arch: str) -> str:
 def _described(net: nn.Module, kind: str, options: Options, *, small: bool, normalised: bool = False) -> Built:
     transform, size, preprocessing = from_file.fed(net, kind, options)
     head = head_of(net, size)
-    facts = {key: preprocessing[key] for key in ("mean", "std", "interpolation")}
-    options = replace(options, input_size=size, **{key: tuple(one) if isinstance(one, list) else one for key, one in facts.items()})
+    mean, std = tuple(preprocessing["mean"]), tuple(preprocessing["std"])
+    options = replace(options, input_size=size, mean=mean, std=std, interpolation=preprocessing["interpolation"])
     counts = head.num_classes, head.num_features
     stem: Literal["small", "own"] = "small" if small else "own"
     return Built(net.train(), kind, stem, head.layers, *counts, transform, size, preprocessing, options, normalised)
@@ -186,7 +191,7 @@ def _replace_head(net: nn.Module, layers: Sequence[str], num_classes: int, seed:
             )
             net.set_submodule(name, new.to(old.weight), strict=True)
     if hasattr(net, "num_classes"):
-        net.num_classes = num_classes  # which timm writes into the config of a folder
+        setattr(net, "num_classes", num_classes)  # noqa: B010 (nn.Module declares none); timm writes it into a folder's config
 
 
 def _require_buildable(name: str, built: Built) -> None:
