@@ -68,7 +68,7 @@ def build(
 
     input_size: see ``load_classifier``; None = the architecture's own. stem: "small" see ``small_stem``; "auto" = small for sides
     up to 64 where the network has such a stem. mean, std: None = the architecture's. seed: of the initial weights; torch's
-    generator is afterwards as it was. Images with sides up to 64 are evaluated whole, resized bilinearly; larger ones in their middle.
+    generator is afterwards as it was. Images with sides up to 64 are evaluated whole and resized bilinearly, larger ones in part.
 
     Raises ModelNotFoundError for an unknown name, UsageError for arguments that don't fit it, UnsupportedModelError where images of
     that size can't be processed or no linear head makes the logits.
