@@ -100,9 +100,8 @@ def _carry_out(planned: Plan, folder: Path, job: Job, *, tensorboard: bool, quie
                 planned, folder, device=job.device, workers=job.workers, tensorboard=tensorboard, progress=progress, say=say
             )
     except KeyboardInterrupt as stop:
-        where = str(stop) or f"what was saved last is kept in {folder}"
         if rank() == 0:
-            typer.echo(f"interrupted: {where}; the same command goes on from there", err=True)
+            typer.echo(str(stop) or f"interrupted: what is done is kept in {folder}; the same command goes on from there", err=True)
         raise typer.Exit(130) from stop
 
 

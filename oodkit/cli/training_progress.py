@@ -57,8 +57,8 @@ def _bar() -> Iterator[Show]:
 
 def figures(reached: Reached) -> str:
     """Loss, accuracies and speed, as far as they are known."""
-    told = [] if reached.loss is None else [f"loss {reached.loss:.4f}"]
-    told += [] if reached.accuracy is None else [f"accuracy {percent(reached.accuracy)}"]
+    told = [] if reached.figures is None else [f"loss {reached.figures.loss:.4f}"]
+    told += [] if reached.figures is None or reached.figures.accuracy is None else [f"accuracy {percent(reached.figures.accuracy)}"]
     told += [] if reached.val is None else [f"on validation images {percent(reached.val.accuracy)}"]
     return ", ".join([*told, f"{reached.images_per_second:.0f} images/s"])
 

@@ -1,7 +1,7 @@
 """A training run, from the name of an architecture and image sets to a folder with a trained network."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager, nullcontext, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from oodkit.classifier import Classifier, load_classifier
+from oodkit.errors import OodkitError
 from oodkit.images.base import ImageSet
 from oodkit.training.augment import TrainTransform, kept_generators, seed_generators
 from oodkit.training.checkpoints import Checkpoints
@@ -138,10 +139,12 @@ def _carry_out(
                 evaluate=evaluate,
                 progress=progress,
             )
-    finally:
-        document["unreadable"] |= _of_all(feed.unreadable, accelerator)
-        if main:
-            write_run(folder, document)
+    except BaseException:
+        if main and feed.unreadable:
+            with suppress(OodkitError):  # the first error is the one to tell
+                write_run(folder, {**document, "unreadable": document["unreadable"] | feed.unreadable})
+        raise
+    document["unreadable"] |= _of_all(feed.unreadable, accelerator)
     accuracy = None if evaluate is None else evaluate(learner).accuracy
     if main:
         document["result"] = finish(learner, planned, folder, accuracy, device=str(accelerator.device), workers=workers, say=say)
