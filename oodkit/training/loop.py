@@ -1,14 +1,29 @@
 """The training loop: one function for every recipe, on one process or several."""
 
-from collections.abc import Callable, Iterable
+import hashlib
+import math
+import time
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+import torch
+from torch import Tensor, nn
+from torch.optim import Optimizer
+
+from oodkit.errors import TrainingError
+from oodkit.failures import is_out_of_memory
+from oodkit.training.averaging import Average
 from oodkit.training.batch import Batch
-from oodkit.training.checkpoints import Checkpoints
+from oodkit.training.checkpoints import Checkpoints, State
+from oodkit.training.interruption import Interruption
 from oodkit.training.journal import Journal
 from oodkit.training.learner import Learner
+from oodkit.training.optimizer import make_optimizer
+from oodkit.training.schedule import lr_at
 from oodkit.training.settings import Settings
+from oodkit.training.tally import Figures
 
 if TYPE_CHECKING:
     from accelerate import Accelerator
@@ -26,8 +41,10 @@ class Validated:
 
 @dataclass(frozen=True)
 class Reached:
-    """How far a training is. step of total: the steps done. images_per_second: of all processes, since the training went on. loss,
-    accuracy: of the epoch so far, None before the first figures; val: of the last epoch that is over.
+    """How far a training is. step: the steps done, of ``total``; epoch: the one that the last of them is of, from 1.
+
+    images_per_second: of all processes, in the epoch. figures: of the epoch so far, renewed every ``log_every`` steps; None before
+    the first. val: of the last epoch that is over. epoch_over: the step is the last of its epoch.
     """
 
     step: int
@@ -35,10 +52,33 @@ class Reached:
     epoch: int
     epochs: int
     images_per_second: float
-    loss: float | None = None
-    accuracy: float | None = None
+    figures: Figures | None = None
     val: Validated | None = None
     epoch_over: bool = False
+
+
+@dataclass(frozen=True)
+class _Plan:
+    """What stays as it is from step to step. checkpoints: None in all processes but the first."""
+
+    settings: Settings
+    steps_per_epoch: int
+    accelerator: "Accelerator"
+    checkpoints: Checkpoints | None
+
+    @property
+    def total(self) -> int:
+        return self.settings.epochs * self.steps_per_epoch
+
+    @property
+    def warmup_steps(self) -> int:
+        return round(self.settings.warmup * self.steps_per_epoch)
+
+    def place(self, step: int) -> str:
+        return f"step {step} (epoch {self.epoch(step)})"
+
+    def epoch(self, step: int) -> int:
+        return 1 + (step - 1) // self.steps_per_epoch
 
 
 def run(
@@ -54,12 +94,187 @@ def run(
     progress: Callable[[Reached], None] | None = None,
     log_every: int = LOG_EVERY,
 ) -> Learner:
-    """Train, from the step that the checkpoint holds or from 0, and give the trained learner: the average of the weights with ``ema``.
+    """Train, from the step that the checkpoint holds or from 0, and give the trained learner: with ``ema`` the average's.
 
-    batches: gives those of steps start to stop, from 0, this process's part. evaluate: called after each epoch by every process.
-    progress: called after each step. An interruption by SIGINT or SIGTERM ends the training after the step at hand: its state is
-    saved, and a KeyboardInterrupt says where. So it is where the next batch can't be had.
+    batches: gives those of steps start to stop, from 0, this process's part. evaluate: called after each epoch, by every process.
+    progress: called after each step, in the first process. SIGINT and SIGTERM end the training after the step at hand: its state is
+    saved, and a KeyboardInterrupt says where. So it is saved where the next batch can't be had.
 
     Raises TrainingError where the loss becomes infinite or nan, or the memory does not suffice; the last checkpoint is kept.
     """
-    raise NotImplementedError
+    first = accelerator.is_main_process
+    plan = _Plan(settings, steps_per_epoch, accelerator, checkpoints if first else None)
+    model, optimizer, state = _prepare(learner, plan)
+    if checkpoints is not None:
+        checkpoints.load(state)
+    journal = journal if first and journal is not None else Journal(None)
+    journal.resume(state.step)
+    figures, val, pace = None, None, _Pace(settings.batch_size * accelerator.num_processes)
+    with _generator_as_before(accelerator.device), Interruption() as interrupted:
+        model.train()
+        for batch in _fetched(batches, state, plan, interrupted):
+            lr = lr_at(state.step, plan.total, settings.lr, plan.warmup_steps)
+            loss = _step(model, optimizer, batch, lr, state, plan)
+            pace.steps += 1
+            logged, epoch_over = state.step % log_every == 0, state.step % steps_per_epoch == 0
+            if logged or epoch_over:
+                figures = _figures(state, plan)
+            if logged:
+                journal.write({"step": state.step, "loss": accelerator.reduce(loss, "mean").item(), "lr": lr})
+            if epoch_over:
+                line = {"epoch": plan.epoch(state.step), "step": state.step, **vars(figures), "lr": lr, **pace.facts()}
+                val = evaluate(state.trained) if evaluate else None
+                _end_epoch(line, val, journal, state, plan)
+            if epoch_over or (logged and plan.checkpoints is not None and plan.checkpoints.due):
+                _save(state, plan)
+            if first and progress is not None:
+                at = (state.step, plan.total, plan.epoch(state.step), settings.epochs)
+                progress(Reached(*at, pace.images_per_second, figures, val, epoch_over))
+            if epoch_over:
+                pace.restart()
+            if interrupted:
+                raise _interruption(state, plan)
+    accelerator.unwrap_model(model, keep_fp32_wrapper=False)  # takes off what it put around the learner's forward
+    return state.trained
+
+
+class _Pace:
+    """Images a second since the last start."""
+
+    def __init__(self, images_per_step: int) -> None:
+        self._images_per_step = images_per_step
+        self.restart()
+
+    def restart(self) -> None:
+        self._began, self.steps = time.perf_counter(), 0
+
+    @property
+    def images_per_second(self) -> float:
+        return self.steps * self._images_per_step / (time.perf_counter() - self._began)
+
+    def facts(self) -> dict[str, float]:
+        return {"images_per_second": self.images_per_second, "seconds": time.perf_counter() - self._began}
+
+
+def _prepare(learner: Learner, plan: _Plan) -> tuple[nn.Module, Optimizer, State]:
+    """What is called for the loss, what steps, and all that they change."""
+    settings, device = plan.settings, plan.accelerator.device
+    learner.to(device)
+    if device.type == "cuda":
+        learner.to(memory_format=torch.channels_last)
+    # the copy is made before accelerate changes the learner's forward, which a copy would share with it
+    average = Average(learner, total_steps=plan.total, warmup_steps=plan.warmup_steps) if settings.ema else None
+    own = make_optimizer(learner, settings)
+    model, optimizer = plan.accelerator.prepare(learner, own)
+    return model, optimizer, State(learner, own, average, plan.accelerator.scaler)
+
+
+def _fetched(
+    batches: Callable[[int, int], Iterable[Batch]], state: State, plan: _Plan, interrupted: Interruption
+) -> Iterator[Batch]:
+    """The batches that are left. Where the next can't be had, what is done is saved."""
+    left = iter(batches(state.step, plan.total) if state.step < plan.total else ())
+    while True:
+        try:
+            batch = next(left)
+        except StopIteration:
+            return
+        except BaseException as error:
+            if interrupted or isinstance(error, KeyboardInterrupt):
+                raise _interruption(state, plan) from error
+            _save(state, plan)
+            raise
+        batch.progress = state.step / plan.total
+        yield batch
+
+
+def _step(model: nn.Module, optimizer: Optimizer, batch: Batch, lr: float, state: State, plan: _Plan) -> Tensor:
+    """One step: the state's weights, average, tally and count are those after it. Gives the loss."""
+    device, alone = plan.accelerator.device, plan.accelerator.num_processes == 1
+    for group in optimizer.param_groups:
+        group["lr"] = lr
+    _seed(device, plan.settings.seed, state.step, plan.accelerator.process_index)
+    try:
+        found = model(_on(batch, device))
+        loss = torch.stack([part.float() for part in found.parts.values()]).sum()
+        if alone and device.type == "cpu" and not math.isfinite(loss.detach()):  # elsewhere to look at it would take time
+            raise _not_finite(loss.item(), "at", state.step + 1, plan)
+        plan.accelerator.backward(loss)
+        optimizer.step()
+        optimizer.zero_grad()
+    except (RuntimeError, MemoryError) as error:
+        if not is_out_of_memory(error):
+            raise
+        what = f"ran out of memory on {device} at {plan.place(state.step + 1)} with {plan.settings.batch_size} images a step"
+        raise TrainingError(f"{what}{_kept(plan)}; try a smaller --batch-size, or --amp bf16") from error
+    state.tally.add(loss, found)
+    if state.average is not None:
+        state.average.update(state.learner, state.step)
+    state.step += 1
+    return loss.detach()
+
+
+def _figures(state: State, plan: _Plan) -> Figures:
+    """Of the epoch so far and all processes. Raises TrainingError where a loss in it was not finite."""
+    from accelerate.utils import gather_object
+
+    figures = state.tally.figures(gather_object)
+    if not math.isfinite(figures.loss):
+        raise _not_finite(figures.loss, "by", state.step, plan)
+    return figures
+
+
+def _end_epoch(line: dict[str, Any], val: Validated | None, journal: Journal, state: State, plan: _Plan) -> None:
+    accuracy, loss = (None, None) if val is None else (val.accuracy, val.loss)
+    journal.write({**line, "val_accuracy": accuracy, "val_loss": loss})
+    if accuracy is not None and (state.best is None or accuracy > state.best):
+        if plan.checkpoints is not None:
+            plan.checkpoints.save_best(state)
+        state.best = accuracy
+    state.tally.clear()
+
+
+def _save(state: State, plan: _Plan) -> None:
+    if plan.checkpoints is not None:
+        plan.checkpoints.save(state)
+
+
+def _interruption(state: State, plan: _Plan) -> KeyboardInterrupt:
+    """Saves what is done, and says so."""
+    _save(state, plan)
+    where = f"saved in {plan.checkpoints.folder}; the same command goes on from there" if plan.checkpoints else "nothing is saved"
+    return KeyboardInterrupt(f"interrupted after {plan.place(state.step)} of {plan.total}: {where}")
+
+
+def _not_finite(loss: float, when: str, step: int, plan: _Plan) -> TrainingError:
+    precision = "" if plan.settings.amp == "no" else ", or --amp no"
+    remedy = f"try a lower --lr than {plan.settings.lr:g}, a --warmup of some epochs{precision}"
+    return TrainingError(f"the loss became {loss} {when} {plan.place(step)}{_kept(plan)}; {remedy}")
+
+
+def _kept(plan: _Plan) -> str:
+    return f": {plan.checkpoints.kept()}" if plan.checkpoints is not None else ""
+
+
+def _on(batch: Batch, device: torch.device) -> Batch:
+    if device.type == "cpu":
+        return batch
+    layout = torch.channels_last if device.type == "cuda" else torch.preserve_format
+    views = tuple(view.to(device, non_blocking=True, memory_format=layout) for view in batch.views)
+    outliers = batch.outliers
+    if outliers is not None:
+        outliers = outliers.to(device, non_blocking=True, memory_format=layout)
+    return Batch(views, batch.labels.to(device, non_blocking=True), outliers, batch.progress)
+
+
+def _seed(device: torch.device, *what: int) -> None:
+    """Seed what the recipe and the network draw from by what the step is, so that nothing random is ever stored."""
+    seed = int.from_bytes(hashlib.blake2b(repr(what).encode(), digest_size=7).digest(), "big")
+    torch.default_generator.manual_seed(seed)  # torch.manual_seed seeds every device there could be, which takes longer than a step
+    if device.type in {"cuda", "mps"}:
+        getattr(torch, device.type).manual_seed(seed)
+
+
+def _generator_as_before(device: torch.device) -> AbstractContextManager[None]:
+    """While open, torch's generators may be seeded; afterwards they are as they were."""
+    return torch.random.fork_rng([device] if device.type == "cuda" else [])

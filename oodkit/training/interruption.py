@@ -1,0 +1,45 @@
+"""SIGINT and SIGTERM while a step is at work: the step is ended first."""
+
+import signal
+import threading
+from types import FrameType
+from typing import Any, Self
+
+SIGNALS = (signal.SIGINT, signal.SIGTERM)
+
+
+class Interruption:
+    """While open, the first of these signals is noted, which makes this true, and a second raises KeyboardInterrupt at once.
+
+    Weights and statistics that change in one step belong together: a training can be left only between two steps. Signals reach a
+    program's main thread alone; in others this notes nothing.
+    """
+
+    def __init__(self) -> None:
+        self._noted = False
+        self._before: dict[signal.Signals, Any] = {}
+
+    def __bool__(self) -> bool:
+        return self._noted
+
+    def __enter__(self) -> Self:
+        if threading.current_thread() is threading.main_thread():
+            self._before = {one: signal.signal(one, self._note) for one in SIGNALS}
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for one, handler in self._before.items():
+            signal.signal(one, signal.SIG_DFL if handler is None else handler)
+
+    def _note(self, _number: int, _frame: FrameType | None) -> None:
+        if self._noted:
+            raise KeyboardInterrupt
+        self._noted = True
+
+
+def leave_signals_to_parent(_worker: int) -> None:
+    """For ``worker_init_fn`` of a DataLoader. A terminal and ``timeout`` signal all processes of a program, and a worker that dies
+    of it would end the parent in the middle of a step; without a parent, or when it is done, workers end by themselves.
+    """
+    for one in SIGNALS:
+        signal.signal(one, signal.SIG_IGN)
