@@ -60,10 +60,7 @@ def make_document(  # noqa: PLR0913  # a parameter for each part of a result
     return {
         "schema": SCHEMA,
         "kind": REPAIR if repair else KIND,
-        "oodkit": version("oodkit"),
-        "created": datetime.now(UTC).isoformat(timespec="seconds"),
-        "command": command,
-        "versions": {"python": platform.python_version(), **_versions("torch", "torchvision", "timm", "numpy", "scikit-learn")},
+        **heading(command),
         "settings": dict(settings),
         "sets": [dict(one) for one in sets],
         "models": [
@@ -79,6 +76,16 @@ def make_document(  # noqa: PLR0913  # a parameter for each part of a result
         ],
         "inputs": dict(inputs),
         **({"repair": {**_repair(repair), "train": dict(train or {})}} if repair else {}),
+    }
+
+
+def heading(command: str) -> dict[str, Any]:
+    """What every result of models says first: the version, when it was made, by which command, and with which libraries."""
+    return {
+        "oodkit": version("oodkit"),
+        "created": datetime.now(UTC).isoformat(timespec="seconds"),
+        "command": command,
+        "versions": {"python": platform.python_version(), **_versions("torch", "torchvision", "timm", "numpy", "scikit-learn")},
     }
 
 
