@@ -7,9 +7,12 @@ from oodkit.training.recipes.augmix import AugMix
 from oodkit.training.recipes.augrevise import AugRevise
 from oodkit.training.recipes.base import Recipe
 from oodkit.training.recipes.cutmix import CutMix
+from oodkit.training.recipes.godin import GODIN
 from oodkit.training.recipes.label_smoothing import LabelSmoothing
 from oodkit.training.recipes.logitnorm import LogitNorm
 from oodkit.training.recipes.mixup import Mixup
+from oodkit.training.recipes.mos import MOS
+from oodkit.training.recipes.npos import NPOS
 from oodkit.training.recipes.outlier_exposure import OutlierExposure
 from oodkit.training.recipes.pixmix import PixMix
 from oodkit.training.recipes.randaugment import RandAugment
@@ -19,6 +22,7 @@ from oodkit.training.recipes.t2fnorm import T2FNorm
 from oodkit.training.recipes.trivial_augment import TrivialAugment
 from oodkit.training.recipes.v1 import V1
 from oodkit.training.recipes.v2 import V2
+from oodkit.training.recipes.vos import VOS
 
 __all__ = ["RECIPES", "Recipe", "make_recipe", "parse_recipe"]
 
@@ -37,6 +41,10 @@ _ALL: tuple[type[Recipe], ...] = (
     T2FNorm,
     PixMix,
     OutlierExposure,
+    VOS,
+    GODIN,
+    MOS,
+    NPOS,
     AugRevise,
 )
 RECIPES: dict[str, type[Recipe]] = {recipe.name: recipe for recipe in _ALL}
