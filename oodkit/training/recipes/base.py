@@ -62,7 +62,7 @@ class Recipe:
         """The loss of one batch. What is drawn at random comes from torch's global generator, seeded for each step."""
         from torch.nn.functional import cross_entropy
 
-        logits = learner.logits(batch.images)
+        logits = learner.logits(batch.images).float()
         return Found({"cross-entropy": cross_entropy(logits, batch.labels)}, logits.argmax(1) == batch.labels)
 
     def predict(self, learner: Learner, images: Tensor) -> Tensor:

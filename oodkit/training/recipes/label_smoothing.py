@@ -28,7 +28,7 @@ class LabelSmoothing(Recipe):
     def loss(self, learner: Learner, batch: Batch) -> Found:
         from torch.nn.functional import cross_entropy
 
-        logits = learner.logits(batch.images)
+        logits = learner.logits(batch.images).float()
         loss = cross_entropy(logits, batch.labels, label_smoothing=self.beta)
         return Found({"cross-entropy": loss}, logits.argmax(1) == batch.labels)
 

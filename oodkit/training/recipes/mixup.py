@@ -29,7 +29,7 @@ class Mixup(Recipe):
 
     def loss(self, learner: Learner, batch: Batch) -> Found:
         mixed = pairs.mixup(batch.images, batch.labels, self.alpha)
-        logits = learner.logits(mixed.images)
+        logits = learner.logits(mixed.images).float()
         return Found({"cross-entropy": mixed.cross_entropy(logits)}, mixed.correct(logits))
 
     def facts(self) -> dict[str, Any]:

@@ -21,7 +21,7 @@ MOST_NUMBERS = 2**27  # among which a step's outliers are chosen: 512 MiB
 
 @dataclass
 class NPOS(Recipe):
-    """L = −log softmax(z·μ / τ)[y] + dispersion · mean_c log mean_{j≠c} exp(μ_c·μ_j / τ) + weight · R, on unit embeddings z.
+    """L = −log softmax(z·μ / temperature)[y] + dispersion · mean_c log mean_{j≠c} exp(μ_c·μ_j / temperature) + weight · R.
 
     z = p(f) / ‖p(f)‖, with f what the last layer reads and p an MLP of ``width`` outputs; the prototype μ_c is the unit average
     of the z of class c, μ_c ← momentum μ_c + (1 − momentum) z, through which the second term reaches z. R is the mean of −log

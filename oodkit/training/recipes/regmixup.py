@@ -38,7 +38,7 @@ class RegMixup(Recipe):
 
     def loss(self, learner: Learner, batch: Batch) -> Found:
         mixed = pairs.mixup(batch.images, batch.labels, self.alpha)
-        logits, of_mixed = learner.logits(torch.cat([batch.images, mixed.images])).chunk(2)
+        logits, of_mixed = learner.logits(torch.cat([batch.images, mixed.images])).float().chunk(2)
         parts = {"cross-entropy": cross_entropy(logits, batch.labels), "mixup": mixed.cross_entropy(of_mixed)}
         return Found(parts, logits.argmax(1) == batch.labels)
 

@@ -53,7 +53,7 @@ class V2(Recipe):
 
     def loss(self, learner: Learner, batch: Batch) -> Found:
         mixed = self._mixed(batch.images, batch.labels)
-        logits = learner.logits(mixed.images)
+        logits = learner.logits(mixed.images).float()
         return Found({"cross-entropy": mixed.cross_entropy(logits, self.beta)}, mixed.correct(logits))
 
     def facts(self) -> dict[str, Any]:

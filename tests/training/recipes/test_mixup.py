@@ -1,0 +1,46 @@
+"""mixup and CutMix as recipes: the mixed batch alone is learned from."""
+
+import pytest
+import torch
+
+from oodkit.errors import UsageError
+from oodkit.training.batch import Batch
+from oodkit.training.recipes import make_recipe, pairs
+
+from .toy import toy_learner
+
+IMAGES = torch.randn(4, 3, 2, 2, generator=torch.Generator().manual_seed(0))
+LABELS = torch.tensor([0, 1, 2, 1])
+
+
+@pytest.mark.parametrize(("name", "mix", "alpha"), [("mixup", pairs.mixup, 0.2), ("cutmix", pairs.cutmix, 1.0)])
+@pytest.mark.parametrize("seed", range(3))
+def test_the_loss_is_that_of_the_mixed_batch(name, mix, alpha, seed):
+    learner = toy_learner(make_recipe(name))
+    torch.manual_seed(seed)
+    found = learner(Batch((IMAGES,), LABELS))
+    torch.manual_seed(seed)
+    mixed = mix(IMAGES, LABELS, alpha)
+    logits = learner.logits(mixed.images)
+    assert set(found.parts) == {"cross-entropy"}
+    torch.testing.assert_close(found.parts["cross-entropy"], mixed.cross_entropy(logits))
+    assert found.correct.tolist() == mixed.correct(logits).tolist()
+
+
+def test_linear_logits_of_a_mixed_image_are_mixed_logits():
+    """On a linear network F(λ x + (1 − λ) x′) = λ F(x) + (1 − λ) F(x′), which ties images and shares together."""
+    learner = toy_learner(make_recipe("mixup"))
+    mixed = pairs.mixup(IMAGES, LABELS, 1.0)
+    plain = learner.logits(IMAGES)
+    torch.testing.assert_close(learner.logits(mixed.images), mixed.share * plain + (1 - mixed.share) * plain.roll(1, 0))
+
+
+def test_their_strengths_are_among_the_facts_of_the_checkpoint():
+    assert make_recipe("mixup", alpha=0.4).facts() == {"loss": "ce", "label_smoothing": 0.0, "mixup": 0.4, "cutmix": 0.0}
+    assert make_recipe("cutmix").facts() == {"loss": "ce", "label_smoothing": 0.0, "mixup": 0.0, "cutmix": 1.0}
+
+
+@pytest.mark.parametrize("name", ["mixup", "cutmix", "regmixup"])
+def test_an_alpha_of_nothing_is_refused(name):
+    with pytest.raises(UsageError, match=f"^recipe {name} needs an alpha above 0, got alpha=0.0$"):
+        make_recipe(name, alpha=0)
