@@ -106,7 +106,9 @@ class Classifier:
         head = replace(head, layers=own.layers, shared=own.shared, shapes=own.shapes)
         head.apply_to(net)
         origin = replace(self.as_loaded(), method=method)
-        return replace(self, name=name or f"{origin.name} + {method or 'another head'}", net=net, head=head, origin=origin)
+        about = {key: fact for key, fact in self.about.items() if key != "note"}  # which is of the logits that it had
+        name = name or f"{origin.name} + {method or 'another head'}"
+        return replace(self, name=name, net=net, head=head, about=about, origin=origin)
 
     def _described(self) -> str:
         return f"{stable_repr(self.net)} {code_of_network(self.net)} {self.about.get('model_args')}"

@@ -28,6 +28,7 @@ from oodkit.repair import Repair
 from oodkit.report.document import make_document
 from oodkit.report.runs import RESULT, Run, save_run
 from oodkit.scoring import by_label
+from oodkit.wording import printable
 
 
 def run(request: Request, *, mixed: bool = False) -> Run:
@@ -75,7 +76,10 @@ def finished(
     choices = {one.model.name: one.notes for one in request.subjects}
     document = make_document(
         [one.diagnosis for one in shown.values()],
-        {model.name: {**facts_of(model), "notes": [*choices.get(model.name, ()), *shown[model.name].notes]} for model in models},
+        {
+            model.name: {**facts_of(model), "notes": [*choices.get(model.name, ()), *shown[model.name].notes, *_stated(model)]}
+            for model in models
+        },
         _set_rows(sets, [one.readings for one in shown.values()], withheld),
         command=shlex.join(["oodkit", *sys.argv[1:]]),
         advice_base=request.flags(),
@@ -97,7 +101,7 @@ def finished(
 def facts_of(model: Classifier) -> dict[str, Any]:
     """What every result says of the model."""
     return {
-        **model.about,
+        **{name: fact for name, fact in model.about.items() if name != "note"},
         "name": model.name,
         "num_classes": model.num_classes,
         "num_features": model.head.num_features,
@@ -106,6 +110,11 @@ def facts_of(model: Classifier) -> dict[str, Any]:
         "preprocessing": dict(model.preprocessing),
         "recipe": f"{recipe(model)}{'; last layer refitted by plain cross-entropy' if model.refitted else ''}",
     }
+
+
+def _stated(model: Classifier) -> list[str]:
+    """What the model's file says of its logits."""
+    return [f"the file of the model says: {printable(model.about['note'])}"] if "note" in model.about else []
 
 
 def show(

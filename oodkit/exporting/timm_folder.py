@@ -8,8 +8,10 @@ from oodkit.classifier import Classifier, load_classifier
 from oodkit.errors import NotApplicableError
 from oodkit.exporting.round_trip import require_own_biases, require_same
 from oodkit.exporting.target import CARD, place_folder, write_text, writing
+from oodkit.wording import printable
 
 FORM = "a timm folder"
+INSTEAD = "--as state-dict, --as onnx, --as head or --as detector can have it"
 CONFIG, WEIGHTS = "config.json", "model.safetensors"
 FILES = (CONFIG, WEIGHTS, CARD)
 FED = ("input_size", "interpolation", "crop_mode", "crop_pct", "mean", "std")
@@ -22,6 +24,10 @@ def require_timm(model: Classifier) -> None:
         raise NotApplicableError(f"{model.name} is no network of timm's; --as state-dict takes any network")
     if not set(FED) <= set(model.preprocessing):
         raise NotApplicableError(f"{model.name} has a transform of its own, which timm can't know; use --as state-dict")
+    for change in ("stem", "head"):
+        if change in model.about:
+            what = f"its {change} is {printable(str(model.about[change]))}"
+            raise NotApplicableError(f"{model.name} can't be had as {FORM}: {what}, and timm would build another; {INSTEAD}")
     require_own_biases(model, FORM)
 
 

@@ -32,7 +32,7 @@ def document_of_ablation(
 
 
 def rows_by_recipe(document: Document) -> dict[str, dict[str, Row]]:
-    """Of each recipe that has rows the row as trained and the one with the last layer refitted, by ``AS_TRAINED``, ``AUGDELETED``."""
+    """Of each recipe that has rows the one as trained and the one with the last layer refitted, by ``AS_TRAINED``, ``AUGDELETED``."""
     found: dict[str, dict[str, Row]] = {}
     for row in document["rows"]:
         found.setdefault(row["recipe"], {})[row["head"]] = row
