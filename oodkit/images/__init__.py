@@ -6,7 +6,7 @@ from difflib import get_close_matches
 from pathlib import Path
 
 from oodkit.errors import ImageSetError, UsageError
-from oodkit.images.arrays import open_arrays
+from oodkit.images.arrays import PAIR, holds_arrays, open_arrays
 from oodkit.images.base import ImageSet
 from oodkit.images.decode import image_extensions
 from oodkit.images.folder import open_folder
@@ -22,8 +22,8 @@ def open_images(
 ) -> ImageSet:
     """An image set by its name: ``scheme:rest`` is looked up, anything else is a path, as is whatever exists by that name.
 
-    Paths: a folder of class folders, a flat folder, an image list (``.txt``), an ``.npz``, an ``.npy``. Schemes: ``demo:NAME``,
-    ``torch:NAME[:SPLIT]``, ``hf:NAME[/CONFIG][:SPLIT]``, ``wds:PATH-OR-URL``.
+    Paths: a folder of class folders, a flat folder, a folder with ``images.npy`` and ``labels.npy``, an image list (``.txt``), an
+    ``.npz``, an ``.npy``. Schemes: ``demo:NAME``, ``torch:NAME[:SPLIT]``, ``hf:NAME[/CONFIG][:SPLIT]``, ``wds:PATH-OR-URL``.
 
     root: the folder that a list's images, a torchvision data set or ``wds`` shards are in, or Hugging Face's cache; paths do not
     need it. split: for ``torch`` and ``hf``, instead of writing it after the name. limit: so many images, evenly spread.
@@ -69,7 +69,7 @@ def _open_scheme(scheme: str, rest: str, root: Path | None, split: str | None) -
 
 def _open_path(path: Path, spec: str, root: Path | None) -> ImageSet:
     if path.is_dir():
-        return open_folder(path, spec)
+        return open_arrays(path / PAIR[0], spec) if holds_arrays(path) else open_folder(path, spec)
     if not path.is_file():
         raise ImageSetError(f"no folder or file {spec}{_near_path(path)}")
     suffix = path.suffix.lower()

@@ -14,6 +14,7 @@ from oodkit.images.base import ImageSet
 from oodkit.images.decode import to_rgb
 
 KEYS = (("images", "labels"), ("x", "y"), ("arr_0", "arr_1"))
+PAIR = ("images.npy", "labels.npy")
 HASHED_WHOLE = 64 << 20  # bytes; a larger file is known by its size and time of change
 ROWS_AT_ONCE = 1024
 
@@ -79,6 +80,11 @@ def open_arrays(file: Path, spec: str) -> ArraySet:
     if beside == file or not beside.exists():
         return ArraySet(spec, images, files=(file,))
     return ArraySet(spec, images, _read(beside, 0), files=(file, beside))
+
+
+def holds_arrays(folder: Path) -> bool:
+    """Whether a folder is opened as ``images.npy`` and ``labels.npy``, whatever else is in it."""
+    return all((folder / name).is_file() for name in PAIR)
 
 
 def _read_images(file: Path) -> np.ndarray:

@@ -13,6 +13,7 @@ from torch import Tensor
 
 from oodkit.errors import ImageSetError, OodkitError, UnreadableImageError, UsageError
 from oodkit.images import ARCHIVES, open_images
+from oodkit.images.arrays import holds_arrays
 from oodkit.images.base import ImageSet
 from oodkit.images.decode import decode
 from oodkit.images.files import FileSet
@@ -95,7 +96,7 @@ def open_stream(specs: Sequence[str], *, stdin: BufferedIOBase | None = None, se
     for spec in specs:
         if spec == STDIN and stdin is not None:
             sources.append(_listed(stdin, separator))
-        elif (path := Path(spec)).is_dir():
+        elif (path := Path(spec)).is_dir() and not holds_arrays(path):
             sources.append(_below(spec))
         elif path.is_file() and path.suffix.lower() == ".txt":
             sources.append(_on_list(path))

@@ -102,6 +102,16 @@ def test_npy_labels_lie_beside_the_images(tmp_path):
         assert np.array_equal(np.asarray(images.load(4)), RGB[4])
 
 
+def test_a_folder_with_images_npy_and_labels_npy_is_that_pair_whatever_else_it_holds(tmp_path, image_folder):
+    folder = image_folder()
+    np.save(folder / "images.npy", RGB)
+    assert len(open_images(folder)) == 12
+    np.save(folder / "labels.npy", LABELS)
+    images = open_images(folder)
+    assert (images.spec, images.labels.tolist()) == (str(folder), LABELS.tolist())
+    assert np.array_equal(np.asarray(images.load(4)), RGB[4])
+
+
 def test_npy_without_labels(tmp_path):
     np.save(tmp_path / "images.npy", RGB)
     np.save(tmp_path / "x.npy", RGB)

@@ -59,6 +59,12 @@ def test_images_beside_folders_are_images_too(tmp_path):
     assert names(open_stream([f"{tmp_path}/"])) == [f"{tmp_path}/a/c.png", f"{tmp_path}/b.png"]
 
 
+def test_a_folder_of_two_arrays_gives_what_open_images_does(tmp_path):
+    np.save(tmp_path / "images.npy", np.zeros((3, 2, 2, 3), dtype=np.uint8))
+    np.save(tmp_path / "labels.npy", np.arange(3))
+    assert names(open_stream([str(tmp_path)])) == [f"{tmp_path}/{position}" for position in range(3)]
+
+
 def test_names_are_spelled_as_the_folder_was(tmp_path, monkeypatch):
     pixel(tmp_path / "photos" / "a.png")
     monkeypatch.chdir(tmp_path)
