@@ -13,6 +13,7 @@ from oodkit.cli.options import THUMBNAILS
 from oodkit.errors import ImageSetError
 from oodkit.images import open_images
 from oodkit.scorers import parse_scorer
+from oodkit.training.folder import trained_on
 from oodkit.wording import printable
 
 DEFAULTS = {"preset": "openood", "seed": 0, "device": "auto", "dtype": "auto", "thumbnails": THUMBNAILS, "baseline": "auto"}
@@ -37,14 +38,15 @@ class Request:
     run: Path | None = None
 
     def opened(self) -> "tuple[Sets, Request]":
-        """The image sets, and what was asked for with the benchmark that was found; the demo's models bring its sets.
+        """The image sets, and what was asked for with the benchmark that was found; the demo's models, and those that were
+        trained on its images, bring its sets.
 
         Raises UsageError and ImageSetError for scorers and sets that can't be used, before any work is done.
         """
         for spec in self.scorers:
             parse_scorer(spec, preset=self.preset)
         names = self.names
-        if not (names.any_set or names.benchmark) and all(one.model.name.startswith("demo:") for one in self.subjects):
+        if not (names.any_set or names.benchmark) and all(_is_the_demos(one.model.name) for one in self.subjects):
             fit, val = names.fit or demo.FIT, names.val or demo.VAL
             names = replace(names, id_test=demo.ID_TEST, near=demo.NEAR, far=demo.FAR, fit=fit, val=val)
         try:
@@ -81,6 +83,10 @@ class Request:
         }
         baselines = [None if one.baseline is None else one.baseline.name for one in self.subjects]
         return {"models": [one.model.name for one in self.subjects], "baselines": baselines, **told}
+
+
+def _is_the_demos(model: str) -> bool:
+    return model.startswith("demo:") or trained_on(model) == demo.FIT
 
 
 def _way_out(names: SetNames, problem: ImageSetError, run: Path) -> str:

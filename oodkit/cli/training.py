@@ -2,7 +2,8 @@
 
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,9 +15,10 @@ from oodkit.cli.loading import Loading
 from oodkit.cli.runs import RUNS, new_folder, require_folder
 from oodkit.cli.training_progress import shown_progress
 from oodkit.cli.training_result import told
-from oodkit.errors import UsageError
+from oodkit.errors import OodkitError, UsageError
 from oodkit.images import open_images
 from oodkit.images.base import ImageSet
+from oodkit.training.checkpoints import Checkpoints
 from oodkit.training.folder import Document, differences, is_finished, read_run, require_same
 from oodkit.training.networks import Stem
 from oodkit.training.plan import Alpha, Plan, Sets, Shape, plan, rank, world_size
@@ -76,11 +78,12 @@ def carry_out_job(command: str, name: str, job: Job, output: Path | None, *, ten
     """Train, or go on with the run that was asked for before, and print what came of it."""
     quiet = quiet or rank() > 0
     share = job.share()
-    if output is not None:
-        require_folder(output)
-    start = load_classifier(name, **vars(job.loading)) if command == "finetune" else name
-    planned = plan(start, job.sets(), job.recipe, share, Shape() if command == "finetune" else job.shape(), job.given())
-    folder, before = _folder(command, output, planned)
+    with _told_once():
+        if output is not None:
+            require_folder(output)
+        start = load_classifier(name, **vars(job.loading)) if command == "finetune" else name
+        planned = plan(start, job.sets(), job.recipe, share, Shape() if command == "finetune" else job.shape(), job.given())
+        folder, before = _folder(command, output, planned)
     if not quiet:
         _say_before(folder, before, planned)
     done = before is not None and is_finished(folder, before)
@@ -90,6 +93,17 @@ def carry_out_job(command: str, name: str, job: Job, output: Path | None, *, ten
     assert document is not None
     if rank() == 0:
         typer.echo(json.dumps(document, indent=1) if as_json else folder if quiet else told(folder, document, name))
+
+
+@contextmanager
+def _told_once() -> Iterator[None]:
+    """What every process finds out by itself the first alone tells."""
+    try:
+        yield
+    except OodkitError as error:
+        if rank() > 0:
+            raise typer.Exit(error.exit_code) from error
+        raise
 
 
 def _carry_out(planned: Plan, folder: Path, job: Job, *, tensorboard: bool, quiet: bool) -> Classifier:
@@ -137,6 +151,6 @@ def _say_before(folder: Path, before: Document | None, planned: Plan) -> None:
     elif is_finished(folder, before):
         typer.echo(f"{folder} is finished: nothing is trained again; another --seed or -o DIR trains anew", err=True)
     else:
-        typer.echo(f"going on with the run in {folder}, begun {before['created']}", err=True)
+        typer.echo(f"{folder} is unfinished: going on from step {Checkpoints(folder).step() or 0}", err=True)
     for note in planned.notes:
         typer.echo(f"note: {printable(note)}", err=True)

@@ -31,7 +31,7 @@ def _lines(folder: Path, document: Mapping[str, Any], name: str) -> Iterator[str
     yield from _unreadable(document["unreadable"], images)
     if result["note"]:
         yield f"its logits: {result['note']}"
-    if result["scored_by"]:
+    if result["scored_by"] != ["mls"]:
         yield f"its paper judges it by: {', '.join(result['scored_by'])}"
     yield f"network: {folder / MODEL}"
     if result["augdelete"] is not None:

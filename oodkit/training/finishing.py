@@ -24,7 +24,8 @@ FEATURES = "features"  # a folder that is there while the last layer is refitted
 def save_trained(path: Path, learner: Learner, planned: Plan) -> Mapping[str, str]:
     """Write the network alone, as the recipe finishes it; the learner stays as it is. Gives the entries that the recipe adds."""
     net, extra = copy.deepcopy(learner.net).cpu(), copy.deepcopy(learner.extra).cpu()
-    more = planned.recipe.finish(net, learner.head, extra)
+    more = {"note": planned.recipe.note} if planned.recipe.note else {}
+    more |= planned.recipe.finish(net, learner.head, extra)
     save_network(path, net, planned.built, recipe=_facts(planned), more=more)
     return more
 
@@ -48,7 +49,7 @@ def finish(
         say(f"AugDelete: refitting the last layer on the {len(planned.real)} training images, as they are evaluated")
         result["augdelete"] = _augdelete(planned, folder, more, device=device, workers=workers)
         result["val_accuracy"] = result["augdelete"]["val_accuracy"]
-    return {**result, "note": more.get("note", planned.recipe.note), "scored_by": list(planned.recipe.scored_by)}
+    return {**result, "note": more.get("note", ""), "scored_by": list(planned.recipe.scored_by)}
 
 
 def _augdelete(planned: Plan, folder: Path, more: Mapping[str, str], *, device: str, workers: int | None) -> dict[str, Any]:

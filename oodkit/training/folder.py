@@ -49,6 +49,18 @@ def read_run(folder: Path) -> Document | None:
     return None
 
 
+def trained_on(model: str) -> str | None:
+    """The spec of the images that a model was trained on, where its name, ``local-dir:FOLDER``, is that of a run's folder."""
+    folder = Path(model.removeprefix("local-dir:"))
+    if not model.startswith("local-dir:"):
+        return None
+    try:
+        document = read_run(folder)
+        return None if document is None else str(document["asked"]["sets"]["data"]["spec"])
+    except (UsageError, KeyError, TypeError):
+        return None
+
+
 def write_run(folder: Path, document: Mapping[str, Any]) -> None:
     """Raises OodkitError where the disk is full or the folder can't be written."""
     text = json.dumps(document, indent=1, allow_nan=False) + "\n"
@@ -60,8 +72,12 @@ def is_finished(folder: Path, document: Mapping[str, Any]) -> bool:
 
 
 def require_same(folder: Path, before: Mapping[str, Any], now: Mapping[str, Any]) -> None:
-    """Raise UsageError, which names what differs, where the run in the folder was asked for something else."""
-    if differing := differences(before, now):
+    """Raise UsageError, which names what differs, where the run in the folder was asked for something else.
+
+    Not where nothing of it was saved yet: a setting that ended it in the first step may be mended.
+    """
+    saved = any((folder / name).exists() for name in (LAST, BEST, MODEL))
+    if saved and (differing := differences(before, now)):
         few = "; ".join(differing[:4]) + ("; …" if len(differing) > 4 else "")
         raise UsageError(f"{folder} holds another training: {few}; ask for the same again, or give another folder")
 

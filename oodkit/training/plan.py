@@ -10,7 +10,7 @@ from typing import Any, Literal
 import numpy as np
 
 from oodkit.classifier import Classifier
-from oodkit.errors import ImageSetError, UnsupportedModelError, UsageError
+from oodkit.errors import ImageSetError, UnreadableImageError, UnsupportedModelError, UsageError
 from oodkit.images.base import ImageSet
 from oodkit.images.classes import align_labels
 from oodkit.specs import checked_settings
@@ -18,7 +18,7 @@ from oodkit.training.draws import share_of_pool
 from oodkit.training.networks import Built, Stem, adopt, build
 from oodkit.training.pools import Pool, outlier_pool, real_pool, synthetic_pool
 from oodkit.training.recipes import RECIPES, Recipe, parse_recipe
-from oodkit.training.settings import Settings, defaults_for
+from oodkit.training.settings import SMALL, Settings, defaults_for
 from oodkit.wording import counted, percent, printable
 
 ALPHA = 0.8  # SIO's for CIFAR (arXiv:2303.14531, section 4)
@@ -208,7 +208,7 @@ def _val_pool(val: ImageSet | None, built: Built, notes: list[str]) -> Pool | No
     return Pool(val, labels)
 
 
-def _share(alpha: Alpha, real: int, synthetic: int | None) -> float:
+def _share(alpha: Any, real: int, synthetic: int | None) -> float:
     if synthetic is None:
         if alpha is not None:
             raise UsageError(
@@ -218,9 +218,9 @@ def _share(alpha: Alpha, real: int, synthetic: int | None) -> float:
     if alpha == "naive":
         return share_of_pool(real, synthetic)
     share = ALPHA if alpha is None else alpha
-    if isinstance(share, str) or not 0 < share <= 1:
+    if not isinstance(share, int | float) or not 0 < share <= 1:
         raise UsageError(f"alpha is the share of real images in each batch, above 0 and at most 1, or naive; got {alpha}")
-    return share
+    return float(share)
 
 
 def _settled(recipe: Recipe, side: int, share: float, given: Mapping[str, Any], notes: list[str], *, finetuning: bool) -> Settings:
@@ -234,7 +234,7 @@ def _settled(recipe: Recipe, side: int, share: float, given: Mapping[str, Any], 
 
 
 def _remarks(sets: Sets, built: Built, labels: np.ndarray, alpha: Alpha, share: float) -> list[str]:
-    remarks = []
+    remarks = _size_remark(sets.data, built)
     if empty := built.num_classes - len(np.unique(labels)):
         remarks.append(f"{empty} of {built.num_classes} classes have no training images: they will never be predicted")
     if alpha == "naive":
@@ -247,3 +247,16 @@ def _remarks(sets: Sets, built: Built, labels: np.ndarray, alpha: Alpha, share: 
     if sets.val is None:
         remarks.append("no validation images were given, so that no accuracy is told: --val SET")
     return remarks
+
+
+def _size_remark(data: ImageSet, built: Built) -> list[str]:
+    try:
+        width, height = data.load(0).size
+    except UnreadableImageError:
+        return []
+    side = built.input_size[-1]
+    if max(width, height) > SMALL or side < 2 * max(width, height):
+        return []
+    return [
+        f"images of {width} × {height} pixels are enlarged to {side} × {side}; --input-size {max(width, height)} takes far less time"
+    ]
