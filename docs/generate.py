@@ -1,6 +1,6 @@
 """Write what the code knows into the pages, between ``<!-- generated: … -->`` and ``<!-- end -->``. A test holds it up to date.
 
-Run ``python docs/generate.py`` after a change to an option, a scorer, a benchmark, an error or a public name.
+Run ``python docs/generate.py`` after a change to an option, a scorer, a recipe, a benchmark, an error or a public name.
 """
 
 import ast
@@ -23,6 +23,7 @@ from oodkit.benchmarks import BENCHMARKS, Listed
 from oodkit.cli import app
 from oodkit.report.papers import paper_url
 from oodkit.scorers import SCORERS
+from oodkit.training.recipes import RECIPES
 
 DOCS = Path(__file__).parent
 WIDTH = 88  # characters that fit beside the page's two columns
@@ -58,6 +59,16 @@ def _anchors(headings: Iterable[str]) -> list[str]:
     plain = [re.sub(r"[^\w-]", "", heading) for heading in headings]
     earlier = [plain[:place].count(word) for place, word in enumerate(plain)]
     return [f"{word}-{count}" if count else word for word, count in zip(plain, earlier, strict=True)]
+
+
+def recipes(_: str) -> str:
+    """A table of all recipes, and a section for each with its formula, settings and what it is trained with."""
+    rows = [
+        (f"[`{name}`](#{anchor})", one.title, _needs(one.needs), ", ".join(f"`{scorer}`" for scorer in one.scored_by))
+        for anchor, (name, one) in zip(_anchors(RECIPES), RECIPES.items(), strict=True)
+    ]
+    sections = [_table(("recipe", "method", "needs", "its paper judges by"), rows), *(_recipe(name) for name in RECIPES)]
+    return "\n\n".join(sections)
 
 
 def benchmarks(_: str) -> str:
@@ -97,7 +108,9 @@ def schema(name: str) -> str:
     return "\n\n".join(sections)
 
 
-KINDS: dict[str, Callable[[str], str]] = {one.__name__: one for one in (options, scorers, benchmarks, exits, python, schema)}
+KINDS: dict[str, Callable[[str], str]] = {
+    one.__name__: one for one in (options, scorers, recipes, benchmarks, exits, python, schema)
+}
 
 
 def generated(text: str) -> str:
@@ -157,6 +170,20 @@ def _scorer(name: str) -> str:
     rows = [(f"`{one.name}`", f"`{one.default}`", _preset(name, one.name)) for one in fields(scorer)]  # type: ignore[arg-type]  # a dataclass
     settings = _table(("setting", "`openood`", "`paper`"), rows) if rows else "It has no settings."
     return f"## {name}\n\n{scorer.title} ({_paper(scorer.paper)}).\n\n{_prose(scorer)}\n\n{settings}"
+
+
+def _recipe(name: str) -> str:
+    recipe = RECIPES[name]
+    rows = [(f"`{one.name}`", "by the images" if one.default is None else f"`{one.default}`") for one in fields(recipe)]  # type: ignore[arg-type]  # a dataclass
+    belongs = ", ".join(f"`{setting}={value}`" for setting, value in recipe.trained_with.items())
+    parts = [f"## {name}", f"{recipe.title} ({_paper(recipe.paper)}).", _prose(recipe)]
+    parts += [f"Unless you say otherwise it is trained with {belongs}."] if belongs else []
+    parts += [f"Of the trained network it is said that {recipe.note}."] if recipe.note else []
+    return "\n\n".join([*parts, _table(("setting", "default"), rows) if rows else "It has no settings."])
+
+
+def _needs(needs: Iterable[str]) -> str:
+    return ", ".join(f"`--{one}`" for one in sorted(needs)) or "nothing"
 
 
 def _preset(name: str, setting: str) -> str:

@@ -24,6 +24,7 @@ from oodkit.cli import app
 from oodkit.lead import MARGIN
 from oodkit.report.rows_csv import CHANGE, COLUMNS
 from oodkit.scorers import SCORERS
+from oodkit.training.recipes import RECIPES
 from oodkit.verdict import Code
 
 REPOSITORY = Path(__file__).parents[1]
@@ -165,6 +166,13 @@ def test_every_scorer_has_a_section_and_a_row() -> None:
         assert f"\n## {name}\n\n{scorer.title} (" in text
         anchor = {"mds++": "mds-1", "rmds++": "rmds-1"}.get(name, name)  # signs are left out of anchors, and mds is there
         assert f"| [`{name}`](#{anchor}) |" in text
+
+
+def test_every_recipe_has_a_section_and_a_row() -> None:
+    text = page("recipes.md")
+    for name, recipe in RECIPES.items():
+        assert f"\n## {name}\n\n{recipe.title} (" in text
+        assert f"| [`{name}`](#{name}) |" in text
 
 
 def test_every_error_has_its_line_in_the_tree() -> None:

@@ -28,11 +28,20 @@ def test_the_demo_models_bring_their_own_image_sets(run):
     assert "demo:digits-unseen" in run("diagnose", "demo:digits-v1", "--limit", "40", "--workers", "0").out
 
 
-@pytest.mark.parametrize(("kind", "name"), [("models", "resnet50.tv2_in1k"), ("scorers", "knn"), ("benchmarks", "imagenet-1k")])
+@pytest.mark.parametrize(
+    ("kind", "name"), [("models", "resnet50.tv2_in1k"), ("scorers", "knn"), ("recipes", "augrevise"), ("benchmarks", "imagenet-1k")]
+)
 def test_lists_show_what_there_is(run, kind, name):
     ran = run("list", kind, "--json")
     assert name in [row["name"] for row in json.loads(ran.out)]
     assert name in run("list", kind).out
+
+
+def test_the_list_of_recipes_says_which_images_one_needs_and_what_judges_it(run):
+    rows = {row["name"]: row for row in json.loads(run("list", "recipes", "--json").out)}
+    assert (rows["v1"]["needs"], rows["outlier-exposure"]["needs"], rows["pixmix"]["needs"]) == ("nothing", "outliers", "mixing")
+    assert rows["augrevise"]["judged_by"].startswith("mls, ")
+    assert rows["mixup"]["paper"] == "arXiv:1710.09412"
 
 
 def test_a_list_takes_a_pattern(run):

@@ -11,8 +11,7 @@ class TrivialAugment(Recipe):
     """L = −log softmax(v)[y], on images changed by one of 14 transforms, at one of 31 strengths, both drawn evenly.
 
     Müller and Hutter, ICCV 2021, arXiv:2103.10158, the wide space, by torchvision's v2.TrivialAugmentWide with bilinear
-    interpolation, as in torchvision's second recipe. It has no settings. Its shifts are of up to 32 pixels whatever the image's
-    side, as in the paper.
+    interpolation, as in torchvision's second recipe. Its shifts are of up to 32 pixels whatever the image's side.
     """
 
     name = "trivial-augment"
