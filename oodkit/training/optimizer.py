@@ -11,8 +11,8 @@ MOMENTUM = 0.9  # OpenOOD v1.5's, with Nesterov's rule
 def make_optimizer(learner: nn.Module, settings: Settings) -> Optimizer:
     """Stochastic gradient descent with Nesterov momentum, as OpenOOD v1.5 has it, or AdamW, over all that takes gradients.
 
-    With ``norm_weight_decay``, the weights of normalisation layers and all biases have a decay of their own; torchvision's recipes
-    spare both so, in ``set_weight_decay`` of references/classification.
+    With ``norm_weight_decay`` normalisation layers and all biases have a decay of their own. torchvision's second recipe has one of
+    0 for normalisation layers (set_weight_decay of references/classification), and lets the other biases decay.
     """
     learnt = [parameter for parameter in learner.parameters() if parameter.requires_grad]
     groups = [{"params": learnt, "weight_decay": settings.weight_decay}]
@@ -31,6 +31,12 @@ def make_optimizer(learner: nn.Module, settings: Settings) -> Optimizer:
 def _scales_and_biases(learner: nn.Module) -> list[nn.Parameter]:
     found: list[nn.Parameter] = []
     for module in learner.modules():
-        normalises = "Norm" in type(module).__name__  # timm has norm layers of its own, of no common base
-        found += [parameter for name, parameter in module.named_parameters(recurse=False) if normalises or name == "bias"]
+        own = dict(module.named_parameters(recurse=False))
+        found += own.values() if _normalises(module) else [own["bias"]] if own.get("bias") is not None else []
     return found
+
+
+def _normalises(module: nn.Module) -> bool:
+    """By their base, or by name: timm has some of no common base, such as RmsNorm, and networks whose names hold the word."""
+    known = isinstance(module, nn.modules.batchnorm._NormBase | nn.LayerNorm | nn.GroupNorm)  # noqa: SLF001 (their common base)
+    return known or ("norm" in type(module).__name__.lower() and not list(module.children()))

@@ -1,0 +1,327 @@
+"""The loop: what is stopped goes on to equal weights, nothing bad is saved, and the log holds each step once."""
+
+import math
+import os
+import signal
+import threading
+from itertools import islice
+from types import SimpleNamespace
+
+import pytest
+import torch
+from torch.utils.data import DataLoader, Dataset
+
+from oodkit.errors import OodkitError, TrainingError
+from oodkit.tensor_file import load_stored
+from oodkit.training import loop
+from oodkit.training.checkpoints import LAST, Checkpoints
+from oodkit.training.interruption import leave_signals_to_parent
+from oodkit.training.journal import read_log
+from oodkit.training.loop import Validated
+from oodkit.training.processes import join_processes
+from oodkit.training.settings import Settings
+
+from .toy_run import ADAMW, EPOCHS, SGD, STEPS, assert_equal, plain, remembering, saved, toy_batch, toy_batches, toy_learner, train
+
+TOTAL = STEPS * EPOCHS
+
+
+def state_of(learner):
+    return {name: tensor.clone() for name, tensor in learner.state_dict().items()}
+
+
+def failing_at(step, error):
+    """The recipe's loss, which fails in the middle of a step, after it has changed the buffers."""
+    seen = []
+
+    def loss(learner, batch):
+        found = remembering(learner, batch)
+        seen.append(None)
+        if len(seen) == step:
+            raise error
+        return found
+
+    return loss
+
+
+def ending_after(steps, error):
+    def batches(start, stop):
+        yield from islice(toy_batches(start, stop), max(0, steps - start))
+        raise error
+
+    return batches
+
+
+def signalling_after(step, number=signal.SIGTERM):
+    return lambda reached: os.kill(os.getpid(), number) if reached.step == step else None
+
+
+@pytest.fixture(scope="module", params=[SGD, ADAMW], ids=["sgd", "adamw, ema, warm-up"])
+def uninterrupted(request, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("whole")
+    learner = train(folder, request.param)
+    return request.param, state_of(learner), saved(folder)
+
+
+@pytest.mark.parametrize("step", [1, 3, STEPS, STEPS + 1, 2 * STEPS, TOTAL - 1, TOTAL])
+def test_an_error_within_a_step_costs_no_more_than_the_epoch_and_the_end_is_the_same(uninterrupted, tmp_path, step):
+    settings, weights, checkpoint = uninterrupted
+    with pytest.raises(ValueError, match="in the middle"):
+        train(tmp_path, settings, learner=toy_learner(failing_at(step, ValueError("in the middle"))))
+    assert Checkpoints(tmp_path).step() == ((step - 1) // STEPS * STEPS or None)
+    assert_equal(state_of(train(tmp_path, settings)), weights)
+    assert_equal(saved(tmp_path), checkpoint)
+
+
+@pytest.mark.parametrize("step", [0, 1, 4, STEPS, STEPS + 2, TOTAL - 1])
+def test_where_no_batch_is_had_what_is_done_is_saved_and_the_end_is_the_same(uninterrupted, tmp_path, step):
+    settings, weights, checkpoint = uninterrupted
+    with pytest.raises(OodkitError, match="a worker died"):
+        train(tmp_path, settings, batches=ending_after(step, OodkitError("a worker died")))
+    assert Checkpoints(tmp_path).step() == step
+    assert_equal(state_of(train(tmp_path, settings)), weights)
+    assert_equal(saved(tmp_path), checkpoint)
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize("step", [1, STEPS + 3, 2 * STEPS, TOTAL])
+def test_a_signal_ends_it_after_the_step_saves_and_says_so(uninterrupted, tmp_path, step, number):
+    settings, weights, checkpoint = uninterrupted
+    handler = signal.getsignal(number)
+    epoch = (step - 1) // STEPS + 1
+    text = rf"interrupted after step {step} \(epoch {epoch}\) of 15: saved in .*; the same command goes on from there$"
+    with pytest.raises(KeyboardInterrupt, match=text):
+        train(tmp_path, settings, progress=signalling_after(step, number))
+    assert signal.getsignal(number) is handler
+    assert Checkpoints(tmp_path).step() == step
+    assert_equal(state_of(train(tmp_path, settings)), weights)
+    assert_equal(saved(tmp_path), checkpoint)
+
+
+def test_stopped_after_every_single_step_it_ends_the_same(uninterrupted, tmp_path):
+    settings, weights, checkpoint = uninterrupted
+    for step in range(1, TOTAL):
+        with pytest.raises(KeyboardInterrupt, match=rf"after step {step} "):
+            train(tmp_path, settings, progress=signalling_after(step))
+    assert_equal(state_of(train(tmp_path, settings)), weights)
+    assert_equal(saved(tmp_path), checkpoint)
+
+
+def test_a_keyboard_interrupt_while_a_batch_is_waited_for_saves_too(tmp_path):
+    with pytest.raises(KeyboardInterrupt, match=r"after step 7 \(epoch 2\)"):
+        train(tmp_path, batches=ending_after(7, KeyboardInterrupt()))
+    assert Checkpoints(tmp_path).step() == 7
+
+
+def test_a_second_signal_ends_it_at_once_and_in_the_step_nothing_is_saved(tmp_path):
+    def impatient(learner, batch):
+        os.kill(os.getpid(), signal.SIGINT)
+        os.kill(os.getpid(), signal.SIGINT)
+        return remembering(learner, batch)
+
+    with pytest.raises(KeyboardInterrupt, match=r"^$"):
+        train(tmp_path, learner=toy_learner(impatient))
+    assert Checkpoints(tmp_path).step() is None
+
+
+def test_in_a_thread_of_a_program_signals_are_left_alone(tmp_path):
+    thread = threading.Thread(target=train, args=(tmp_path,))
+    thread.start()
+    thread.join()
+    assert Checkpoints(tmp_path).step() == TOTAL
+
+
+class Toys(Dataset):
+    def __getitem__(self, step):
+        return toy_batch(step)
+
+
+def from_workers(start, stop):
+    given = {"sampler": range(start, stop), "batch_size": None, "num_workers": 2, "worker_init_fn": leave_signals_to_parent}
+    return DataLoader(Toys(), **given, generator=torch.Generator())
+
+
+def test_with_worker_processes_a_signal_to_all_of_them_saves_and_the_end_is_the_same(uninterrupted, tmp_path):
+    settings, weights, checkpoint = uninterrupted
+
+    def signal_to_all(reached):
+        if reached.step == 8:
+            for process in torch.multiprocessing.active_children():
+                os.kill(process.pid, signal.SIGTERM)
+            os.kill(os.getpid(), signal.SIGTERM)
+
+    with pytest.raises(KeyboardInterrupt, match="after step 8 "):
+        train(tmp_path, settings, batches=from_workers, progress=signal_to_all)
+    assert_equal(state_of(train(tmp_path, settings, batches=from_workers)), weights)
+    assert_equal(saved(tmp_path), checkpoint)
+
+
+def test_the_log_of_a_stopped_training_is_that_of_an_uninterrupted_one(tmp_path):
+    def lines(folder):
+        timed = ("seconds", "images_per_second")
+        return [{name: value for name, value in line.items() if name not in timed} for line in read_log(folder)]
+
+    evaluate = {"evaluate": lambda learner: Validated(0.5, 1.25), "log_every": 2}
+    train(tmp_path / "whole", **evaluate)
+    with pytest.raises(ValueError, match="late"):
+        train(tmp_path / "stopped", learner=toy_learner(failing_at(9, ValueError("late"))), **evaluate)
+    assert [line["step"] for line in lines(tmp_path / "stopped")] == [2, 4, 5, 6, 8]
+    with pytest.raises(KeyboardInterrupt):
+        train(tmp_path / "stopped", progress=signalling_after(12), **evaluate)
+    train(tmp_path / "stopped", **evaluate)
+    assert lines(tmp_path / "stopped") == lines(tmp_path / "whole")
+    assert [line["step"] for line in lines(tmp_path / "whole")] == [2, 4, 5, 6, 8, 10, 10, 12, 14, 15]
+
+
+def test_what_an_epoch_logs(tmp_path):
+    train(tmp_path, evaluate=lambda learner: Validated(0.5, 1.25), log_every=4)
+    lines = [line for line in read_log(tmp_path) if "epoch" in line]
+    assert [(line["epoch"], line["step"]) for line in lines] == [(1, 5), (2, 10), (3, 15)]
+    assert list(lines[0]) == [
+        "epoch", "step", "loss", "parts", "accuracy", "lr", "images_per_second", "seconds", "val_accuracy", "val_loss",
+    ]  # fmt: skip
+    first = lines[0]
+    assert first["parts"].keys() == {"cross-entropy", "pull"}
+    assert sum(first["parts"].values()) == pytest.approx(first["loss"], rel=1e-6)
+    assert first["accuracy"] * 30 == pytest.approx(round(first["accuracy"] * 30))
+    assert first["images_per_second"] * first["seconds"] == pytest.approx(30, rel=0.05)
+    assert (first["val_accuracy"], first["val_loss"]) == (0.5, 1.25)
+
+
+def test_the_loss_that_is_logged_is_the_mean_of_the_steps(tmp_path):
+    train(tmp_path, log_every=1)
+    steps = [line for line in read_log(tmp_path) if "epoch" not in line]
+    epochs = [line for line in read_log(tmp_path) if "epoch" in line]
+    for epoch in epochs:
+        own = [line["loss"] for line in steps if epoch["step"] - STEPS < line["step"] <= epoch["step"]]
+        assert epoch["loss"] == pytest.approx(sum(own) / STEPS, rel=1e-6)
+
+
+def diverging(at):
+    seen = []
+
+    def loss(learner, batch):
+        seen.append(None)
+        found = remembering(learner, batch)
+        if len(seen) == at:
+            found.parts["pull"] = found.parts["pull"] * float("nan")
+        return found
+
+    return loss
+
+
+def test_a_loss_that_is_not_finite_ends_it_with_the_last_good_checkpoint(tmp_path):
+    text = (
+        rf"^the loss became nan at step 8 \(epoch 2\): the last good checkpoint, of step 5, is kept in {tmp_path}; "
+        r"try a lower --lr than 0.1, a --warmup of some epochs$"
+    )
+    with pytest.raises(TrainingError, match=text):
+        train(tmp_path, learner=toy_learner(diverging(8)))
+    assert Checkpoints(tmp_path).step() == 5
+    assert all(tensor.isfinite().all() for tensor in saved(tmp_path).values())
+
+
+def test_without_a_checkpoint_yet_it_says_so_and_writes_none(tmp_path):
+    text = rf"nan at step 1 \(epoch 1\): there is no checkpoint yet in {tmp_path}; .* some epochs, or --amp no$"
+    with pytest.raises(TrainingError, match=text):
+        train(tmp_path, Settings(epochs=EPOCHS, batch_size=6, amp="bf16"), learner=toy_learner(diverging(1)))
+    assert not (tmp_path / LAST).exists()
+
+
+def test_a_loss_that_was_not_looked_at_is_found_before_anything_is_saved(tmp_path, monkeypatch):
+    """As on a GPU, where a step does not wait for its loss."""
+    blind = SimpleNamespace(isfinite=lambda value: isinstance(value, torch.Tensor) or math.isfinite(value))
+    monkeypatch.setattr(loop, "math", blind)
+    with pytest.raises(TrainingError, match=r"nan by step 10 \(epoch 2\): the last good checkpoint, of step 5"):
+        train(tmp_path, learner=toy_learner(diverging(8)))
+    with pytest.raises(TrainingError, match=r"nan by step 6 \(epoch 2\)"):
+        train(tmp_path, learner=toy_learner(diverging(1)), log_every=3)
+    with pytest.raises(TrainingError, match="not finite after step 7: the last good checkpoint, of step 5, is kept"):
+        train(tmp_path, learner=toy_learner(diverging(1)), progress=signalling_after(7))
+    assert Checkpoints(tmp_path).step() == 5
+
+
+def test_too_little_memory_names_the_batch_size(tmp_path):
+    text = (
+        rf"^ran out of memory on cpu at step 7 \(epoch 2\) with 6 images a step: the last .* step 5, .*{tmp_path}; .* --batch-size"
+    )
+    with pytest.raises(TrainingError, match=text):
+        train(tmp_path, learner=toy_learner(failing_at(7, torch.OutOfMemoryError("CUDA out of memory. Tried to allocate"))))
+
+
+def test_the_best_epoch_by_accuracy_is_kept_also_over_a_stop(tmp_path):
+    accuracies = iter([0.5, 0.7, 0.7])
+    kept = []
+    checkpoints = Checkpoints(tmp_path, save_best=lambda learner, path: kept.append((path.name, state_of(learner))))
+    more = {"checkpoints": checkpoints, "evaluate": lambda learner: Validated(next(accuracies), None)}
+    with pytest.raises(KeyboardInterrupt):
+        train(tmp_path, progress=signalling_after(11), **more)
+    train(tmp_path, **more)
+    assert [name for name, _ in kept] == ["best.safetensors"] * 2
+    assert load_stored(tmp_path / LAST, "a checkpoint")[1]["best"] == "0.7"
+
+
+def test_the_average_is_what_is_judged_and_given_back(tmp_path):
+    judged = []
+    learner = toy_learner()
+    trained = train(tmp_path, ADAMW, learner=learner, evaluate=lambda one: judged.append(one) or Validated(0.1, None))
+    assert trained is not learner
+    assert judged == [trained] * EPOCHS
+
+
+def test_a_finished_training_is_given_back_without_a_step(tmp_path):
+    weights = state_of(train(tmp_path))
+    again = train(tmp_path, batches=ending_after(0, AssertionError("no batch is needed")))
+    assert_equal(state_of(again), weights)
+
+
+def test_the_callers_generator_is_as_before(tmp_path):
+    learner = toy_learner()
+    torch.manual_seed(11)
+    train(tmp_path, learner=learner)
+    after = torch.rand(3)
+    torch.manual_seed(11)
+    assert torch.equal(torch.rand(3), after)
+
+
+def test_what_is_drawn_in_a_step_belongs_to_the_seed(tmp_path):
+    one = train(tmp_path / "one", SGD)
+    other = train(tmp_path / "other", Settings(epochs=EPOCHS, batch_size=6, lr=0.1, seed=1))
+    assert not torch.equal(one.net.head.weight, other.net.head.weight)
+
+
+def test_progress_tells_every_step(tmp_path):
+    told = []
+    train(tmp_path, progress=told.append, evaluate=lambda learner: Validated(0.25, 2.0), log_every=3)
+    assert [(one.step, one.epoch, one.epoch_over) for one in told[:6]] == [
+        (1, 1, False), (2, 1, False), (3, 1, False), (4, 1, False), (5, 1, True), (6, 2, False),
+    ]  # fmt: skip
+    assert (told[0].total, told[0].epochs, told[0].figures, told[0].val) == (15, 3, None, None)
+    assert told[2].figures is told[3].figures is not None
+    assert told[4].val == told[5].val == Validated(0.25, 2.0)
+    assert all(one.images_per_second > 0 for one in told)
+
+
+def test_one_step_is_the_gradient_of_the_sum_of_the_parts_by_the_optimisers_rule(tmp_path):
+    """Nesterov's first step: v = g + decay · w, w ← w − lr (v + 0.9 v)."""
+    learner = toy_learner(plain)
+    learner.net.drop.p = 0.0
+    weight, batch = learner.net.head.weight, toy_batch(0)
+    before = weight.detach().clone()
+    (gradient,) = torch.autograd.grad(plain(learner, batch).parts["cross-entropy"], weight)
+    settings = Settings(epochs=1, batch_size=6, lr=0.1, weight_decay=0.01)
+    loop.run(learner, toy_batches, settings, steps_per_epoch=1, accelerator=join_processes(device="cpu"))
+    torch.testing.assert_close(weight.detach(), before - 0.1 * 1.9 * (gradient + 0.01 * before))
+
+
+def test_bfloat16_learns_and_leaves_weights_and_forward_as_they_were(tmp_path):
+    learner = toy_learner(plain)
+    forward = type(learner).forward
+    trained = train(tmp_path, Settings(epochs=EPOCHS, batch_size=6, amp="bf16"), learner=learner, log_every=1)
+    assert trained.net.head.weight.dtype == torch.float32
+    assert trained.forward.__func__ is forward
+    exact = toy_learner(plain)
+    train(tmp_path / "exact", Settings(epochs=EPOCHS, batch_size=6), learner=exact, log_every=1)
+    rough, fine = ([line["loss"] for line in read_log(folder)] for folder in (tmp_path, tmp_path / "exact"))
+    assert rough == pytest.approx(fine, rel=0.02)
+    assert rough != fine
