@@ -120,7 +120,7 @@ def _collate(items: list[_Item]) -> _Read | OodkitError:
     read = [(item, item.views) for item in items if isinstance(item.views, tuple)]
     return _Read(
         _stacked([views for item, views in read if item.source != "outlier"]),
-        torch.tensor([item.label for item, _ in read if item.source != "outlier"]),
+        torch.tensor([item.label for item, _ in read if item.source != "outlier"], dtype=torch.int64),
         (_stacked([views for item, views in read if item.source == "outlier"]) or [None])[0],
         [(item.name, item.views) for item in items if isinstance(item.views, str)],
     )

@@ -1,0 +1,88 @@
+"""The images that training draws from: labels that are missing are refused, synthetic classes are matched by name."""
+
+import numpy as np
+import pytest
+
+from oodkit.errors import ImageSetError
+from oodkit.images import open_images
+from oodkit.images.arrays import ArraySet
+from oodkit.training.pools import outlier_pool, real_pool, synthetic_pool
+
+NAMES = ("cat", "dog", "fox")
+
+
+def numbered(labels):
+    """Images of one pixel, whose value is their position."""
+    return ArraySet("set", np.arange(len(labels), dtype=np.uint8)[:, None, None], np.array(labels))
+
+
+def kept(pool):
+    """The position of each image in the set that it came from, and its label."""
+    pixels = [pool.images.load(position).getpixel((0, 0))[0] for position in range(len(pool))]
+    return list(zip(pixels, pool.labels.tolist(), strict=True))
+
+
+def test_real_images_have_the_labels_of_their_set_unless_told_otherwise(image_folder):
+    images = open_images(image_folder(each=2))
+    assert real_pool(images).labels.tolist() == [0, 0, 1, 1, 2, 2]
+    assert real_pool(images, np.array([2, 2, 1, 1, 0, 0])).labels.tolist() == [2, 2, 1, 1, 0, 0]
+    assert len(real_pool(images)) == 6
+
+
+def test_real_images_without_labels_are_refused():
+    with pytest.raises(ImageSetError) as refused:
+        real_pool(numbered([0, -1, 1, -1]))
+    way_out = "name a set with labels, such as a folder of class folders"
+    assert str(refused.value) == f"training needs a label for each image: of the 4 of set 2 images have none, such as 1; {way_out}"
+
+
+def test_outliers_are_of_no_class_whatever_their_set_says(image_folder):
+    assert outlier_pool(open_images(image_folder())).labels.tolist() == [-1] * 12
+
+
+def test_synthetic_classes_are_found_by_name_in_any_order(image_folder):
+    pool, notes = synthetic_pool(open_images(image_folder(classes=("Fox", "cat", "dog"), each=2)), NAMES, 3)
+    names = [pool.images.image_name(position).split("/")[0] for position in range(6)]
+    assert [NAMES[label] for label in pool.labels] == [name.lower() for name in names]
+    assert notes == []
+
+
+def test_foreign_synthetic_classes_are_left_out_and_missing_ones_named(image_folder):
+    folder = image_folder(classes=("cat", "emu", "fox"), each=2)
+    pool, notes = synthetic_pool(open_images(folder), NAMES, 3)
+    assert [pool.images.image_name(position) for position in range(4)] == ["cat/0.png", "cat/1.png", "fox/0.png", "fox/1.png"]
+    assert pool.labels.tolist() == [0, 0, 2, 2]
+    assert notes == [
+        f"{folder}: 1 of 3 classes are none of the training images', such as 'emu'; label −1",
+        f"{folder}: 2 images of no class that is trained left out",
+        f"{folder}: no images of 1 of the 3 classes, such as 'dog'",
+    ]
+
+
+def test_synthetic_classes_of_other_names_go_by_their_order_and_a_note_says_so(image_folder):
+    folder = image_folder(classes=("class0", "class1", "class2"), each=1)
+    pool, (note,) = synthetic_pool(open_images(folder), NAMES, 3)
+    assert pool.labels.tolist() == [0, 1, 2]
+    assert note == (
+        f"{folder}: no class name is the training images'; its 3 classes are matched by order "
+        "('class0' is taken for class 0, 'cat')"
+    )
+
+
+def test_synthetic_labels_without_names_are_numbers_of_the_classes():
+    pool, notes = synthetic_pool(numbered([2, -1, 0, 2]), None, 4)
+    assert kept(pool) == [(0, 2), (2, 0), (3, 2)]
+    assert notes == ["set: 1 image of no class that is trained left out", "set: no images of 2 of the 4 classes, such as 1"]
+
+
+def test_synthetic_images_of_foreign_classes_alone_are_refused(image_folder):
+    folder = image_folder(classes=("emu", "gnu"))
+    with pytest.raises(ImageSetError) as refused:
+        synthetic_pool(open_images(folder), NAMES, 3)
+    way_out = "name its class folders as those of the training images"
+    assert str(refused.value) == f"no image of {folder} is of a class that is trained; {way_out}"
+
+
+def test_synthetic_labels_that_are_too_large_are_refused():
+    with pytest.raises(ImageSetError, match=r"set has labels up to 3, the model has 3 classes \(0 to 2\)"):
+        synthetic_pool(numbered([0, 3]), None, 3)
