@@ -30,24 +30,26 @@ def checked_seeds(seeds: Sequence[int]) -> list[int]:
     return list(seeds)
 
 
-def require_usable(images: Images, recipes: Sequence[str], scorers: Sequence[str]) -> None:
-    """Raise UsageError or ImageSetError for image sets and scorers that the ablation can't use, and in one process of several."""
+def checked_scorers(scorers: Sequence[str]) -> list[str]:
+    """The scorers as specs, the maximal logit first. Raises UsageError for one that is unknown, or runs the network again."""
+    asked = [parse_scorer(spec) for spec in scorers]
+    if probing := [one.name for one in asked if one.probe() is not None]:
+        others = ", ".join(one_pass_scorers())
+        raise UsageError(f"{probing[0]} runs the network again on each image, which an ablation does not do; choose from {others}")
+    specs = [one.spec() for one in asked]
+    return list(dict.fromkeys(specs if any(one.name == "mls" for one in asked) else ["mls", *specs]))
+
+
+def require_usable(images: Images, recipes: Sequence[str]) -> None:
+    """Raise UsageError or ImageSetError for image sets that the ablation can't use, and in one process of several."""
     if world_size() > 1:
         ways = "start one for each GPU with seeds of its own and the same folder, then one with all seeds, which puts them together"
         raise UsageError(f"an ablation runs in one process: {ways}")
-    _require_scorers(scorers)
     _require_use(images, recipes)
     if not images.ood:
         raise UsageError("no out-of-distribution images: give --near NAME=SET or --far NAME=SET")
     _require_others(images)
     _require_known_classes(images.training.data, images.id_test)
-
-
-def _require_scorers(scorers: Sequence[str]) -> None:
-    asked = [parse_scorer(spec) for spec in scorers]
-    if probing := [one.name for one in asked if one.probe() is not None]:
-        others = ", ".join(one_pass_scorers())
-        raise UsageError(f"{probing[0]} runs the network again on each image, which an ablation does not do; choose from {others}")
 
 
 def _require_use(images: Images, recipes: Sequence[str]) -> None:

@@ -21,6 +21,7 @@ from oodkit.training.folder import BEFORE
 from oodkit.training.plan import Sets
 
 OUTPUTS = "outputs"  # of the trial's folder, while it is judged: those of the training images can be gigabytes
+SCORERS = ("mls", "knn", "nnguide")
 Say = Callable[[str], None]
 
 
@@ -41,11 +42,11 @@ class Images:
 
 @dataclass(frozen=True)
 class Judge:
-    """How the networks are judged. scorers: specs, the maximal logit's first. What a scorer learns, it learns from all training
-    images. batch_size, workers: of the forward passes, None = by the network and the machine.
+    """How the networks are judged. scorers: specs. What a scorer learns, it learns from all training images. batch_size, workers:
+    of the forward passes, None = by the network and the machine.
     """
 
-    scorers: Sequence[str]
+    scorers: Sequence[str] = SCORERS
     device: str = "auto"
     batch_size: int | None = None
     workers: int | None = None
@@ -73,7 +74,7 @@ def judge_trained(
     Raises InputError where the maximal logit gives no scores, NotApplicableError where the features can't be refitted on.
     """
     say = say or (lambda _: None)
-    found = {name: _extracted(model, name, one, folder, images, judge) for name, one in images.judged_on().items()}
+    found = {name: _extracted(model, name, one, folder, images, judge, say) for name, one in images.judged_on().items()}
     notes: list[str] = []
     if (folder / BEFORE).is_file():
         head = load_classifier(str(folder / BEFORE)).head
@@ -92,7 +93,7 @@ def judge_trained(
     return judged
 
 
-def _extracted(model: Classifier, name: str, images: ImageSet, folder: Path, sets: Images, judge: Judge) -> Outputs:
+def _extracted(model: Classifier, name: str, images: ImageSet, folder: Path, sets: Images, judge: Judge, say: Say) -> Outputs:
     device = resolve_device(judge.device)
     outputs = extract(
         model,
@@ -102,6 +103,7 @@ def _extracted(model: Classifier, name: str, images: ImageSet, folder: Path, set
         workers=judge.workers,
         cache=folder / OUTPUTS,
         labelled=name not in sets.ood,
+        progress=lambda done, count, _: say(f"{name}: {done} of {count} images"),
     )
     return outputs.to(device) if device.type == "cuda" else outputs
 

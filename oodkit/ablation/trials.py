@@ -1,4 +1,4 @@
-"""All trials of an ablation, one after the other; those that are over are read, and one that fails costs none of the others."""
+"""All trials of an ablation, one after the other; one that is over is read, and one that fails costs none of the others."""
 
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
@@ -7,108 +7,147 @@ from pathlib import Path
 from time import perf_counter
 from typing import Any
 
-import torch
-
 from oodkit.ablation import BASELINE, Ablation, Failure, Trial
-from oodkit.ablation.checks import checked_recipes, checked_seeds, require_usable
+from oodkit.ablation.checks import checked_recipes, checked_scorers, checked_seeds, require_usable
 from oodkit.ablation.rows import rows_of, with_shifts
-from oodkit.ablation.stored import folder_name, store_trial, stored_trial
+from oodkit.ablation.stored import TRIAL, folder_name, store_trial, stored_trial
 from oodkit.ablation.trial import Images, Judge, judge_trained
 from oodkit.classifier import Classifier
 from oodkit.errors import InputError, OodkitError, TrainingError, UsageError
 from oodkit.failures import reason_of
+from oodkit.forward import resolve_device
 from oodkit.training.folder import read_run
 from oodkit.training.loop import Reached
-from oodkit.training.plan import Plan, Sets, Shape, plan
+from oodkit.training.plan import Alpha, Plan, Sets, Shape, plan
 from oodkit.training.recipes import parse_recipe
 from oodkit.training.run import train
 from oodkit.wording import number, percent, printable
 
 Say = Callable[[str], None]
-Watch = Callable[[str], AbstractContextManager[Callable[[Reached], None] | None]]
 Key = tuple[str, int]
 Made = tuple[Trial, tuple[str, ...]]
 
 
+def _say_nothing(_line: str) -> None:
+    pass
+
+
+def _without(_title: str) -> AbstractContextManager[None]:
+    return nullcontext()
+
+
 @dataclass(frozen=True)
 class How:
-    """How the networks are built and trained, as ``oodkit.train`` takes it. settings: fields of ``training.settings.Settings``."""
+    """How the networks are built and trained, as ``oodkit.train`` takes it. settings: fields of ``training.settings.Settings``,
+    but for the seed.
+    """
 
     shape: Shape = field(default_factory=Shape)
-    alpha: Any = None
+    alpha: Alpha = None
     device: str = "auto"
     workers: int | None = None
     settings: Mapping[str, Any] = field(default_factory=dict)
+    tensorboard: bool = False
 
 
 @dataclass(frozen=True)
-class _Job:
+class Shown:
+    """What is told meanwhile. say: called with a line for each trial that is over. training, judging: opened with the trial's
+    title, they give what is called after each step of the training, or with a line for each of the judging.
+    """
+
+    say: Say = _say_nothing
+    training: Callable[[str], AbstractContextManager[Callable[[Reached], None] | None]] = _without
+    judging: Callable[[str], AbstractContextManager[Say | None]] = _without
+
+
+@dataclass(frozen=True)
+class Planned:
+    """An ablation that can begin. asked: by recipe and seed, in the order that they are made in, all that decides what comes of the
+    trial, as JSON has it. notes: what is to be said of the recipes.
+    """
+
     arch: str
+    recipes: Sequence[str]
+    seeds: Sequence[int]
     images: Images
     how: How
     judge: Judge
-    train: Callable[..., Classifier]
-    say: Say
-    watch: Watch
+    asked: Mapping[Key, Mapping[str, Any]]
+    notes: Sequence[str]
 
 
-def ablate(
-    arch: str,
-    recipes: Sequence[str],
-    seeds: Sequence[int],
-    images: Images,
-    how: How,
-    judge: Judge,
-    *,
-    output: Path,
-    train: Callable[..., Classifier] = train,
-    say: Say | None = None,
-    watch: Watch | None = None,
-) -> Ablation:
-    """Train a network with each recipe and seed, the baseline always and first, and judge each before and after AugDelete.
+def plan_ablation(
+    arch: str, recipes: Sequence[str], seeds: Sequence[int], images: Images, how: How | None = None, judge: Judge | None = None
+) -> Planned:
+    """Settle an ablation: every recipe with every seed, seed by seed, the baseline always and first.
 
-    recipes: specs such as ``mixup:alpha=1``. Each trial has a folder of its own in ``output``: a training run and a trial.json. One
-    that is over is not made again, and one that was interrupted goes on. A trial that fails is told of with its reason. train: what
-    trains, as ``oodkit.train``. say: called with a line for each thing that is done. watch: opened with a title for each training,
-    it gives what is called after each of its steps.
-
-    Raises UsageError or InputError, before anything is trained, for recipes, seeds, scorers and sets that can't be used, and where
-    a trial in ``output`` was asked for something else; TrainingError where no trial came to its end.
+    recipes: specs such as ``mixup:alpha=1``. Raises UsageError, ImageSetError, ModelNotFoundError or UnsupportedModelError, in one
+    line, for what can't be trained or judged.
     """
+    how, judge = how or How(), judge or Judge()
     specs, seeds = checked_recipes(recipes), checked_seeds(seeds)
-    require_usable(images, specs, judge.scorers)
-    asked, notes = _settled(arch, specs, seeds, images, how, judge)
-    known = {key: stored_trial(output / folder_name(*key), one) for key, one in asked.items()}
-    job = _Job(arch, images, how, judge, train, say or (lambda _: None), watch or (lambda _: nullcontext()))
-    made: list[Made] = []
-    failures: list[Failure] = []
-    for place, (key, one) in enumerate(asked.items(), start=1):
-        title = f"{place} of {len(asked)}: {key[0]}, seed {key[1]}"
-        done = _known(job, title, known[key]) or _attempt(job, key, output / folder_name(*key), one, title, first=place == 1)
-        if isinstance(done, Failure):
-            failures.append(done)
-        else:
-            made.append(done)
-    if not made:
-        raise TrainingError(f"no trial came to its end; {failures[0].recipe}, seed {failures[0].seed}: {failures[0].reason}")
-    notes += _gathered([(f"{one.recipe} seed {one.seed}", note) for one, own in made for note in own], len(made))
-    notes += [f"{one.recipe} seed {one.seed}: {one.reason}" for one in failures]
-    trials = with_shifts([one for one, _ in made], BASELINE)
-    labels = list(dict.fromkeys(scorer for one in trials for scorer in one.before.aurocs))
-    rows = rows_of(trials, specs, BASELINE)
-    facts = (arch, images.training.data.spec, BASELINE, specs, seeds, labels, dict(images.groups))
-    return Ablation(*facts, trials, rows, failures, notes)
-
-
-def _settled(
-    arch: str, specs: Sequence[str], seeds: Sequence[int], images: Images, how: How, judge: Judge
-) -> tuple[dict[Key, dict[str, Any]], list[str]]:
-    """By recipe and seed all that decides what comes of the trial, seed by seed; and what is to be said of the recipes."""
+    judge = replace(judge, scorers=checked_scorers(judge.scorers))
+    require_usable(images, specs)
     plans = {spec: _plan(arch, spec, seeds[0], images, how) for spec in specs}
     sets = {name: {"spec": one.spec, "fingerprint": one.fingerprint()} for name, one in images.judged_on().items()}
     asked = {(spec, seed): _asked(plans[spec], seed, sets, images, judge) for seed in seeds for spec in specs}
     told = [(spec, note) for spec in specs for note in dict.fromkeys((*plans[spec].notes, plans[spec].recipe.note)) if note]
-    return asked, _gathered(told, len(specs))
+    return Planned(arch, specs, seeds, images, how, judge, asked, _gathered(told, len(specs)))
+
+
+def is_begun_in(folder: Path, planned: Planned) -> bool:
+    """Whether the folder holds trials of this ablation, and none that was asked for otherwise."""
+    try:
+        for key, asked in planned.asked.items():
+            stored_trial(folder / folder_name(*key), asked)
+    except (UsageError, InputError):
+        return False
+    return any((folder / folder_name(*key) / TRIAL).is_file() for key in planned.asked)
+
+
+def ablate(planned: Planned, output: Path, *, train: Callable[..., Classifier] = train, shown: Shown | None = None) -> Ablation:
+    """Make every trial, and what they come to. Each has a folder of its own in ``output``: a training run and a trial.json.
+
+    A trial that is over is not made again, and one that was interrupted goes on. One that fails is told of with its reason. train:
+    what trains, as ``oodkit.train``.
+
+    Raises UsageError, which names the settings and before anything is trained, where a trial in ``output`` was asked for something
+    else; TrainingError where no trial comes to its end.
+    """
+    known = {key: stored_trial(output / folder_name(*key), asked) for key, asked in planned.asked.items()}
+    job = _Job(planned, output, train, shown or Shown())
+    made: list[Made] = []
+    failures: list[Failure] = []
+    for place, (key, done) in enumerate(known.items(), start=1):
+        title = f"{place} of {len(known)}: {key[0]}, seed {key[1]}"
+        found = _attempt(job, key, title, first=place == 1) if done is None else done
+        if done is not None:
+            job.shown.say(f"{title}: done already")
+        if isinstance(found, Failure):
+            failures.append(found)
+        else:
+            made.append(found)
+    if not made:
+        raise TrainingError(f"no trial came to its end; {failures[0].recipe}, seed {failures[0].seed}: {failures[0].reason}")
+    return _found(planned, made, failures)
+
+
+def _found(planned: Planned, made: Sequence[Made], failures: Sequence[Failure]) -> Ablation:
+    notes = [*planned.notes, *_gathered([(f"{one.recipe} seed {one.seed}", note) for one, own in made for note in own], len(made))]
+    notes += [f"{one.recipe} seed {one.seed}: {one.reason}" for one in failures]
+    trials = with_shifts([one for one, _ in made], BASELINE)
+    labels = list(dict.fromkeys(scorer for one in trials for scorer in one.before.aurocs))
+    facts = (planned.arch, planned.images.training.data.spec, BASELINE, planned.recipes, planned.seeds, labels)
+    return Ablation(*facts, dict(planned.images.groups), trials, rows_of(trials, planned.recipes, BASELINE), failures, notes)
+
+
+@dataclass(frozen=True)
+class _Job:
+    planned: Planned
+    output: Path
+    train: Callable[..., Classifier]
+    shown: Shown
 
 
 def _plan(arch: str, spec: str, seed: int, images: Images, how: How) -> Plan:
@@ -129,47 +168,43 @@ def _asked(planned: Plan, seed: int, sets: Mapping[str, Any], images: Images, ju
     return {**trained, "settings": settings, "sets": {**trained["sets"], **judged_on}}
 
 
-def _known(job: _Job, title: str, known: Made | None) -> Made | None:
-    if known is not None:
-        job.say(f"{title}: done already")
-    return known
-
-
-def _attempt(job: _Job, key: Key, folder: Path, asked: Mapping[str, Any], title: str, *, first: bool) -> Made | Failure:
-    """What keeps the first from being made at all, as an architecture that can't be had, is raised: it would keep all from it."""
+def _attempt(job: _Job, key: Key, title: str, *, first: bool) -> Made | Failure:
+    """What keeps the first trial from being made at all, as a folder that can't be used, is raised: it would keep every other."""
     try:
-        return _make(job, key, folder, asked, title)
+        return _make(job, key, title)
     except (OodkitError, RuntimeError, MemoryError) as error:
-        reason = str(error) if isinstance(error, OodkitError) else reason_of(error, torch.device(job.how.device))
+        reason = str(error) if isinstance(error, OodkitError) else reason_of(error, resolve_device(job.planned.how.device))
         if reason is None or (first and isinstance(error, UsageError | InputError)):
             raise
         reason = printable(" ".join(reason.split()))
-        job.say(f"{title}: {reason}")
+        job.shown.say(f"{title}: {reason}")
         return Failure(*key, reason)
 
 
-def _make(job: _Job, key: Key, folder: Path, asked: Mapping[str, Any], title: str) -> Made:
+def _make(job: _Job, key: Key, title: str) -> Made:
+    (spec, seed), asked, how = key, job.planned.asked[key], job.planned.how
+    folder, began = job.output / folder_name(*key), perf_counter()
     store_trial(folder, asked)
-    spec, seed = key
-    sets, how, began = _sets_of(spec, job.images.training), job.how, perf_counter()
-    with job.watch(title) as progress:
+    with job.shown.training(title) as progress:
         model = job.train(
-            job.arch,
-            **vars(sets),
+            job.planned.arch,
+            **vars(_sets_of(spec, job.planned.images.training)),
             **vars(how.shape),
             recipe=spec,
             alpha=how.alpha,
             output=folder,
             device=how.device,
             workers=how.workers,
+            tensorboard=how.tensorboard,
             progress=progress,
             **{**how.settings, "seed": seed},
         )
     trained = perf_counter()
-    judged = judge_trained(model, folder, job.images, job.judge, seed=seed, say=lambda step: job.say(f"{title}: {step}"))
+    with job.shown.judging(title) as say:
+        judged = judge_trained(model, folder, job.planned.images, job.planned.judge, seed=seed, say=say)
     trial = Trial(spec, seed, folder.name, _seconds(folder, trained - began), judged.before, judged.after, None)
     store_trial(folder, asked, trial, judged.notes)
-    job.say(f"{title}: {_told(trial, perf_counter() - trained)}")
+    job.shown.say(f"{title}: {_told(trial, perf_counter() - trained)}")
     return trial, judged.notes
 
 

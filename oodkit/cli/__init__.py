@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from oodkit.cli import augdelete, cache, compare, data, demo, diagnose, export, finetune, listing, report, score, train
+from oodkit.cli import ablate, augdelete, cache, compare, data, demo, diagnose, export, finetune, listing, report, score, train
 from oodkit.errors import OodkitError
 
 EPILOG = (
@@ -29,6 +29,7 @@ app.command("export")(export.export)
 app.command("augdelete")(augdelete.augdelete)
 app.command("train")(train.train)
 app.command("finetune")(finetune.finetune)
+app.command("ablate")(ablate.ablate)
 app.command("report")(report.report)
 app.command("compare")(compare.compare)
 app.command("list")(listing.list_)

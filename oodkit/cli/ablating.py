@@ -1,0 +1,133 @@
+"""What ``oodkit ablate`` does once the command line is understood."""
+
+import shlex
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import typer
+
+from oodkit import demo
+from oodkit.ablation import BASELINE
+from oodkit.ablation.trial import SCORERS, Images, Judge
+from oodkit.ablation.trials import How, Planned, Shown, ablate, is_begun_in, plan_ablation
+from oodkit.cli.diagnosing import show
+from oodkit.cli.inputs import SetNames, open_sets
+from oodkit.cli.options import Format
+from oodkit.cli.progress import status_line
+from oodkit.cli.runs import RUNS, new_folder, require_writable
+from oodkit.cli.training import Job
+from oodkit.cli.training_progress import Show, shown_progress
+from oodkit.errors import UsageError
+from oodkit.images import open_images
+from oodkit.images.base import ImageSet
+from oodkit.report.ablations import document_of_ablation
+from oodkit.report.runs import Run
+from oodkit.training.plan import Sets
+from oodkit.wording import counted, printable
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What is to be tried and how it is judged, beside the training, as the command line has it; None = not said."""
+
+    arch: str
+    recipes: Sequence[str]
+    seeds: Sequence[int]
+    scorers: Sequence[str] | None
+    id_test: str | None
+    near: Mapping[str, str]
+    far: Mapping[str, str]
+    tensorboard: bool = False
+
+
+def carry_out_ablation(asked: Asked, job: Job, output: Path | None, *, report: Path | None, form: Format, quiet: bool) -> None:
+    """Make every trial that is not there yet, and print what they come to."""
+    require_writable(report, output)
+    images = _images(asked, job)
+    how = How(job.shape(), job.share(), job.device, job.workers, job.given(), asked.tensorboard)
+    judge = Judge(asked.scorers or SCORERS, job.device, workers=job.workers)
+    planned = plan_ablation(asked.arch, asked.recipes, asked.seeds, images, how, judge)
+    folder = output or _folder(planned)
+    if not quiet:
+        typer.echo(f"{counted(len(planned.asked), 'trial', 'trials')} in {printable(str(folder))}", err=True)
+    try:
+        found = ablate(planned, folder, shown=_shown(quiet=quiet))
+    except KeyboardInterrupt as stop:
+        typer.echo(f"interrupted: what is done is kept in {printable(str(folder))}; the same command goes on from there", err=True)
+        raise typer.Exit(130) from stop
+    command, sets = shlex.join(["oodkit", *sys.argv[1:]]), _set_rows(planned)
+    document = document_of_ablation(found, command=command, settings=_settings(planned), sets=sets)
+    show(Run(document), report=report, output=folder, form=form, quiet=quiet)
+
+
+def _images(asked: Asked, job: Job) -> Images:
+    """The image sets, opened; with training images of the demo and no others named, those of the demo."""
+    id_test, near, far, val = asked.id_test, asked.near, asked.far, job.val
+    if job.data.startswith("demo:") and not (id_test or near or far):
+        id_test, near, far, val = demo.ID_TEST, demo.NEAR, demo.FAR, val or demo.VAL
+    if id_test is None:
+        raise UsageError("no in-distribution test images: give --id SET, images that the networks are not trained on")
+    if not (near or far):
+        raise UsageError("no out-of-distribution images: give --near NAME=SET or --far NAME=SET")
+    sets, _ = open_sets(SetNames(id_test, near, far, job.data, val, limit=job.limit), 0)
+    assert sets.fit is not None
+
+    def opened(spec: str | None) -> ImageSet | None:
+        return None if spec is None else open_images(spec, limit=job.limit)
+
+    training = Sets(sets.fit, sets.val, opened(job.synthetic), opened(job.outliers), opened(job.mixing))
+    return Images(training, sets.id_test, sets.ood, sets.groups)
+
+
+def _folder(planned: Planned) -> Path:
+    """That of the same ablation, with as many recipes and seeds as it may have had; else a new one."""
+    for path in sorted(RUNS.glob("ablate-*"), reverse=True):
+        if is_begun_in(path, planned):
+            return path
+    return new_folder("ablate")
+
+
+def _shown(*, quiet: bool) -> Shown:
+    """Off a terminal a line a trial: a line an epoch, of as many trainings, would be thousands."""
+    hidden = quiet or not sys.stderr.isatty()
+
+    @contextmanager
+    def training(title: str) -> Iterator[Show | None]:
+        if not hidden:
+            typer.echo(printable(title), err=True)
+        with shown_progress(quiet=hidden) as progress:
+            yield progress
+
+    def say(line: str) -> None:
+        if not quiet:
+            typer.echo(printable(line), err=True)
+
+    return Shown(say, training, lambda title: status_line(printable(title), quiet=quiet))
+
+
+def _set_rows(planned: Planned) -> list[dict[str, Any]]:
+    images = planned.images
+    roles = {"data": "train", "val": "val", "synthetic": "synthetic", "outliers": "outliers", "mixing": "mixing"}
+    named = [(roles[name], roles[name], one) for name, one in images.training.given().items()]
+    named += [("id", "id", images.id_test), *((name, images.groups[name], one) for name, one in images.ood.items())]
+    return [
+        {"name": name, "role": role, "spec": one.spec, "fingerprint": one.fingerprint(), "images": len(one)}
+        for name, role, one in named
+    ]
+
+
+def _settings(planned: Planned) -> dict[str, Any]:
+    """Those of the baseline as they took effect and, by recipe, those that are others there."""
+    own = {recipe: _training_of(asked) for (recipe, _), asked in planned.asked.items()}
+    baseline = own[BASELINE]
+    others = {recipe: {key: value for key, value in one.items() if value != baseline[key]} for recipe, one in own.items()}
+    return {**baseline, "of_recipes": {recipe: one for recipe, one in others.items() if one}}
+
+
+def _training_of(asked: Mapping[str, Any]) -> dict[str, Any]:
+    shape = {key: asked[key] for key in ("classes", "input_size", "mean", "std", "stem", "model_args")}
+    return {**{key: value for key, value in asked["settings"].items() if key not in {"seed", "scorers"}}, **shape}
