@@ -21,10 +21,12 @@ class AugMix(Recipe):
 
     JS is the Jensen–Shannon divergence: the mean over the three of KL(p_i ‖ their mean). A view is a random convex mixture of the
     image and ``width`` chains of 1 to 3 operations on it: torchvision's v2.AugMix, with all its operations.
+
     Hendrycks et al., AugMix: A Simple Data Processing Method to Improve Robustness and Uncertainty, ICLR 2020, arXiv:1912.02781.
     jsd: the divergence's weight, 0 or more; 12 is the authors' and OpenOOD v1.5's. At 0 one augmented view is learned from by
     cross-entropy alone. severity: of each operation, 1 to 10; none = 3 up to 64 pixels and 1 above, the authors' and OpenOOD's.
     width: chains, 1 or more, 3 in both. alpha: of the Dirichlet and Beta distributions of the shares, above 0; 1 in both.
+
     Three departures. On CIFAR OpenOOD trains with jsd=0, since its loss became NaN (as google-research/augmix, issue 27); here the
     divergence is computed from log-probabilities, whose gradient stays finite where a probability is 0 in float32. Brightness,
     color, contrast and sharpness are among the operations, as in OpenOOD; the authors leave them out by default, since their tests

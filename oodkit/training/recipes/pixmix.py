@@ -20,15 +20,20 @@ DRAWS = 10  # pictures tried for one image before the mixing set counts as unrea
 class PixMix(Recipe):
     """L = −log softmax(v)[y] on images to which up to ``k`` others were added or multiplied; labels stay.
 
-    It starts from the image or, as often, from one operation on it. Then, 0 to ``k`` times, it adds or multiplies, as often,
-    another operation on the image or, as often, the one picture drawn for it from ``--mixing SET``, such as fractals: see
-    ``mixed_by``. Hendrycks et al., PixMix: Dreamlike Pictures Comprehensively Improve Safety Measures, CVPR 2022, arXiv:2112.05135.
+    It starts from the image or, as often, from one operation on it, with pixels in [0, 1]. Then, 0 to ``k`` times, it adds or
+    multiplies, as often, another operation on the image or, as often, the one picture drawn for it from ``--mixing SET``, such as
+    fractals. Added, u and w become a · u + b · w of pixels brought to [−1, 1]; multiplied, u^a · w^b of pixels brought to [0, 2];
+    with a ~ Beta(beta, 1) and b ~ Beta(1, beta) or, as often, a ~ 1 + Beta(1, beta) and b ~ −Beta(1, beta). What lies outside is
+    cut off.
+
+    Hendrycks et al., PixMix: Dreamlike Pictures Comprehensively Improve Safety Measures, CVPR 2022, arXiv:2112.05135.
     k: 0 or more, 4 in the authors' code and OpenOOD v1.5. beta: above 0, the larger the weaker each mixing; none = 3 up to 64
     pixels and 4 above. severity: of the operations, 1 to 10; none = 3 up to 64 pixels and 1 above. Both are OpenOOD's for CIFAR and
-    ImageNet-200. Operations are torchvision's, their strengths those of the authors' code: up to ``severity`` tenths of the
-    largest, evenly drawn, or in whole steps where torchvision takes one number (posterize, solarize, sharpness). Brightness,
-    color, contrast and sharpness are among them, as in OpenOOD; the authors leave them out by default. Mixed images are rounded to
-    256 levels.
+    ImageNet-200. The picture's shorter side is made 9/8 of the image's, and a crop taken at random.
+
+    Operations are torchvision's, their strengths those of the authors' code: up to ``severity`` tenths of the largest, evenly
+    drawn, or in whole steps where torchvision takes one number (posterize, solarize, sharpness). Brightness, color, contrast and
+    sharpness are among them, as in OpenOOD; the authors leave them out by default. Mixed images are rounded to 256 levels.
     """
 
     name = "pixmix"
