@@ -1,7 +1,6 @@
 """After the last step: the trained network as a file, its last layer refitted where that was asked for, and what came of it."""
 
 import copy
-import json
 import math
 import shutil
 from collections.abc import Callable, Mapping
@@ -13,7 +12,8 @@ from oodkit.extraction import extract
 from oodkit.metrics import accuracy
 from oodkit.models.base import AUGDELETE
 from oodkit.refitting import refit
-from oodkit.training.folder import BEFORE, LOG, MODEL
+from oodkit.training.folder import BEFORE, MODEL
+from oodkit.training.journal import read_log
 from oodkit.training.learner import Learner
 from oodkit.training.plan import Plan
 from oodkit.training.saved import save_network
@@ -41,7 +41,7 @@ def finish(
     say: Callable[[str], None],
 ) -> dict[str, Any]:
     """Write model.safetensors and, where the last layer is refitted, before.safetensors; gives the result, as JSON has it."""
-    result = {**_logged(folder / LOG), "val_accuracy": val_accuracy, "augdelete": None}
+    result = {**_logged(folder), "val_accuracy": val_accuracy, "augdelete": None}
     if not planned.settings.augdelete:
         more = save_trained(folder / MODEL, learner, planned)
     else:
@@ -82,12 +82,9 @@ def _facts(planned: Plan) -> dict[str, Any]:
     return {**planned.recipe.facts(), "name": planned.recipe.spec()}
 
 
-def _logged(log: Path) -> dict[str, Any]:
+def _logged(folder: Path) -> dict[str, Any]:
     """What the log says of the epochs: the last one's figures, the best on validation images, and the time that all took."""
-    lines = [json.loads(line) for line in log.read_text("utf-8").splitlines()]
-    epochs = [line for line in lines if "epoch" in line]
-    if not epochs:
-        return {}
+    epochs = [line for line in read_log(folder) if "epoch" in line]
     last, judged = epochs[-1], [line for line in epochs if line.get("val_accuracy") is not None]
     best = max(judged, key=lambda line: line["val_accuracy"], default=None)
     return {

@@ -255,8 +255,7 @@ def _size_remark(data: ImageSet, built: Built) -> list[str]:
     except UnreadableImageError:
         return []
     side = built.input_size[-1]
-    if max(width, height) > SMALL or side < 2 * max(width, height):
+    small = max(width, height)
+    if small > SMALL or side < 2 * small:
         return []
-    return [
-        f"images of {width} × {height} pixels are enlarged to {side} × {side}; --input-size {max(width, height)} takes far less time"
-    ]
+    return [f"images of {width} × {height} pixels are enlarged to {side} × {side}; --input-size {small} takes far less time"]

@@ -76,8 +76,9 @@ def train(  # noqa: PLR0913 (one argument an option)
     that can't be trained on; TrainingError where the loss becomes infinite or the memory does not suffice.
     """
     sets, shape = Sets(data, val, synthetic, outliers, mixing), Shape(input_size, mean, std, stem, model_args)
-    planned = plan(arch, sets, recipe, alpha, shape, settings)
-    return carry_out(planned, Path(output), device=device, workers=workers, tensorboard=tensorboard, progress=progress)
+    with kept_generators():  # a network that is built, were it to be filled with stored weights, draws from them
+        planned = plan(arch, sets, recipe, alpha, shape, settings)
+        return carry_out(planned, Path(output), device=device, workers=workers, tensorboard=tensorboard, progress=progress)
 
 
 def carry_out(
@@ -107,7 +108,7 @@ def carry_out(
 
 @contextmanager
 def _generators(device: torch.device, seed: int) -> Iterator[None]:
-    """While open, all draw from what ``seed`` gives; afterwards the caller's generators are as before."""
+    """While open, all draw from what ``seed`` gives; afterwards the generators are as before."""
     with kept_generators(), torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
         seed_generators(seed)
         yield

@@ -1,0 +1,248 @@
+"""A run's folder holds what was promised, and an interrupted run ends as if it had not been interrupted."""
+
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+import oodkit
+from oodkit import open_images
+from oodkit.errors import OodkitError, UsageError
+from oodkit.refitting import refit
+from oodkit.training import run as run_module
+from oodkit.training.folder import alone_in, trained_on
+from oodkit.training.journal import read_log
+
+from .small import STEPS, assert_same_weights, digits, tensors, trained
+
+SCRIPT = """
+import os, signal, sys
+sys.path.insert(0, {root!r})
+from tests.training.small import trained
+die = lambda reached: os.kill(os.getpid(), signal.SIGKILL) if reached.step == 5 else None
+trained({folder!r}, progress=die)
+"""
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory):
+    """The folder of a run that was not interrupted."""
+    folder = tmp_path_factory.mktemp("runs") / "whole"
+    trained(folder)
+    return folder
+
+
+def said(folder):
+    return json.loads((folder / "training.json").read_text("utf-8"))
+
+
+def never(*_args, **_kwargs):
+    raise AssertionError("it was trained")
+
+
+def test_the_folder_holds_all_that_was_asked_for_and_what_came_of_it(whole):
+    names = {path.name for path in whole.iterdir()} - {".lock"}
+    assert names == {"training.json", "log.jsonl", "last.safetensors", "best.safetensors", "model.safetensors"}
+    document, log = said(whole), [line for line in read_log(whole) if "epoch" in line]
+    assert document["status"] == "finished"
+    assert document["asked"]["settings"] | {"epochs": 3, "batch_size": 16, "lr": 0.1, "seed": 0} == document["asked"]["settings"]
+    assert (document["asked"]["recipe"], document["asked"]["start"]) == ("v1", "timm:test_resnet")
+    assert document["asked"]["sets"]["data"] == {"spec": "demo:digits:train", "fingerprint": digits().fingerprint()}
+    assert document["images"] == {"data": 48, "val": 24}
+    assert set(document["versions"]) == {"oodkit", "torch", "torchvision", "timm", "accelerate"}
+    assert [line["step"] for line in log] == [STEPS, 2 * STEPS, 3 * STEPS]
+    assert document["result"]["loss"] == log[-1]["loss"]
+    assert document["result"]["val_accuracy"] == log[-1]["val_accuracy"]
+    assert document["result"]["best"]["val_accuracy"] == max(line["val_accuracy"] for line in log)
+
+
+def test_the_trained_network_is_a_model_like_any_other_and_has_the_accuracy_that_was_told(whole):
+    model = oodkit.load_classifier(f"local-dir:{whole}")
+    found = oodkit.extract(model, digits("val", 24), cache=False, workers=0, device="cpu")
+    assert (found.predictions() == found.labels).double().mean().item() == said(whole)["result"]["val_accuracy"]
+    assert model.class_names == tuple("01234567")
+    assert model.about["recipe"]["name"] == "v1"
+    assert trained_on(f"local-dir:{whole}") == "demo:digits:train"
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupted_run_goes_on_to_the_same_weights(whole, tmp_path, number):
+    interrupt = lambda reached: os.kill(os.getpid(), number) if reached.step == 4 else None  # noqa: E731
+    with pytest.raises(KeyboardInterrupt, match=r"after step 4 \(epoch 2\) of 9: saved in .*; the same command goes on"):
+        trained(tmp_path, progress=interrupt)
+    assert said(tmp_path)["status"] == "unfinished"
+    assert not (tmp_path / "model.safetensors").exists()
+    trained(tmp_path)
+    for name in ("model.safetensors", "best.safetensors"):
+        assert_same_weights(tmp_path / name, whole / name)
+    steps, results = zip(
+        *(([line["step"] for line in read_log(one)], said(one)["result"]) for one in (tmp_path, whole)), strict=True
+    )
+    assert steps[0] == steps[1]
+    assert results[0] | dict.fromkeys(("seconds", "images_per_second")) == results[1] | dict.fromkeys(
+        ("seconds", "images_per_second")
+    )
+
+
+def test_a_killed_run_goes_on_to_the_same_weights(whole, tmp_path):
+    script = SCRIPT.format(root=str(Path(__file__).parents[2]), folder=str(tmp_path))
+    killed = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
+    assert killed.returncode == -signal.SIGKILL, killed.stderr
+    assert read_log(tmp_path)[-1]["step"] == STEPS
+    trained(tmp_path)
+    assert_same_weights(tmp_path / "model.safetensors", whole / "model.safetensors")
+
+
+def test_a_finished_run_is_loaded_and_not_trained_again(whole, monkeypatch):
+    monkeypatch.setattr(run_module, "run", never)
+    assert trained(whole).name == f"local-dir:{whole}"
+
+
+def test_another_training_in_the_folder_is_refused_with_what_differs(whole, monkeypatch):
+    monkeypatch.setattr(run_module, "run", never)
+    for changes, difference in (
+        ({"lr": 0.05}, "lr 0.1 there, 0.05 here"),
+        ({"recipe": "label-smoothing"}, "recipe v1 there, label-smoothing here"),
+        ({"val": None}, "val demo:digits:val there, none here"),
+        ({"data": digits(limit=40)}, "the images of data, demo:digits:train, have changed since"),
+        ({"arch": "test_vit"}, "start timm:test_resnet there, timm:test_vit here"),
+        ({"batch_size": 8, "seed": 1}, "batch size 16 there, 8 here; seed 0 there, 1 here"),
+    ):
+        with pytest.raises(UsageError) as refused:
+            trained(whole, **changes)
+        assert f"{whole} holds another training: " in str(refused.value)
+        assert difference in str(refused.value)
+        assert str(refused.value).endswith("; ask for the same again, or give another folder")
+
+
+def test_a_run_that_never_saved_anything_may_be_begun_otherwise(tmp_path):
+    with pytest.raises(OodkitError, match="the loss became"):
+        trained(tmp_path, lr=1e30, epochs=1)
+    trained(tmp_path, epochs=1)
+    assert said(tmp_path)["asked"]["settings"]["lr"] == 0.1
+
+
+@pytest.mark.parametrize("name", ["model.safetensors", "log.jsonl", "training.json", "config.json"])
+def test_files_that_are_no_runs_are_left_alone(tmp_path, monkeypatch, name):
+    monkeypatch.setattr(run_module, "run", never)
+    (tmp_path / name).write_text("mine")
+    with pytest.raises(UsageError, match=rf"has a {name} and no training of oodkit's beside it; give another folder"):
+        trained(tmp_path)
+    assert [(path.name, path.read_text()) for path in tmp_path.iterdir()] == [(name, "mine")]
+
+
+def test_two_processes_do_not_train_into_one_folder(tmp_path, monkeypatch):
+    monkeypatch.setattr(run_module, "run", never)
+    with alone_in(tmp_path), pytest.raises(UsageError, match=r"another process is training into .*; wait for it"):
+        trained(tmp_path)
+
+
+def test_a_full_disk_is_one_line_and_keeps_what_was_saved(tmp_path, monkeypatch):
+    replace = Path.replace
+
+    def full(self, target):
+        if Path(target).name == "last.safetensors" and Path(target).exists():
+            raise OSError(28, "No space left on device")
+        return replace(self, target)
+
+    monkeypatch.setattr(Path, "replace", full)
+    with pytest.raises(OodkitError, match=r"can't write .*last.safetensors: No space left on device; free some space"):
+        trained(tmp_path)
+    monkeypatch.undo()
+    assert said(tmp_path)["status"] == "unfinished"
+    steps = []
+    trained(tmp_path, progress=lambda reached: steps.append(reached.step))
+    assert steps[0] == STEPS + 1
+
+
+def test_the_callers_generators_are_afterwards_as_before(tmp_path):
+    torch.manual_seed(3)
+    random.seed(3)
+    np.random.seed(3)  # noqa: NPY002
+    expected = torch.rand(1).item(), random.random(), np.random.rand()  # noqa: NPY002
+    torch.manual_seed(3)
+    random.seed(3)
+    np.random.seed(3)  # noqa: NPY002
+    trained(tmp_path, epochs=1)
+    assert (torch.rand(1).item(), random.random(), np.random.rand()) == expected  # noqa: NPY002
+
+
+def test_unreadable_images_are_counted_with_their_names(tmp_path, image_folder):
+    data = image_folder(each=8)
+    (data / "cat" / "broken.png").write_bytes(b"no image")
+    trained(tmp_path / "run", data=open_images(data), val=None, epochs=1, batch_size=4)
+    ((name, reason),) = said(tmp_path / "run")["unreadable"].items()
+    assert name.endswith("cat/broken.png")
+    assert reason
+
+
+def test_augdelete_refits_the_last_layer_alone_on_all_training_images(tmp_path):
+    trained(tmp_path, augdelete=True)
+    before, after = (oodkit.load_classifier(str(tmp_path / name)) for name in ("before.safetensors", "model.safetensors"))
+    for name, tensor in tensors(tmp_path / "before.safetensors").items():
+        assert tensor.equal(tensors(tmp_path / "model.safetensors")[name]) == (not name.startswith("fc."))
+    sets = {
+        name: oodkit.extract(before, one, cache=False, workers=0, device="cpu")
+        for name, one in (("train", digits()), ("val", digits("val", 24)))
+    }
+    expected = refit(sets["train"], val=sets["val"])
+    torch.testing.assert_close(after.head.weight, expected.head.weight, rtol=1e-4, atol=1e-5)
+    assert (before.refitted, after.refitted) == (False, True)
+    told = said(tmp_path)["result"]["augdelete"]
+    assert (told["images"], told["l2"], told["judged_by"]) == (48, expected.l2, "val")
+    assert told["val_accuracy_before"] == (sets["val"].predictions() == sets["val"].labels).double().mean().item()
+    assert said(tmp_path)["result"]["val_accuracy"] == told["val_accuracy"]
+    assert not (tmp_path / "features").exists()
+
+
+def test_an_interrupted_refit_goes_on_without_another_step(tmp_path, monkeypatch):
+    from oodkit.training import finishing
+
+    def interrupted(*_args, **_kwargs):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(finishing, "refit", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        trained(tmp_path, augdelete=True, epochs=1)
+    monkeypatch.undo()
+    assert said(tmp_path)["status"] == "unfinished"
+    steps = []
+    trained(tmp_path, augdelete=True, epochs=1, progress=lambda reached: steps.append(reached.step))
+    assert steps == []
+    assert said(tmp_path)["status"] == "finished"
+
+
+def test_the_average_of_the_weights_is_the_trained_network(tmp_path, whole):
+    trained(tmp_path, ema=True)
+    one, other = tensors(tmp_path / "model.safetensors"), tensors(whole / "model.safetensors")
+    assert not all(tensor.equal(other[name]) for name, tensor in one.items())
+    last = tensors(tmp_path / "last.safetensors")
+    assert one["fc.weight"].equal(last["average.module.net.fc.weight"])
+
+
+def test_what_a_recipe_says_of_its_logits_is_in_the_file_and_the_result(tmp_path):
+    model = trained(tmp_path, "mos", epochs=1)
+    note = said(tmp_path)["result"]["note"]
+    assert note
+    assert model.about["note"] == note
+
+
+def test_a_network_needs_no_pixels_of_its_own_size(tmp_path):
+    """Images of 8 × 8 and of a few other shapes become squares of 32."""
+    for name in ("a", "b"):
+        (tmp_path / "data" / name).mkdir(parents=True)
+        for number, size in enumerate([(8, 8), (40, 20), (20, 50)]):
+            Image.new("RGB", size, (90 * number, 0, 255 * (name == "a"))).save(tmp_path / "data" / name / f"{number}.png")
+    assert trained(tmp_path / "run", data=open_images(tmp_path / "data"), val=None, epochs=1, batch_size=2).input_size == (
+        3,
+        32,
+        32,
+    )
