@@ -1,0 +1,79 @@
+"""A training for one process or several: ``torchrun --nproc-per-node 2 as_process.py OUT IMAGES [spoiled]``. Each step has 8 images in all;
+the learner has no batch normalisation. spoiled: the second process's loss is nan from the third step on.
+"""
+
+import sys
+from pathlib import Path
+
+import timm
+import torch
+from safetensors.torch import save_file
+from torch import nn
+
+from oodkit.errors import TrainingError
+from oodkit.images import open_images
+from oodkit.training.batch import Batch
+from oodkit.training.checkpoints import Checkpoints
+from oodkit.training.journal import Journal
+from oodkit.training.learner import Learner
+from oodkit.training.loop import run
+from oodkit.training.processes import join_processes
+from oodkit.training.recipes import make_recipe
+from oodkit.training.settings import Settings
+from oodkit.training.validation import Validation
+
+TOGETHER, STEPS, EPOCHS = 8, 2, 2
+V1 = make_recipe("v1")
+
+
+def to_tensor(image):
+    return (
+        torch.frombuffer(bytearray(image.resize((32, 32)).tobytes()), dtype=torch.uint8).view(32, 32, 3).permute(2, 0, 1) / 255
+        - 0.5
+    )
+
+
+def main(folder: Path, images: str, spoiled: bool = False) -> None:
+    accelerator = join_processes(device="cpu")
+    world, rank = accelerator.num_processes, accelerator.process_index
+
+    def batches(start, stop):
+        for step in range(start, stop):
+            generator = torch.Generator().manual_seed(step)
+            pixels = torch.randn(TOGETHER, 3, 32, 32, generator=generator)
+            labels = torch.randint(3, (TOGETHER,), generator=generator)
+            if spoiled and rank == 1 and step >= STEPS:
+                pixels = pixels * float("nan")
+            yield Batch((pixels[rank::world],), labels[rank::world])
+
+    torch.manual_seed(0)
+    net = timm.create_model("test_vit", num_classes=3, img_size=32)
+    learner = Learner(net, "head", net.num_features, nn.Module(), V1.loss)
+    given = open_images(images)
+    validation = Validation(given, given.labels, to_tensor, V1, accelerator=accelerator, batch_size=3, workers=0)
+    run(
+        learner,
+        batches,
+        Settings(epochs=EPOCHS, batch_size=TOGETHER // world, lr=0.05, ema=True),
+        steps_per_epoch=STEPS,
+        accelerator=accelerator,
+        checkpoints=Checkpoints(folder),
+        journal=Journal(folder),
+        evaluate=validation,
+        log_every=1,
+    )
+    normalised = nn.Sequential(nn.Flatten(), nn.BatchNorm1d(3 * 32 * 32), nn.Linear(3 * 32 * 32, 3))
+    normalised[1].running_mean.fill_(rank)
+    validation(Learner(normalised, "2", 3 * 32 * 32, nn.Module(), V1.loss))
+    save_file({"mean": normalised[1].running_mean}, folder / f"of_{rank}.safetensors")
+
+
+if __name__ == "__main__":
+    torch.set_num_threads(1)
+    try:
+        main(Path(sys.argv[1]), sys.argv[2], sys.argv[3:] == ["spoiled"])
+    except TrainingError as error:
+        sys.exit(f"told: {error}")
+    finally:
+        if torch.distributed.is_initialized():
+            torch.distributed.destroy_process_group()
