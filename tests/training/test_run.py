@@ -164,15 +164,15 @@ def test_a_full_disk_is_one_line_and_keeps_what_was_saved(tmp_path, monkeypatch)
 
 
 def test_the_callers_generators_are_afterwards_as_before(tmp_path):
-    torch.manual_seed(3)
-    random.seed(3)
-    np.random.seed(3)  # noqa: NPY002
-    expected = torch.rand(1).item(), random.random(), np.random.rand()  # noqa: NPY002
-    torch.manual_seed(3)
-    random.seed(3)
-    np.random.seed(3)  # noqa: NPY002
-    trained(tmp_path, epochs=1)
-    assert (torch.rand(1).item(), random.random(), np.random.rand()) == expected  # noqa: NPY002
+    def drawn(between=lambda: None):
+        torch.manual_seed(3)
+        random.seed(3)
+        np.random.seed(3)  # noqa: NPY002
+        between()
+        return torch.rand(1).item(), random.random(), np.random.rand()  # noqa: NPY002
+
+    sets = {"data": digits(), "val": digits("val", 24)}
+    assert drawn(lambda: trained(tmp_path, epochs=1, **sets)) == drawn()
 
 
 def test_unreadable_images_are_counted_with_their_names(tmp_path, image_folder):
@@ -180,15 +180,17 @@ def test_unreadable_images_are_counted_with_their_names(tmp_path, image_folder):
     (data / "cat" / "broken.png").write_bytes(b"no image")
     trained(tmp_path / "run", data=open_images(data), val=None, epochs=1, batch_size=4)
     ((name, reason),) = said(tmp_path / "run")["unreadable"].items()
-    assert name.endswith("cat/broken.png")
+    assert name.startswith("cat/broken.png")
     assert reason
 
 
 def test_augdelete_refits_the_last_layer_alone_on_all_training_images(tmp_path):
     trained(tmp_path, augdelete=True)
     before, after = (oodkit.load_classifier(str(tmp_path / name)) for name in ("before.safetensors", "model.safetensors"))
-    for name, tensor in tensors(tmp_path / "before.safetensors").items():
-        assert tensor.equal(tensors(tmp_path / "model.safetensors")[name]) == (not name.startswith("fc."))
+    weights = tensors(tmp_path / "model.safetensors")
+    for name, weight in tensors(tmp_path / "before.safetensors").items():
+        if not name.endswith("num_batches_tracked"):  # which no loaded network has
+            assert weight.equal(weights[name]) == (not name.startswith("fc."))
     sets = {
         name: oodkit.extract(before, one, cache=False, workers=0, device="cpu")
         for name, one in (("train", digits()), ("val", digits("val", 24)))
@@ -220,12 +222,11 @@ def test_an_interrupted_refit_goes_on_without_another_step(tmp_path, monkeypatch
     assert said(tmp_path)["status"] == "finished"
 
 
-def test_the_average_of_the_weights_is_the_trained_network(tmp_path, whole):
-    trained(tmp_path, ema=True)
-    one, other = tensors(tmp_path / "model.safetensors"), tensors(whole / "model.safetensors")
-    assert not all(tensor.equal(other[name]) for name, tensor in one.items())
-    last = tensors(tmp_path / "last.safetensors")
-    assert one["fc.weight"].equal(last["average.module.net.fc.weight"])
+def test_the_average_of_the_weights_is_the_trained_network(tmp_path):
+    trained(tmp_path, ema=True, batch_size=4)  # so many steps that they are averaged
+    found, last = tensors(tmp_path / "model.safetensors"), tensors(tmp_path / "last.safetensors")
+    assert found["fc.weight"].equal(last["average.module.net.fc.weight"])
+    assert not found["fc.weight"].equal(last["learner.net.fc.weight"])
 
 
 def test_what_a_recipe_says_of_its_logits_is_in_the_file_and_the_result(tmp_path):
