@@ -36,6 +36,9 @@ class VOS(Recipe):
     the same distribution at a small part of the work. w = exp(u), where the authors' ReLU may silence a class for good; w = 1, a
     = 1 and b = 0 at first, where theirs are random. The gradient flows through the images' energies, as in the authors' code; in
     OpenOOD's it does not, since it clamps them at −1 outside the graph.
+
+    What to expect: over a linear last layer F is convex in the feature, so that outliers on opposite sides of a class's mean have
+    on average at least the mean's F. The term tells them from images only as far as the classes' features are not Gaussian.
     """
 
     name = "vos"
