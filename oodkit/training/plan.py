@@ -19,7 +19,7 @@ from oodkit.training.networks import Built, Stem, adopt, build
 from oodkit.training.pools import Pool, outlier_pool, real_pool, synthetic_pool
 from oodkit.training.recipes import RECIPES, Recipe, parse_recipe
 from oodkit.training.settings import SMALL, Settings, defaults_for
-from oodkit.wording import counted, percent, printable
+from oodkit.wording import percent, printable
 
 ALPHA = 0.8  # SIO's for CIFAR (arXiv:2303.14531, section 4)
 FINETUNING = {"epochs": 10, "lr": 0.01}
@@ -202,9 +202,7 @@ def _val_pool(val: ImageSet | None, built: Built, notes: list[str]) -> Pool | No
         raise ImageSetError(f"no image of {val.spec}, given as --val, has one of the classes that are trained; check its classes")
     notes += [note] if note else []
     if not known.all():
-        notes.append(
-            f"{counted(int((~known).sum()), 'image', 'images')} of {val.spec} are of no class that is trained: not judged by"
-        )
+        notes.append(f"{int((~known).sum())} of {len(val)} images of {val.spec} are of no class that is trained: they are left out")
     return Pool(val, labels)
 
 

@@ -1,0 +1,187 @@
+"""What is settled before a training begins: what goes before what, what is said of it, and what is refused in one line."""
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import oodkit
+from oodkit import open_images
+from oodkit.errors import ImageSetError, OodkitError, UsageError
+from oodkit.images.arrays import ArraySet
+from oodkit.training.folder import differences
+from oodkit.training.plan import Sets, Shape, plan
+
+from .small import digits
+
+SMALL = Shape(input_size=32)
+
+
+def planned(recipe="v1", start="test_resnet", data=None, *, alpha=None, shape=SMALL, settings=None, **sets):
+    return plan(start, Sets(data or digits(), **sets), recipe, alpha, shape, settings or {})
+
+
+def squares(labels, names=None, seed=0):
+    images = np.random.default_rng(seed).integers(0, 256, (len(labels), 32, 32, 3), dtype=np.uint8)
+    return ArraySet(f"squares-{seed}", images, np.array(labels), names)
+
+
+def refusal(**changes):
+    with pytest.raises(OodkitError) as refused:
+        planned(**changes)
+    text = str(refused.value)
+    assert "\n" not in text
+    return type(refused.value), text
+
+
+def test_without_a_word_it_is_openoods_training():
+    own, large = planned().settings, planned(shape=Shape(input_size=96)).settings
+    assert (own.epochs, own.batch_size, own.lr, own.weight_decay, own.optimizer) == (100, 128, 0.1, 5e-4, "sgd")
+    assert (large.epochs, large.batch_size) == (90, 256)
+
+
+def test_the_user_goes_before_the_recipe_and_the_recipe_before_the_defaults():
+    own = planned("v2").settings
+    assert (own.ema, own.repeats, own.weight_decay, own.lr) == (True, 4, 2e-5, 0.1)
+    said = planned("v2", settings={"ema": False, "weight_decay": 1e-3, "epochs": 7}).settings
+    assert (said.ema, said.repeats, said.weight_decay, said.epochs) == (False, 4, 1e-3, 7)
+    assert planned("augrevise").settings.augdelete
+    assert not planned("augrevise", settings={"augdelete": False}).settings.augdelete
+
+
+def test_a_recipes_rise_of_the_learning_rate_is_at_most_a_tenth_of_the_training_and_the_users_own_is_kept():
+    short = planned("v2", settings={"epochs": 3})
+    assert short.settings.warmup == pytest.approx(0.3)
+    assert "the learning rate rises for 0.3 epochs, a tenth of all, and not for 5 as v2 has it" in short.notes
+    assert planned("v2", settings={"epochs": 100}).settings.warmup == 5
+    assert planned("v2", settings={"epochs": 3, "warmup": 2.0}).settings.warmup == 2
+
+
+def test_finetuning_is_short_and_gentle_unless_the_user_says_otherwise():
+    start = oodkit.load_classifier("demo:digits-v1")
+    own = planned("v2", start, shape=Shape()).settings
+    assert (own.epochs, own.lr, own.weight_decay) == (10, 0.01, 2e-5)
+    assert planned("v1", start, shape=Shape(), settings={"lr": 0.1, "epochs": 2}).settings.lr == 0.1
+
+
+def test_alpha_is_the_share_of_real_images_and_naive_that_of_a_merged_set():
+    synthetic = squares([0, 1, 2, 3] * 36, tuple("01234567"))
+    assert planned().settings.share == 1
+    assert planned(synthetic=synthetic).settings.share == 0.8
+    assert planned(synthetic=synthetic, alpha=0.5).settings.share == 0.5
+    naive = planned(synthetic=synthetic, alpha="naive")
+    assert naive.settings.share == 48 / (48 + 144)
+    assert any(note.startswith("naive mixing: 25.0 % of each batch are real images") for note in naive.notes)
+
+
+def test_alpha_of_1_is_plain_training_and_says_so():
+    alone = planned(synthetic=squares([0, 1], tuple("01234567")), alpha=1.0)
+    assert alone.synthetic is None
+    assert "with alpha 1 no synthetic image is drawn: this is plain training" in alone.notes
+
+
+def test_what_is_to_be_said_of_the_images_is_said():
+    few = planned(data=squares([0, 0, 3], tuple("abcde"))).notes
+    assert "3 of 5 classes have no training images: they will never be predicted" in few
+    large = planned(shape=Shape()).notes
+    assert "images of 32 × 32 pixels are enlarged to 160 × 160; --input-size 32 takes far less time" in large
+    assert "no validation images were given, so that no accuracy is told: --val SET" in large
+    val = squares([0, 0, 1], ("0", "nine"))
+    assert "1 of 3 images of squares-0 are of no class that is trained: they are left out" in planned(val=val).notes
+
+
+def test_the_same_arguments_ask_for_the_same_and_json_can_hold_it():
+    one, other = planned("mixup", val=digits("val", 24)), planned("mixup:alpha=0.2", val=digits("val", 24))
+    assert one.asked["settings"]["seed"] == 0
+    assert differences(one.asked, one.asked) == []
+    assert len(differences(one.asked, planned(val=digits("val", 24)).asked)) == 1
+    assert differences(one.asked, other.asked) == []
+
+
+def test_an_image_set_that_moved_is_the_same_and_one_that_changed_is_not():
+    there = {"sets": {"data": {"spec": "here", "fingerprint": "1"}}, "settings": {"lr": 0.1}}
+    moved = {"sets": {"data": {"spec": "there", "fingerprint": "1"}}, "settings": {"lr": 0.1}}
+    changed = {"sets": {"data": {"spec": "here", "fingerprint": "2"}}, "settings": {"lr": 0.1}}
+    assert differences(there, moved) == []
+    assert differences(there, changed) == ["the images of data, here, have changed since"]
+
+
+def test_differences_of_hostile_names_are_spelled_out():
+    there, here = ({"sets": {"data": {"spec": f"{name}\x1b[2J", "fingerprint": name}}} for name in ("a", "b"))
+    assert differences(there, here) == [r"data a\x1b[2J there, b\x1b[2J here"]
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"recipe": "mixpu"}, "unknown recipe: 'mixpu'; did you mean mixup"),
+        ({"recipe": "mixup:alhpa=1"}, "unknown setting of mixup: 'alhpa'; did you mean alpha?"),
+        ({"settings": {"epoch": 3}}, "unknown setting of training: 'epoch'; did you mean epochs?"),
+        ({"settings": {"epochs": 3.5}}, "training:epochs takes a whole number, got 3.5"),
+        ({"settings": {"lr": -1.0}}, "lr must be a number above 0, got -1.0"),
+        ({"settings": {"share": 0.5}}, "the share of real images is given as alpha, beside synthetic images"),
+        ({"alpha": 0.8}, "alpha 0.8 is the share of real images beside synthetic ones: give --synthetic SET, or leave it out"),
+        ({"alpha": "naive"}, "alpha naive is the share of real images beside synthetic ones: give --synthetic SET"),
+        ({"recipe": "outlier-exposure"}, "outlier-exposure trains with images of none of the classes: give --outliers SET"),
+        ({"recipe": "pixmix"}, "pixmix trains with images to mix in: give --mixing SET"),
+        ({"outliers": "digits-unseen"}, "v1 has no use for images of none of the classes (--outliers); leave them out, or take "),
+        ({"mixing": "photo-patches"}, "v1 has no use for images to mix in (--mixing); leave them out, or take pixmix"),
+        ({"val": "digits:train"}, "the set given as --val is the very set given as --data; give other images, or leave it out"),
+    ],
+)
+def test_what_can_not_be_trained_is_refused(changes, message):
+    opened = {name: open_images(f"demo:{one}") for name, one in changes.items() if name in {"val", "outliers", "mixing"}}
+    data = {"data": open_images("demo:digits:train")} if "val" in opened else {}
+    kind, text = refusal(**{**changes, **opened, **data})
+    assert issubclass(kind, UsageError)
+    assert message in text
+
+
+def test_shares_that_are_none_are_refused():
+    for alpha in (0, -0.1, 1.5, float("nan"), "nave"):
+        kind, text = refusal(synthetic=squares([0, 1], tuple("01234567")), alpha=alpha)
+        assert kind is UsageError
+        assert text == f"alpha is the share of real images in each batch, above 0 and at most 1, or naive; got {alpha}"
+
+
+def test_images_that_can_not_be_learnt_from_are_refused():
+    kind, text = refusal(data=open_images("demo:digits-unseen"))
+    assert kind is ImageSetError
+    assert text.startswith("training needs a label for each image: of the 354 of demo:digits-unseen 354 images have none, such as")
+    kind, text = refusal(data=squares([1, 1, 1], ("cat", "dog")))
+    assert (kind, text) == (ImageSetError, "training needs images of two classes or more, all of squares-0 are of one, 'dog'")
+
+
+def test_classes_that_do_not_fit_are_refused():
+    animals = ("cat", "dog", "emu")
+    kind, text = refusal(val=squares([0, 1, 2], animals))
+    assert (kind, text) == (
+        ImageSetError,
+        "no image of squares-0, given as --val, has one of the classes that are trained; check its classes",
+    )
+    kind, text = refusal(synthetic=squares([0, 1, 2], animals))
+    assert kind is ImageSetError
+    assert "squares-0" in text
+    kind, text = refusal(val=squares([0, 9]))
+    assert (kind, text) == (ImageSetError, "squares-0 has labels up to 9, the model has 8 classes (0 to 7)")
+
+
+def test_a_network_that_can_not_be_built_is_refused():
+    assert "test_resnt" in refusal(start="test_resnt")[1]
+    kind, text = refusal(start="test_vit", shape=Shape(input_size=33))
+    assert issubclass(kind, OodkitError)
+    assert "33" in text
+    assert refusal(shape=Shape(input_size=(3, 32, 48)))[1].startswith("training takes square images of three channels")
+
+
+def test_a_classifier_has_its_own_shape(tmp_path):
+    start = oodkit.load_classifier("demo:digits-v1")
+    kind, text = refusal(start=start, shape=Shape(input_size=64))
+    assert (kind, text) == (UsageError, "demo:digits-v1 has its own input_size; give it to load_classifier, or leave it out")
+
+
+def test_the_first_image_may_be_unreadable(tmp_path):
+    for name in ("a", "b"):
+        (tmp_path / name).mkdir()
+        Image.new("RGB", (8, 8)).save(tmp_path / name / "1.png")
+    (tmp_path / "a" / "0.png").write_bytes(b"")
+    assert len(planned(data=open_images(tmp_path)).real) == 3
