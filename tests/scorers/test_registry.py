@@ -11,7 +11,7 @@ from safetensors.torch import save_file
 
 from oodkit.errors import OutputsError, UsageError
 from oodkit.scorers import PRESETS, SCORERS, load_scorer, make_scorer, parse_scorer, read_spec
-from oodkit.specs import checked, spec_of, value_of
+from oodkit.specs import checked, spec_of
 
 
 def test_the_first_scorers_are_there():
@@ -70,23 +70,9 @@ def test_a_spec_is_read_and_written_the_same(spec):
     assert spec_of(*read_spec(spec)) == spec
 
 
-def test_true_and_false_are_written_as_they_are_read():
-    assert spec_of("x", {"on": True, "off": False, "one": 1, "none": None}) == "x:on=true,off=false,one=1,none=none"
-
-
 def test_an_unknown_preset_is_named():
     with pytest.raises(UsageError, match="unknown preset 'best'; there are openood, paper"):
         make_scorer("msp", "best")
-
-
-@pytest.mark.parametrize(
-    ("text", "hint", "value"),
-    [("true", bool, True), ("false", bool, False), ("2", int | None, 2), ("none", int | None, None), ("2", float, 2.0)],
-)
-def test_values_are_read_as_the_fields_type(text, hint, value):
-    found = checked(value_of(text), hint, "x")
-    assert found == value
-    assert type(found) is type(value)
 
 
 @pytest.mark.parametrize(

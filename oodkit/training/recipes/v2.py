@@ -22,7 +22,8 @@ class V2(Recipe):
     The recipe of torchvision's IMAGENET1K_V2 weights (pytorch/vision issue 3995, "new recipe with FixRes"), in its order: crop,
     flip, TrivialAugment, normalising, random erasing; then the batch is mixed. As there: label smoothing β = 0.1, mixup with
     α = 0.2, CutMix with α = 1, random erasing with p = 0.1, weight decay 2e-5 and none of normalisation layers, five epochs of
-    linear warm-up, repeated augmentation with 4 of each image, and the average of the weights as the trained network.
+    linear warm-up, repeated augmentation, by which an epoch shows a quarter of the images four times each, and the average of the
+    weights as the trained network.
 
     Left to options, since it belongs to ImageNet on eight GPUs: 600 epochs, lr 0.5 for steps of 1024 images, and FixRes, which
     trains at 176 pixels and tests at 224, resized to 232. Xiong et al., ICCV 2025, section 3.2 and Table 2, train it for 100
