@@ -111,8 +111,12 @@ class Groups(nn.Module):
 
     def log_sums(self, odds: Tensor) -> Tensor:
         """(n, G): the log-sum-exp of log-odds (n, C) over the classes of each group; −log p_g[others] is its softplus."""
-        member = self.of_classes(odds.device) == torch.arange(self.num_groups, device=odds.device)[:, None]
-        return odds[:, None].masked_fill(~member, -torch.inf).logsumexp(2)
+        places = torch.arange(-(-self.num_classes // self.num_groups), device=odds.device)
+        starts = -(-torch.arange(self.num_groups + 1, device=odds.device) * self.num_classes // self.num_groups)
+        members = starts[:-1, None] + places  # (G, the largest group's size)
+        members = members.where(members < starts[1:, None], self.num_classes)
+        none = odds.new_full((len(odds), 1), -torch.inf)  # what stands where a group is smaller than the largest
+        return torch.cat([odds, none], dim=1)[:, members].logsumexp(2)
 
     def answers(self, odds: Tensor) -> Tensor:
         """(n,) the classes of the largest p_g."""
