@@ -26,8 +26,8 @@ class Draws:
 
     real, synthetic, outliers: how many images there are of each. share: of real images in a batch, SIO's α (arXiv:2303.14531); at 1
     the synthetic images are never drawn. batch_size: images of one process in a step, real and synthetic together. outlier_batch:
-    outliers beside them, None = as many. world, rank: the processes, and which of them this is. repeats: how often an image comes
-    in a row, augmented anew each time (repeated augmentation: Hoffer et al., arXiv:1901.09335; as torchvision trains).
+    outliers beside them, None = as many. world, rank: the processes, and which of them this is. repeats: how often an image,
+    no outlier, comes in a row, augmented anew each time (repeated augmentation: Hoffer et al., arXiv:1901.09335).
 
     In each epoch every source has a permutation of its own. Step s of the epoch takes the next images of it for all processes
     together, from its start again where it runs out, and process r every ``world``-th of them from the r-th on. So every batch is
@@ -75,7 +75,7 @@ class Draws:
             return []
         epoch, step_of_epoch = divmod(step, self.steps_per_epoch)
         slots = (step_of_epoch * count + np.arange(count)) * self._world + self._rank
-        times = self._repeats if source == "real" else 1
+        times = 1 if source == "outlier" else self._repeats
         positions = self._epoch_order(source, epoch)[slots // times % self._sizes[source]]
         seeds = _mixed(_hash(self._seed, source, epoch), slots)
         return [Key(source, *drawn) for drawn in zip(positions.tolist(), seeds.tolist(), strict=True)]

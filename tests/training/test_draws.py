@@ -168,6 +168,13 @@ def test_repeated_images_come_in_one_step_and_spread_over_the_processes(world):
     assert len(seen) == len(set(seen)) == 16
 
 
+def test_synthetic_images_are_repeated_as_real_ones_are_and_outliers_are_not():
+    """Both halves of a batch are made in the same way, or the network could tell them apart by it."""
+    keys = Draws(64, synthetic=64, outliers=64, share=0.5, batch_size=16, repeats=4).batch(0)
+    assert set(Counter(positions(keys, "real")).values()) == set(Counter(positions(keys, "synthetic")).values()) == {4}
+    assert set(Counter(positions(keys, "outlier")).values()) == {1}
+
+
 def test_outliers_stand_behind_the_images_and_wrap_in_an_order_of_their_own():
     draws = Draws(12, outliers=5, batch_size=4, outlier_batch=10)
     for keys in epoch(draws):
