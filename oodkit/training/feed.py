@@ -13,6 +13,7 @@ from oodkit.reading import REFUSED, from_workers, usable_cores
 from oodkit.training.augment import TrainTransform, seed_generators
 from oodkit.training.batch import Batch
 from oodkit.training.draws import Draws, Key, Source
+from oodkit.training.interruption import leave_signals_to_parent
 from oodkit.training.pools import Pool
 from oodkit.wording import printable
 
@@ -51,6 +52,7 @@ class Feed:
             collate_fn=_collate,
             pin_memory=pin_memory,
             prefetch_factor=AHEAD if workers else None,
+            worker_init_fn=leave_signals_to_parent,
             generator=torch.Generator(),  # or the loader would draw from the global one
         )
         for step, read in enumerate(from_workers(loader), start_step):

@@ -1,7 +1,9 @@
 """The batches as the loop gets them: the right pixels and labels, in whatever process they were made."""
 
 import multiprocessing
+import os
 import random
+import signal
 
 import numpy as np
 import pytest
@@ -31,6 +33,13 @@ class Refusing:
         if max(image.getpixel((4, 4))) < 100:
             raise ValueError("too\ndark")
         return image
+
+
+class Dying:
+    """A transform that takes its worker with it."""
+
+    def __call__(self, image):
+        os._exit(1)
 
 
 class FailingDisk(ArraySet):
@@ -102,14 +111,13 @@ def test_the_number_of_workers_changes_nothing(full_feed, workers):
     assert_equal(list(full_feed.batches(0, 5, workers=workers)), list(full_feed.batches(0, 5, workers=0)))
 
 
-@pytest.mark.parametrize("start", ["spawn", "forkserver"])
-def test_how_workers_start_changes_nothing(start):
+def test_how_workers_start_changes_nothing():
     """A spawned worker has nothing of this process, and can't import tests."""
     images = open_images("demo:digits:val")
     feed = Feed(real_pool(images), transform(side=32), Draws(len(images), batch_size=8))
     expected = list(feed.batches(0, 3, workers=0))
     usual = multiprocessing.get_start_method()
-    multiprocessing.set_start_method(start, force=True)
+    multiprocessing.set_start_method("spawn", force=True)
     try:
         assert_equal(list(feed.batches(0, 3, workers=1)), expected)
     finally:
@@ -190,6 +198,23 @@ def test_a_failing_disk_ends_the_training_in_one_line(workers):
     feed = Feed(real_pool(grey(1, 2, kind=FailingDisk)), transform(), Draws(2, batch_size=2))
     with pytest.raises(OodkitError, match="can't read x"):
         list(feed.batches(0, 2, workers=workers))
+
+
+def test_a_worker_that_dies_ends_the_training_in_one_line():
+    feed = Feed(real_pool(grey(1, 2)), transform(View(on_image=(Dying(),))), Draws(2, batch_size=2))
+    with pytest.raises(OodkitError, match=r"a process that decodes images died, .* run again with fewer --workers"):
+        list(feed.batches(0, 2, workers=1))
+
+
+def test_signals_to_all_processes_of_a_program_do_not_end_its_workers(full_feed):
+    """The loop ends its step, saves and stops; a worker that died of Ctrl-C would stop it before."""
+    expected = list(full_feed.batches(0, 30, workers=0))
+    batches = full_feed.batches(0, 30, workers=2)
+    first = next(batches)
+    for worker in multiprocessing.active_children():
+        for number in (signal.SIGINT, signal.SIGTERM):
+            os.kill(worker.pid, number)
+    assert_equal([first, *batches], expected)
 
 
 def test_hostile_names_are_spelled_out():
