@@ -9,8 +9,8 @@ from urllib.parse import quote
 
 from oodkit.ablation import Figures, Trial
 from oodkit.atomic import write_atomically
-from oodkit.errors import InputError
-from oodkit.training.folder import require_same
+from oodkit.errors import InputError, UsageError
+from oodkit.training.folder import differences, require_same
 
 TRIAL = "trial.json"
 FORMAT = 1
@@ -46,8 +46,14 @@ def stored_trial(folder: Path, asked: Mapping[str, Any]) -> tuple[Trial, tuple[s
         raise InputError(f"can't read the trial in {path}: {error}; delete {folder} to have it made again") from error
     if not fits:
         raise InputError(f"{path} is of another version of oodkit; delete {folder} to have it made again")
-    require_same(folder, before, asked)
-    return None if trial is None else (trial, notes)
+    if trial is None:
+        require_same(folder, before, asked)
+        return None
+    if differing := differences(before, asked):
+        raise UsageError(
+            f"{folder} holds another trial: {'; '.join(differing[:4])}; ask for the same again, or give another folder"
+        )
+    return trial, notes
 
 
 def store_trial(folder: Path, asked: Mapping[str, Any], trial: Trial | None = None, notes: tuple[str, ...] = ()) -> None:
