@@ -29,15 +29,18 @@ def print_result(document: Document, form: Format) -> None:
 
 def rendered(document: Document, form: Format) -> str:
     """The document in one of the forms, as a file has it: with a line break at its end, and without colours."""
-    return RENDERERS[document["kind"]][form](document)
+    forms = RENDERERS[document["kind"]]
+    if form not in forms:
+        raise UsageError(f"--format {form} is not for a result of the kind '{document['kind']}'; give {', '.join(forms)}")
+    return forms[form](document)
 
 
 def _print_text(document: Document, file: TextIO | None = None) -> None:
     """To stdout or, without colours, to a file."""
     from oodkit.report.console import file_console, stdout_console
-    from oodkit.report.terminal import print_comparison, print_document
+    from oodkit.report.terminal import print_ablation, print_comparison, print_document
 
-    print_it = print_comparison if document["kind"] == "compare" else print_document
+    print_it = {"compare": print_comparison, "ablate": print_ablation}.get(document["kind"], print_document)
     print_it(document, stdout_console() if file is None else file_console(file))
 
 
@@ -83,10 +86,23 @@ def _comparison_csv(document: Document) -> str:
     return comparison_csv(document)
 
 
+def _ablation_markdown(document: Document) -> str:
+    from oodkit.report.ablation_forms import ablation_markdown
+
+    return ablation_markdown(document)
+
+
+def _ablation_csv(document: Document) -> str:
+    from oodkit.report.ablation_forms import ablation_csv
+
+    return ablation_csv(document)
+
+
 BOTH: dict[Format, Callable[[Document], str]] = {Format.text: _text, Format.json: _json}
 A_RUN = {**BOTH, Format.markdown: _markdown, Format.csv: _csv, Format.model_card: _model_card}
 RENDERERS = {
     "diagnose": A_RUN,
     "augdelete": A_RUN,
+    "ablate": {**BOTH, Format.markdown: _ablation_markdown, Format.csv: _ablation_csv},
     "compare": {**BOTH, Format.markdown: _comparison_markdown, Format.csv: _comparison_csv},
 }

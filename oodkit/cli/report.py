@@ -41,15 +41,16 @@ def report(
     from oodkit.cli.formats import print_result, rendered
     from oodkit.cli.runs import find_run, require_page, require_writable_file
     from oodkit.report.html import write_html
+    from oodkit.report.loading import EVERY_KIND
     from oodkit.report.runs import PAGE, load_run
 
     if output is not None:
         (require_page if form == ReportFormat.html else require_writable_file)(output, "--output")
-    place = find_run(run)
+    place = find_run(run, EVERY_KIND)
     if form == ReportFormat.html and output is None:
         output = (place if place.is_dir() else place.parent) / PAGE
         require_writable_file(output, "--output")
-    found = load_run(place)
+    found = load_run(place, EVERY_KIND)
     if output is None:
         print_result(found.document, Format(form.value))
         return

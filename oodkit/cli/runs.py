@@ -15,15 +15,16 @@ RUNS = Path("oodkit-runs")
 SHOWN = 10  # runs that an error names
 
 
-def find_run(text: str | None) -> Path:
+def find_run(text: str | None, kinds: Sequence[str] | None = None) -> Path:
     """The folder of a run, or its result: by a path, by a name below ``oodkit-runs/``, or, with None, of the run made last.
 
-    Says on stderr which one that is. Raises UsageError, with the runs there are, where there is none.
+    kinds: those that the run made last may be of; None = those of models that were diagnosed or repaired. Says on stderr which
+    one that is. Raises UsageError, with the runs there are, where there is none.
     """
     from oodkit.report.runs import RESULT
 
     if text is None:
-        return last_run()
+        return last_run(kinds)
     problem = "there is no such folder"
     with suppress(OSError):  # the name may be longer than any file's
         for path in (Path(text), RUNS / text):
@@ -66,12 +67,11 @@ def require_writable(report: Path | None, output: Path | None) -> None:
 
 
 def _is_run(folder: Path) -> bool:
-    from oodkit.report.document import KINDS
-    from oodkit.report.loading import read_json
+    from oodkit.report.loading import EVERY_KIND, read_json
     from oodkit.report.runs import RESULT
 
     try:
-        return read_json(folder / RESULT)["kind"] in KINDS
+        return read_json(folder / RESULT)["kind"] in EVERY_KIND
     except (InputError, KeyError, TypeError):
         return False
 
@@ -105,18 +105,19 @@ def _require_writable_folder(folder: Path, remedy: str) -> None:
         raise UsageError(f"can't write to {folder}: {error.strerror or error}; give {remedy} where you can") from error
 
 
-def last_run() -> Path:
-    """The folder of the run that was made last, of any kind; named on stderr. Raises UsageError without one."""
-    found = latest(lambda _: True)
+def last_run(kinds: Sequence[str] | None = None) -> Path:
+    """The folder of the run that was made last, of any of these kinds; named on stderr. Raises UsageError without one."""
+    found = latest(lambda _: True, kinds)
     if found is None:
         raise UsageError(f"no run to take; {_there_are(_results())}")
     typer.echo(f"the run made last: {named(*found)}", err=True)
     return found[1]
 
 
-def latest(wanted: Callable[[Mapping[str, Any]], bool]) -> tuple[datetime, Path] | None:
+def latest(wanted: Callable[[Mapping[str, Any]], bool], kinds: Sequence[str] | None = None) -> tuple[datetime, Path] | None:
     """When the last of the runs ended whose result is wanted, as that says, and its folder; None where there is none."""
-    made = [(when, path.stat().st_mtime_ns, path.parent) for path in _results() if (when := _made(path, wanted)) is not None]
+    found = [(_made(path, wanted, kinds), path) for path in _results()]
+    made = [(when, path.stat().st_mtime_ns, path.parent) for when, path in found if when is not None]
     when, _, folder = max(made, default=(None, 0, None))
     return None if when is None or folder is None else (when, folder)
 
@@ -126,14 +127,14 @@ def named(when: datetime, folder: Path) -> str:
     return f"{folder}, {when:%Y-%m-%d %H:%M:%S} UTC"
 
 
-def _made(path: Path, wanted: Callable[[Mapping[str, Any]], bool]) -> datetime | None:
+def _made(path: Path, wanted: Callable[[Mapping[str, Any]], bool], kinds: Sequence[str] | None) -> datetime | None:
     """When a run ended, as its result says; None for a result that is not wanted, and for one that can't be read."""
     from oodkit.report.document import KINDS
     from oodkit.report.loading import read_json
 
     try:
         document = read_json(path)
-        fits = document["kind"] in KINDS and wanted(document)
+        fits = document["kind"] in (kinds or KINDS) and wanted(document)
         return datetime.fromisoformat(document["created"]).astimezone(UTC) if fits else None
     except (InputError, ValueError, OverflowError, KeyError, TypeError):
         return None

@@ -3,12 +3,15 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from oodkit.ablation import AS_TRAINED, AUGDELETED, Ablation
+from oodkit.ablation import Ablation
+from oodkit.evaluation import MEANS
 from oodkit.report.document import Document, heading, plain
+from oodkit.report.numerals import number
+from oodkit.wording import DASH, counted
 
 SCHEMA = 1
 KIND = "ablate"
-MEANS = ("near mean", "far mean", "mean")
+MEAN = "mean"  # what gains are told of
 
 Row = Mapping[str, Any]
 
@@ -31,9 +34,50 @@ def document_of_ablation(
     }
 
 
-def rows_by_recipe(document: Document) -> dict[str, dict[str, Row]]:
-    """Of each recipe that has rows the one as trained and the one with the last layer refitted, by ``AS_TRAINED``, ``AUGDELETED``."""
-    found: dict[str, dict[str, Row]] = {}
-    for row in document["rows"]:
-        found.setdefault(row["recipe"], {})[row["head"]] = row
-    return {recipe: heads for recipe, heads in found.items() if AS_TRAINED in heads and AUGDELETED in heads}
+def title_of(document: Row) -> str:
+    """``8 recipes on resnet18 (cifar10:train), 5 seeds each``."""
+    recipes, seeds = counted(len(document["recipes"]), "recipe", "recipes"), counted(len(document["seeds"]), "seed", "seeds")
+    return f"{recipes} on {document['arch']} ({document['data']}), {seeds}{' each' if len(document['recipes']) > 1 else ''}"
+
+
+def scorers_of(document: Row) -> list[str]:
+    """The scorers that gave scores to any recipe."""
+    there = {scorer for row in document["rows"] for scorer in row["aurocs"]}
+    return [scorer for scorer in document["scorers"] if scorer in there]
+
+
+def means_of(document: Row) -> list[str]:
+    """The means that tell apart: the groups' where there are both, then that which gains are told of."""
+    return list(MEANS) if len(set(document["groups"].values())) > 1 else [MEAN]
+
+
+def sets_of(document: Row) -> list[str]:
+    """The OOD sets, near before far."""
+    return sorted(document["groups"], key=lambda name: document["groups"][name] != "near")
+
+
+def best_row(document: Row, scorer: str) -> Row | None:
+    """The recipe and head whose AUROC is highest in the mean."""
+    rows = [row for row in document["rows"] if MEAN in row["aurocs"].get(scorer, {})]
+    return max(rows, key=lambda row: row["aurocs"][scorer][MEAN]["mean"], default=None)
+
+
+def spread(one: Row | None, digits: int = 2, scale: float = 100) -> str:
+    """``83.08 ± 0.41``: mean and standard deviation over the seeds, of one seed the figure alone; a dash for None."""
+    if one is None:
+        return DASH
+    beside = f" ± {number(one['sd'], digits, scale)}" if one["n"] > 1 else ""
+    return f"{number(one['mean'], digits, scale)}{beside}"
+
+
+def as_figure(gain: Row | None) -> Row | None:
+    """A gain as a figure with its interval; None where there is none, or no interval."""
+    return None if gain is None or gain["low"] is None else {"value": gain["mean"], "low": gain["low"], "high": gain["high"]}
+
+
+def remarks_on(document: Row) -> list[str]:
+    """What is to be said below the tables: what failed, what rests on fewer seeds, and the notes."""
+    wanted = len(document["seeds"])
+    failed = [f"{one['recipe']}, seed {one['seed']}: no figures, {one['reason']}" for one in document["failures"]]
+    few = {row["recipe"]: row["accuracy"]["n"] for row in document["rows"] if row["accuracy"]["n"] < wanted}
+    return [*failed, *(f"{recipe}: figures of {n} of {wanted} seeds" for recipe, n in few.items()), *document["notes"]]

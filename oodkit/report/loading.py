@@ -2,22 +2,25 @@
 
 import json
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from functools import cache
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
 from oodkit.errors import InputError, UsageError
+from oodkit.report.ablations import KIND as ABLATION
+from oodkit.report.ablations import SCHEMA as ABLATION_SCHEMA
 from oodkit.report.document import KIND, KINDS, REPAIR, SCHEMA, Document
 from oodkit.wording import printable
 
+EVERY_KIND = (*KINDS, ABLATION)
 CLOSING = {"additionalProperties", "minimum", "maximum"}
 LARGEST_RESULT = 2**28  # bytes; what a run folder from elsewhere may fill the memory with
 
 
-def load_document(path: Path) -> Document:
-    """The document of a run in its ``result.json``, with every key that the schema asks for.
+def load_document(path: Path, kinds: Sequence[str] = KINDS) -> Document:
+    """The document of a run in its ``result.json``, with every key that the schema asks for. kinds: those that will do.
 
     Keys that the schema does not know are let pass, as a later version may have added them. Raises UsageError where there is no
     such file, and InputError for one that is damaged, of another kind, or of another version's schema.
@@ -29,14 +32,15 @@ def load_document(path: Path) -> Document:
     document = read_json(path)
     if not isinstance(document, dict) or type(document.get("schema")) is not int or not isinstance(document.get("kind"), str):
         raise InputError(f"{path} is no result of oodkit: expected an object with a kind and a schema; give the folder of a run")
-    if document["kind"] not in KINDS:
-        known = " or ".join(f"'{one}'" for one in KINDS)
+    if document["kind"] not in kinds:
+        known = " or ".join(f"'{one}'" for one in kinds)
         raise InputError(f"{path} is of the kind '{printable(document['kind'])}', expected {known}; give a run of one of these")
-    if document["schema"] < SCHEMA:
-        raise InputError(f"{path} was made by an older oodkit (schema {document['schema']}, now {SCHEMA}); {_again(document)}")
-    if document["schema"] > SCHEMA:
-        raise InputError(f"{path} was made by a newer oodkit (schema {document['schema']}, here {SCHEMA}); update oodkit")
-    if (misfit := misfit_of(document, KIND)) is not None:
+    name, number = (ABLATION, ABLATION_SCHEMA) if document["kind"] == ABLATION else (KIND, SCHEMA)
+    if document["schema"] < number:
+        raise InputError(f"{path} was made by an older oodkit (schema {document['schema']}, now {number}); {_again(document)}")
+    if document["schema"] > number:
+        raise InputError(f"{path} was made by a newer oodkit (schema {document['schema']}, here {number}); update oodkit")
+    if (misfit := misfit_of(document, name)) is not None:
         raise InputError(f"{path}, made by oodkit {printable(str(document.get('oodkit', '?')))}, {misfit}; {_again(document)}")
     return document
 
@@ -101,5 +105,5 @@ def _integer(text: str) -> int:
 
 def _again(document: Document) -> str:
     command = document.get("command")
-    again = "repair again" if document["kind"] == REPAIR else "diagnose again"
+    again = {REPAIR: "repair again", ABLATION: "make it again"}.get(document["kind"], "diagnose again")
     return f"{again}: {printable(command)}" if isinstance(command, str) else again

@@ -3,7 +3,7 @@
 import json
 import re
 import zlib
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
@@ -18,7 +18,7 @@ from safetensors.numpy import save
 
 from oodkit.atomic import write_atomically
 from oodkit.errors import InputError, OodkitError
-from oodkit.report.document import Document
+from oodkit.report.document import KINDS, Document
 from oodkit.report.loading import load_document
 from oodkit.wording import printable
 
@@ -72,8 +72,8 @@ def save_run(run: Run, folder: Path) -> Path:
     return result
 
 
-def load_run(path: str | PathLike[str]) -> Run:
-    """The run in a folder, or that of a ``result.json``.
+def load_run(path: str | PathLike[str], kinds: Sequence[str] = KINDS) -> Run:
+    """The run in a folder, or that of a ``result.json``, where it is of one of these kinds.
 
     ``scores`` and ``correct`` are empty where their file is missing, damaged, or of another run; scores are read from it when they
     are asked for. Thumbnails that are missing, or are no small files, are left out. Raises UsageError where there is no run, and
@@ -81,7 +81,7 @@ def load_run(path: str | PathLike[str]) -> Run:
     """
     place = Path(path)
     result = place / RESULT if place.is_dir() else place
-    document = load_document(result)
+    document = load_document(result, kinds)
     thumbnails = {name: result.parent / THUMBNAILS / name for name in _thumbnails_of(document) if THUMBNAIL.fullmatch(name)}
     images = {name: image for name, one in thumbnails.items() if (image := _small_file(one)) is not None}
     scores, correct = _load_scores(result.parent / SCORES, _digest(document))
@@ -196,7 +196,7 @@ def _are_marks(values: Array) -> bool:
 
 def _thumbnails_of(document: Document) -> set[str]:
     """The names of the thumbnails that the document shows."""
-    found = (model["extremes"] for model in document["models"])
+    found = (model["extremes"] for model in document.get("models", ()))
     shown = [images for one in found if one is not None for images in (*one["accepted"].values(), one["rejected"])]
     return {image["thumbnail"] for images in shown for image in images if image["thumbnail"] is not None}
 

@@ -6,6 +6,9 @@ from typing import Any
 
 from rich.console import Console
 
+from oodkit.report.ablation_sheets import ablation_sheets
+from oodkit.report.ablations import remarks_on as ablation_remarks
+from oodkit.report.ablations import title_of
 from oodkit.report.compare_sheets import commands, remarks_on, sheets
 from oodkit.report.console import print_sheet, say, stdout_console
 from oodkit.report.document import Document
@@ -52,6 +55,17 @@ def print_comparison(document: Document, console: Console | None = None) -> None
         print_sheet(console, sheet)
     for remark in remarks_on(document):
         say(console, remark, "dim")
+
+
+def print_ablation(document: Document, console: Console | None = None) -> None:
+    """Print the tables of an ablation and the remarks; by default to stdout."""
+    console = console or stdout_console()
+    say(console, title_of(document), "bold")
+    console.print()
+    for sheet in ablation_sheets(document, intervals=False):
+        print_sheet(console, sheet)
+    for remark in ablation_remarks(document):
+        say(console, f"note: {remark}", "dim")
 
 
 def _print_sets(console: Console, sets: Iterable[Mapping[str, Any]]) -> None:
