@@ -6,11 +6,11 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import typer
 
-from oodkit.classifier import Classifier, load_classifier
+from oodkit.classifier import load_classifier
 from oodkit.cli.loading import Loading
 from oodkit.cli.runs import RUNS, new_folder, require_folder
 from oodkit.cli.training_progress import shown_progress
@@ -22,7 +22,10 @@ from oodkit.training.checkpoints import Checkpoints
 from oodkit.training.folder import Document, differences, is_finished, read_run, require_same
 from oodkit.training.networks import Stem
 from oodkit.training.plan import Alpha, Plan, Sets, Shape, plan, rank, world_size
-from oodkit.training.run import carry_out
+from oodkit.training.run import accelerator_for, carry_out
+
+if TYPE_CHECKING:
+    from accelerate import Accelerator
 
 
 @dataclass(frozen=True)
@@ -81,14 +84,17 @@ def carry_out_job(command: str, name: str, job: Job, output: Path | None, *, ten
     with _told_once():
         if output is not None:
             require_folder(output)
+        elif world_size() > 1:
+            raise UsageError("several processes train into one folder: name it, -o DIR")
         start = load_classifier(name, **vars(job.loading)) if command == "finetune" else name
         planned = plan(start, job.sets(), job.recipe, share, Shape() if command == "finetune" else job.shape(), job.given())
+        accelerator = accelerator_for(planned, job.device)
         folder, before = _folder(command, output, planned)
     if not quiet:
         _say_before(folder, before, planned)
     done = before is not None and is_finished(folder, before)
     if not done:
-        _carry_out(planned, folder, job, tensorboard=tensorboard, quiet=quiet)
+        _carry_out(planned, folder, job, accelerator, tensorboard=tensorboard, quiet=quiet)
     document = read_run(folder)
     assert document is not None
     if rank() == 0:
@@ -106,12 +112,18 @@ def _told_once() -> Iterator[None]:
         raise
 
 
-def _carry_out(planned: Plan, folder: Path, job: Job, *, tensorboard: bool, quiet: bool) -> Classifier:
+def _carry_out(planned: Plan, folder: Path, job: Job, accelerator: "Accelerator", *, tensorboard: bool, quiet: bool) -> None:
     say = None if quiet else lambda line: typer.echo(line, err=True)
     try:
         with shown_progress(quiet=quiet) as progress:
-            return carry_out(
-                planned, folder, device=job.device, workers=job.workers, tensorboard=tensorboard, progress=progress, say=say
+            carry_out(
+                planned,
+                folder,
+                workers=job.workers,
+                tensorboard=tensorboard,
+                progress=progress,
+                say=say,
+                accelerator=accelerator,
             )
     except KeyboardInterrupt as stop:
         if rank() == 0:
@@ -121,8 +133,6 @@ def _carry_out(planned: Plan, folder: Path, job: Job, *, tensorboard: bool, quie
 
 def _folder(command: str, output: Path | None, planned: Plan) -> tuple[Path, Document | None]:
     """The folder of the run, and what its training.json says, where the run was begun before."""
-    if output is None and world_size() > 1:
-        raise UsageError("several processes train into one folder: name it, -o DIR")
     if output is not None:
         before = read_run(output)
         if before is not None:

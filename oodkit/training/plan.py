@@ -10,7 +10,7 @@ from typing import Any, Literal
 import numpy as np
 
 from oodkit.classifier import Classifier
-from oodkit.errors import ImageSetError, UnreadableImageError, UnsupportedModelError, UsageError
+from oodkit.errors import ImageSetError, UnreadableImageError, UsageError
 from oodkit.images.base import ImageSet
 from oodkit.images.classes import align_labels
 from oodkit.specs import checked_settings
@@ -189,7 +189,7 @@ def _square(built: Built) -> Built:
     channels, height, width = built.input_size
     if (channels, height) != (3, width):
         got = f"{built.architecture} takes {channels} × {height} × {width}"
-        raise UnsupportedModelError(f"training takes square images of three channels, {got}; give another --input-size")
+        raise UsageError(f"training takes square images of three channels, {got}; give another --input-size")
     return built
 
 

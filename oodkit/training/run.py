@@ -90,13 +90,17 @@ def carry_out(
     tensorboard: bool = False,
     progress: Callable[[Reached], None] | None = None,
     say: Callable[[str], None] | None = None,
+    accelerator: "Accelerator | None" = None,
 ) -> Classifier:
-    """``train`` for a training that is planned. say: called with a line where something takes long beside the steps."""
+    """``train`` for a training that is planned. say: called with a line where something takes long beside the steps.
+
+    accelerator: what ``accelerator_for`` gave, where the caller had to know that there is one.
+    """
     before = read_run(folder)
     if before is not None:
         require_same(folder, before["asked"], planned.asked)
     if before is None or not is_finished(folder, before):
-        accelerator = join_processes(device=device, amp=planned.settings.amp, leaves_unused=planned.recipe.leaves_unused)
+        accelerator = accelerator or accelerator_for(planned, device)
         main = accelerator.is_main_process
         with alone_in(folder) if main else nullcontext(), _generators(accelerator.device, planned.settings.seed):
             document = _document(planned, before, accelerator)
@@ -104,6 +108,11 @@ def carry_out(
                 write_run(folder, document)
             _carry_out(planned, folder, document, accelerator, workers, tensorboard, progress, say or (lambda _: None))
     return load_classifier(f"local-dir:{folder}")
+
+
+def accelerator_for(planned: Plan, device: str) -> "Accelerator":
+    """Raises UsageError for a device that is not here, and for a precision that it does not train in."""
+    return join_processes(device=device, amp=planned.settings.amp, leaves_unused=planned.recipe.leaves_unused)
 
 
 @contextmanager
