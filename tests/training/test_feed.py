@@ -200,6 +200,15 @@ def test_a_failing_disk_ends_the_training_in_one_line(workers):
         list(feed.batches(0, 2, workers=workers))
 
 
+def test_outliers_are_shown_in_the_first_view_alone():
+    """Here the second would refuse them."""
+    draws, views = Draws(2, outliers=1, batch_size=2, outlier_batch=2), (View(), View(on_image=(Refusing(),)))
+    feed = Feed(real_pool(grey(200, 201)), transform(*views), draws, outliers=outlier_pool(grey(7)))
+    (batch,) = feed.batches(0, 1)
+    assert len(batch.views) == 2
+    assert values(batch.outliers) == [7, 7]
+
+
 def test_a_worker_that_dies_ends_the_training_in_one_line():
     feed = Feed(real_pool(grey(1, 2)), transform(View(on_image=(Dying(),))), Draws(2, batch_size=2))
     with pytest.raises(OodkitError, match=r"a process that decodes images died, .* run again with fewer --workers"):
