@@ -29,7 +29,7 @@ class Trainer:
         return oodkit.load_classifier(NETWORKS.get(recipe, "demo:digits-v2"))
 
 
-def demo_images(limit=80, **training):
+def demo_images(limit=40, **training):
     """The demo's sets, a few images of each."""
 
     def opened(spec):
