@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor, nn
-from torch.optim import Optimizer
 
 from oodkit.errors import TrainingError
 from oodkit.failures import is_out_of_memory
@@ -104,7 +103,7 @@ def run(
     """
     first = accelerator.is_main_process
     plan = _Plan(settings, steps_per_epoch, accelerator, checkpoints if first else None)
-    model, optimizer, state = _prepare(learner, plan)
+    model, state = _prepare(learner, plan)
     if checkpoints is not None:
         checkpoints.load(state)
     journal = journal if first and journal is not None else Journal(None)
@@ -114,7 +113,7 @@ def run(
         model.train()
         for batch in _fetched(batches, state, plan, interrupted):
             lr = lr_at(state.step, plan.total, settings.lr, plan.warmup_steps)
-            loss = _step(model, optimizer, batch, lr, state, plan)
+            loss = _step(model, batch, lr, state, plan)
             pace.steps += 1
             logged, epoch_over = state.step % log_every == 0, state.step % steps_per_epoch == 0
             if logged or epoch_over:
@@ -156,17 +155,16 @@ class _Pace:
         return {"images_per_second": self.images_per_second, "seconds": time.perf_counter() - self._began}
 
 
-def _prepare(learner: Learner, plan: _Plan) -> tuple[nn.Module, Optimizer, State]:
-    """What is called for the loss, what steps, and all that they change."""
+def _prepare(learner: Learner, plan: _Plan) -> tuple[nn.Module, State]:
+    """What is called for the loss, and all that changes."""
     settings, device = plan.settings, plan.accelerator.device
     learner.to(device)
     if device.type == "cuda":
         learner.to(memory_format=torch.channels_last)
     # the copy is made before accelerate changes the learner's forward, which a copy would share with it
     average = Average(learner, total_steps=plan.total, warmup_steps=plan.warmup_steps) if settings.ema else None
-    own = make_optimizer(learner, settings)
-    model, optimizer = plan.accelerator.prepare(learner, own)
-    return model, optimizer, State(learner, own, average, plan.accelerator.scaler)
+    model = plan.accelerator.prepare(learner)
+    return model, State(learner, make_optimizer(learner, settings), average, plan.accelerator.scaler)
 
 
 def _fetched(
@@ -188,30 +186,42 @@ def _fetched(
         yield batch
 
 
-def _step(model: nn.Module, optimizer: Optimizer, batch: Batch, lr: float, state: State, plan: _Plan) -> Tensor:
+def _step(model: nn.Module, batch: Batch, lr: float, state: State, plan: _Plan) -> Tensor:
     """One step: the state's weights, average, tally and count are those after it. Gives the loss."""
     device, alone = plan.accelerator.device, plan.accelerator.num_processes == 1
-    for group in optimizer.param_groups:
+    for group in state.optimizer.param_groups:
         group["lr"] = lr
     _seed(device, plan.settings.seed, state.step, plan.accelerator.process_index)
     try:
         found = model(_on(batch, device))
-        loss = torch.stack([part.float() for part in found.parts.values()]).sum()
+        first, *others = (part.float() for part in found.parts.values())
+        loss: Tensor = sum(others, start=first)
         if alone and device.type == "cpu" and not math.isfinite(loss.detach()):  # elsewhere to look at it would take time
             raise _not_finite(loss.item(), "at", state.step + 1, plan)
-        plan.accelerator.backward(loss)
-        optimizer.step()
-        optimizer.zero_grad()
+        _descend(loss, state)
     except (RuntimeError, MemoryError) as error:
         if not is_out_of_memory(error):
             raise
         what = f"ran out of memory on {device} at {plan.place(state.step + 1)} with {plan.settings.batch_size} images a step"
-        raise TrainingError(f"{what}{_kept(plan)}; try a smaller --batch-size, or --amp bf16") from error
+        remedy = "try a smaller --batch-size" + (", or --amp bf16" if plan.settings.amp == "no" else "")
+        raise TrainingError(f"{what}{_kept(plan)}; {remedy}") from error
     state.tally.add(loss, found)
     if state.average is not None:
         state.average.update(state.learner, state.step)
     state.step += 1
     return loss.detach()
+
+
+def _descend(loss: Tensor, state: State) -> None:
+    """By torch alone: what accelerate puts around backward and step looks for packages on the disk each time."""
+    if state.scaler is None:
+        torch.autograd.backward(loss)
+        state.optimizer.step()
+    else:
+        torch.autograd.backward(state.scaler.scale(loss))
+        state.scaler.step(state.optimizer)
+        state.scaler.update()
+    state.optimizer.zero_grad()
 
 
 def _figures(state: State, plan: _Plan) -> Figures:

@@ -1,5 +1,5 @@
-"""A training for one process or several: ``torchrun --nproc-per-node 2 as_process.py OUT IMAGES [spoiled]``. Each step has 8 images in all;
-the learner has no batch normalisation. spoiled: the second process's loss is nan from the third step on.
+"""A training for one process or several: ``torchrun --nproc-per-node 2 as_process.py OUT IMAGES [spoiled]``. Each step has 8 images
+in all; the learner has no batch normalisation. spoiled: the loss of the second process is nan from the third step on.
 """
 
 import sys

@@ -243,7 +243,8 @@ def test_a_loss_that_was_not_looked_at_is_found_before_anything_is_saved(tmp_pat
 
 def test_too_little_memory_names_the_batch_size(tmp_path):
     text = (
-        rf"^ran out of memory on cpu at step 7 \(epoch 2\) with 6 images a step: the last .* step 5, .*{tmp_path}; .* --batch-size"
+        r"^ran out of memory on cpu at step 7 \(epoch 2\) with 6 images a step: the last good checkpoint, of step 5, is kept in "
+        rf"{tmp_path}; try a smaller --batch-size, or --amp bf16$"
     )
     with pytest.raises(TrainingError, match=text):
         train(tmp_path, learner=toy_learner(failing_at(7, torch.OutOfMemoryError("CUDA out of memory. Tried to allocate"))))
