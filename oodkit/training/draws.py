@@ -122,4 +122,4 @@ def _mixed(start: int, slots: np.ndarray) -> np.ndarray:
 
 
 def _hash(*what: object) -> int:
-    return int.from_bytes(hashlib.blake2b(repr(what).encode(), digest_size=8).digest(), "big")
+    return int.from_bytes(hashlib.blake2b(" ".join(map(str, what)).encode(), digest_size=8).digest(), "big")

@@ -156,11 +156,11 @@ def test_unreadable_images_are_left_out_and_counted_once(image_folder, workers):
     (folder / "cat" / "1.png").write_bytes(b"")
     (folder / "fox" / "2.png").write_text("no image")
     images = open_images(folder)
-    feed = Feed(real_pool(images), transform(), Draws(12, batch_size=6))
-    batches = list(feed.batches(0, 8, workers=workers))
+    feed = Feed(real_pool(images), transform(), Draws(12, batch_size=3))
+    batches = list(feed.batches(0, 16, workers=workers))
     sizes = [len(batch.labels) for batch in batches]
     assert [len(batch.images) for batch in batches] == sizes
-    assert [a + b for a, b in zip(sizes[::2], sizes[1::2], strict=True)] == [10] * 4
+    assert [sum(sizes[start : start + 4]) for start in range(0, 16, 4)] == [10] * 4
     assert torch.cat([batch.labels for batch in batches]).bincount().tolist() == [12, 16, 12]
     assert feed.unreadable == {
         f"cat/1.png of {folder}": "an empty file",
