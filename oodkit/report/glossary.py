@@ -1,7 +1,7 @@
 """The report's terms, each defined once: ``glossary.toml``, and which of them a run needs."""
 
 import tomllib
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from importlib.resources import files
 from typing import Any
 
@@ -15,6 +15,11 @@ def terms_of(document: Mapping[str, Any]) -> list[Term]:
     """The terms that the report of this run uses, in the order of the page: ``key``, ``name``, ``text``."""
     facts = {fact for model in document["models"] for fact in _facts(model)} | _facts_of_repair(repair_of(document))
     return [term for term in _terms() if not term.get("when") or facts & set(term["when"])]
+
+
+def terms_named(keys: Collection[str]) -> list[Term]:
+    """The terms of these keys, in the order of the page."""
+    return [term for term in _terms() if term["key"] in keys]
 
 
 def every_key() -> set[str]:

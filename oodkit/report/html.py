@@ -8,6 +8,8 @@ from typing import Any
 
 from oodkit.atomic import write_atomically
 from oodkit.evaluation import MEANS
+from oodkit.report.ablation_page import ablation_html
+from oodkit.report.ablations import KIND as ABLATION
 from oodkit.report.glossary import terms_of
 from oodkit.report.markup import drawn, environment_with, part
 from oodkit.report.model_names import named_after, short_names
@@ -42,6 +44,8 @@ def write_html(run: Run, path: Path) -> None:
 def render_html(run: Run) -> str:
     """The report's text. Everything that comes from the user's files is escaped, and no script but the report's own can run."""
     document, thumbnails = run.document, run.thumbnails
+    if document["kind"] == ABLATION:
+        return ablation_html(document)
     terms = terms_of(document)
     environment = environment_with({one["key"] for one in terms})
     script, style = (part(environment, name) for name in ("tables.js", "style.css"))
