@@ -238,11 +238,11 @@ def test_hostile_names_are_spelled_out():
 
 
 def test_real_and_synthetic_images_keep_their_labels_and_their_share():
-    """Real greys are odd, synthetic ones even; 3 of 4 are real."""
+    """Real greys are odd, synthetic ones even; 3 of 4 are real. The pool's labels count, not those of its set."""
     real, synthetic = grey(101, 103, 105, 107), grey(100, 102)
     pool, _ = synthetic_pool(synthetic, None, 2)
-    feed = Feed(real_pool(real), transform(), Draws(4, synthetic=2, share=0.75, batch_size=4), synthetic=pool)
-    labels = {101: 0, 103: 1, 105: 0, 107: 1, 100: 0, 102: 1}
+    feed = Feed(real_pool(real, 1 - real.labels), transform(), Draws(4, synthetic=2, share=0.75, batch_size=4), synthetic=pool)
+    labels = {101: 1, 103: 0, 105: 1, 107: 0, 100: 0, 102: 1}
     for batch in feed.batches(0, 6, workers=0):
         shown = values(batch.images)
         assert sum(value % 2 for value in shown) == 3
