@@ -209,4 +209,4 @@ def around(centres: Tensor, rows: Tensor, k: int, sigma: float, sample_from: int
 
 def kth_cosine(queries: Tensor, rows: Tensor, k: int) -> Tensor:
     """(C, m): the k-th largest cosine of unit queries (C, m, D) with unit rows (C, n, D); of unit vectors the k-th nearest."""
-    return (queries @ rows.mT).topk(k, dim=2).values[:, :, -1]
+    return (queries @ rows.mT).topk(k, dim=2, sorted=False).values.amin(2)

@@ -63,6 +63,7 @@ def test_the_trained_network_ranks_images_as_the_minimum_others_score():
     learner = toy_learner(recipe, classes).double()
     with torch.no_grad():
         learner.head_layer.weight.normal_()
+        learner.head_layer.bias.normal_()
     many = images(200).double()
     before = grouped(learner.logits(many).detach(), classes, groups)
     score = -torch.stack([softmax(one, dim=1)[:, 0] for one in before]).amin(0)

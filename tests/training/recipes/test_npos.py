@@ -70,6 +70,8 @@ def test_the_parts_of_the_loss_are_those_of_the_formula():
     torch.testing.assert_close(sphere.prototypes, prototypes.detach())
     torch.testing.assert_close(found.parts["compactness"], cross_entropy(embedded @ prototypes.detach().T / 0.5, labels))
     torch.testing.assert_close(found.parts["dispersion"], 0.7 * nearness(prototypes, 0.5))
+    (reached,) = torch.autograd.grad(found.parts["dispersion"], sphere.projection[0].weight, retain_graph=True)
+    assert reached.any()
     assert outliers.shape == (3 * 2 * 3, 3)
     shares = torch.sigmoid(sphere.critic(torch.cat([features, outliers])).squeeze(1))
     logistic = -(shares[:24].log().sum() + (1 - shares[24:]).log().sum()) / (24 + 18)

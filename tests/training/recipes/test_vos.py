@@ -73,9 +73,10 @@ def test_the_covariance_is_shared_by_the_classes():
 
 
 def test_features_in_a_plane_have_a_covariance_that_can_be_drawn_from():
-    """Of rank 1, and so large that 1e-4 alone would vanish beside it."""
-    line = 1e4 * torch.randn(50, 1, generator=torch.Generator().manual_seed(0)) * torch.ones(64)
-    assert shared_factor(line[None]).isfinite().all()
+    """Of rank 2, and so large that 1e-4 alone would be less than a float32 product is off by."""
+    generator = torch.Generator().manual_seed(0)
+    plane = 1e4 * torch.randn(50, 2, generator=generator) @ torch.randn(2, 64, generator=generator)
+    assert shared_factor(plane[None]).isfinite().all()
 
 
 def test_outliers_are_distributed_as_the_least_likely_of_many_draws():
