@@ -198,7 +198,7 @@ def _shares(
             seed=request.seed,
         )
         rows, _, placed = results_and_placements(scored, sets.groups)
-        found = accuracy(own["id"].predictions(), own["id"].labels)
+        found = accuracy(own["id"].predictions(), own["id"].labels.cpu())
         shares.append(share_of(one.frac, one.images, found, rows, shown, one.made, one.seconds, gain(before, placed)))
     last = refits[-1]
     told = last.frac, last.images, after.accuracy, after.rows, shown, last.made, last.seconds
