@@ -39,27 +39,37 @@ def _lines() -> Show:
 @contextmanager
 def _bar() -> Iterator[Show]:
     from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, TextColumn
+    from rich.progress import BarColumn, TextColumn
     from rich.progress import Progress as Bar
 
-    columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[figures]}")
+    columns = TextColumn("{task.description}"), BarColumn(bar_width=10), TextColumn("{task.fields[figures]}")
     left = _time_left()
     with Bar(*columns, console=Console(stderr=True), transient=True) as bar:
         task = bar.add_task("training", total=None, figures="")
 
         def show(reached: Reached) -> None:
-            told, rest = figures(reached), left(reached)
-            epoch = f"epoch {reached.epoch} of {reached.epochs}"
-            bar.update(task, description=epoch, completed=reached.step, total=reached.total, figures=f"{told}{rest}")
+            told = short_figures(reached) + left(reached)
+            epoch = f"epoch {reached.epoch}/{reached.epochs}"
+            bar.update(task, description=epoch, completed=reached.step, total=reached.total, figures=told)
 
         yield show
 
 
 def figures(reached: Reached) -> str:
     """Loss, accuracies and speed, as far as they are known."""
-    told = [] if reached.figures is None else [f"loss {reached.figures.loss:.4f}"]
-    told += [] if reached.figures is None or reached.figures.accuracy is None else [f"accuracy {percent(reached.figures.accuracy)}"]
-    told += [] if reached.val is None else [f"on validation images {percent(reached.val.accuracy)}"]
+    own, val = reached.figures, reached.val
+    told = [] if own is None else [f"loss {own.loss:.4f}"]
+    told += [] if own is None or own.accuracy is None else [f"accuracy {percent(own.accuracy)}"]
+    told += [] if val is None else [f"on validation images {percent(val.accuracy)}"]
+    return ", ".join([*told, f"{reached.images_per_second:.0f} images/s"])
+
+
+def short_figures(reached: Reached) -> str:
+    """The same for a terminal of 80 columns."""
+    own, val = reached.figures, reached.val
+    told = [] if own is None else [f"loss {own.loss:.3f}"]
+    told += [] if own is None or own.accuracy is None else [percent(own.accuracy)]
+    told += [] if val is None else [f"val {percent(val.accuracy)}"]
     return ", ".join([*told, f"{reached.images_per_second:.0f} images/s"])
 
 
