@@ -76,7 +76,8 @@ def test_features_in_a_plane_have_a_covariance_that_can_be_drawn_from():
     """Of rank 2, and so large that 1e-4 alone would be less than a float32 product is off by."""
     generator = torch.Generator().manual_seed(0)
     plane = 1e4 * torch.randn(50, 2, generator=generator) @ torch.randn(2, 64, generator=generator)
-    assert shared_factor(plane[None]).isfinite().all()
+    factor = shared_factor(plane[None])
+    torch.testing.assert_close(factor @ factor.T, plane.T @ plane / 50, rtol=0, atol=1e-5 * plane.square().sum().item() / 50)
 
 
 def test_outliers_are_distributed_as_the_least_likely_of_many_draws():
