@@ -15,6 +15,7 @@ from oodkit.training.recipes.base import View
 from oodkit.training.settings import SMALL
 
 PADDING = 8  # the part of a small image's side that is padded on every side: CIFAR's 4 of 32
+LONGEST = 64  # times its shorter side: what lies beyond, of a line a mile long, would be enlarged for nothing, and fill the memory
 
 
 @dataclass(frozen=True)
@@ -104,10 +105,16 @@ def _centre(image: Image.Image, side: int) -> Image.Image:
     if image.size == (side, side):
         return image
     shorter, longer = sorted(image.size)
+    if longer > LONGEST * shorter:
+        image, longer = _middle(image, *(min(length, LONGEST * shorter) for length in image.size)), LONGEST * shorter
     length = int(side * longer / shorter)
-    width, height = (side, length) if image.width <= image.height else (length, side)
-    left, top = round((width - side) / 2), round((height - side) / 2)
-    return image.resize((width, height), Image.Resampling.BILINEAR).crop((left, top, left + side, top + side))
+    size = (side, length) if image.width <= image.height else (length, side)
+    return _middle(image.resize(size, Image.Resampling.BILINEAR), side, side)
+
+
+def _middle(image: Image.Image, width: int, height: int) -> Image.Image:
+    left, top = round((image.width - width) / 2), round((image.height - height) / 2)
+    return image.crop((left, top, left + width, top + height))
 
 
 def _mirrored_at_random(image: Image.Image, flip: bool) -> Image.Image:

@@ -45,6 +45,19 @@ def test_an_image_of_another_size_is_resized_by_its_shorter_side_and_cropped_in_
     assert centre.tobytes() in shown(crop_and_flip(side), image, 2000)
 
 
+def test_a_line_a_mile_long_is_cropped_before_it_is_enlarged(monkeypatch):
+    """Whole it would be 3 GB; what is seen of it is its middle."""
+    line = Image.new("RGB", (1, 1_000_000))
+    line.paste((255, 255, 255), (0, 499_990, 1, 500_010))
+    made, resize = [], Image.Image.resize
+    monkeypatch.setattr(Image.Image, "resize", lambda image, size, *how: [made.append(size), resize(image, size, *how)][1])
+    seed_generators(0)
+    pixels = np.asarray(crop_and_flip(32)(line))
+    assert made == [(32, 32 * 64)]
+    assert pixels.shape == (32, 32, 3)
+    assert pixels[4:-4, 4:-4].min() == 255
+
+
 @pytest.mark.parametrize("size", [(96, 96), (299, 224), (50, 400), (60, 60)])
 def test_a_larger_side_is_torchvisions_random_resized_crop_and_flip(size):
     """OpenOOD for ImageNet: RandomResizedCrop(side, bilinear), RandomHorizontalFlip(0.5)."""
