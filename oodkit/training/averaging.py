@@ -23,7 +23,7 @@ class Average:
 
     def __init__(self, learner: Learner, *, total_steps: int, warmup_steps: int = 0) -> None:
         window = total_steps / WINDOWS
-        self.every = max(1, min(EVERY, int(window / 8)))
+        self.every = max(1, min(EVERY, int(window / 4)))
         self.decay = 1 - min(1.0, self.every / window)
         self._warmup_steps = warmup_steps
         rule = get_ema_multi_avg_fn(self.decay)  # type: ignore[no-untyped-call]  # torch has no types there
