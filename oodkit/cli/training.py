@@ -23,6 +23,7 @@ from oodkit.training.folder import Document, differences, is_finished, read_run,
 from oodkit.training.networks import Stem
 from oodkit.training.plan import Alpha, Plan, Sets, Shape, plan, rank, world_size
 from oodkit.training.run import accelerator_for, carry_out
+from oodkit.wording import printable
 
 if TYPE_CHECKING:
     from accelerate import Accelerator
@@ -154,13 +155,12 @@ def _of_before(folder: Path) -> Document | None:
 
 
 def _say_before(folder: Path, before: Document | None, planned: Plan) -> None:
-    from oodkit.wording import printable
-
-    if before is None:
-        typer.echo(f"training into {folder}", err=True)
-    elif is_finished(folder, before):
-        typer.echo(f"{folder} is finished: nothing is trained again; another --seed or -o DIR trains anew", err=True)
+    step = Checkpoints(folder).step()
+    if before is not None and is_finished(folder, before):
+        lines = [f"{folder} is finished: nothing is trained again; another --seed or -o DIR trains anew"]
+    elif step:
+        lines = [f"{folder} is unfinished: going on from step {step}"]
     else:
-        typer.echo(f"{folder} is unfinished: going on from step {Checkpoints(folder).step() or 0}", err=True)
-    for note in planned.notes:
-        typer.echo(f"note: {printable(note)}", err=True)
+        lines = [f"training into {folder}"]
+    for line in [*lines, *(f"note: {note}" for note in planned.notes)]:
+        typer.echo(printable(line), err=True)

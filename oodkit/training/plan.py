@@ -165,6 +165,12 @@ def _require_classes(data: ImageSet) -> None:
     if len(present) < 2:
         named = "" if data.class_names is None else f", {data.class_names[int(present[0])]!r}"
         raise ImageSetError(f"training needs images of two classes or more, all of {data.spec} are of one{printable(named)}")
+    if data.class_names is not None:
+        found, _ = align_labels(data, data.class_names, None, len(data.class_names))
+        if (found < 0).any():
+            name = printable(repr(data.class_names[int(data.labels[int((found < 0).argmax())])]))
+            rule = "letter case does not count, and _ is a space"
+            raise ImageSetError(f"{data.spec} has another class whose name is the same as {name} ({rule}); rename one")
 
 
 def _require_other_images(fingerprints: Mapping[str, str]) -> None:

@@ -151,6 +151,12 @@ def test_images_that_can_not_be_learnt_from_are_refused():
     assert (kind, text) == (ImageSetError, "training needs images of two classes or more, all of squares-0 are of one, 'dog'")
 
 
+def test_classes_that_no_name_tells_apart_are_refused():
+    kind, text = refusal(data=squares([0, 1, 2], ("cat", "Red_fox", "red fox")))
+    assert kind is ImageSetError
+    assert text.startswith("squares-0 has another class whose name is the same as 'Red_fox' (letter case does not count")
+
+
 def test_classes_that_do_not_fit_are_refused():
     animals = ("cat", "dog", "emu")
     kind, text = refusal(val=squares([0, 1, 2], animals))
