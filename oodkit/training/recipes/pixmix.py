@@ -4,6 +4,7 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 from PIL import Image
 from torch import Tensor
@@ -71,8 +72,6 @@ class Mixed:
     operation: Callable[[Image.Image], Image.Image]
 
     def __call__(self, image: Image.Image) -> Image.Image:
-        from torchvision.transforms.v2.functional import to_pil_image
-
         picture = None
         mixed = _pixels(self.operation(image) if _toss() else image)
         for _ in range(int(torch.randint(self.k + 1, ()))):
@@ -82,8 +81,7 @@ class Mixed:
                 picture = _pixels(self._drawn()) if picture is None else picture
                 other = picture
             mixed = mixed_by("add" if _toss() else "multiply", mixed, other, *shares(self.beta)).clamp(0, 1)
-        found: Image.Image = to_pil_image((mixed * 255).round().to(torch.uint8))
-        return found
+        return Image.fromarray((mixed * 255).round().to(torch.uint8).numpy())
 
     def _drawn(self) -> Image.Image:
         from torchvision.transforms.v2 import Compose, RandomCrop, Resize
@@ -111,10 +109,10 @@ def mixed_by(how: str, one: Tensor, other: Tensor, a: float, b: float) -> Tensor
 
 def shares(beta: float) -> tuple[float, float]:
     """Either a ~ Beta(beta, 1) and b ~ Beta(1, beta) or, as often, a ~ 1 + Beta(1, beta) and b ~ −Beta(1, beta)."""
-    near_one, near_zero = torch.distributions.Beta(beta, 1.0), torch.distributions.Beta(1.0, beta)
+    one, other = (torch.rand(2) ** (1 / beta)).tolist()  # P(u^(1/β) ≤ x) = x^β is Beta(β, 1); 1 less it is Beta(1, β)
     if _toss():
-        return float(near_one.sample()), float(near_zero.sample())
-    return 1 + float(near_zero.sample()), -float(near_zero.sample())
+        return one, 1 - other
+    return 2 - one, other - 1
 
 
 def operations(severity: int) -> Callable[[Image.Image], Image.Image]:
@@ -150,7 +148,5 @@ def _toss() -> bool:
 
 
 def _pixels(image: Image.Image) -> Tensor:
-    from torchvision.transforms.v2.functional import pil_to_tensor
-
-    pixels: Tensor = pil_to_tensor(image) / 255
-    return pixels
+    """(H, W, 3) in [0, 1]."""
+    return torch.from_numpy(np.array(image)) / 255
