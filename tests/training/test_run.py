@@ -20,9 +20,11 @@ from oodkit.refitting import refit
 from oodkit.training import run as run_module
 from oodkit.training.folder import alone_in, trained_on
 from oodkit.training.journal import read_log
+from oodkit.training.recipes import RECIPES
 
 from .small import STEPS, assert_same_weights, digits, tensors, trained
 
+NEEDED = {"outliers": "digits-unseen", "mixing": "photo-patches"}
 SCRIPT = """
 import os, signal, sys
 sys.path.insert(0, {root!r})
@@ -247,3 +249,26 @@ def test_a_network_needs_no_pixels_of_its_own_size(tmp_path):
         32,
         32,
     )
+
+
+@pytest.mark.parametrize("recipe", RECIPES)
+def test_what_any_recipe_trains_is_a_plain_checkpoint_that_answers_as_the_recipe_does(tmp_path, recipe):
+    needs = {name: open_images(f"demo:{one}", limit=16) for name, one in NEEDED.items() if name in RECIPES[recipe].needs}
+    model = trained(tmp_path, recipe, data=digits(limit=16), val=digits("val", 16), epochs=1, batch_size=8, **needs)
+    result = said(tmp_path)["result"]
+    found = oodkit.extract(model, digits("val", 16), cache=False, workers=0, device="cpu")
+    right = (found.predictions() == found.labels).double().mean().item()
+    assert right == pytest.approx(result["val_accuracy"])
+    assert model.num_classes == 8
+    assert model.refitted == (result["augdelete"] is not None)
+    assert oodkit.load_classifier(str(tmp_path / "best.safetensors")).head.num_features == model.head.num_features
+    assert model.about["recipe"]["name"] == recipe
+
+
+def test_a_classifier_that_is_trained_on_stays_as_it_is(tmp_path):
+    start = oodkit.load_classifier("demo:digits-v1")
+    before = start.weights_hash()
+    model = trained(tmp_path, arch=start, epochs=1, input_size=None)
+    assert start.weights_hash() == before
+    assert model.weights_hash() != before
+    assert not start.net.training
