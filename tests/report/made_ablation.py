@@ -1,5 +1,7 @@
 """An ablation with everything in it that a report has to tell, its figures drawn by a seed."""
 
+import json
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -26,7 +28,7 @@ def figures_of(rng: np.random.Generator, quality: float, groups: dict[str, str],
 
     aurocs = {scorer: one(scorer) for scorer in scorers}
     fprs = {scorer: {name: 1 - value for name, value in own.items()} for scorer, own in aurocs.items()}
-    logits = {"id": 12 - 4 * (1 - quality) + rng.normal(0, 0.1), **{name: 8 - 2 * (1 - quality) for name in groups}}
+    logits = {"id": 12 - 4 * (1 - quality) + rng.normal(0, 0.1), **dict.fromkeys(groups, 8 - 2 * (1 - quality))}
     return Figures(float(0.93 + 0.03 * quality + rng.normal(0, 0.002)), aurocs, fprs, logits)
 
 
@@ -56,5 +58,23 @@ def made(
 
 def document_of(ablation: Ablation, command: str = "oodkit ablate resnet18") -> dict[str, Any]:
     roles = {"train": "train", "cifar10": "id", **ablation.groups}
-    sets = [{"name": name, "role": role, "spec": f"sets/{name}", "fingerprint": "00ff", "images": 40} for name, role in roles.items()]
-    return document_of_ablation(ablation, command=command, settings=SETTINGS, sets=sets)
+    sets = [
+        {"name": name, "role": role, "spec": f"sets/{name}", "fingerprint": "00ff", "images": 40} for name, role in roles.items()
+    ]
+    return stored(document_of_ablation(ablation, command=command, settings=SETTINGS, sets=sets))
+
+
+def stored(document: dict[str, Any]) -> dict[str, Any]:
+    """As it is read from a file again."""
+    found: dict[str, Any] = json.loads(json.dumps(document))
+    return found
+
+
+def hostile_document() -> dict[str, Any]:
+    """In which every name from outside tries to get out of the page."""
+    bad = "<img src=x onerror=alert(1)>\x1b]0;owned\x07\u202e[red]"
+    groups = {f"<b>{bad}": "near", f"svhn{bad}": "far"}
+    recipes = ("v1", f"mixup:a={bad}", f"cutmix{bad}")
+    failures = (Failure(recipes[2], 1, f"<script>alert(1)</script>{bad}"),)
+    ablation = made(recipes, (0, 1, 2), groups, ("mls", f"knn:k={bad}"), failures, (f"a note {bad}",))
+    return document_of(replace(ablation, arch=f"net{bad}", data=f"data{bad}"), command=f"oodkit ablate '{bad}'")

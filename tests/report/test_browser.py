@@ -16,10 +16,12 @@ from oodkit.report.html import write_html
 from oodkit.report.runs import Run
 
 from .browser import Browser, Page, find_chromium
+from .made_ablation import document_of, hostile_document, made
 
 CHECKS = f"globalThis.checks ??= {(Path(__file__).parent / 'checks.js').read_text(encoding='utf-8')}"
 WORSE = "\"' autofocus onfocus=alert(2) </title></style></script></svg><svg onload=alert(3)>{{7*7}}" + 90 * "x"
 REPORTS = ("hostile", "compared", "repaired", "real")
+PAGES = (*REPORTS, "ablation-hostile")
 WIDTHS = {"desktop": 1280, "phone": 390}
 
 
@@ -75,6 +77,8 @@ def file(name: str, request, folder) -> Path:
     with FileLock(folder / f"{name}.lock"):
         if not path.exists() and name == "real":
             make_real(folder)
+        elif not path.exists() and name == "ablation-hostile":
+            write_html(Run(worse(hostile_document())), path)
         elif not path.exists():
             run = request.getfixturevalue({"hostile": "run", "compared": "compared_run", "repaired": "repaired_run"}[name])
             write_html(Run(worse(run.document), run.scores, run.thumbnails), path)
@@ -127,6 +131,7 @@ def test_no_check_finds_fault_with_a_sound_page(look, tmp_path):
 
 
 every_report = pytest.mark.parametrize("name", REPORTS)
+every_page = pytest.mark.parametrize("name", PAGES)
 every_screen = pytest.mark.parametrize("screen", WIDTHS)
 
 
@@ -145,13 +150,37 @@ def test_it_is_quiet_whole_and_asks_for_nothing(file, look, screen, tmp_path):
     assert page.requests == [file.as_uri()]
 
 
-@every_report
+def test_the_page_of_an_ablation_asks_for_nothing_and_its_pictures_are_there(folder, look):
+    path = folder / "ablation.html"
+    write_html(Run(worse(hostile_document())), path)
+    page = look(path)
+    assert page.messages == []
+    assert page.requests == [path.as_uri()]
+    assert page.evaluate("document.querySelectorAll('.picture svg').length") == 3
+
+
+NAMES_APART = """[...document.querySelectorAll('.picture svg')].map(svg => {
+  const boxes = [...svg.querySelectorAll('text')].map(one => [one.textContent, one.getBoundingClientRect()]);
+  return boxes.flatMap(([a, p], i) => boxes.slice(i + 1).filter(([b, q]) =>
+    Math.min(p.right, q.right) - Math.max(p.left, q.left) > 1 && Math.min(p.bottom, q.bottom) - Math.max(p.top, q.top) > 4
+  ).map(([b]) => `${a} on ${b}`));
+}).flat()"""
+
+
+@pytest.mark.parametrize("screen", WIDTHS)
+def test_no_name_of_eight_recipes_lies_on_another(folder, look, screen):
+    path = folder / "eight.html"
+    write_html(Run(document_of(made())), path)
+    assert look(path, width=WIDTHS[screen], phone=screen == "phone").evaluate(NAMES_APART) == []
+
+
+@every_page
 @every_screen
 def test_what_is_pressed_is_large_enough(file, look, screen):
     assert look(file, width=WIDTHS[screen], phone=screen == "phone").evaluate("checks.smallTargets()") == []
 
 
-@every_report
+@every_page
 def test_the_bar_cuts_nothing_off_on_a_small_phone(file, look):
     """Every link of it is seen whole; the switch has room beside the way back to them."""
     page = look(file, width=360, phone=True)
@@ -159,19 +188,19 @@ def test_the_bar_cuts_nothing_off_on_a_small_phone(file, look):
     assert page.evaluate(f"{cut}.map(one => one.textContent)") == []
 
 
-@every_report
+@every_page
 def test_no_name_becomes_an_element_or_a_handler(file, look):
     page = look(file)
     assert page.evaluate("checks.foreign()") == []
     assert page.evaluate("checks.handlers()") == []
     assert "49" not in page.evaluate("document.title")
-    if "hostile" in file.name:
+    if file.stem == "hostile":
         text = page.evaluate("checks.texts()")
         for told in (f"<script>alert('set')</script>{WORSE}", "<img src=x onerror=alert(1)>", f"net<br>{WORSE}"):
             assert told in text
 
 
-@every_report
+@every_page
 @every_screen
 def test_nothing_is_wider_than_the_screen(file, look, screen):
     """A phone would zoom out to show it, and every letter would shrink; wide tables scroll in boxes of their own."""
@@ -191,7 +220,7 @@ def test_what_tells_most_is_seen_without_scrolling_a_table(file, look, width):
     assert page.evaluate(f"{heads}.filter(one => {hidden}).map(one => one.innerText)") == []
 
 
-@every_report
+@every_page
 @pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
 def test_every_text_can_be_read(file, look, dark):
     """Contrasts of WCAG 2.2, level AA, over what lies behind, in pictures too; the page is as dark or light as was asked for."""
@@ -200,13 +229,13 @@ def test_every_text_can_be_read(file, look, dark):
     assert page.evaluate("checks.faintTexts()") == []
 
 
-@every_report
+@every_page
 def test_letters_are_not_tiny_on_a_phone(file, look):
     page = look(file, width=390, phone=True)
     assert page.evaluate("checks.tinyTexts(8.5)") == []
 
 
-@every_report
+@every_page
 def test_its_structure_can_be_heard(file, look):
     """One h1, no level left out, every table, picture and control has a name, ids are unique and lead somewhere."""
     page = look(file)
@@ -234,7 +263,7 @@ def assert_in_order(cells: list[str], direction: str) -> None:
     assert known == sorted(known, reverse=direction == "descending")
 
 
-@pytest.mark.parametrize("name", ["hostile", "compared", "repaired"])
+@pytest.mark.parametrize("name", ["hostile", "compared", "repaired", "ablation-hostile"])
 @pytest.mark.parametrize("how", ["click", "keyboard"])
 def test_tables_are_sorted_by_any_column(file, look, name, how):
     page = look(file)
@@ -288,7 +317,7 @@ def test_a_hundred_comes_after_nine_and_nothing_comes_last(run, look, tmp_path):
         assert figures[:2] == [100.0, 50.0]
 
 
-@every_report
+@every_page
 def test_intervals_can_be_had_without_a_mouse(file, look):
     """The keyboard alone reaches the switch that writes every interval beside its figure."""
     page = look(file, width=390, phone=True)

@@ -1,0 +1,107 @@
+"""A trained network's folder is a model like any other: commands take ``local-dir:RUN``, and exports load or say why not."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+import oodkit
+from oodkit.models.adapted import normalised_head
+from oodkit.training.networks import build
+from oodkit.training.saved import WEIGHTS, save_network
+
+NOTE = "a logit is \x1b[31mits log-odds\u202e"
+RECIPE = {"loss": "ce", "label_smoothing": 0.0, "mixup": 0.2, "cutmix": 0.0, "name": "mixup:alpha=0.2"}
+SETS = ("--id", "demo:digits", "--near", "unseen=demo:digits-unseen", "--train", "demo:digits:train")
+SMALL = ("--limit", "60", "--workers", "0", "--device", "cpu")
+
+
+@pytest.fixture
+def trained(tmp_path: Path) -> Any:
+    """Make a folder as a training leaves it, of an untrained network."""
+
+    def make(arch: str = "test_resnet", *, normalised: bool = False, **how: Any) -> Path:
+        built = build(arch, num_classes=8, input_size=32, **how)
+        if normalised:
+            normalised_head(built.net, built.head[0])
+        more = {"note": NOTE, **({"head": "normalised"} if normalised else {})}
+        names = oodkit.open_images("demo:digits:train").class_names
+        save_network(tmp_path / "RUN" / WEIGHTS, built.net, built, class_names=names, recipe=RECIPE, more=more)
+        return tmp_path / "RUN"
+
+    return make
+
+
+def test_it_is_diagnosed_by_its_recipe_and_its_note_is_told_and_not_obeyed(run: Any, trained: Any) -> None:
+    trained()
+    told = run("diagnose", "local-dir:RUN", *SETS, *SMALL, "--scorer", "mls", "--scorer", "knn:k=3", "--report", "report.html")
+    assert told.code == 0, told.err
+    assert "recipe: cross-entropy, mixup 0.2 (stated: recipe mixup:alpha=0.2 of oodkit)" in told.out
+    assert "  · trained with mixup 0.2\n" in told.out
+    note = r"the file of the model says: a logit is \x1b[31mits log-odds\u202e"
+    assert note in told.out
+    assert note in Path("report.html").read_text()
+
+
+@pytest.mark.parametrize("normalised", [False, True])
+def test_it_is_repaired_and_its_repair_is_exported(run: Any, trained: Any, normalised: bool) -> None:
+    trained(normalised=normalised)
+    told = run("augdelete", "local-dir:RUN", *SETS, *SMALL, "--scorer", "mls", "--quiet")
+    assert told.code == 0, told.err
+    head = next(path for path in told.out.split() if path.endswith("head.safetensors"))
+    assert run("export", "local-dir:RUN", "--head", head, "--as", "state-dict", "-o", "out").code == 0
+    model = oodkit.load_classifier("out/model.safetensors")
+    assert model.refitted
+    assert "note" not in model.about  # it was of other logits
+
+
+@pytest.mark.parametrize("arch", ["test_resnet", "torchvision:resnet18"])
+@pytest.mark.parametrize("normalised", [False, True])
+def test_as_a_state_dict_it_is_the_same(run: Any, trained: Any, arch: str, normalised: bool) -> None:
+    folder = trained(arch, normalised=normalised)
+    assert run("export", "local-dir:RUN", "--as", "state-dict", "-o", "out").code == 0
+    first, again = (oodkit.load_classifier(name) for name in (f"local-dir:{folder}", "local-dir:out"))
+    pixels = torch.randn(2, 3, 32, 32, generator=torch.Generator().manual_seed(0))
+    with torch.no_grad():
+        assert torch.equal(first.net(pixels), again.net(pixels))
+    facts = ("architecture", "stem", "head", "note", "recipe")
+    assert {key: first.about.get(key) for key in facts} == {key: again.about.get(key) for key in facts}
+    assert (first.class_names, first.preprocessing) == (again.class_names, again.preprocessing)
+
+
+@pytest.mark.parametrize(("how", "what"), [({}, "stem is small"), ({"stem": "own", "normalised": True}, "head is normalised")])
+def test_timm_would_build_another_network_which_is_told_with_the_way_out(run: Any, trained: Any, how: Any, what: str) -> None:
+    trained(**how)
+    told = run("export", "local-dir:RUN", "--as", "timm", "-o", "out")
+    assert told.code == 1
+    assert (
+        f"its {what}, and timm would build another; --as state-dict, --as onnx, --as head or --as detector can have it" in told.err
+    )
+    assert not Path("out").exists()
+
+
+def test_timm_builds_one_with_its_own_stem(run: Any, trained: Any) -> None:
+    folder = trained(stem="own")
+    assert run("export", "local-dir:RUN", "--as", "timm", "-o", "out").code == 0
+    first, again = (oodkit.load_classifier(name) for name in (f"local-dir:{folder}", "local-dir:out"))
+    pixels = torch.randn(2, 3, 32, 32, generator=torch.Generator().manual_seed(0))
+    with torch.no_grad():
+        assert torch.equal(first.net(pixels), again.net(pixels))
+
+
+@pytest.mark.parametrize("normalised", [False, True])
+def test_its_graph_and_its_head_leave_too(run: Any, trained: Any, normalised: bool) -> None:
+    trained(normalised=normalised)
+    assert run("export", "local-dir:RUN", "--as", "onnx", "-o", "net.onnx").code == 0
+    assert run("export", "local-dir:RUN", "--as", "head", "-o", "head.safetensors").code == 0
+    assert oodkit.Head.load("head.safetensors").layers == (("fc.1",) if normalised else ("fc",))
+
+
+def test_a_detector_of_it_scores_images(run: Any, trained: Any) -> None:
+    trained(normalised=True)
+    made = ("--as", "detector", "--calibrate", "demo:digits:val", "--scorer", "mls", "--workers", "0", "--device", "cpu")
+    assert run("export", "local-dir:RUN", *made, "-o", "detector.safetensors").code == 0
+    told = run("score", "detector.safetensors", "demo:digits-unseen", "--workers", "0", "--device", "cpu", "--quiet")
+    assert told.code == 0, told.err
+    assert len(told.out.splitlines()) > 100
