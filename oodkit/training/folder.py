@@ -68,6 +68,7 @@ def write_run(folder: Path, document: Mapping[str, Any]) -> None:
 
 
 def is_finished(folder: Path, document: Mapping[str, Any]) -> bool:
+    """Whether the run of this training.json came to its end, and its network is still there."""
     return document.get("status") == FINISHED and (folder / MODEL).is_file()
 
 
