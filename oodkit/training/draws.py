@@ -26,7 +26,7 @@ class Draws:
 
     real, synthetic, outliers: how many images there are of each. share: of real images in a batch, SIO's α (arXiv:2303.14531); at 1
     the synthetic images are never drawn. batch_size: images of one process in a step, real and synthetic together. outlier_batch:
-    outliers beside them, None = as many. world, rank: the processes, and which of them this is. repeats: how often an image,
+    outliers beside them, None = twice as many. world, rank: the processes, and which of them this is. repeats: how often an image,
     no outlier, comes in a row, augmented anew each time (repeated augmentation: Hoffer et al., arXiv:1901.09335).
 
     In each epoch every source has a permutation of its own. Step s of the epoch takes the next images of it for all processes
@@ -54,7 +54,7 @@ class Draws:
     ) -> None:
         reals = _reals_per_batch(share, batch_size, synthetic)
         self.batch_size, self.real_per_batch, self.synthetic_per_batch = batch_size, reals, batch_size - reals
-        self.outliers_per_batch = (batch_size if outlier_batch is None else outlier_batch) if outliers else 0
+        self.outliers_per_batch = (2 * batch_size if outlier_batch is None else outlier_batch) if outliers else 0
         self.steps_per_epoch = math.ceil(real / (batch_size * world))
         self._sizes: dict[Source, int] = {"real": real, "synthetic": synthetic, "outlier": outliers}
         self._world, self._rank, self._repeats, self._seed = world, rank, repeats, seed

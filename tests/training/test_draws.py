@@ -186,7 +186,7 @@ def test_outliers_stand_behind_the_images_and_wrap_in_an_order_of_their_own():
     for keys in epoch(draws):
         assert [key.source for key in keys] == ["real"] * 4 + ["outlier"] * 10
         assert Counter(positions(keys, "outlier")) == dict.fromkeys(range(5), 2)
-    assert Draws(12, outliers=5, batch_size=4).outliers_per_batch == 4
+    assert Draws(12, outliers=5, batch_size=4).outliers_per_batch == 8
     assert Draws(12, batch_size=4, outlier_batch=10).outliers_per_batch == 0
 
 

@@ -1,8 +1,7 @@
 """Outlier Exposure: images of none of the classes are taught to look like all of them equally."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any
 
 import torch
 from torch.nn.functional import cross_entropy
@@ -20,7 +19,7 @@ class OutlierExposure(Recipe):
     U is the uniform distribution over the classes. Images and outliers are cropped and flipped, as in v1, and go through the
     network together, in one pass, as in the authors' code and OpenOOD v1.5: batch normalisation sees them as one batch.
     Hendrycks, Mazeika and Dietterich, Deep Anomaly Detection with Outlier Exposure, ICLR 2019, arXiv:1812.04606.
-    weight: 0 or more; 0.5 is the authors' and OpenOOD's. Outliers a step: 256, beside 128 images, in both.
+    weight: 0 or more; 0.5 is the authors' and OpenOOD's, and so are twice as many outliers as images in a step: 256 beside 128.
     Outliers must not be the images that the network is judged on: OpenOOD takes lists of its own for them, train_tin597 for CIFAR
     and for ImageNet-200 the other 800 classes.
     """
@@ -29,7 +28,6 @@ class OutlierExposure(Recipe):
     title = "Outlier Exposure"
     paper = "arXiv:1812.04606"
     needs = frozenset({"outliers"})
-    trained_with: ClassVar[Mapping[str, Any]] = {"outlier_batch": 256}
     scored_by = ("msp",)
 
     weight: float = 0.5

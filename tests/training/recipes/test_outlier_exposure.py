@@ -9,6 +9,7 @@ from oodkit.errors import UsageError
 from oodkit.training.batch import Batch
 from oodkit.training.learner import Learner
 from oodkit.training.recipes import make_recipe
+from oodkit.training.settings import Settings
 
 from .toy import given_logits
 
@@ -48,3 +49,8 @@ def test_a_batch_without_outliers_is_refused_with_the_way_out() -> None:
 def test_a_negative_weight_is_refused() -> None:
     with pytest.raises(UsageError, match=r"^recipe outlier-exposure needs a weight of 0 or more, got weight=-0.5$"):
         make_recipe("outlier-exposure", weight=-0.5)
+
+
+def test_no_outliers_a_step_are_refused() -> None:
+    with pytest.raises(UsageError, match=r"^outlier_batch must be 1 or more, got 0$"):
+        Settings(outlier_batch=0)
