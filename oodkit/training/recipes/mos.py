@@ -37,8 +37,8 @@ class MOS(Recipe):
     paper = "arXiv:2105.01879"
     scored_by = ("mls", "ebo")
     note = (
-        "a logit is the log-odds of its class against the others of its group: mls and ebo are close to the paper's score, "
-        "and the softmax over all classes, as msp takes it, was never trained"
+        "each is the log-odds of its class against the others of its group; mls and ebo are close to the paper's score, "
+        "and the softmax over all classes, which msp takes, was never trained"
     )
 
     groups: int | None = None

@@ -48,7 +48,7 @@ class NPOS(Recipe):
     paper = "arXiv:2303.02966"
     trained_with: ClassVar = {"augdelete": True, "weight_decay": 1e-4}
     scored_by = ("knn",)
-    note = "its training knows no logits: the last layer is AugDelete's alone"
+    note = "no part of its training; the last layer is AugDelete's alone"
     leaves_unused = True
 
     weight: float = 0.1

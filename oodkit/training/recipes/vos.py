@@ -85,7 +85,7 @@ class VOS(Recipe):
 
 
 NEVER_FULL = (
-    "no outlier was ever synthesised, since the queue of some class was not full in time; "
+    "no outlier was ever synthesised for training, since the queue of some class was not full in time; "
     "more epochs or a smaller sample_number fill it"
 )
 
