@@ -96,7 +96,7 @@ def train(
 
     oodkit train resnet18 --recipe augrevise --data photos/train --val photos/val --synthetic made --alpha 0.8
 
-    torchrun --nproc-per-node 8 -m oodkit train resnet50 --data imagenet/train --val imagenet/val --amp bf16
+    torchrun --nproc-per-node 8 -m oodkit train resnet50 --data imagenet/train --val imagenet/val --amp bf16 -o run
     """
     from oodkit.cli.loading import loading_of
     from oodkit.cli.training import Job, carry_out_job

@@ -42,7 +42,7 @@ def read_run(folder: Path) -> Document | None:
             return dict(document)
     except FileNotFoundError:
         pass
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
         there = [TRAINING]
     if there:
         raise UsageError(f"{folder} has a {there[0]} and no training of oodkit's beside it; give another folder, a new one")
