@@ -30,7 +30,7 @@ class GODIN(Recipe):
     title = "Generalized ODIN"
     paper = "arXiv:2002.11297"
     scored_by = ("mls",)
-    note = "they are h, without the confidence that they were trained with; the maximal logit (mls) is the paper's score"
+    note = "h of Generalized ODIN, without the confidence that it was trained with; the maximal logit (mls) is the paper's score"
 
     similarity: Literal["cosine", "inner"] = "cosine"
 

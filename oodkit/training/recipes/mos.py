@@ -37,7 +37,7 @@ class MOS(Recipe):
     paper = "arXiv:2105.01879"
     scored_by = ("mls", "ebo")
     note = (
-        "each is the log-odds of its class against the others of its group; mls and ebo are close to the paper's score, "
+        "log-odds of each class against the others of its group; mls and ebo are close to the paper's score, "
         "and the softmax over all classes, which msp takes, was never trained"
     )
 

@@ -48,7 +48,7 @@ class NPOS(Recipe):
     paper = "arXiv:2303.02966"
     trained_with: ClassVar = {"augdelete": True, "weight_decay": 1e-4}
     scored_by = ("knn",)
-    note = "no part of its training; the last layer is AugDelete's alone"
+    note = "the last layer is AugDelete's alone and was no part of the training"
     leaves_unused = True
 
     weight: float = 0.1

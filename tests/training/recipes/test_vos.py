@@ -146,7 +146,9 @@ def test_energies_learn_to_tell_two_gaussian_classes_from_outliers_between_them(
 def test_the_trained_network_says_where_no_outlier_was_made():
     recipe, learner = started(start=0)
     said = recipe.finish(learner.net, learner.head, learner.extra)
-    assert said["note"].startswith("no outlier was ever synthesised for training, since the queue of some class was not full in time")
+    assert said["note"].startswith(
+        "no outlier was ever synthesised for training, since the queue of some class was not full in time"
+    )
     optimizer = torch.optim.SGD(learner.parameters(), lr=0.1)
     sum(learner(Batch((images(),), LABELS, progress=0.5)).parts.values()).backward()
     optimizer.step()
