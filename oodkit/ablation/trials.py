@@ -18,7 +18,7 @@ from oodkit.failures import reason_of
 from oodkit.forward import resolve_device
 from oodkit.training.folder import read_run
 from oodkit.training.loop import Reached
-from oodkit.training.plan import Alpha, Plan, Sets, Shape, plan
+from oodkit.training.plan import NO_VAL, Alpha, Plan, Sets, Shape, plan
 from oodkit.training.recipes import parse_recipe
 from oodkit.training.run import train
 from oodkit.wording import number, percent, printable
@@ -92,7 +92,8 @@ def plan_ablation(
     plans = {spec: _plan(arch, spec, seeds[0], images, how) for spec in specs}
     sets = {name: {"spec": one.spec, "fingerprint": one.fingerprint()} for name, one in images.judged_on().items()}
     asked = {(spec, seed): _asked(plans[spec], seed, sets, images, judge) for seed in seeds for spec in specs}
-    told = [(spec, note) for spec in specs for note in dict.fromkeys((*plans[spec].notes, plans[spec].recipe.note)) if note]
+    notes = {spec: [note for note in (*one.notes, one.recipe.note) if note not in {NO_VAL, ""}] for spec, one in plans.items()}
+    told = [(spec, note) for spec, own in notes.items() for note in dict.fromkeys(own)]
     return Planned(arch, specs, seeds, images, how, judge, asked, _gathered(told, len(specs)))
 
 

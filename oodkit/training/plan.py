@@ -23,6 +23,7 @@ from oodkit.wording import percent, printable
 
 ALPHA = 0.8  # SIO's for CIFAR (arXiv:2303.14531, section 4)
 FINETUNING = {"epochs": 10, "lr": 0.01}
+NO_VAL = "no validation images were given, so that no accuracy is told: --val SET"
 WARMED_UP = 0.1  # the largest part of a training that a recipe's own warm-up may take
 
 Alpha = float | Literal["naive"] | None
@@ -249,7 +250,7 @@ def _remarks(sets: Sets, built: Built, labels: np.ndarray, alpha: Alpha, share: 
     if sets.synthetic is not None and share == 1:
         remarks.append("with alpha 1 no synthetic image is drawn: this is plain training")
     if sets.val is None:
-        remarks.append("no validation images were given, so that no accuracy is told: --val SET")
+        remarks.append(NO_VAL)
     return remarks
 
 

@@ -101,3 +101,13 @@ def test_recipes_train_as_they_are_meant_to_unless_told():
     told = plan_ablation("test_resnet", ["v2"], [0], IMAGES, How(settings={"ema": False}))
     assert (plan.asked["v2", 0]["settings"]["ema"], plan.asked["v1", 0]["settings"]["ema"]) == (True, False)
     assert not told.asked["v2", 0]["settings"]["ema"]
+
+
+def test_what_is_to_be_said_of_recipes_is_said_once_and_of_whom():
+    """Nothing of missing validation images: the accuracy on the test images is in the table."""
+    own = replace(IMAGES, training=replace(IMAGES.training, val=None))
+    notes = plan_ablation("test_resnet", ["mos", "v2"], [0, 1], own, How(settings={"epochs": 2})).notes
+    assert any(note.startswith("mos: ") for note in notes)
+    assert any(note.startswith("v2: the learning rate rises for 0.2 epochs") for note in notes)
+    assert not any("validation" in note for note in notes)
+    assert len(notes) == len(set(notes))
