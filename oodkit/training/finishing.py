@@ -7,18 +7,20 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from oodkit.classifier import load_classifier
+from oodkit.classifier import Classifier, load_classifier
 from oodkit.extraction import extract
 from oodkit.metrics import accuracy
 from oodkit.models.base import AUGDELETE
-from oodkit.refitting import refit
+from oodkit.outputs import Outputs
+from oodkit.refitting import Refit, refit
 from oodkit.training.folder import BEFORE, MODEL
 from oodkit.training.journal import read_log
 from oodkit.training.learner import Learner
 from oodkit.training.plan import Plan
+from oodkit.training.pools import Pool
 from oodkit.training.saved import save_network
 
-FEATURES = "features"  # a folder that is there while the last layer is refitted
+FEATURES = "features"  # a folder of outputs, which is gone when the run is finished
 
 
 def save_trained(path: Path, learner: Learner, planned: Plan) -> Mapping[str, str]:
@@ -31,51 +33,42 @@ def save_trained(path: Path, learner: Learner, planned: Plan) -> Mapping[str, st
 
 
 def finish(
-    learner: Learner,
-    planned: Plan,
-    folder: Path,
-    val_accuracy: float | None,
-    *,
-    device: str,
-    workers: int | None,
-    say: Callable[[str], None],
+    learner: Learner, planned: Plan, folder: Path, *, device: str, workers: int | None, say: Callable[[str], None]
 ) -> dict[str, Any]:
-    """Write model.safetensors and, where the last layer is refitted, before.safetensors; gives the result, as JSON has it."""
-    result = {**_logged(folder), "val_accuracy": val_accuracy, "augdelete": None}
-    if not planned.settings.augdelete:
-        more = save_trained(folder / MODEL, learner, planned)
-    else:
-        more = save_trained(folder / BEFORE, learner, planned)
+    """Write model.safetensors and, where the last layer is refitted, before.safetensors; gives the result, as JSON has it.
+
+    The accuracy is that of the network in the file, which some recipes bring into another form than the one they trained.
+    """
+
+    def outputs(model: Classifier, pool: Pool) -> Outputs:
+        found = extract(model, pool.images, device=device, workers=workers, cache=folder / FEATURES)
+        return found.subset((found.labels >= 0).nonzero().flatten())
+
+    written = folder / (BEFORE if planned.settings.augdelete else MODEL)
+    more = save_trained(written, learner, planned)
+    model = load_classifier(str(written)) if planned.val is not None or planned.settings.augdelete else None
+    val = None if model is None or planned.val is None else outputs(model, planned.val)
+    result = {**_logged(folder), "val_accuracy": _accuracy(val), "augdelete": None}
+    if model is not None and planned.settings.augdelete:
         say(f"AugDelete: refitting the last layer on the {len(planned.real)} training images, as they are evaluated")
-        result["augdelete"] = _augdelete(planned, folder, more, device=device, workers=workers)
-        result["val_accuracy"] = result["augdelete"]["val_accuracy"]
+        made = refit(outputs(model, planned.real), val=val, seed=planned.settings.seed)
+        repaired = model.with_head(made.head, method=AUGDELETE)
+        save_network(folder / MODEL, repaired.net, planned.built, recipe=_facts(planned), refitted=True, more=more)
+        after = _accuracy(None if val is None else val.with_head(repaired.head))
+        result |= {"val_accuracy": after, "augdelete": _told(made, _accuracy(val), after)}
+    shutil.rmtree(folder / FEATURES, ignore_errors=True)
     return {**result, "note": more.get("note", ""), "scored_by": list(planned.recipe.scored_by)}
 
 
-def _augdelete(planned: Plan, folder: Path, more: Mapping[str, str], *, device: str, workers: int | None) -> dict[str, Any]:
-    """Algorithm 1 of "Diagnosing Pretrained Models for Out-of-distribution Detection" (ICCV 2025), on all training images."""
-    model = load_classifier(str(folder / BEFORE))
-    found = {
-        name: extract(model, pool.images, device=device, workers=workers, cache=folder / FEATURES)
-        for name, pool in (("data", planned.real), ("val", planned.val))
-        if pool is not None
-    }
-    val = found.get("val")
-    judged = None if val is None else val.subset((val.labels >= 0).nonzero().flatten())
-    made = refit(found["data"], val=judged, seed=planned.settings.seed)
-    repaired = model.with_head(made.head, method=AUGDELETE)
-    save_network(folder / MODEL, repaired.net, planned.built, recipe=_facts(planned), refitted=True, more=more)
-    after = None if judged is None else judged.with_head(repaired.head)
-    accuracies = [None if one is None else accuracy(one.predictions(), one.labels).value for one in (judged, after)]
-    shutil.rmtree(folder / FEATURES, ignore_errors=True)
-    return {
-        "images": made.n_fit,
-        "l2": made.l2,
-        "judged_by": made.judged_by,
-        "val_accuracy_before": accuracies[0],
-        "val_accuracy": accuracies[1],
-        "notes": list(made.notes),
-    }
+def _told(made: Refit, before: float | None, after: float | None) -> dict[str, Any]:
+    """Of Algorithm 1 of "Diagnosing Pretrained Models for Out-of-distribution Detection" (ICCV 2025), on all training images."""
+    account = {name: getattr(made, name) for name in ("l2", "judged_by")}
+    accuracies = {"val_accuracy_before": before, "val_accuracy": after}
+    return {"images": made.n_fit, **account, **accuracies, "notes": list(made.notes)}
+
+
+def _accuracy(outputs: Outputs | None) -> float | None:
+    return None if outputs is None else accuracy(outputs.predictions(), outputs.labels).value
 
 
 def _facts(planned: Plan) -> dict[str, Any]:

@@ -155,9 +155,8 @@ def _carry_out(
                 write_run(folder, {**document, "unreadable": document["unreadable"] | feed.unreadable})
         raise
     document["unreadable"] |= _of_all(feed.unreadable, accelerator)
-    accuracy = None if evaluate is None else evaluate(learner).accuracy
     if main:
-        document["result"] = finish(learner, planned, folder, accuracy, device=str(accelerator.device), workers=workers, say=say)
+        document["result"] = finish(learner, planned, folder, device=str(accelerator.device), workers=workers, say=say)
         write_run(folder, {**document, "status": FINISHED})
     accelerator.wait_for_everyone()
 
