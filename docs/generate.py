@@ -178,7 +178,7 @@ def _recipe(name: str) -> str:
     belongs = ", ".join(f"`{setting}={value}`" for setting, value in recipe.trained_with.items())
     parts = [f"## {name}", f"{recipe.title} ({_paper(recipe.paper)}).", _prose(recipe)]
     parts += [f"Unless you say otherwise it is trained with {belongs}."] if belongs else []
-    parts += [f"Of the trained network it is said that {recipe.note}."] if recipe.note else []
+    parts += [f"The logits of the trained network: {recipe.note}."] if recipe.note else []
     return "\n\n".join([*parts, _table(("setting", "default"), rows) if rows else "It has no settings."])
 
 
