@@ -158,7 +158,7 @@ class _Pace:
 def _prepare(learner: Learner, plan: _Plan) -> tuple[nn.Module, State]:
     """What is called for the loss, and all that changes."""
     settings, device = plan.settings, plan.accelerator.device
-    learner.to(device, memory_format=torch.channels_last)
+    learner.to(device).to(memory_format=torch.channels_last)
     # the copy is made before accelerate changes the learner's forward, which a copy would share with it
     average = Average(learner, total_steps=plan.total, warmup_steps=plan.warmup_steps) if settings.ema else None
     model = plan.accelerator.prepare(learner)
