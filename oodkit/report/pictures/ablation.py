@@ -102,12 +102,12 @@ def _place(row: Row, scorer: str, mean: str) -> Place:
 
 def _limits(axes: Any, places: Sequence[Place]) -> None:
     """About the marks and their bars, with room for names beside them; no percentage is below 0 or above 100."""
-    for setter, values, sds in (
-        (axes.set_xlim, [one.x for one in places], [one.x_sd for one in places]),
-        (axes.set_ylim, [one.y for one in places], [one.y_sd for one in places]),
+    for setter, room, values, sds in (
+        (axes.set_xlim, 0.24, [one.x for one in places], [one.x_sd for one in places]),  # names are wider than high
+        (axes.set_ylim, 0.14, [one.y for one in places], [one.y_sd for one in places]),
     ):
         low, high = float(np.min(np.subtract(values, sds))), float(np.max(np.add(values, sds)))
-        beside = 0.14 * (high - low) or 1.0
+        beside = room * (high - low) or 1.0
         setter(max(low - beside, 0), min(high + beside, 100 + 0.3 * beside))
 
 
@@ -135,14 +135,19 @@ def _names(axes: Any, recipes: Sequence[str], places: Sequence[Place], arrows: S
     """Beside their marks, off the arrows; with a line to a name that found no room there."""
     names = [label(recipe, NAME) for recipe in recipes]
     marks = _in_points(axes, places)
-    ends = [_in_points(axes, arrow) for arrow in arrows]
-    along = [(x + t * (to_x - x), y + t * (to_y - y)) for (x, y), (to_x, to_y) in ends for t in (0.25, 0.5, 0.75, 1)]
+    along = [point for arrow in arrows for point in _along(*_in_points(axes, arrow))]
     boxes = boxes_of(names, marks, along, ACROSS, PLOT)
     for name, mark, box in zip(names, marks, boxes, strict=True):
         axes.text(box[0] / ACROSS, box[1] / PLOT + 0.2 * SMALL / PLOT, name, transform=axes.transAxes, fontsize=SMALL)
         if is_far(box, mark):
             x, y = zip(mark, nearest(box, mark), strict=True)
             axes.plot(np.divide(x, ACROSS), np.divide(y, PLOT), transform=axes.transAxes, color=INK, alpha=0.35, linewidth=0.6)
+
+
+def _along(start: Point, end: Point) -> list[Point]:
+    """Points of the line so close together that no name fits between two."""
+    steps = np.linspace(0, 1, 2 + int(np.hypot(end[0] - start[0], end[1] - start[1]) / 8))[1:]
+    return [(start[0] + step * (end[0] - start[0]), start[1] + step * (end[1] - start[1])) for step in steps]
 
 
 def _bar(axes: Any, middle: float, ratio: Row, colour: str) -> None:

@@ -25,10 +25,17 @@ def boxes_of(names: Sequence[str], marks: Sequence[Point], others: Sequence[Poin
     for name, mark in zip(names, marks, strict=True):
         every = [_box(mark, LETTER * len(name), ring, towards) for ring, towards in product(RINGS, TOWARDS)]
         inside = [box for box in every if box[0] >= 0 and box[1] >= 0 and box[2] <= width and box[3] <= height] or every
-        best = min(inside, key=lambda box: sum(_shared(box, other) for other in taken))  # the first of several as good
+        # the first of several as good
+        best = min(inside, key=lambda box: (sum(_shared(box, other) for other in taken), _is_of_another(box, mark, marks)))
         found.append(best)
         taken.append(best)
     return found
+
+
+def _is_of_another(box: Box, mark: Point, marks: Sequence[Point]) -> bool:
+    """Whether a name there would be read as that of another mark, which is as near."""
+    own = dist(nearest(box, mark), mark)
+    return any(dist(nearest(box, other), other) <= own for other in marks if other != mark)
 
 
 def is_far(box: Box, mark: Point) -> bool:

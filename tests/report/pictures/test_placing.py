@@ -36,6 +36,14 @@ def test_a_name_stands_right_of_its_mark_where_there_is_room_and_left_at_the_edg
     assert not is_far(middle, (100, 100))
 
 
+def test_a_name_is_nearer_to_its_own_mark_than_to_another() -> None:
+    """Of two marks that all but lie on each other the left one's name goes left."""
+    marks = [(100.0, 100.0), (106.0, 101.0)]
+    left, right = boxes_of(["left", "right"], marks, [], WIDTH, HEIGHT)
+    assert left[2] < 100
+    assert right[0] > 106
+
+
 def test_what_must_stay_free_does() -> None:
     (box,) = boxes_of(["name"], [(100, 100)], [(115, 100)], WIDTH, HEIGHT)
     assert not overlap(box, (115 - MARK, 100 - MARK, 115 + MARK, 100 + MARK))
