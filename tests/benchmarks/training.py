@@ -101,9 +101,8 @@ def network(name: str) -> nn.Module:
 
 
 def bare_loop(name: str, images: torch.Tensor, labels: torch.Tensor, settings: Settings, steps: int) -> None:
-    net = network(name).to(images.device)
-    if images.device.type == "cuda":
-        net, images = net.to(memory_format=torch.channels_last), images.contiguous(memory_format=torch.channels_last)
+    net = network(name).to(images.device).to(memory_format=torch.channels_last)
+    images = images.contiguous(memory_format=torch.channels_last)
     optimizer = make_optimizer(net, settings)
     precision = {"no": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}[settings.amp]
     for _ in range(steps):
