@@ -15,9 +15,9 @@ class Mixup(Recipe):
 
     Zhang et al., ICLR 2018, arXiv:1710.09412; equations 8 and 9 of Xiong et al., ICCV 2025. λ is drawn from Beta(α, α), once a
     batch, and x′ is the image before x in the batch, both by torchvision's v2.MixUp. alpha: above 0; 0.2 as in OpenOOD v1.5 and
-    in torchvision's second recipe. beta: at least 0 and below 1, of label smoothing beside it; with 0.1 the two are the half of that
-    recipe which touches labels, the one that Xiong et al. find harmful. The accuracy in training counts the class with the larger
-    share.
+    in torchvision's second recipe. beta: at least 0 and below 1, of label smoothing beside it; with 0.1 the two are the half of
+    that recipe which touches labels, the one that Xiong et al. find harmful. The accuracy in training counts the class with the
+    larger share.
     """
 
     name = "mixup"

@@ -173,7 +173,7 @@ def test_a_spec_is_read_as_it_is_written(name):
     assert plain.spec() == name
     for one in fields(plain):
         if isinstance(one.default, float):
-            other = make_recipe(name, **{one.name: one.default / 2})
+            other = make_recipe(name, **{one.name: one.default / 2 or 0.05})
             assert parse_recipe(other.spec()) == other != plain
     with pytest.raises(UsageError, match=f"unknown setting of {name}: 'nonsense'"):
         parse_recipe(f"{name}:nonsense=1")
