@@ -37,7 +37,7 @@ def test_a_spec_says_what_was_changed():
         ("label_smoothing", "unknown recipe: 'label_smoothing'; did you mean label-smoothing?"),
         ("zzz", "unknown recipe: 'zzz'; there are v1, label-smoothing, random-erasing"),
         ("", "unknown recipe: ''; there are v1"),
-        ("mixup:beta=1", "unknown setting of mixup: 'beta'; there are alpha"),
+        ("cutmix:beta=1", "unknown setting of cutmix: 'beta'; there are alpha"),
         ("v1:alpha=1", "unknown setting of v1: 'alpha'; there are none"),
         ("mixup:alpha", "'mixup:alpha' has 'alpha' where a setting=value belongs, as in mixup:alpha=1.0"),
         ("mixup:alpha=much", "mixup:alpha takes a number, got 'much'"),
