@@ -90,12 +90,16 @@ def test_timm_builds_one_with_its_own_stem(run: Any, trained: Any) -> None:
         assert torch.equal(first.net(pixels), again.net(pixels))
 
 
-@pytest.mark.parametrize("normalised", [False, True])
-def test_its_graph_and_its_head_leave_too(run: Any, trained: Any, normalised: bool) -> None:
+@pytest.mark.parametrize(("normalised", "layer"), [(False, "fc"), (True, "fc.1")])
+def test_its_head_leaves_too(run: Any, trained: Any, normalised: bool, layer: str) -> None:
     trained(normalised=normalised)
-    assert run("export", "local-dir:RUN", "--as", "onnx", "-o", "net.onnx").code == 0
     assert run("export", "local-dir:RUN", "--as", "head", "-o", "head.safetensors").code == 0
-    assert oodkit.Head.load("head.safetensors").layers == (("fc.1",) if normalised else ("fc",))
+    assert oodkit.Head.load("head.safetensors").layers == (layer,)
+
+
+def test_its_graph_leaves_with_its_stem_and_its_normalised_head(run: Any, trained: Any) -> None:
+    trained(normalised=True)
+    assert run("export", "local-dir:RUN", "--as", "onnx", "-o", "net.onnx").code == 0
 
 
 def test_a_detector_of_it_scores_images(run: Any, trained: Any) -> None:
@@ -105,3 +109,34 @@ def test_a_detector_of_it_scores_images(run: Any, trained: Any) -> None:
     told = run("score", "detector.safetensors", "demo:digits-unseen", "--workers", "0", "--device", "cpu", "--quiet")
     assert told.code == 0, told.err
     assert len(told.out.splitlines()) > 100
+
+
+def test_trained_exported_and_scored_in_one_folder(run: Any) -> None:
+    """The three commands as a newcomer types them: the detector names a network that lies in a folder below it."""
+    quick = ("--limit", "32", "--input-size", "32", "--epochs", "1", "--batch-size", "16", "--workers", "0", "--device", "cpu")
+    assert run("train", "test_resnet", "--data", "demo:digits:train", *quick, "-q").out == "oodkit-runs/train-001\n"
+    sets = ("--scorer", "knn:k=3", "--train", "demo:digits:train", "--calibrate", "demo:digits:val", "--workers", "0")
+    made = run("export", "local-dir:oodkit-runs/train-001", *sets, "-o", "det.safetensors")
+    assert made.code == 0, made.err
+    assert "--model" not in made.err + Path("det.safetensors.md").read_text("utf-8")
+    told = run("score", "det.safetensors", "demo:digits-unseen", "--workers", "0", "--quiet")
+    assert told.code == 0, told.err
+
+
+def test_a_network_that_its_detector_does_not_name_is_named_by_export(run: Any, trained: Any, tmp_path: Path) -> None:
+    """Of an absolute path the file and its card hold the last part; the terminal gets the command that works."""
+    folder = trained()
+    (tmp_path / "private").mkdir()
+    folder.rename(tmp_path / "private" / "RUN")
+    name = f"local-dir:{tmp_path}/private/RUN"
+    made = run("export", name, "--calibrate", "demo:digits:val", "--workers", "0", "-o", "det.safetensors")
+    assert made.code == 0, made.err
+    command = f"oodkit score det.safetensors IMAGES --model {name}"
+    assert f"note: the file can't name its network, so say where it is: {command}\n" in made.err
+    card = Path("det.safetensors.md").read_text("utf-8")
+    assert r"say where its network is: --model local-dir:RUN, with its folders" in card.replace("\\", "")
+    assert "private" not in card
+    assert b"private" not in Path("det.safetensors").read_bytes()
+    assert run("score", "det.safetensors", "demo:digits-unseen", "--workers", "0", "--quiet").code == 3
+    told = run("score", "det.safetensors", "demo:digits-unseen", "--workers", "0", "--quiet", *command.split()[4:])
+    assert told.code == 0, told.err
