@@ -14,13 +14,16 @@ def align_labels(
     class_ids: Sequence[str] | None,
     num_classes: int,
     whose: str = "the model's",
+    *,
+    by_order: bool = True,
 ) -> tuple[np.ndarray, str | None]:
     """Labels (N,) int64 in the model's class order, −1 = none of its classes, and one line to show where they need a caution.
 
     The set's class names (its class folders) are looked up among the model's class ids (such as WordNet's n01440764) and class
     names, in whole or by the first synonym before a comma; letter case does not count and ``_`` is a space. A name that several
     classes share finds none of them. Where no name is found, but there are as many as the model has classes, order decides, and the
-    note says so. Labels without names are taken as they are. whose: how the note calls the classes.
+    note says so; unless by_order is False: then all are −1. Labels without names are taken as they are. whose: how the note calls
+    the classes.
 
     Raises ImageSetError where a label without a name is ``num_classes`` or more.
     """
@@ -36,7 +39,7 @@ def align_labels(
     own = np.array([_find(name, known) for name in images.class_names], dtype=np.int64)
     found = int((own >= 0).sum())
     note = None
-    if not found and len(own) == num_classes:
+    if not found and by_order and len(own) == num_classes:
         own = np.arange(num_classes)
         first = f"{images.class_names[0]!r} is taken for class 0" + (f", {class_names[0]!r}" if class_names else "")
         note = f"{images.spec}: no class name is {whose}; its {num_classes} classes are matched by order ({first})"

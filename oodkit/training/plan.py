@@ -16,7 +16,7 @@ from oodkit.images.classes import align_labels
 from oodkit.specs import checked_settings
 from oodkit.training.draws import share_of_pool
 from oodkit.training.networks import Built, Stem, adopt, build
-from oodkit.training.pools import Pool, outlier_pool, real_pool, synthetic_pool
+from oodkit.training.pools import Pool, outlier_pool, real_pool, synthetic_pool, trained_labels
 from oodkit.training.recipes import RECIPES, Recipe, parse_recipe
 from oodkit.training.settings import SMALL, Settings, defaults_for
 from oodkit.wording import percent, printable
@@ -203,7 +203,7 @@ def _square(built: Built) -> Built:
 def _val_pool(val: ImageSet | None, built: Built, notes: list[str]) -> Pool | None:
     if val is None:
         return None
-    labels, note = align_labels(val, built.class_names, built.class_ids, built.num_classes)
+    labels, note = trained_labels(val, built.class_names, built.num_classes, built.class_ids)
     known = labels >= 0
     if not known.any():
         raise ImageSetError(f"no image of {val.spec}, given as --val, has one of the classes that are trained; check its classes")

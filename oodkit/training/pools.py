@@ -42,15 +42,31 @@ def outlier_pool(images: ImageSet) -> Pool:
     return Pool(images, np.full(len(images), -1))
 
 
+def trained_labels(
+    images: ImageSet, class_names: Sequence[str] | None, num_classes: int, class_ids: Sequence[str] | None = None
+) -> tuple[np.ndarray, str | None]:
+    """``align_labels`` with the classes that are trained, but names never go by their order.
+
+    Raises ImageSetError where both sides have names and share none, or a label without a name is too large.
+    """
+    named = class_names or class_ids
+    labels, note = align_labels(images, class_names, class_ids, num_classes, "the training images'", by_order=not named)
+    if named and images.class_names is not None and note is None and (images.labels >= 0).any() and not (labels >= 0).any():
+        here, there = (printable(repr(names[0])) for names in (images.class_names, named))
+        way_out = "name its class folders as those of the training images"
+        raise ImageSetError(f"no class of {images.spec} is one of the training images': {here} here, {there} there; {way_out}")
+    return labels, note
+
+
 def synthetic_pool(
     images: ImageSet, class_names: Sequence[str] | None, num_classes: int, class_ids: Sequence[str] | None = None
 ) -> tuple[Pool, list[str]]:
     """Synthetic images in the order of the real classes, and a line for whatever does not fit.
 
-    class_names, class_ids: of the real images, matched as ``align_labels`` does. Images of other classes are left out; classes
-    without synthetic images are named. Raises ImageSetError where no image is left, or a label without a name is too large.
+    class_names, class_ids: of the real images, matched as ``trained_labels`` does. Images of other classes are left out; classes
+    without synthetic images are named. Raises ImageSetError as it does, and where no image is left.
     """
-    labels, note = align_labels(images, class_names, class_ids, num_classes, "the training images'")
+    labels, note = trained_labels(images, class_names, num_classes, class_ids)
     notes = [] if note is None else [note]
     kept = np.flatnonzero(labels >= 0)
     if not len(kept):

@@ -159,14 +159,16 @@ def test_classes_that_no_name_tells_apart_are_refused():
 
 def test_classes_that_do_not_fit_are_refused():
     animals = ("cat", "dog", "emu")
-    kind, text = refusal(val=squares([0, 1, 2], animals))
+    for name in ("val", "synthetic"):
+        for classes in (animals, tuple("ABCDEFGH")):
+            kind, text = refusal(**{name: squares([0, 1, 2], classes)})
+            assert kind is ImageSetError
+            assert text.startswith(f"no class of squares-0 is one of the training images': {classes[0]!r} here, '0' there; ")
+    kind, text = refusal(val=squares([-1, -1]))
     assert (kind, text) == (
         ImageSetError,
         "no image of squares-0, given as --val, has one of the classes that are trained; check its classes",
     )
-    kind, text = refusal(synthetic=squares([0, 1, 2], animals))
-    assert kind is ImageSetError
-    assert "squares-0" in text
     kind, text = refusal(val=squares([0, 9]))
     assert (kind, text) == (ImageSetError, "squares-0 has labels up to 9, the model has 8 classes (0 to 7)")
 
