@@ -16,7 +16,7 @@ from oodkit.errors import CheckpointError, InputError, ModelNotFoundError, Oodki
 from oodkit.forward import resolve_dtype
 from oodkit.head import FLOATS, Head
 from oodkit.models.names import portable
-from oodkit.models.untrusted import LONGEST_NAME, stored_source
+from oodkit.models.untrusted import LONGEST_NAME, stored_name, stored_source
 from oodkit.parts import tensor_of
 from oodkit.scorers import unpack
 from oodkit.scorers.base import Scorer
@@ -92,7 +92,7 @@ def write_detector(path: Path, model: Classifier, scorer: Scorer, calibration: C
     head = model.head
     tensors = {f"{HEAD}weight": head.weight, f"{HEAD}bias": head.bias, SCORES: tensor_of("calibration scores", calibration.scores)}
     words: dict[str, Any] = {
-        "source": _source_of(model),
+        "source": _source_of(model, path),
         "weights": model.as_loaded().weights,
         "preprocessing": plain(model.preprocessing),
         "classes": model.class_names,
@@ -146,10 +146,11 @@ def _unpacked(path: Path, tensors: Mapping[str, Tensor], facts: Mapping[str, str
     return StoredDetector(path, head, scorer, calibration, source, weights, words["preprocessing"], name, classes)
 
 
-def _source_of(model: Classifier) -> dict[str, Any]:
-    """What names the network again, without the folders that it lies in; nothing where only Python objects could."""
+def _source_of(model: Classifier, file: Path) -> dict[str, Any]:
+    """What names the network again, with no more of the folders that it lies in than needed; nothing where only Python could."""
     source = {key: value for key, value in model.source.items() if key != "class_names"}  # which stand in the file anyway
-    source |= {key: portable(source[key]) for key in ("name", "checkpoint") if isinstance(source.get(key), str)}
+    cut = {"name": lambda name: stored_name(name, file), "checkpoint": portable}
+    source |= {key: short(source[key]) for key, short in cut.items() if isinstance(source.get(key), str)}
     try:
         json.dumps(source)
     except (TypeError, ValueError):

@@ -158,6 +158,32 @@ class TestWhereTheNetworkIs:
         monkeypatch.chdir(own.parent)
         same(Detector.load("d.safetensors")(pixels(side=32)), expected)
 
+    def test_a_network_below_the_file_is_named_with_the_folders_between_and_found_from_anywhere(self, own, tmp_path, monkeypatch):
+        model = oodkit.load_classifier("project/mine.pth", arch="test_resnet", input_size=32, class_names=["a", "b", "c"])
+        tiny_detector(model).save("d.safetensors")
+        assert b"project/mine.pth" in Path("d.safetensors").read_bytes()
+        monkeypatch.chdir(own.parent)
+        Detector.load(tmp_path / "d.safetensors")
+
+    def test_sent_away_together_they_are_found_side_by_side(self, own, tmp_path, monkeypatch):
+        model = oodkit.load_classifier("project/mine.pth", arch="test_resnet", input_size=32, class_names=["a", "b", "c"])
+        tiny_detector(model).save("d.safetensors")
+        (tmp_path / "sent").mkdir()
+        Path("d.safetensors").rename("sent/d.safetensors")
+        Path("project/mine.pth").rename("sent/mine.pth")
+        monkeypatch.chdir("/")
+        Detector.load(tmp_path / "sent" / "d.safetensors")
+
+    @pytest.mark.parametrize("spelled", ["{}/project/mine.pth", "other/../project/mine.pth", "../away/project/mine.pth"])
+    def test_folders_outside_the_working_folder_are_never_named(self, own, tmp_path, monkeypatch, spelled):
+        for folder in ("other", "away"):
+            (tmp_path / folder).mkdir()
+        (tmp_path / "away" / "project").symlink_to(tmp_path / "project")
+        monkeypatch.chdir(tmp_path / ("away" if spelled.startswith("../") else "."))
+        model = oodkit.load_classifier(spelled.format(tmp_path), arch="test_resnet", input_size=32, class_names=["a", "b", "c"])
+        tiny_detector(model).save("d.safetensors")
+        assert b"project" not in Path("d.safetensors").read_bytes()
+
     def test_moved_away_it_says_what_to_give(self, own, tmp_path, monkeypatch):
         moved = tmp_path / "d.safetensors"
         own.rename(moved)

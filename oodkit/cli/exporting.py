@@ -1,8 +1,9 @@
 """What ``oodkit export`` does once the command line is understood."""
 
 import re
+import shlex
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +23,9 @@ from oodkit.exporting.head_file import Making, making_of, read_head_for, save_he
 from oodkit.exporting.target import CARD, card_first, card_of, require_own_place, write_text
 from oodkit.images import open_images
 from oodkit.models.base import AUGDELETE
+from oodkit.models.names import portable
 from oodkit.models.state import SUFFIXES as SUFFIXES_OF_WEIGHTS
+from oodkit.models.untrusted import is_named
 from oodkit.report.document import REPAIR
 from oodkit.report.loading import load_document
 from oodkit.report.repairs import before_alone
@@ -60,9 +63,13 @@ class Wanted:
 
 @dataclass(frozen=True)
 class Subject:
-    """The network as it was loaded, and as it is exported; how its head was made; and the run that tells of it, if one does."""
+    """The network as it was loaded, and as it is exported; how its head was made; and the run that tells of it, if one does.
+
+    flags: the options that load the source.
+    """
 
     source: Classifier
+    flags: str
     model: Classifier
     making: Making
     document: Mapping[str, Any] | None
@@ -128,11 +135,11 @@ def _subject(wanted: Wanted, loading: Loading) -> Subject:
     if head is None:
         document = _document(run, source)
         alone = before_alone(dict(document)) if document and document["kind"] == REPAIR else document
-        return Subject(source, source, Making(AUGDELETE if source.refitted else None), alone)
+        return Subject(source, loading.flags(), source, Making(AUGDELETE if source.refitted else None), alone)
     fitting, facts = read_head_for(head, source)
     making = making_of(facts)
     model = source.with_head(fitting, method=AUGDELETE if making.method == AUGDELETE else "")
-    return Subject(source, model, making, _document(head.parent, source))
+    return Subject(source, loading.flags(), model, making, _document(head.parent, source))
 
 
 def _head_of(run: Path) -> Path | None:
@@ -169,6 +176,8 @@ def _write(wanted: Wanted, subject: Subject, scorer: Scorer | None, target: Path
     """The paths by the names that they have on the Hub."""
     model, making = subject.model, subject.making
     made = None if scorer is None else _detector(wanted, subject, scorer, running)
+    if made is not None and wanted.form == Form.detector and not is_named(subject.source.source, target):
+        made = _with_remedy(made, subject, target)
 
     def card(scoring: Sequence[str] = ()) -> str:
         spec = None if scorer is None else scorer.spec()
@@ -214,6 +223,16 @@ class Made:
 
     detector: Detector
     told: Sequence[str]
+
+
+def _with_remedy(made: Made, subject: Subject, target: Path) -> Made:
+    """What the user is to type where the detector can't name its network; the card says it without the user's folders."""
+    name, network = str(subject.source.source.get("name", subject.source.name)), shlex.quote
+    command = f"oodkit score {network(str(target))} IMAGES --model {network(name)} {subject.flags}".rstrip()
+    typer.echo(printable(f"note: the file can't name its network, so say where it is: {command}"), err=True)
+    options = ", and the options that load it" if subject.flags else ""
+    sentence = f"to score with it, say where its network is: --model {network(portable(name))}, with its folders{options}"
+    return replace(made, told=[*made.told, sentence])
 
 
 def _detector(wanted: Wanted, subject: Subject, scorer: Scorer, running: Running) -> Made:

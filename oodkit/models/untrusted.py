@@ -6,6 +6,7 @@ from typing import Any
 
 from oodkit.errors import CheckpointError, InputError
 from oodkit.models.from_file import JSON_FACTS
+from oodkit.models.names import portable
 from oodkit.models.state import SUFFIXES
 from oodkit.wording import printable
 
@@ -20,7 +21,8 @@ def stored_source(source: object, num_classes: int, beside: Path) -> dict[str, A
     A file can make oodkit load a model of timm, torchvision, the demo, the Hugging Face Hub (with safetensors weights) or a local
     file or folder: nothing of these runs code, and pickles are read as weights only. What would run code of a ``py:`` model, build
     a network with arguments of the file's choice, or fill the memory, the user has to ask for. num_classes: of the file's head.
-    beside: the file; a relative path is looked for from the working folder, then from the file's folder and those above it.
+    beside: the file; a relative path is looked for from the working folder, then from the file's folder and those above it, and
+    so is its last part.
     Raises InputError, which says why not.
     """
     if not isinstance(source, dict) or not isinstance(source.get("name"), str):
@@ -36,6 +38,32 @@ def stored_source(source: object, num_classes: int, beside: Path) -> dict[str, A
     if name.startswith("hf-hub:"):
         _require_safetensors(name)
     return {**source, "name": _found(name, beside)}
+
+
+def stored_name(name: str, file: Path) -> str:
+    """What a file at this path calls the network: of a path its last part, where that leads to it from the file.
+
+    Where files lie is nobody else's business, so further folders are named only where the network would not be found otherwise,
+    and only those below the working folder, as the user spelled them: of an absolute path none is.
+    """
+    cut, path = portable(name), Path(name.removeprefix("local-dir:"))
+    if cut == name or path.is_absolute() or ".." in path.parts or name.startswith("py:"):
+        return cut
+    return cut if _is_same(_found(cut, file), name) else name
+
+
+def is_named(source: Mapping[str, Any], file: Path) -> bool:
+    """Whether a file at this path can name the network of ``Classifier.source`` so that it is found again without further words."""
+    name = str(source.get("name", ""))
+    if not name or name.startswith("py:") or not set(source) <= ALLOWED | {"class_names"}:
+        return False
+    stored = stored_name(name, file)
+    return stored == name or _is_same(_found(stored, file), name)
+
+
+def _is_same(one: str, other: str) -> bool:
+    paths = [Path(name.removeprefix("local-dir:")) for name in (one, other)]
+    return all(path.exists() for path in paths) and paths[0].samefile(paths[1])
 
 
 def _require_sound(source: Mapping[str, Any], num_classes: int) -> None:
@@ -55,7 +83,8 @@ def _found(name: str, beside: Path) -> str:
     path = Path(name.removeprefix(scheme))
     if not scheme and (":" in name or path.suffix.lower() not in SUFFIXES):
         return name
-    places = [path, *(folder / path for folder in beside.absolute().parents)]
+    folders = beside.absolute().parents
+    places = [path, *(folder / path for folder in folders), *(folder / path.name for folder in folders)]
     return scheme + str(next((place for place in places if place.exists()), path))
 
 
