@@ -3,8 +3,6 @@
 import json
 import os
 import signal
-import subprocess
-import sys
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -12,6 +10,7 @@ import pytest
 
 from oodkit.training import run as run_module
 from oodkit.training.journal import read_log
+from tests.training.in_two import in_two
 
 SETS = ("--data", "demo:digits:train", "--val", "demo:digits:val", "--limit", "32")
 QUICK = ("--input-size", "32", "--epochs", "2", "--batch-size", "16", "--workers", "0", "--device", "cpu")
@@ -163,13 +162,12 @@ def test_unreadable_images_and_hostile_names_are_told_harmlessly(run, image_fold
 
 
 def test_two_processes_train_together_and_one_of_them_speaks(tmp_path):
-    """torchrun, with gloo on the CPU."""
+    """With gloo on the CPU."""
     train = [*TRAIN[2:], "-o", str(tmp_path / "run"), "--json"]
-    command = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2", "-m", "oodkit", "train", "test_vit", *train]
-    environment = {**os.environ, "OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": ""}
-    done = subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
-    assert done.returncode == 0, done.stderr
-    document = json.loads(done.stdout)
+    (first, out, told), (second, *silent) = in_two("-m", "oodkit", "train", "test_vit", *train)
+    assert (first, second) == (0, 0), told
+    assert silent == ["", ""]
+    document = json.loads(out)
     assert (document["status"], document["asked"]["processes"], document["result"]["steps"]) == ("finished", 2, 2)
-    assert done.stderr.count("epoch 2 of 2") == 1
+    assert told.count("epoch 2 of 2") == 1
     assert (tmp_path / "run" / "model.safetensors").is_file()

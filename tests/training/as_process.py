@@ -1,5 +1,6 @@
-"""A training for one process or several: ``torchrun --nproc-per-node 2 as_process.py OUT IMAGES [spoiled]``. Each step has 8 images
-in all; the learner has no batch normalisation. spoiled: the loss of the second process is nan from the third step on.
+"""A training for one process or several: ``torchrun --nproc-per-node 2 as_process.py OUT SPOILED IMAGES``. Each step has 8 images
+in all; the learner has no batch normalisation. Into OUT all goes well; then, into SPOILED, the loss of the second process is nan
+from the third step on.
 """
 
 import sys
@@ -33,7 +34,7 @@ def to_tensor(image):
     )
 
 
-def main(folder: Path, images: str, spoiled: bool = False) -> None:
+def main(folder: Path, images: str, *, spoiled: bool = False) -> None:
     accelerator = join_processes(device="cpu")
     world, rank = accelerator.num_processes, accelerator.process_index
 
@@ -70,8 +71,10 @@ def main(folder: Path, images: str, spoiled: bool = False) -> None:
 
 if __name__ == "__main__":
     torch.set_num_threads(1)
+    whole, spoiled, images = sys.argv[1:]
     try:
-        main(Path(sys.argv[1]), sys.argv[2], sys.argv[3:] == ["spoiled"])
+        main(Path(whole), images)
+        main(Path(spoiled), images, spoiled=True)
     except TrainingError as error:
         sys.exit(f"told: {error}")
     finally:
