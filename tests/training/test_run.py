@@ -4,9 +4,8 @@ import json
 import os
 import random
 import signal
-import subprocess
-import sys
 from pathlib import Path
+from shutil import copytree
 
 import numpy as np
 import pytest
@@ -25,20 +24,19 @@ from oodkit.training.recipes import RECIPES
 from .small import STEPS, assert_same_weights, digits, tensors, trained
 
 NEEDED = {"outliers": "digits-unseen", "mixing": "photo-patches"}
-SCRIPT = """
-import os, signal, sys
-sys.path.insert(0, {root!r})
-from tests.training.small import trained
-die = lambda reached: os.kill(os.getpid(), signal.SIGKILL) if reached.step == 5 else None
-trained({folder!r}, progress=die)
-"""
 
 
 @pytest.fixture(scope="module")
-def whole(tmp_path_factory):
+def killed(tmp_path_factory):
+    """What lay on the disk in the middle of the run of ``whole``, as a process that is killed there leaves it."""
+    return tmp_path_factory.mktemp("runs") / "killed"
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory, killed):
     """The folder of a run that was not interrupted."""
     folder = tmp_path_factory.mktemp("runs") / "whole"
-    trained(folder)
+    trained(folder, progress=lambda reached: reached.step == 5 and copytree(folder, killed))
     return folder
 
 
@@ -94,13 +92,13 @@ def test_an_interrupted_run_goes_on_to_the_same_weights(whole, tmp_path, number)
     )
 
 
-def test_a_killed_run_goes_on_to_the_same_weights(whole, tmp_path):
-    script = SCRIPT.format(root=str(Path(__file__).parents[2]), folder=str(tmp_path))
-    killed = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
-    assert killed.returncode == -signal.SIGKILL, killed.stderr
-    assert read_log(tmp_path)[-1]["step"] == STEPS
-    trained(tmp_path)
-    assert_same_weights(tmp_path / "model.safetensors", whole / "model.safetensors")
+def test_a_killed_run_goes_on_to_the_same_weights(whole, killed):
+    assert said(killed)["status"] == "unfinished"
+    assert read_log(killed)[-1]["step"] == STEPS
+    steps = []
+    trained(killed, progress=lambda reached: steps.append(reached.step))
+    assert steps[0] == STEPS + 1
+    assert_same_weights(killed / "model.safetensors", whole / "model.safetensors")
 
 
 def test_a_finished_run_is_loaded_and_not_trained_again(whole, monkeypatch):
