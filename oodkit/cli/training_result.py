@@ -38,7 +38,8 @@ def _lines(folder: Path, document: Mapping[str, Any], name: str) -> Iterator[str
         yield f"before AugDelete: {folder / BEFORE}"
     if result["best"] is not None:
         best = result["best"]
-        yield f"best on the validation images: {folder / BEST}, of epoch {best['epoch']}, {percent(best['val_accuracy'])}"
+        what = "best before AugDelete" if best["before_augdelete"] else "best"
+        yield f"{what} on the validation images: {folder / BEST}, of epoch {best['epoch']}, {percent(best['val_accuracy'])}"
     yield f"log: {folder / LOG}"
     yield f"diagnose it: {diagnose_command(folder, asked)}"
 

@@ -48,16 +48,32 @@ def finish(
     more = save_trained(written, learner, planned)
     model = load_classifier(str(written)) if planned.val is not None or planned.settings.augdelete else None
     val = None if model is None or planned.val is None else outputs(model, planned.val)
-    result = {**_logged(folder), "val_accuracy": _accuracy(val), "augdelete": None}
+    result = {**_logged(folder), "best": _best(planned, folder), "val_accuracy": _accuracy(val), "augdelete": None}
     if model is not None and planned.settings.augdelete:
         say(f"AugDelete: refitting the last layer on the {len(planned.real)} training images, as they are evaluated")
         made = refit(outputs(model, planned.real), val=val, seed=planned.settings.seed)
         repaired = model.with_head(made.head, method=AUGDELETE)
+        more = _of_other_logits(more, planned)
         save_network(folder / MODEL, repaired.net, planned.built, recipe=_facts(planned), refitted=True, more=more)
         after = _accuracy(None if val is None else val.with_head(repaired.head))
         result |= {"val_accuracy": after, "augdelete": _told(made, _accuracy(val), after)}
     shutil.rmtree(folder / FEATURES, ignore_errors=True)
     return {**result, "note": more.get("note", ""), "scored_by": list(planned.recipe.scored_by)}
+
+
+def _of_other_logits(more: Mapping[str, str], planned: Plan) -> dict[str, str]:
+    """What still holds of a network whose last layer was refitted: not what the recipe says of the logits that it trained."""
+    stale = planned.recipe.trains_head and more.get("note") == planned.recipe.note
+    return {name: word for name, word in more.items() if not (stale and name == "note")}
+
+
+def _best(planned: Plan, folder: Path) -> dict[str, Any] | None:
+    """Of best.safetensors, which AugDelete never refits: its epoch and accuracy on validation images."""
+    epochs = [line for line in read_log(folder) if "epoch" in line and line.get("val_accuracy") is not None]
+    if not epochs or not planned.recipe.trains_head:
+        return None
+    best = max(epochs, key=lambda line: line["val_accuracy"])
+    return {"epoch": best["epoch"], "val_accuracy": best["val_accuracy"], "before_augdelete": planned.settings.augdelete}
 
 
 def _told(made: Refit, before: float | None, after: float | None) -> dict[str, Any]:
@@ -76,15 +92,13 @@ def _facts(planned: Plan) -> dict[str, Any]:
 
 
 def _logged(folder: Path) -> dict[str, Any]:
-    """What the log says of the epochs: the last one's figures, the best on validation images, and the time that all took."""
+    """What the log says of the epochs: the last one's figures, and the time that all took."""
     epochs = [line for line in read_log(folder) if "epoch" in line]
-    last, judged = epochs[-1], [line for line in epochs if line.get("val_accuracy") is not None]
-    best = max(judged, key=lambda line: line["val_accuracy"], default=None)
+    last = epochs[-1]
     return {
         "steps": last["step"],
         "loss": last["loss"],
         "accuracy": last.get("accuracy"),
         "seconds": math.fsum(line["seconds"] for line in epochs),
         "images_per_second": last["images_per_second"],
-        "best": None if best is None else {"epoch": best["epoch"], "val_accuracy": best["val_accuracy"]},
     }

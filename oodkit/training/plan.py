@@ -102,6 +102,7 @@ def plan(start: str | Classifier, sets: Sets, recipe: str | Recipe, alpha: Alpha
     share = _share(alpha, len(real), None if synthetic is None else len(synthetic))
     settings = _settled(recipe, built.input_size[-1], share, checked, notes, finetuning=isinstance(start, Classifier))
     notes += _remarks(sets, built, labels, alpha, share)
+    notes += _head_remarks(recipe, sets.val, settings.augdelete)
     asked = {
         "start": {"model": start.name, "weights": start.weights_hash()} if isinstance(start, Classifier) else built.architecture,
         "recipe": recipe.spec(),
@@ -252,6 +253,16 @@ def _remarks(sets: Sets, built: Built, labels: np.ndarray, alpha: Alpha, share: 
     if sets.val is None:
         remarks.append(NO_VAL)
     return remarks
+
+
+def _head_remarks(recipe: Recipe, val: ImageSet | None, augdelete: bool) -> list[str]:
+    """Of a recipe that leaves the last layer untrained."""
+    if recipe.trains_head:
+        return []
+    if not augdelete:
+        return [f"{recipe.name} trains no last layer: without AugDelete the network answers at random"]
+    told = f"{recipe.name} trains no last layer, so that no network is kept as the best; AugDelete makes the layer at the end"
+    return [] if val is None else [told]
 
 
 def _size_remark(data: ImageSet, built: Built) -> list[str]:

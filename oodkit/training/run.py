@@ -136,6 +136,10 @@ def _carry_out(
     main, on_gpu = accelerator.is_main_process, accelerator.device.type == "cuda"
     feed, settings = _feed(planned, accelerator), planned.settings
     evaluate = _validation(planned, accelerator, workers)
+
+    def save_best(learner: Learner, path: Path) -> None:
+        save_trained(path, learner, planned)
+
     try:
         with Journal(folder if main else None, tensorboard=tensorboard) as journal:
             learner = run(
@@ -144,7 +148,7 @@ def _carry_out(
                 settings,
                 steps_per_epoch=feed.draws.steps_per_epoch,
                 accelerator=accelerator,
-                checkpoints=Checkpoints(folder, save_best=lambda own, path: save_trained(path, own, planned)),
+                checkpoints=Checkpoints(folder, save_best=save_best if planned.recipe.trains_head else None),
                 journal=journal,
                 evaluate=evaluate,
                 progress=progress,

@@ -193,3 +193,13 @@ def test_the_first_image_may_be_unreadable(tmp_path):
         Image.new("RGB", (8, 8)).save(tmp_path / name / "1.png")
     (tmp_path / "a" / "0.png").write_bytes(b"")
     assert len(planned(data=open_images(tmp_path)).real) == 3
+
+
+def test_of_a_recipe_that_trains_no_last_layer_it_is_said_that_no_network_is_kept_as_the_best():
+    val = digits("val", 24)
+    assert any(
+        "npos trains no last layer, so that no network is kept as the best" in note for note in planned("npos", val=val).notes
+    )
+    alone = planned("npos", settings={"augdelete": False}).notes
+    assert "npos trains no last layer: without AugDelete the network answers at random" in alone
+    assert not any("no last layer" in note for note in planned("mos", val=val).notes)

@@ -249,17 +249,40 @@ def test_a_network_needs_no_pixels_of_its_own_size(tmp_path):
     )
 
 
+def test_the_network_that_is_kept_as_the_best_answers_as_was_told(tmp_path):
+    """Of a recipe whose answers in training are not those of the file."""
+    trained(tmp_path, "mos:groups=4", data=digits(limit=200), val=digits("val", 100), epochs=4, lr=0.3)
+    best = said(tmp_path)["result"]["best"]
+    assert accuracy_of(oodkit.load_classifier(str(tmp_path / "best.safetensors")), 100) == pytest.approx(best["val_accuracy"])
+
+
+def test_what_a_recipe_says_of_its_logits_is_not_said_of_a_refitted_layer(tmp_path):
+    for recipe, holds in (("mos", False), ("npos", True)):
+        model = trained(tmp_path / recipe, recipe, data=digits(limit=16), epochs=1, batch_size=8, augdelete=True)
+        assert (RECIPES[recipe].note in said(tmp_path / recipe)["result"]["note"]) == holds
+        assert (RECIPES[recipe].note in model.about.get("note", "")) == holds
+        before = oodkit.load_classifier(str(tmp_path / recipe / "before.safetensors"))
+        assert RECIPES[recipe].note in before.about["note"]
+
+
+def accuracy_of(model, images=16):
+    found = oodkit.extract(model, digits("val", images), cache=False, workers=0, device="cpu")
+    return (found.predictions() == found.labels).double().mean().item()
+
+
 @pytest.mark.parametrize("recipe", RECIPES)
 def test_what_any_recipe_trains_is_a_plain_checkpoint_that_answers_as_the_recipe_does(tmp_path, recipe):
     needs = {name: open_images(f"demo:{one}", limit=16) for name, one in NEEDED.items() if name in RECIPES[recipe].needs}
     model = trained(tmp_path, recipe, data=digits(limit=16), val=digits("val", 16), epochs=1, batch_size=8, **needs)
     result = said(tmp_path)["result"]
-    found = oodkit.extract(model, digits("val", 16), cache=False, workers=0, device="cpu")
-    right = (found.predictions() == found.labels).double().mean().item()
-    assert right == pytest.approx(result["val_accuracy"])
+    assert accuracy_of(model) == pytest.approx(result["val_accuracy"])
     assert model.num_classes == 8
     assert model.refitted == (result["augdelete"] is not None)
-    assert oodkit.load_classifier(str(tmp_path / "best.safetensors")).head.num_features == model.head.num_features
+    best = result["best"]
+    assert (best is not None) == RECIPES[recipe].trains_head == (tmp_path / "best.safetensors").is_file()
+    if best is not None:
+        assert best["before_augdelete"] == model.refitted
+        assert accuracy_of(oodkit.load_classifier(str(tmp_path / "best.safetensors"))) == pytest.approx(best["val_accuracy"])
     assert model.about["recipe"]["name"] == recipe
 
 

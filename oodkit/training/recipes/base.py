@@ -35,7 +35,8 @@ class Recipe:
     name: its word everywhere. title: the method's full name. paper: its source. needs: image sets that it can't do without beside
     the training images. trained_with: the ``Settings`` that belong to it, unless the user says otherwise. scored_by: the scorers
     that its paper judges by. note: what is to be said of the trained network's logits. leaves_unused: whether some parameters have
-    no gradient in some steps.
+    no gradient in some steps. needs_linear_head: whether it trains only networks that end in one linear layer, whose features it
+    reads. trains_head: whether that layer is trained; else no epoch's network is kept as the best.
     """
 
     name: ClassVar[str]
@@ -46,6 +47,8 @@ class Recipe:
     scored_by: ClassVar[tuple[str, ...]] = ("mls",)
     note: ClassVar[str] = ""
     leaves_unused: ClassVar[bool] = False
+    needs_linear_head: ClassVar[bool] = False
+    trains_head: ClassVar[bool] = True
 
     def views(self, side: int, mixing: ImageSet | None = None) -> tuple[View, ...]:
         """How each image is shown; by default once, after crop and flip alone. side: of the images in pixels."""
@@ -66,7 +69,7 @@ class Recipe:
         return Found({"cross-entropy": cross_entropy(logits, batch.labels)}, logits.argmax(1) == batch.labels)
 
     def predict(self, learner: Learner, images: Tensor) -> Tensor:
-        """The classes (B,) that the network answers, for the accuracy on validation images."""
+        """The classes (B,) that the finished network would answer, for the accuracy on validation images, which chooses the best."""
         return learner.logits(images).argmax(1)
 
     def finish(self, net: nn.Module, head: str, extra: nn.Module) -> Mapping[str, str]:

@@ -31,6 +31,7 @@ class GODIN(Recipe):
     paper = "arXiv:2002.11297"
     scored_by = ("mls",)
     note = "h of Generalized ODIN, without the confidence that it was trained with; the maximal logit (mls) is the paper's score"
+    needs_linear_head = True
 
     similarity: Literal["cosine", "inner"] = "cosine"
 

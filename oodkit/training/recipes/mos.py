@@ -27,7 +27,7 @@ class MOS(Recipe):
     w_c − w_others(g): the logit r_c is the log-odds of c against "others" of its group, from which all p_g follow, since −log
     p_g[others] = softplus(lse of r over g). The paper's score −min_g p_g[others] ranks images as max_g lse of r over g does:
     between the maximal logit and that plus the logarithm of the largest group's size. The largest logit may name another class
-    than the largest p_g where two groups claim an image.
+    than the largest p_g where two groups claim an image: the accuracy in training is by p_g, that on validation images by logits.
     Left out: the authors' schedule for fine-tuning BiT and its mixup. OpenOOD too starts from networks that were trained by
     cross-entropy, for 30 epochs on CIFAR at a learning rate of 0.003; ``oodkit finetune`` with the same classes does so.
     """
@@ -40,6 +40,7 @@ class MOS(Recipe):
         "log-odds of each class against the others of its group; mls and ebo are close to the paper's score, "
         "and the softmax over all classes, which msp takes, was never trained"
     )
+    needs_linear_head = True
 
     groups: int | None = None
 
@@ -72,8 +73,7 @@ class MOS(Recipe):
         return Found({"group softmax": total.mean()}, groups.answers(odds) == batch.labels)
 
     def predict(self, learner: Learner, images: Tensor) -> Tensor:
-        odds, groups = self._odds(learner, images)
-        return groups.answers(odds)
+        return self._odds(learner, images)[0].argmax(1)
 
     def finish(self, net: nn.Module, head: str, extra: nn.Module) -> Mapping[str, str]:
         assert isinstance(extra, Groups)

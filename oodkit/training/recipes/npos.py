@@ -50,6 +50,8 @@ class NPOS(Recipe):
     scored_by = ("knn",)
     note = "the last layer is AugDelete's alone and was no part of the training"
     leaves_unused = True
+    needs_linear_head = True
+    trains_head = False
 
     weight: float = 0.1
     dispersion: float = 0.5
@@ -120,6 +122,7 @@ class NPOS(Recipe):
         return around(centres, rows, k, self.sigma, self.sample_from, self.keep)
 
     def predict(self, learner: Learner, images: Tensor) -> Tensor:
+        """By the nearest prototype: the last layer is not trained yet."""
         features, _ = learner.features_and_logits(images)
         sphere = learner.extra
         assert isinstance(sphere, Sphere)

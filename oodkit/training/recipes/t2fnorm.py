@@ -29,6 +29,7 @@ class T2FNorm(Recipe):
     paper = "arXiv:2305.17797"
     scored_by = ("msp",)
     note = "trained on normalised features, scored on features as they are; tau is in the last layer's weight"
+    needs_linear_head = True
 
     tau: float = 0.1
 

@@ -46,6 +46,7 @@ class VOS(Recipe):
     paper = "arXiv:2202.01197"
     scored_by = ("ebo",)
     leaves_unused = True
+    needs_linear_head = True
 
     weight: float = 0.1
     sample_number: int = 1000
