@@ -150,7 +150,7 @@ def _spelling(parameter: Any, types: tuple[Any, ...]) -> str:
 
 def _default(parameter: Any) -> str:
     value = parameter.default.value if isinstance(parameter.default, Enum) else parameter.default
-    if parameter.param_type_name == "option" and parameter.secondary_opts:
+    if parameter.param_type_name == "option" and parameter.secondary_opts and value is not None:
         return f"`{(parameter.opts if value else parameter.secondary_opts)[0]}`"
     return "required" if parameter.required else "" if value is None or value is False else f"`{value}`"
 

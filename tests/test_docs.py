@@ -120,6 +120,24 @@ def test_every_command_has_its_page_with_its_options(words: str) -> None:
         assert re.search(rf"`{option}[` ]", text), f"{option} of {words} is not documented"
 
 
+def test_a_flag_without_a_default_has_none_in_the_table() -> None:
+    """What is decided elsewhere, by the recipe for example, stands in its text alone."""
+    rows = {row.split("`")[1]: row.split(" | ")[1] for row in page("commands/train.md").splitlines() if row.startswith("| `--")}
+    assert [rows[f"--{flag}"].strip() for flag in ("flip", "ema", "augdelete", "epochs N", "json")] == [""] * 5
+    assert rows["--stem STEM"] == "`auto`"
+    assert "| `--private`, `--public` | `--private` |" in page("commands/export.md")
+
+
+@pytest.mark.parametrize(
+    ("words", "epochs", "lr"), [("train", "100, or 90", "0.1"), ("finetune", "10", "0.01"), ("ablate", "100, or 90", "0.1")]
+)
+def test_each_command_that_trains_tells_its_own_defaults(words: str, epochs: str, lr: str) -> None:
+    helps = {one.name: one.help for one in COMMANDS[words].params}
+    assert f"by default {epochs}" in helps["epochs"]
+    assert f"by default {lr}." in helps["lr"]
+    assert "fine-tuning" not in helps["epochs"] + helps["lr"]
+
+
 def test_the_options_of_oodkit_itself_are_documented() -> None:
     assert "<!-- generated: options -->" in page("index.md")
     assert {"`--version`", "`--debug`"} <= set(page("index.md").split())

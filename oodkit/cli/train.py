@@ -76,7 +76,7 @@ def train(
             "--output",
             "-o",
             metavar="DIR",
-            help="Folder of the run; by default that of the same run where it was not finished, else oodkit-runs/train-NNN.",
+            help="Folder of the run; by default that of the same run where there is one, else oodkit-runs/train-NNN.",
             show_default=False,
             rich_help_panel=SHOWS,
         ),

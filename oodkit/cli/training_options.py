@@ -92,16 +92,14 @@ EpochsOption = Annotated[
     int | None,
     typer.Option(
         min=1,
-        help="Passes over the real images, by default 100, or 90 above 64 pixels; when fine-tuning 10.",
+        help="Passes over the real images, by default 100, or 90 above 64 pixels.",
         show_default=False,
         rich_help_panel=TRAINING,
     ),
 ]
 LrOption = Annotated[
     float | None,
-    typer.Option(
-        help="Largest learning rate, by default 0.1; when fine-tuning 0.01.", show_default=False, rich_help_panel=TRAINING
-    ),
+    typer.Option(help="Largest learning rate, by default 0.1.", show_default=False, rich_help_panel=TRAINING),
 ]
 TrainBatchOption = Annotated[
     int | None,
@@ -123,7 +121,10 @@ OptimizerOption = Annotated[
 WarmupOption = Annotated[
     float | None,
     typer.Option(
-        min=0, help="Epochs in which the learning rate rises, by default 0.", show_default=False, rich_help_panel=TRAINING
+        min=0,
+        help="Epochs in which the learning rate rises, by default 0, or the recipe's.",
+        show_default=False,
+        rich_help_panel=TRAINING,
     ),
 ]
 EmaOption = Annotated[
