@@ -156,8 +156,9 @@ def test_a_trained_ablation_is_what_diagnose_says_of_its_runs(run, tmp_path):
     sets = ("--id", "demo:digits", "--near", "digits-unseen=demo:digits-unseen", "--far", "photo-patches=demo:photo-patches")
     own = (*sets, "--fit", "demo:digits:train", "--val", "demo:digits:val", "--scorer", "knn", "--scorer", "nnguide")
     how = ("--limit", "40", "--workers", "0", "--device", "cpu", "--baseline", f"local-dir:{folder}/v1-seed0", "--json")
-    for trial, head in zip(found["trials"], ("before", "before", "after"), strict=True):
-        told = json.loads(run("diagnose", f"local-dir:{folder}/{trial['folder']}", *own, *how).out)["models"][0]
+    models = [f"local-dir:{folder}/{trial['folder']}" for trial in found["trials"]]
+    diagnosed = json.loads(run("diagnose", *models, *own, *how).out)["models"]
+    for trial, head, told in zip(found["trials"], ("before", "before", "after"), diagnosed, strict=True):
         assert trial[head]["accuracy"] == told["accuracy"]["value"]
         for row in told["results"]:
             assert trial[head]["aurocs"][row["scorer"]][row["ood_set"]] == pytest.approx(row["auroc"]["value"], abs=1e-12)
