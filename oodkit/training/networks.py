@@ -66,9 +66,11 @@ def build(
 ) -> Built:
     """An untrained network of a timm name, ``timm:NAME`` or ``torchvision:NAME``; a name that both libraries have is timm's.
 
-    input_size: see ``load_classifier``; None = the architecture's own. stem: "small" see ``small_stem``; "auto" = small for sides
+    input_size: see ``load_classifier``; None = what the architecture is trained at, which of many of timm's is smaller than what
+    they are tested at. stem: "small" see ``small_stem``; "auto" = small for sides
     up to 64 where the network has such a stem. mean, std: None = the architecture's. seed: of the initial weights; torch's
-    generator is afterwards as it was. Images with sides up to 64 are evaluated whole and resized bilinearly, larger ones in part.
+    generator is afterwards as it was. Images with sides up to 64 are evaluated whole, larger ones without their borders; they are
+    resized bilinearly, as they are for training.
 
     Raises ModelNotFoundError for an unknown name, UsageError for arguments that don't fit it, UnsupportedModelError where images of
     that size can't be processed or no linear head makes the logits.
@@ -88,12 +90,13 @@ def build(
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         net = from_file.build(kind, options, num_classes)
-        size = size or from_file.fed(net, kind, options)[1]
+        size = size or _trained_at(net, kind, options)
         small = stem == "small" or (stem == "auto" and max(size[1:]) <= SMALL and has_stem(net))
         if small:
             small_stem(net)
-    cropped = {"crop_pct": 1.0, "interpolation": "bilinear"} if max(size[1:]) <= SMALL else {"crop_pct": CROP_PCT}
-    return _described(net, kind, replace(options, input_size=size, **cropped), small=small)
+    crop_pct = 1.0 if max(size[1:]) <= SMALL else CROP_PCT
+    options = replace(options, input_size=size, crop_pct=crop_pct, interpolation="bilinear")
+    return _described(net, kind, options, small=small)
 
 
 def adopt(model: Classifier, images: ImageSet, *, seed: int = 0) -> Built:
@@ -138,6 +141,12 @@ def _kind(arch: str) -> str:
         known_tag(arch)
         return f"timm:{arch}"
     return f"torchvision:{arch}"
+
+
+def _trained_at(net: nn.Module, kind: str, options: Options) -> Size:
+    """The size of the images that the architecture learns from, where none was said."""
+    size = None if kind.startswith("torchvision:") else full_size(getattr(net, "pretrained_cfg", {}).get("input_size"))
+    return size or from_file.fed(net, kind, options)[1]
 
 
 def _described(net: nn.Module, kind: str, options: Options, *, small: bool, normalised: bool = False) -> Built:

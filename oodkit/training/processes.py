@@ -1,6 +1,7 @@
 """The processes that train together, and the device of each: accelerate's, however they were started."""
 
 import os
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import torch
@@ -12,6 +13,20 @@ from oodkit.training.settings import Amp
 if TYPE_CHECKING:
     from accelerate import Accelerator
 
+# After the last step the first process alone extracts features and refits the last layer, hours on ImageNet, while the others wait
+# for it. By default that ends all with an error after 10 minutes on GPUs, or 30 on CPUs.
+PATIENCE = timedelta(days=7)
+
+
+def world_size() -> int:
+    """The processes that train together, as torchrun and ``accelerate launch`` tell each."""
+    return int(os.environ.get("WORLD_SIZE", "1"))
+
+
+def rank() -> int:
+    """Which of them this is; 0 prints and writes."""
+    return int(os.environ.get("RANK", "0"))
+
 
 def join_processes(*, device: str = "auto", amp: Amp = "no", leaves_unused: bool = False) -> "Accelerator":
     """The Accelerator of this process: of those that torchrun or accelerate started, or alone on the device of that name.
@@ -21,14 +36,16 @@ def join_processes(*, device: str = "auto", amp: Amp = "no", leaves_unused: bool
     """
     from accelerate import Accelerator
     from accelerate.state import AcceleratorState
-    from accelerate.utils import DistributedDataParallelKwargs
+    from accelerate.utils import DistributedDataParallelKwargs, InitProcessGroupKwargs
 
     place = resolve_device(device)
     if amp == "fp16" and place.type == "cpu":
         raise UsageError("--amp fp16 needs a GPU, and this runs on the CPU; use --amp bf16 or no")
-    together = torch.distributed.is_initialized() or int(os.environ.get("WORLD_SIZE", "1")) > 1
+    together = torch.distributed.is_initialized() or world_size() > 1
     if place.type == "cuda" and not together:
         torch.cuda.set_device(place)
     AcceleratorState._reset_state(reset_partial_state=True)  # noqa: SLF001 (else a process could train in one precision only)
     unused = DistributedDataParallelKwargs(find_unused_parameters=leaves_unused)
-    return Accelerator(mixed_precision=amp, cpu=place.type == "cpu", kwargs_handlers=[unused])
+    return Accelerator(
+        mixed_precision=amp, cpu=place.type == "cpu", kwargs_handlers=[unused, InitProcessGroupKwargs(timeout=PATIENCE)]
+    )

@@ -75,13 +75,26 @@ def test_an_unknown_name_gets_the_nearest(arch: str) -> None:
 def test_small_images_are_evaluated_whole_and_larger_ones_in_part() -> None:
     small, large = (build("resnet18", num_classes=4, input_size=side) for side in (64, 96))
     assert (small.preprocessing["crop_pct"], small.preprocessing["interpolation"]) == (1.0, "bilinear")
-    assert (large.preprocessing["crop_pct"], large.preprocessing["interpolation"]) == (0.875, "bicubic")
-    plain = build("torchvision:resnet18", num_classes=4, input_size=224)
+    assert (large.preprocessing["crop_pct"], large.preprocessing["interpolation"]) == (0.875, "bilinear")
+    plain = build("torchvision:efficientnet_b0", num_classes=4, input_size=224)
     assert (plain.preprocessing["resize_size"], plain.preprocessing["interpolation"]) == (256, "bilinear")
 
 
 def test_the_size_is_the_architectures_where_none_is_given() -> None:
     assert build("test_vit", num_classes=4).input_size == (3, 160, 160)
+
+
+def test_the_size_is_what_the_architecture_is_trained_at_not_what_timm_tests_it_at() -> None:
+    built = build("resnet18", num_classes=4)
+    assert built.net.pretrained_cfg["test_input_size"] == (3, 288, 288)
+    assert built.input_size == (3, 224, 224)
+    assert {key: built.preprocessing[key] for key in ("input_size", "crop_pct", "interpolation")} == {
+        "input_size": [3, 224, 224],
+        "crop_pct": 0.875,
+        "interpolation": "bilinear",
+    }
+    resized = built.transform.transforms[0]
+    assert (resized.size, resized.interpolation.value) == (256, "bilinear")
 
 
 def test_arguments_that_do_not_fit_are_told() -> None:

@@ -1,5 +1,6 @@
 """Several processes: two with a batch each learn as one with both, and only the first writes. Device and precision of one."""
 
+from datetime import timedelta
 from pathlib import Path
 
 import numpy as np
@@ -70,3 +71,12 @@ def test_half_precision_on_a_cpu_names_what_there_is():
 def test_a_device_that_is_not_here_is_refused():
     with pytest.raises(UsageError, match="no device 'cuda:99' here"):
         join_processes(device="cuda:99")
+
+
+def test_processes_wait_for_days_while_the_first_refits_the_last_layer(monkeypatch):
+    """accelerate's own patience is 10 or 30 minutes, after which the others die, and torchrun ends the first with them."""
+    given = []
+    monkeypatch.setattr("accelerate.Accelerator", lambda **options: given.extend(options["kwargs_handlers"]))
+    join_processes(device="cpu")
+    (group,) = (one.to_kwargs() for one in given if type(one).__name__ == "InitProcessGroupKwargs")
+    assert group == {"timeout": timedelta(days=7)}
