@@ -2,6 +2,7 @@
 
 import json
 import pickle
+from collections import OrderedDict
 from dataclasses import fields, is_dataclass
 
 import numpy as np
@@ -183,6 +184,30 @@ def test_its_facts_fit_a_checkpoint_s_metadata(name):
     fits, expected = JSON_FACTS["recipe"]
     assert fits(json.loads(json.dumps(facts))), expected
     assert str(recipe_of("x", facts))
+
+
+COLOURS = nn.functional.normalize(torch.tensor([[1.0, 0, 0], [0, 1, 0], [0, 0, 1], [1, 1, 1]]))
+
+
+def loss_of_the_right_answer(name, sureness):
+    """The mean of ten losses of a network that names the colour of an image, one a class, without a mistake."""
+    net = nn.Sequential(OrderedDict(body=nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten()), head=nn.Linear(3, CLASSES)))
+    recipe = make_recipe(name)
+    recipe.adapt(net, "head", CLASSES)
+    with torch.no_grad():
+        for parameter, answer in ((net.head.weight, COLOURS), (net.head.bias, torch.full((CLASSES,), -0.8))):
+            parameter.zero_()[:CLASSES] = sureness * answer
+    torch.manual_seed(0)
+    learner = Learner(net, "head", 3, recipe.modules(CLASSES, 3), recipe.loss)
+    images = COLOURS[LABELS][:, :, None, None].repeat(1, 1, SIDE, SIDE)
+    batch = Batch((images,) * len(recipe.views(SIDE, [])), LABELS, torch.zeros(8, 3, SIDE, SIDE))
+    return np.mean([loss_of(learner, batch, seed).item() for seed in range(10)])
+
+
+def test_its_facts_name_what_softens_labels_and_nothing_else(name):
+    """Where labels are soft, and only there, a right answer can be too sure for the loss."""
+    softens = loss_of_the_right_answer(name, 1000) > loss_of_the_right_answer(name, 100) + 0.01
+    assert softens == bool(recipe_of("x", make_recipe(name).facts()).softeners)
 
 
 def test_what_it_says_of_itself_is_true(name):
