@@ -1,5 +1,6 @@
 """``oodkit-runs/``: where a command leaves its result, and where the next one finds what was done last."""
 
+import shlex
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
@@ -22,17 +23,26 @@ def find_run(text: str | None, kinds: Sequence[str] | None = None) -> Path:
     one that is. Raises UsageError, with the runs there are, where there is none.
     """
     from oodkit.report.runs import RESULT
+    from oodkit.training.folder import TRAINING
 
     if text is None:
         return last_run(kinds)
     problem = "there is no such folder"
     with suppress(OSError):  # the name may be longer than any file's
         for path in (Path(text), RUNS / text):
+            if path.is_file() and path.name == TRAINING:
+                raise UsageError(_undiagnosed(path.parent))
             if path.is_file() or (path / RESULT).is_file():
                 return path
+            if (path / TRAINING).is_file():
+                raise UsageError(_undiagnosed(path))
             if path.is_dir():
                 problem = f"the folder has no {RESULT}"
     raise UsageError(f"no run {text}: {problem}; {_there_are(_results())}")
+
+
+def _undiagnosed(training: Path) -> str:
+    return f"{training} is a training (training.json); diagnose it first: oodkit diagnose local-dir:{shlex.quote(str(training))}"
 
 
 def new_folder(kind: str) -> Path:

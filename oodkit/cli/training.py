@@ -2,6 +2,7 @@
 
 import json
 import math
+import signal
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -19,7 +20,8 @@ from oodkit.errors import OodkitError, UsageError
 from oodkit.images import open_images
 from oodkit.images.base import ImageSet
 from oodkit.training.checkpoints import Checkpoints
-from oodkit.training.folder import Document, differences, is_finished, read_run, require_same
+from oodkit.training.folder import LOG, Document, differences, is_finished, read_run, require_same
+from oodkit.training.interruption import Terminated
 from oodkit.training.networks import Stem
 from oodkit.training.plan import Alpha, Plan, Sets, Shape, plan, rank, world_size
 from oodkit.training.run import accelerator_for, carry_out
@@ -92,7 +94,7 @@ def carry_out_job(command: str, name: str, job: Job, output: Path | None, *, ten
         accelerator = accelerator_for(planned, job.device)
         folder, before = _folder(command, output, planned)
     if not quiet:
-        _say_before(folder, before, planned)
+        _say_before(folder, before, planned, tensorboard=tensorboard)
     done = before is not None and is_finished(folder, before)
     if not done:
         _carry_out(planned, folder, job, accelerator, tensorboard=tensorboard, quiet=quiet)
@@ -129,7 +131,7 @@ def _carry_out(planned: Plan, folder: Path, job: Job, accelerator: "Accelerator"
     except KeyboardInterrupt as stop:
         if rank() == 0:
             typer.echo(str(stop) or f"interrupted: what is done is kept in {folder}; the same command goes on from there", err=True)
-        raise typer.Exit(130) from stop
+        raise typer.Exit(128 + (signal.SIGTERM if isinstance(stop, Terminated) else signal.SIGINT)) from stop
 
 
 def _folder(command: str, output: Path | None, planned: Plan) -> tuple[Path, Document | None]:
@@ -154,10 +156,11 @@ def _of_before(folder: Path) -> Document | None:
         return None
 
 
-def _say_before(folder: Path, before: Document | None, planned: Plan) -> None:
+def _say_before(folder: Path, before: Document | None, planned: Plan, *, tensorboard: bool) -> None:
     step = Checkpoints(folder).step()
     if before is not None and is_finished(folder, before):
         lines = [f"{folder} is finished: nothing is trained again; another --seed or -o DIR trains anew"]
+        lines += [f"note: nothing was written for TensorBoard; the log is {folder / LOG}"] if tensorboard else []
     elif step:
         lines = [f"{folder} is unfinished: going on from step {step}"]
     else:

@@ -45,7 +45,7 @@ def _lines(folder: Path, document: Mapping[str, Any], name: str) -> Iterator[str
 
 
 def _share(document: Mapping[str, Any]) -> Iterator[str]:
-    share = document["asked"]["settings"]["share"]
+    share = document["asked"]["settings"]["alpha"]
     if document["naive_mixing"]:
         yield f"naive mixing: {percent(share)} of each batch were real images, as if both sets had been poured together"
     elif share < 1:

@@ -18,6 +18,7 @@ from oodkit.models.names import demo_names, torchvision_names, unknown_model
 from oodkit.models.preprocessing import timm_transform, torchvision_transform
 from oodkit.models.state import State, classes_in, count_unfilled, fit_state, read_state, without_prefixes
 
+OF_A_TRAINING = {"step", "optimizer", "tally"}  # in the metadata of what a training goes on from
 BUILT_FOR = 1000  # classes of the network that the state is held against to learn its own number
 
 
@@ -33,6 +34,9 @@ def load_file(name: str, options: Options) -> Loaded:
     state, metadata = read_state(Path(name), allow_pickle=options.allow_pickle)
     if metadata.get("format", "").startswith("oodkit-head-"):
         raise CheckpointError(f"{name} is a head, not a network; oodkit export MODEL --head {name} --as timm writes the two as one")
+    if metadata.keys() >= OF_A_TRAINING:
+        trained = Path(name).with_name("model.safetensors")
+        raise CheckpointError(f"{name} is for going on with its training, no network alone; the trained network is {trained}")
     facts = _facts(metadata, name)
     arch = options.arch or facts.get("architecture")
     if arch is None:

@@ -24,10 +24,11 @@ class Key(NamedTuple):
 class Draws:
     """The batches of a whole training, one process's part of each, by the number of the step alone.
 
-    real, synthetic, outliers: how many images there are of each. share: of real images in a batch, SIO's α (arXiv:2303.14531); at 1
-    the synthetic images are never drawn. batch_size: images of one process in a step, real and synthetic together. outlier_batch:
-    outliers beside them, None = twice as many. world, rank: the processes, and which of them this is. repeats: how often an image,
-    no outlier, comes in a row, augmented anew each time (repeated augmentation: Hoffer et al., arXiv:1901.09335).
+    real, synthetic, outliers: how many images there are of each. alpha: the share of real images in a batch, SIO's α
+    (arXiv:2303.14531); at 1 the synthetic images are never drawn. batch_size: images of one process in a step, real and synthetic
+    together. outlier_batch: outliers beside them, None = twice as many. world, rank: the processes, and which of them this is.
+    repeats: how often an image, no outlier, comes in a row, augmented anew each time (repeated augmentation: Hoffer et al.,
+    arXiv:1901.09335).
 
     In each epoch every source has a permutation of its own. Step s of the epoch takes the next images of it for all processes
     together, from its start again where it runs out, and process r every ``world``-th of them from the r-th on. So every batch is
@@ -35,7 +36,7 @@ class Draws:
     ``world`` times the batch. Inside a batch real and synthetic images are shuffled, since recipes mix neighbours. The augmentation
     of an image depends on its place in the epoch, not on the process.
 
-    Raises UsageError for a share that leaves no real image, or no synthetic one below 1, in a batch.
+    Raises UsageError for an alpha that leaves no real image, or no synthetic one below 1, in a batch.
     """
 
     def __init__(
@@ -44,7 +45,7 @@ class Draws:
         *,
         synthetic: int = 0,
         outliers: int = 0,
-        share: float = 1.0,
+        alpha: float = 1.0,
         batch_size: int = 128,
         outlier_batch: int | None = None,
         world: int = 1,
@@ -52,7 +53,7 @@ class Draws:
         repeats: int = 1,
         seed: int = 0,
     ) -> None:
-        reals = _reals_per_batch(share, batch_size, synthetic)
+        reals = _reals_per_batch(alpha, batch_size, synthetic)
         self.batch_size, self.real_per_batch, self.synthetic_per_batch = batch_size, reals, batch_size - reals
         self.outliers_per_batch = (2 * batch_size if outlier_batch is None else outlier_batch) if outliers else 0
         self.steps_per_epoch = math.ceil(real / (batch_size * world))
@@ -60,8 +61,10 @@ class Draws:
         self._world, self._rank, self._repeats, self._seed = world, rank, repeats, seed
         self._orders: dict[Source, tuple[int, np.ndarray]] = {}
 
-    def epoch_of(self, step: int) -> int:
-        return step // self.steps_per_epoch
+    @property
+    def real_per_step(self) -> int:
+        """Of all processes together."""
+        return self.real_per_batch * self._world
 
     def batch(self, step: int) -> list[Key]:
         """The ``batch_size`` images of this process in step ``step`` of the training, from 0, and behind them the outliers."""
@@ -94,16 +97,16 @@ def share_of_pool(real: int, synthetic: int) -> float:
     return real / (real + synthetic)
 
 
-def _reals_per_batch(share: float, batch_size: int, synthetic: int) -> int:
-    reals = round(share * batch_size)
-    if share < 1 and not synthetic:
-        raise UsageError(f"a share of {share:g} real images needs synthetic images beside them, got none; name a set of them")
-    if reals < 1:
-        raise UsageError(f"a share of {share:g} leaves no real image in a batch of {batch_size}; raise the share or the batch size")
-    if share < 1 and reals == batch_size:
+def _reals_per_batch(alpha: float, batch_size: int, synthetic: int) -> int:
+    reals = round(alpha * batch_size)
+    if alpha < 1 and not synthetic:
         raise UsageError(
-            f"a share of {share:g} leaves no synthetic image in a batch of {batch_size}; lower it or raise the batch size"
+            f"alpha {alpha:g}, the share of real images, needs synthetic images beside them, got none; name a set of them"
         )
+    if reals < 1:
+        raise UsageError(f"alpha {alpha:g} leaves no real image in a batch of {batch_size}; raise alpha or the batch size")
+    if alpha < 1 and reals == batch_size:
+        raise UsageError(f"alpha {alpha:g} leaves no synthetic image in a batch of {batch_size}; lower it or raise the batch size")
     return reals
 
 

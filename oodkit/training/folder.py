@@ -50,9 +50,13 @@ def read_run(folder: Path) -> Document | None:
 
 
 def trained_on(model: str) -> str | None:
-    """The spec of the images that a model was trained on, where its name, ``local-dir:FOLDER``, is that of a run's folder."""
-    folder = Path(model.removeprefix("local-dir:"))
-    if not model.startswith("local-dir:"):
+    """The spec of the images that a model was trained on, where its name is that of a run's folder or of a network in one.
+
+    As ``local-dir:FOLDER``, ``FOLDER/model.safetensors``, ``FOLDER/best.safetensors`` or ``FOLDER/before.safetensors``.
+    """
+    path = Path(model.removeprefix("local-dir:"))
+    folder = path.parent if path.name in (MODEL, BEST, BEFORE) else path
+    if folder == path and not model.startswith("local-dir:"):
         return None
     try:
         document = read_run(folder)

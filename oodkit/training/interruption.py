@@ -8,19 +8,28 @@ from typing import Any, Self
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
+class Terminated(KeyboardInterrupt):
+    """Of what SIGTERM ended, and not SIGINT."""
+
+
 class Interruption:
-    """While open, the first of these signals is noted, which makes this true, and a second raises KeyboardInterrupt at once.
+    """While open, the first of these signals is noted, which makes this true, and a second raises ``error`` at once.
 
     Weights and statistics that change in one step belong together: a training can be left only between two steps. Signals reach a
     program's main thread alone; in others this notes nothing.
     """
 
     def __init__(self) -> None:
-        self._noted = False
+        self._noted: int | None = None
         self._before: dict[signal.Signals, Any] = {}
 
     def __bool__(self) -> bool:
-        return self._noted
+        return self._noted is not None
+
+    @property
+    def error(self) -> type[KeyboardInterrupt]:
+        """What to raise: Terminated where the signal that was noted is SIGTERM, KeyboardInterrupt otherwise."""
+        return Terminated if self._noted == signal.SIGTERM else KeyboardInterrupt
 
     def __enter__(self) -> Self:
         if threading.current_thread() is threading.main_thread():
@@ -31,10 +40,10 @@ class Interruption:
         for one, handler in self._before.items():
             signal.signal(one, signal.SIG_DFL if handler is None else handler)
 
-    def _note(self, _number: int, _frame: FrameType | None) -> None:
-        if self._noted:
-            raise KeyboardInterrupt
-        self._noted = True
+    def _note(self, number: int, _frame: FrameType | None) -> None:
+        if self:
+            raise self.error
+        self._noted = number
 
 
 def leave_signals_to_parent(_worker: int) -> None:

@@ -11,8 +11,8 @@ from oodkit.training.batch import Batch, Found
 class Learner(nn.Module):
     """A network in training and a recipe's loss; called with a batch, it gives the loss, so that several processes wrap it as one.
 
-    net: images (B, 3, H, W) to logits (B, C). head: the name of its last layer. num_features: D, the entries of what that layer
-    reads. extra: what the recipe trains beside the network. loss: the recipe's.
+    net: images (B, 3, H, W) to logits (B, C). head: the name of its last layer, "" of several. num_features: D, the entries of what
+    that layer reads. extra: what the recipe trains beside the network. loss: the recipe's.
     """
 
     def __init__(
@@ -53,8 +53,12 @@ class Learner(nn.Module):
 
 def linear_head(net: nn.Module, name: str) -> nn.Linear:
     """The last layer by its name. Raises UnsupportedModelError where it is none that maps features (B, D) to logits (B, C)."""
-    layer = net.get_submodule(name)
+    layer = net.get_submodule(name) if name else None
     if not isinstance(layer, nn.Linear):
-        found = f"this one ends in {name}, a {type(layer).__name__}"
+        found = (
+            f"this one ends in {name}, a {type(layer).__name__}"
+            if name
+            else "the logits of this one are the mean of several layers"
+        )
         raise UnsupportedModelError(f"this recipe needs a network that ends in one linear layer; {found}")
     return layer

@@ -132,7 +132,7 @@ def run(
             if epoch_over:
                 pace.restart()
             if interrupted:
-                raise _interruption(state, plan)
+                raise _interruption(state, plan, interrupted)
     accelerator.unwrap_model(model, keep_fp32_wrapper=False)  # takes off what it put around the learner's forward
     return state.trained
 
@@ -177,7 +177,7 @@ def _fetched(
             return
         except BaseException as error:
             if interrupted or isinstance(error, KeyboardInterrupt):
-                raise _interruption(state, plan) from error
+                raise _interruption(state, plan, interrupted) from error
             _save(state, plan)
             raise
         batch.progress = state.step / plan.total
@@ -247,11 +247,11 @@ def _save(state: State, plan: _Plan) -> None:
         plan.checkpoints.save(state)
 
 
-def _interruption(state: State, plan: _Plan) -> KeyboardInterrupt:
+def _interruption(state: State, plan: _Plan, by: Interruption) -> KeyboardInterrupt:
     """Saves what is done, and says so."""
     _save(state, plan)
     where = f"saved in {plan.checkpoints.folder}; the same command goes on from there" if plan.checkpoints else "nothing is saved"
-    return KeyboardInterrupt(f"interrupted after {plan.place(state.step)} of {plan.total}: {where}")
+    return by.error(f"interrupted after {plan.place(state.step)} of {plan.total}: {where}")
 
 
 def _not_finite(loss: float, when: str, step: int, plan: _Plan) -> TrainingError:

@@ -2,24 +2,27 @@
 
 import copy
 import json
-import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Sized
 from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal
 
 import numpy as np
+import torch
 
 from oodkit.classifier import Classifier
-from oodkit.errors import ImageSetError, UnreadableImageError, UsageError
+from oodkit.errors import ImageSetError, UsageError
 from oodkit.images.base import ImageSet
 from oodkit.images.classes import align_labels
 from oodkit.specs import checked_settings
-from oodkit.training.draws import share_of_pool
+from oodkit.training import remarks
+from oodkit.training.draws import Draws, share_of_pool
+from oodkit.training.learner import linear_head
 from oodkit.training.networks import Built, Stem, adopt, build
 from oodkit.training.pools import Pool, outlier_pool, real_pool, synthetic_pool, trained_labels
+from oodkit.training.processes import world_size
 from oodkit.training.recipes import RECIPES, Recipe, parse_recipe
-from oodkit.training.settings import SMALL, Settings, defaults_for
-from oodkit.wording import percent, printable
+from oodkit.training.settings import Settings, defaults_for
+from oodkit.wording import printable
 
 ALPHA = 0.8  # SIO's for CIFAR (arXiv:2303.14531, section 4)
 FINETUNING = {"epochs": 10, "lr": 0.01}
@@ -58,7 +61,8 @@ class Shape:
 class Plan:
     """A training that can begin.
 
-    asked: all that decides what comes of it, as JSON has it: by this a run of before is known again. notes: what is to be said.
+    built: its network is as the recipe trains it. asked: all that decides what comes of it, as JSON has it: by this a run of before
+    is known again. notes: what is to be said.
     """
 
     built: Built
@@ -77,6 +81,11 @@ class Plan:
     def side(self) -> int:
         """Of the images that the network sees, in pixels."""
         return self.built.input_size[-1]
+
+    @property
+    def head(self) -> str:
+        """The name of the last layer; none where the mean of several layers' is the logits."""
+        return _only_head(self.built)
 
 
 def plan(start: str | Classifier, sets: Sets, recipe: str | Recipe, alpha: Alpha, shape: Shape, given: Mapping[str, Any]) -> Plan:
@@ -99,10 +108,14 @@ def plan(start: str | Classifier, sets: Sets, recipe: str | Recipe, alpha: Alpha
     if sets.synthetic is not None:
         synthetic, said = synthetic_pool(sets.synthetic, built.class_names, built.num_classes, built.class_ids)
         notes += said
-    share = _share(alpha, len(real), None if synthetic is None else len(synthetic))
+    share = _alpha(alpha, len(real), None if synthetic is None else len(synthetic))
     settings = _settled(recipe, built.input_size[-1], share, checked, notes, finetuning=isinstance(start, Classifier))
-    notes += _remarks(sets, built, labels, alpha, share)
-    notes += _head_remarks(recipe, sets.val, settings.augdelete)
+    draws = draws_of(settings, real, synthetic, sets.outliers, world=world_size())
+    notes += remarks.of_weights(start, built.architecture) if isinstance(start, str) else []
+    notes += [*remarks.of_images(sets.data, labels, built), *remarks.of_batches(draws, len(real))]
+    notes += remarks.of_mixing(share, naive=alpha == "naive") if synthetic is not None else []
+    notes += [*remarks.of_head(recipe, settings, sets.val), *([NO_VAL] if sets.val is None else [])]
+    _adapt(built, recipe)
     asked = {
         "start": {"model": start.name, "weights": start.weights_hash()} if isinstance(start, Classifier) else built.architecture,
         "recipe": recipe.spec(),
@@ -131,20 +144,41 @@ def plan(start: str | Classifier, sets: Sets, recipe: str | Recipe, alpha: Alpha
     )
 
 
-def world_size() -> int:
-    """The processes that train together, as torchrun and ``accelerate launch`` tell each."""
-    return int(os.environ.get("WORLD_SIZE", "1"))
+def draws_of(
+    settings: Settings, real: Sized, synthetic: Sized | None, outliers: Sized | None, *, world: int = 1, rank: int = 0
+) -> Draws:
+    """The batches of process ``rank``. Raises UsageError for an alpha that does not suit them."""
+    return Draws(
+        len(real),
+        synthetic=len(synthetic or ()),
+        outliers=len(outliers or ()),
+        alpha=settings.alpha,
+        batch_size=settings.batch_size,
+        outlier_batch=settings.outlier_batch,
+        world=world,
+        rank=rank,
+        repeats=settings.repeats,
+        seed=settings.seed,
+    )
 
 
-def rank() -> int:
-    """Which of them this is; 0 prints and writes."""
-    return int(os.environ.get("RANK", "0"))
+def _adapt(built: Built, recipe: Recipe) -> None:
+    """Change the network, in place, as the recipe trains it. Raises UsageError or UnsupportedModelError where that can't be."""
+    if recipe.needs_linear_head:
+        linear_head(built.net, _only_head(built))
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        recipe.adapt(built.net, _only_head(built), built.num_classes)
+
+
+def _only_head(built: Built) -> str:
+    return built.head[0] if len(built.head) == 1 else ""
 
 
 def _checked(given: Mapping[str, Any]) -> dict[str, Any]:
     """The settings that were given, each of its type. Raises UsageError, with near names, for one that there is not."""
-    if "share" in given:
-        raise UsageError("the share of real images is given as alpha, beside synthetic images")
+    if "alpha" in given:
+        raise UsageError("alpha is no setting of training by itself: it is given beside synthetic images")
     return checked_settings("training", {"training": Settings}, "training", given)
 
 
@@ -214,7 +248,7 @@ def _val_pool(val: ImageSet | None, built: Built, notes: list[str]) -> Pool | No
     return Pool(val, labels)
 
 
-def _share(alpha: Any, real: int, synthetic: int | None) -> float:
+def _alpha(alpha: Any, real: int, synthetic: int | None) -> float:
     if synthetic is None:
         if alpha is not None:
             raise UsageError(
@@ -229,49 +263,11 @@ def _share(alpha: Any, real: int, synthetic: int | None) -> float:
     return float(share)
 
 
-def _settled(recipe: Recipe, side: int, share: float, given: Mapping[str, Any], notes: list[str], *, finetuning: bool) -> Settings:
+def _settled(recipe: Recipe, side: int, alpha: float, given: Mapping[str, Any], notes: list[str], *, finetuning: bool) -> Settings:
     """What the user said; where nothing, what belongs to fine-tuning; then to the recipe; then the defaults."""
     taken = {**defaults_for(side), **recipe.trained_with, **(FINETUNING if finetuning else {}), **given}
     longest = WARMED_UP * taken.get("epochs", Settings.epochs)
     if "warmup" not in given and (own := taken.get("warmup", 0.0)) > longest:
         taken["warmup"] = longest
         notes.append(f"the learning rate rises for {longest:g} epochs, a tenth of all, and not for {own:g} as {recipe.name} has it")
-    return Settings(**taken, share=share)
-
-
-def _remarks(sets: Sets, built: Built, labels: np.ndarray, alpha: Alpha, share: float) -> list[str]:
-    remarks = _size_remark(sets.data, built)
-    if empty := built.num_classes - len(np.unique(labels)):
-        remarks.append(f"{empty} of {built.num_classes} classes have no training images: they will never be predicted")
-    if alpha == "naive":
-        remarks.append(
-            f"naive mixing: {percent(share)} of each batch are real images, as if both sets were poured together; the authors of "
-            "SIO find that this harms, and that 80 to 90 % help"
-        )
-    if sets.synthetic is not None and share == 1:
-        remarks.append("with alpha 1 no synthetic image is drawn: this is plain training")
-    if sets.val is None:
-        remarks.append(NO_VAL)
-    return remarks
-
-
-def _head_remarks(recipe: Recipe, val: ImageSet | None, augdelete: bool) -> list[str]:
-    """Of a recipe that leaves the last layer untrained."""
-    if recipe.trains_head:
-        return []
-    if not augdelete:
-        return [f"{recipe.name} trains no last layer: without AugDelete the network answers at random"]
-    told = f"{recipe.name} trains no last layer, so that no network is kept as the best; AugDelete makes the layer at the end"
-    return [] if val is None else [told]
-
-
-def _size_remark(data: ImageSet, built: Built) -> list[str]:
-    try:
-        width, height = data.load(0).size
-    except UnreadableImageError:
-        return []
-    side = built.input_size[-1]
-    small = max(width, height)
-    if small > SMALL or side < 2 * small:
-        return []
-    return [f"images of {width} × {height} pixels are enlarged to {side} × {side}; --input-size {small} takes far less time"]
+    return Settings(**taken, alpha=alpha)

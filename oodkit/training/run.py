@@ -13,7 +13,6 @@ from oodkit.errors import OodkitError
 from oodkit.images.base import ImageSet
 from oodkit.training.augment import TrainTransform, kept_generators, seed_generators
 from oodkit.training.checkpoints import Checkpoints
-from oodkit.training.draws import Draws
 from oodkit.training.feed import Feed
 from oodkit.training.finishing import finish, save_trained
 from oodkit.training.folder import FINISHED, KIND, UNFINISHED, Document, alone_in, is_finished, read_run, require_same, write_run
@@ -21,7 +20,7 @@ from oodkit.training.journal import Journal
 from oodkit.training.learner import Learner
 from oodkit.training.loop import Reached, run
 from oodkit.training.networks import Stem
-from oodkit.training.plan import Alpha, Plan, Sets, Shape, plan
+from oodkit.training.plan import Alpha, Plan, Sets, Shape, draws_of, plan
 from oodkit.training.processes import join_processes
 from oodkit.training.recipes.base import Recipe
 from oodkit.training.validation import Validation
@@ -102,17 +101,33 @@ def carry_out(
     if before is None or not is_finished(folder, before):
         accelerator = accelerator or accelerator_for(planned, device)
         main = accelerator.is_main_process
-        with alone_in(folder) if main else nullcontext(), _generators(accelerator.device, planned.settings.seed):
+        with (
+            _no_empty_folder(folder),
+            Journal(folder if main else None, tensorboard=tensorboard) as journal,
+            alone_in(folder) if main else nullcontext(),
+            _generators(accelerator.device, planned.settings.seed),
+        ):
             document = _document(planned, before, accelerator)
             if main:
                 write_run(folder, document)
-            _carry_out(planned, folder, document, accelerator, workers, tensorboard, progress, say or (lambda _: None))
+            _carry_out(planned, folder, document, accelerator, workers, journal, progress, say or (lambda _: None))
     return load_classifier(f"local-dir:{folder}")
 
 
 def accelerator_for(planned: Plan, device: str) -> "Accelerator":
     """Raises UsageError for a device that is not here, and for a precision that it does not train in."""
     return join_processes(device=device, amp=planned.settings.amp, leaves_unused=planned.recipe.leaves_unused)
+
+
+@contextmanager
+def _no_empty_folder(folder: Path) -> Iterator[None]:
+    """A folder that was made for the run does not stay, empty, where the run can't begin."""
+    try:
+        yield
+    except OodkitError:
+        with suppress(OSError):  # what it says of a folder with something in it
+            folder.rmdir()
+        raise
 
 
 @contextmanager
@@ -129,7 +144,7 @@ def _carry_out(
     document: Document,
     accelerator: "Accelerator",
     workers: int | None,
-    tensorboard: bool,
+    journal: Journal,
     progress: Callable[[Reached], None] | None,
     say: Callable[[str], None],
 ) -> None:
@@ -141,18 +156,17 @@ def _carry_out(
         save_trained(path, learner, planned)
 
     try:
-        with Journal(folder if main else None, tensorboard=tensorboard) as journal:
-            learner = run(
-                _learner(planned),
-                lambda start, stop: feed.batches(start, stop, workers=workers, pin_memory=on_gpu),
-                settings,
-                steps_per_epoch=feed.draws.steps_per_epoch,
-                accelerator=accelerator,
-                checkpoints=Checkpoints(folder, save_best=save_best if planned.recipe.trains_head else None),
-                journal=journal,
-                evaluate=evaluate,
-                progress=progress,
-            )
+        learner = run(
+            _learner(planned),
+            lambda start, stop: feed.batches(start, stop, workers=workers, pin_memory=on_gpu),
+            settings,
+            steps_per_epoch=feed.draws.steps_per_epoch,
+            accelerator=accelerator,
+            checkpoints=Checkpoints(folder, save_best=save_best if planned.recipe.trains_head else None),
+            journal=journal,
+            evaluate=evaluate,
+            progress=progress,
+        )
     except BaseException:
         if main and feed.unreadable:
             with suppress(OodkitError):  # the first error is the one to tell
@@ -169,27 +183,15 @@ def _feed(planned: Plan, accelerator: "Accelerator") -> Feed:
     preprocessing, settings = planned.built.preprocessing, planned.settings
     mean, std = (tuple(preprocessing[key]) for key in ("mean", "std"))
     transform = TrainTransform(planned.side, settings.flip, mean, std, planned.recipe.views(planned.side, planned.sets.mixing))
-    draws = Draws(
-        len(planned.real),
-        synthetic=len(planned.synthetic or ()),
-        outliers=len(planned.outliers or ()),
-        share=settings.share,
-        batch_size=settings.batch_size,
-        outlier_batch=settings.outlier_batch,
-        world=accelerator.num_processes,
-        rank=accelerator.process_index,
-        repeats=settings.repeats,
-        seed=settings.seed,
-    )
+    pools = (planned.real, planned.synthetic, planned.outliers)
+    draws = draws_of(settings, *pools, world=accelerator.num_processes, rank=accelerator.process_index)
     return Feed(planned.real, transform, draws, synthetic=planned.synthetic, outliers=planned.outliers)
 
 
 def _learner(planned: Plan) -> Learner:
     """With the recipe's own layers, whose first weights come from the generators as they were seeded."""
     built, recipe = planned.built, planned.recipe
-    head = built.head[0] if len(built.head) == 1 else ""  # no name where several layers' mean is the logits
-    recipe.adapt(built.net, head, built.num_classes)
-    return Learner(built.net, head, built.num_features, recipe.modules(built.num_classes, built.num_features), recipe.loss)
+    return Learner(built.net, planned.head, built.num_features, recipe.modules(built.num_classes, built.num_features), recipe.loss)
 
 
 def _validation(planned: Plan, accelerator: "Accelerator", workers: int | None) -> Validation | None:

@@ -18,9 +18,9 @@ class Settings:
     epochs: passes over the real images. batch_size: images a process in each step, real and synthetic together. lr: the largest
     learning rate. warmup: epochs of linear rise before the cosine. norm_weight_decay: of normalisation layers and biases, None = as
     the others. ema: keep an average of the weights, which then is the trained network. repeats: how often an image comes in a row
-    of batches, augmented anew each time (repeated augmentation). share: of real images in each batch (SIO's α). outlier_batch:
-    outliers a process in each step, None = twice as many as images. flip: mirror images at random. augdelete: refit the last layer
-    afterwards by plain cross-entropy.
+    of batches, augmented anew each time (repeated augmentation). alpha: the share of real images in each batch (SIO's α).
+    outlier_batch: outliers a process in each step, None = twice as many as images. flip: mirror images at random. augdelete: refit
+    the last layer afterwards by plain cross-entropy.
 
     Raises UsageError where a number lies outside its range.
     """
@@ -35,7 +35,7 @@ class Settings:
     ema: bool = False
     amp: Amp = "no"
     repeats: int = 1
-    share: float = 1.0
+    alpha: float = 1.0
     outlier_batch: int | None = None
     flip: bool = True
     augdelete: bool = False
@@ -48,7 +48,7 @@ class Settings:
         self._require("weight_decay", math.isfinite(self.weight_decay) and self.weight_decay >= 0, "0 or more")
         self._require("warmup", 0 <= self.warmup < self.epochs, f"0 or more, and less than the {self.epochs} epochs")
         self._require("repeats", self.repeats >= 1, "1 or more")
-        self._require("share", 0 < self.share <= 1, "above 0 and at most 1")
+        self._require("alpha", 0 < self.alpha <= 1, "above 0 and at most 1")
         self._require("outlier_batch", self.outlier_batch is None or self.outlier_batch >= 1, "1 or more")
         self._require("seed", self.seed >= 0, "0 or more")
 

@@ -26,15 +26,15 @@ def settings_of(folder):
 
 
 @contextmanager
-def interrupted():
-    """While open, a training stops as by Ctrl-C after one step."""
+def interrupted(number=signal.SIGINT):
+    """While open, a training stops as by Ctrl-C, or by another signal, after one step."""
     run = run_module.run
 
     def stopped(*arguments, progress=None, **options):
         def stop(reached):
             if progress is not None:
                 progress(reached)
-            os.kill(os.getpid(), signal.SIGINT)
+            os.kill(os.getpid(), number)
 
         return run(*arguments, progress=stop, **options)
 
@@ -61,12 +61,11 @@ def test_the_result_goes_to_stdout_and_the_way_there_to_stderr(run):
 
 def test_the_advised_command_diagnoses_it_on_the_demos_images(run):
     run(*TRAIN, "-q")
-    ran = run(
-        "diagnose", "local-dir:oodkit-runs/train-001", "--limit", "20", "--scorer", "mls", "--workers", "0", "--device", "cpu"
-    )
-    assert ran.code == 0, ran.err
-    assert "recipe v1 of oodkit" in ran.out
-    assert "digits-unseen, 20 images of demo:digits-unseen" in ran.out
+    for name in ("local-dir:oodkit-runs/train-001", "oodkit-runs/train-001/best.safetensors"):
+        ran = run("diagnose", name, "--limit", "20", "--scorer", "mls", "--workers", "0", "--device", "cpu")
+        assert ran.code == 0, ran.err
+        assert "recipe v1 of oodkit" in ran.out
+        assert "digits-unseen, 20 images of demo:digits-unseen" in ran.out
 
 
 def test_json_is_the_runs_own_document_and_quiet_prints_the_folder_alone(run):
@@ -90,7 +89,28 @@ def test_the_same_command_goes_on_where_ctrl_c_ended_it_and_trains_nothing_twice
     again = run(*TRAIN)
     assert (again.code, again.out) == (0, ran.out)
     assert again.err == f"{folder} is finished: nothing is trained again; another --seed or -o DIR trains anew\n"
+    note = f"note: nothing was written for TensorBoard; the log is {folder}/log.jsonl"
+    assert run(*TRAIN, "--tensorboard").err.splitlines()[1:] == [note]
     assert sorted(path.name for path in Path("oodkit-runs").iterdir()) == ["train-001"]
+
+
+def test_the_exit_code_is_that_of_the_signal(run):
+    """128 and its number, as shells and schedulers tell a program that a signal ended."""
+    with interrupted(signal.SIGTERM):
+        ran = run(*TRAIN)
+    assert (ran.code, ran.err.splitlines()[-1].partition(" after ")[0]) == (143, "interrupted")
+
+
+def test_a_training_is_no_result_and_its_checkpoint_no_network(run):
+    """Each is told with what to type instead."""
+    run(*TRAIN, "-q")
+    folder = "oodkit-runs/train-001"
+    way_out = f"error: {folder} is a training (training.json); diagnose it first: oodkit diagnose local-dir:{folder}\n"
+    for words in (("report", folder), ("report", "train-001"), ("compare", f"{folder}/training.json", folder)):
+        assert run(*words)[::2] == (2, way_out)
+    ran = run("finetune", f"{folder}/last.safetensors", *SETS, "--device", "cpu")
+    told = f"{folder}/last.safetensors is for going on with its training, no network alone; the trained network is"
+    assert ran[::2] == (3, f"error: {told} {folder}/model.safetensors\n")
 
 
 def test_another_command_gets_a_folder_of_its_own_and_is_refused_in_this_one(run):

@@ -36,7 +36,7 @@ def positions(keys, source="real"):
 
 def order(source, size, seed, number=0):
     """The permutation of an epoch, image by image, as batches of one image of the source show it."""
-    alone = {"real": {"real": size, "batch_size": 1}, "synthetic": {"real": 2 * size, "batch_size": 2, "share": 0.5}}[source]
+    alone = {"real": {"real": size, "batch_size": 1}, "synthetic": {"real": 2 * size, "batch_size": 2, "alpha": 0.5}}[source]
     return [one for batch in epoch(Draws(**alone, synthetic=size, seed=seed), number) for one in positions(batch, source)]
 
 
@@ -59,7 +59,7 @@ def test_batches_by_hand():
 def test_without_synthetic_images_in_the_batches_they_change_nothing(real, synthetic, batch, world, seed):
     """α = 1 is plain training, step for step, image for image, seed for seed."""
     same = {"batch_size": batch, "world": world, "rank": world - 1, "seed": seed}
-    plain, sio = Draws(real, **same), Draws(real, synthetic=synthetic, share=1.0, **same)
+    plain, sio = Draws(real, **same), Draws(real, synthetic=synthetic, alpha=1.0, **same)
     steps = range(2 * plain.steps_per_epoch + 1)
     assert [plain.batch(step) for step in steps] == [sio.batch(step) for step in steps]
 
@@ -70,7 +70,7 @@ def test_every_batch_of_every_process_keeps_the_ratio_and_the_epoch_its_steps(re
     """round(α · B) real images, the rest synthetic, ⌈N / (B · W)⌉ times."""
     assume(0 < round(share * batch) < batch)
     for rank in range(world):
-        draws = Draws(real, synthetic=synthetic, share=share, batch_size=batch, world=world, rank=rank, seed=seed)
+        draws = Draws(real, synthetic=synthetic, alpha=share, batch_size=batch, world=world, rank=rank, seed=seed)
         assert draws.steps_per_epoch == ceil(real / (batch * world))
         for keys in [*epoch(draws), *epoch(draws, 1)]:
             reals = round(share * batch)
@@ -79,7 +79,7 @@ def test_every_batch_of_every_process_keeps_the_ratio_and_the_epoch_its_steps(re
 
 def test_the_published_share_of_sio():
     """α = 0.8 of 128: 102 real and 26 synthetic images, 391 steps for 50,000 images, as in SIO's own training."""
-    draws = Draws(50_000, synthetic=1_000_000, share=0.8, batch_size=128)
+    draws = Draws(50_000, synthetic=1_000_000, alpha=0.8, batch_size=128)
     assert (draws.real_per_batch, draws.synthetic_per_batch, draws.steps_per_epoch) == (102, 26, 391)
 
 
@@ -99,7 +99,7 @@ def test_an_epoch_shows_every_real_image_as_often_as_the_others_or_once_more(rea
 @given(SIZES, SIZES, BATCHES, WORLDS, SEEDS, st.integers(0, 2))
 def test_each_step_takes_the_next_images_of_the_permutation_and_wraps(real, synthetic, half, world, seed, number):
     """Half real, half synthetic; of an epoch's permutation written over and over, step s has the s-th slice."""
-    options = {"real": real, "synthetic": synthetic, "share": 0.5, "batch_size": 2 * half, "seed": seed}
+    options = {"real": real, "synthetic": synthetic, "alpha": 0.5, "batch_size": 2 * half, "seed": seed}
     steps = Draws(**options, world=world).steps_per_epoch
     for source, size in (("real", real), ("synthetic", synthetic)):
         permutation = order(source, size, seed, number)
@@ -124,7 +124,7 @@ def test_the_processes_together_draw_the_batch_of_one(real, batch, world, repeat
 @given(SIZES, SIZES, SIZES, BATCHES, SEEDS, st.permutations(range(12)))
 def test_a_batch_depends_on_its_step_alone(real, synthetic, outliers, batch, seed, steps):
     """Whatever was drawn before, or was not, as after a stop: the batch is the same."""
-    options = {"real": real, "synthetic": synthetic, "outliers": outliers, "share": 0.5, "batch_size": batch, "seed": seed}
+    options = {"real": real, "synthetic": synthetic, "outliers": outliers, "alpha": 0.5, "batch_size": batch, "seed": seed}
     used = Draws(**options)
     drawn = {step: used.batch(step) for step in steps}
     assert all(drawn[step] == Draws(**options).batch(step) for step in drawn)
@@ -132,7 +132,7 @@ def test_a_batch_depends_on_its_step_alone(real, synthetic, outliers, batch, see
 
 def test_epochs_steps_processes_and_seeds_differ():
     def draws(**options):
-        return Draws(1000, synthetic=1000, outliers=1000, share=0.5, batch_size=100, **options)
+        return Draws(1000, synthetic=1000, outliers=1000, alpha=0.5, batch_size=100, **options)
 
     first = epoch(draws())
     for other in (epoch(draws(), 1), epoch(draws(seed=1)), epoch(draws(world=2)), epoch(draws(world=2, rank=1))):
@@ -144,7 +144,7 @@ def test_epochs_steps_processes_and_seeds_differ():
 
 def test_a_seed_belongs_to_one_draw():
     """Not to an image: the one that comes again, in this epoch, in the next, or repeated, is augmented otherwise."""
-    draws = Draws(10, synthetic=3, outliers=2, share=0.5, batch_size=4, repeats=2)
+    draws = Draws(10, synthetic=3, outliers=2, alpha=0.5, batch_size=4, repeats=2)
     keys = [key for number in range(50) for batch in epoch(draws, number) for key in batch]
     seeds = [key.seed for key in keys]
     assert len(set(seeds)) == len(seeds)
@@ -154,7 +154,7 @@ def test_a_seed_belongs_to_one_draw():
 
 def test_real_and_synthetic_images_are_mixed_inside_a_batch():
     """Recipes that mix neighbours would else mix real with real ones only."""
-    draws = Draws(1000, synthetic=1000, share=0.5, batch_size=10)
+    draws = Draws(1000, synthetic=1000, alpha=0.5, batch_size=10)
     places = np.array([[key.source == "real" for key in draws.batch(step)] for step in range(100)])
     assert places.mean(0).min() > 0.3
     assert places.mean(0).max() < 0.7
@@ -176,7 +176,7 @@ def test_repeated_images_come_in_one_step_and_spread_over_the_processes(world):
 
 def test_synthetic_images_are_repeated_as_real_ones_are_and_outliers_are_not():
     """Both halves of a batch are made in the same way, or the network could tell them apart by it."""
-    keys = Draws(64, synthetic=64, outliers=64, share=0.5, batch_size=16, repeats=4).batch(0)
+    keys = Draws(64, synthetic=64, outliers=64, alpha=0.5, batch_size=16, repeats=4).batch(0)
     assert set(Counter(positions(keys, "real")).values()) == set(Counter(positions(keys, "synthetic")).values()) == {4}
     assert set(Counter(positions(keys, "outlier")).values()) == {1}
 
@@ -190,13 +190,8 @@ def test_outliers_stand_behind_the_images_and_wrap_in_an_order_of_their_own():
     assert Draws(12, batch_size=4, outlier_batch=10).outliers_per_batch == 0
 
 
-def test_where_an_epoch_ends():
-    draws = Draws(10, batch_size=4)
-    assert [draws.epoch_of(step) for step in range(7)] == [0, 0, 0, 1, 1, 1, 2]
-
-
 def test_numbers_of_numpy_draw_what_pythons_do():
-    drawn = Draws(np.int64(10), synthetic=np.int64(3), share=np.float64(0.5), batch_size=np.int64(4), seed=np.int64(1)).batch(
+    drawn = Draws(np.int64(10), synthetic=np.int64(3), alpha=np.float64(0.5), batch_size=np.int64(4), seed=np.int64(1)).batch(
         np.int64(5)
     )
     assert drawn == DRAWN
@@ -205,12 +200,12 @@ def test_numbers_of_numpy_draw_what_pythons_do():
 
 def test_what_is_drawn_stays_the_same_with_the_next_release():
     """A stopped training goes on to equal weights only if batches are drawn as before; whoever changes this must say so."""
-    assert Draws(10, synthetic=3, share=0.5, batch_size=4, seed=1).batch(5) == DRAWN
+    assert Draws(10, synthetic=3, alpha=0.5, batch_size=4, seed=1).batch(5) == DRAWN
 
 
 def test_few_images_are_remembered_at_once():
     """One epoch's order of a source at a time."""
-    draws = Draws(100_000, synthetic=1000, share=0.5, batch_size=50_000)
+    draws = Draws(100_000, synthetic=1000, alpha=0.5, batch_size=50_000)
     for step in (0, 2, 4, 60):
         draws.batch(step)
     assert sum(order.nbytes for _, order in draws._orders.values()) == 8 * 101_000
@@ -219,14 +214,14 @@ def test_few_images_are_remembered_at_once():
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"share": 0.8}, "a share of 0.8 real images needs synthetic images beside them, got none; name a set of them"),
+        ({"alpha": 0.8}, "alpha 0.8, the share of real images, needs synthetic images beside them, got none; name a set of them"),
         (
-            {"share": 0.01, "synthetic": 5},
-            "a share of 0.01 leaves no real image in a batch of 8; raise the share or the batch size",
+            {"alpha": 0.01, "synthetic": 5},
+            "alpha 0.01 leaves no real image in a batch of 8; raise alpha or the batch size",
         ),
         (
-            {"share": 0.99, "synthetic": 5},
-            "a share of 0.99 leaves no synthetic image in a batch of 8; lower it or raise the batch size",
+            {"alpha": 0.99, "synthetic": 5},
+            "alpha 0.99 leaves no synthetic image in a batch of 8; lower it or raise the batch size",
         ),
     ],
 )

@@ -83,7 +83,7 @@ def full_feed(image_folder):
     """Real, synthetic and outlying images, two views, transforms that draw from every generator."""
     pools = [open_images(image_folder(name, each=6, seed=seed)) for seed, name in enumerate(("real", "synthetic", "outliers"))]
     synthetic, _ = synthetic_pool(pools[1], pools[0].class_names, 3)
-    draws = Draws(18, synthetic=18, outliers=18, share=0.5, batch_size=6, outlier_batch=3)
+    draws = Draws(18, synthetic=18, outliers=18, alpha=0.5, batch_size=6, outlier_batch=3)
     views = transform(View(), View(on_tensor=(Jitter(),)))
     return Feed(real_pool(pools[0]), views, draws, synthetic=synthetic, outliers=outlier_pool(pools[2]))
 
@@ -241,7 +241,7 @@ def test_real_and_synthetic_images_keep_their_labels_and_their_share():
     """Real greys are odd, synthetic ones even; 3 of 4 are real. The pool's labels count, not those of its set."""
     real, synthetic = grey(101, 103, 105, 107), grey(100, 102)
     pool, _ = synthetic_pool(synthetic, None, 2)
-    feed = Feed(real_pool(real, 1 - real.labels), transform(), Draws(4, synthetic=2, share=0.75, batch_size=4), synthetic=pool)
+    feed = Feed(real_pool(real, 1 - real.labels), transform(), Draws(4, synthetic=2, alpha=0.75, batch_size=4), synthetic=pool)
     labels = {101: 1, 103: 0, 105: 1, 107: 0, 100: 0, 102: 1}
     for batch in feed.batches(0, 6, workers=0):
         shown = values(batch.images)

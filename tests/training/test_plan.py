@@ -2,11 +2,12 @@
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
 import oodkit
 from oodkit import open_images
-from oodkit.errors import ImageSetError, OodkitError, UsageError
+from oodkit.errors import ImageSetError, OodkitError, UnsupportedModelError, UsageError
 from oodkit.images.arrays import ArraySet
 from oodkit.training.folder import differences
 from oodkit.training.plan import Sets, Shape, plan
@@ -65,11 +66,11 @@ def test_finetuning_is_short_and_gentle_unless_the_user_says_otherwise():
 
 def test_alpha_is_the_share_of_real_images_and_naive_that_of_a_merged_set():
     synthetic = squares([0, 1, 2, 3] * 36, tuple("01234567"))
-    assert planned().settings.share == 1
-    assert planned(synthetic=synthetic).settings.share == 0.8
-    assert planned(synthetic=synthetic, alpha=0.5).settings.share == 0.5
+    assert planned().settings.alpha == 1
+    assert planned(synthetic=synthetic).settings.alpha == 0.8
+    assert planned(synthetic=synthetic, alpha=0.5).settings.alpha == 0.5
     naive = planned(synthetic=synthetic, alpha="naive")
-    assert naive.settings.share == 48 / (48 + 144)
+    assert naive.settings.alpha == 48 / (48 + 144)
     assert any(note.startswith("naive mixing: 25.0 % of each batch are real images") for note in naive.notes)
 
 
@@ -118,7 +119,7 @@ def test_differences_of_hostile_names_are_spelled_out():
         ({"settings": {"epoch": 3}}, "unknown setting of training: 'epoch'; did you mean epochs?"),
         ({"settings": {"epochs": 3.5}}, "training:epochs takes a whole number, got 3.5"),
         ({"settings": {"lr": -1.0}}, "lr must be a number above 0, got -1.0"),
-        ({"settings": {"share": 0.5}}, "the share of real images is given as alpha, beside synthetic images"),
+        ({"settings": {"alpha": 0.5}}, "alpha is no setting of training by itself: it is given beside synthetic images"),
         ({"alpha": 0.8}, "alpha 0.8 is the share of real images beside synthetic ones: give --synthetic SET, or leave it out"),
         ({"alpha": "naive"}, "alpha naive is the share of real images beside synthetic ones: give --synthetic SET"),
         ({"recipe": "outlier-exposure"}, "outlier-exposure trains with images of none of the classes: give --outliers SET"),
@@ -203,3 +204,41 @@ def test_of_a_recipe_that_trains_no_last_layer_it_is_said_that_no_network_is_kep
     alone = planned("npos", settings={"augdelete": False}).notes
     assert "npos trains no last layer: without AugDelete the network answers at random" in alone
     assert not any("no last layer" in note for note in planned("mos", val=val).notes)
+
+
+def test_what_a_recipe_can_not_train_is_refused_before_anything_is_trained():
+    several = "this recipe needs a network that ends in one linear layer; the logits of this one are the mean of several layers"
+    for recipe in ("vos", "npos", "godin", "mos", "t2fnorm"):
+        kind, text = refusal(recipe=recipe, start="deit_tiny_distilled_patch16_224")
+        assert (kind, text) == (UnsupportedModelError, several)
+    assert planned("v1", "deit_tiny_distilled_patch16_224").head == ""
+    kind, text = refusal(recipe="mos:groups=9")
+    assert (kind, text) == (UsageError, "recipe mos needs at most as many groups as the 8 classes, got groups=9")
+
+
+def test_an_alpha_that_leaves_a_batch_without_synthetic_images_is_refused():
+    kind, text = refusal(synthetic=squares([0, 1], tuple("01234567")), alpha=0.999, settings={"batch_size": 16})
+    assert kind is UsageError
+    assert text == "alpha 0.999 leaves no synthetic image in a batch of 16; lower it or raise the batch size"
+
+
+def test_more_images_in_a_batch_than_there_are_are_told():
+    few = planned(data=squares([0, 1, 2] * 3, tuple("abc")), settings={"batch_size": 500}).notes
+    assert any(note.startswith("a batch of 500 holds each of the 9 images about 56 times") for note in few)
+    assert not any("a batch of" in note for note in planned(settings={"batch_size": 48}).notes)
+
+
+def test_weights_that_the_name_has_and_training_does_not_begin_from_are_told():
+    told = "the weights of {0} are not loaded: training begins from random ones; oodkit finetune {0} begins from them"
+    for start in ("test_resnet.r160_in1k", "torchvision:resnet18/IMAGENET1K_V1"):
+        assert told.format(start) in planned(start=start).notes
+    for start in ("test_resnet", "torchvision:resnet18", "timm:test_resnet"):
+        assert not any("not loaded" in note for note in planned(start=start).notes)
+
+
+def test_planning_leaves_the_callers_generator_as_it_was():
+    torch.manual_seed(0)
+    planned("mos")
+    after = torch.rand(1)
+    torch.manual_seed(0)
+    assert torch.rand(1).equal(after)

@@ -4,6 +4,7 @@ import json
 import os
 import random
 import signal
+import sys
 from pathlib import Path
 from shutil import copytree
 
@@ -253,7 +254,7 @@ def test_the_network_that_is_kept_as_the_best_answers_as_was_told(tmp_path):
     """Of a recipe whose answers in training are not those of the file."""
     trained(tmp_path, "mos:groups=4", data=digits(limit=200), val=digits("val", 100), epochs=4, lr=0.3)
     best = said(tmp_path)["result"]["best"]
-    assert accuracy_of(oodkit.load_classifier(str(tmp_path / "best.safetensors")), 100) == pytest.approx(best["val_accuracy"])
+    assert_accuracy(oodkit.load_classifier(str(tmp_path / "best.safetensors")), best["val_accuracy"], 100)
 
 
 def test_what_a_recipe_says_of_its_logits_is_not_said_of_a_refitted_layer(tmp_path):
@@ -265,9 +266,23 @@ def test_what_a_recipe_says_of_its_logits_is_not_said_of_a_refitted_layer(tmp_pa
         assert RECIPES[recipe].note in before.about["note"]
 
 
-def accuracy_of(model, images=16):
+def assert_accuracy(model, told, images=16):
+    """Whichever way rounding turns an answer between two classes that are equally likely."""
     found = oodkit.extract(model, digits("val", images), cache=False, workers=0, device="cpu")
-    return (found.predictions() == found.labels).double().mean().item()
+    right, largest = found.predictions() == found.labels, found.logits.topk(2).values
+    close = largest[:, 0] - largest[:, 1] < 1e-4
+    assert (right & ~close).sum() - 0.5 < told * images < (right | close).sum() + 0.5
+
+
+def test_a_run_that_can_not_begin_leaves_no_folder(tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "torch.utils.tensorboard", None)
+    (tmp_path / "made").mkdir()
+    for name in ("made", "other"):
+        with pytest.raises(UsageError, match="TensorBoard is not installed"):
+            trained(tmp_path / name, tensorboard=True)
+        with pytest.raises(UsageError, match="recipe mos needs at most as many groups"):
+            trained(tmp_path / name, "mos:groups=9")
+    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize("recipe", RECIPES)
@@ -275,14 +290,14 @@ def test_what_any_recipe_trains_is_a_plain_checkpoint_that_answers_as_the_recipe
     needs = {name: open_images(f"demo:{one}", limit=16) for name, one in NEEDED.items() if name in RECIPES[recipe].needs}
     model = trained(tmp_path, recipe, data=digits(limit=16), val=digits("val", 16), epochs=1, batch_size=8, **needs)
     result = said(tmp_path)["result"]
-    assert accuracy_of(model) == pytest.approx(result["val_accuracy"])
+    assert_accuracy(model, result["val_accuracy"])
     assert model.num_classes == 8
     assert model.refitted == (result["augdelete"] is not None)
     best = result["best"]
     assert (best is not None) == RECIPES[recipe].trains_head == (tmp_path / "best.safetensors").is_file()
     if best is not None:
         assert best["before_augdelete"] == model.refitted
-        assert accuracy_of(oodkit.load_classifier(str(tmp_path / "best.safetensors"))) == pytest.approx(best["val_accuracy"])
+        assert_accuracy(oodkit.load_classifier(str(tmp_path / "best.safetensors")), best["val_accuracy"])
     assert model.about["recipe"]["name"] == recipe
 
 

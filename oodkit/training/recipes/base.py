@@ -69,7 +69,7 @@ class Recipe:
         return Found({"cross-entropy": cross_entropy(logits, batch.labels)}, logits.argmax(1) == batch.labels)
 
     def predict(self, learner: Learner, images: Tensor) -> Tensor:
-        """The classes (B,) that the finished network would answer, for the accuracy on validation images, which chooses the best."""
+        """The classes (B,) that the finished network answers, for the accuracy on validation images, which chooses the best."""
         return learner.logits(images).argmax(1)
 
     def finish(self, net: nn.Module, head: str, extra: nn.Module) -> Mapping[str, str]:
