@@ -10,16 +10,21 @@ from importlib.resources import files
 from typing import Any
 
 Strength = float | str
-LOSSES = {"ce": "cross-entropy", "bce": "binary cross-entropy", "jsd": "JSD with cross-entropy"}
+LOSSES = {
+    "ce": "cross-entropy",
+    "bce": "binary cross-entropy",
+    "jsd": "JSD with cross-entropy",
+    "ce+mixup": "cross-entropy of plain images, and of mixed ones beside them",
+}
 
 
 @dataclass(frozen=True)
 class Recipe:
     """A training recipe, as far as it is known.
 
-    loss: "ce", "bce", "jsd" or "unknown". label_smoothing, mixup, cutmix: a number (alpha for the last two), 0 = absent, "yes" =
-    used with a strength that is not stated, or "unknown". status: "stated", "default" of the training code, or "inferred".
-    pair: the checkpoint of the same architecture with a plain recipe.
+    loss: "ce", "bce", "jsd", "ce+mixup" or "unknown". label_smoothing, mixup, cutmix: what stands in the place of plain labels, a
+    number (alpha for the last two), 0 = absent, "yes" = used with a strength that is not stated, or "unknown". status: "stated",
+    "default" of the training code, or "inferred". pair: the checkpoint of the same architecture with a plain recipe.
     """
 
     loss: str = "unknown"
@@ -47,7 +52,7 @@ class Recipe:
         loss = LOSSES.get(self.loss, self.loss)
         if self.softeners is None:
             return "unknown" if self.loss == "unknown" else f"{loss}, rest unknown ({self.status}: {self.evidence})"
-        words = ", ".join(self.softeners) or "no label smoothing, mixup or cutmix"
+        words = ", ".join(self.softeners) or f"no label smoothing{'' if 'mixup' in self.loss else ', mixup'} or cutmix"
         source = f" ({self.status}: {self.evidence})" if self.evidence else ""
         return f"{loss}, {words}{source}"
 

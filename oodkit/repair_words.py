@@ -80,8 +80,8 @@ def _suspicion(refit: Refit) -> list[str]:
 
 def _reasons(outcome: str, mls: Change, softeners: Sequence[str] | None, frac: float) -> list[str]:
     if softeners == ():
-        so = ", so they are not what was repaired" if outcome == "repaired" else ": there was nothing to repair"
-        return [f"It was trained without label smoothing, mixup or cutmix{so}."]
+        so = ", so these are not what was repaired" if outcome == "repaired" else ": there was nothing to repair"
+        return [f"It was trained on plain labels, with no label smoothing, mixup or cutmix in their place{so}."]
     if outcome == "repaired":
         return []
     more = [LARGER] if frac < 1 and mls.changed else []

@@ -144,7 +144,11 @@ def _lead_evidence(lead: Lead, against: Against | None) -> list[str]:
 def _recipe_evidence(softeners: Sequence[str] | None) -> list[str]:
     if softeners is None:
         return ["training recipe unknown"]
-    return [f"trained with {', '.join(softeners)}"] if softeners else ["trained without label smoothing, mixup or cutmix"]
+    return (
+        [f"trained with {', '.join(softeners)}"]
+        if softeners
+        else ["trained on plain labels, with no label smoothing, mixup or cutmix in their place"]
+    )
 
 
 def _bank_evidence(lead: Lead) -> list[str]:
@@ -167,7 +171,7 @@ def _refitted_cause(lead: Lead, recipe: Sequence[str] | None, accuracy: Estimate
         if accuracy.value < against.accuracy.low or (loss is not None and (loss == NO_DIFFERENCE or loss.low > 0)):
             return []
     if recipe == ():
-        return ["the recipe softened no labels, so that is not why KNN is ahead"]
+        return ["the recipe left plain labels as they are, so that is not why KNN is ahead"]
     own = f"with {', '.join(recipe)}" if recipe else "by a recipe that is not known"
     return [f"only its last layer was refitted: its features were learnt {own}, which can be why KNN is ahead"]
 
@@ -178,7 +182,7 @@ def _cause_evidence(found: Lead, softeners: Sequence[str] | None, against: Again
     if lead is None or not is_ahead(lead):
         return []
     if softeners == ():
-        return ["the recipe softened no labels, so that is not why KNN is ahead"]
+        return ["the recipe left plain labels as they are, so that is not why KNN is ahead"]
     if against is None or against.growth is None:
         return []
     points = [signed(100 * value, 2) for value in against.growth]

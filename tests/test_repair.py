@@ -329,7 +329,8 @@ def test_where_no_score_changed_neither_did_the_accuracy():
 
 SMALL = {name: scores + (0.001 if name == "id" else 0) for name, scores in GOOD.items()}
 NOISY = normal_scores(3, 2), normal_scores(9, 2)
-NOTHING = "It was trained without label smoothing, mixup or cutmix: there was nothing to repair."
+PLAIN = "It was trained on plain labels, with no label smoothing, mixup or cutmix in their place"
+NOTHING = f"{PLAIN}: there was nothing to repair."
 NO_HELP = "It was trained with label smoothing 0.1, mixup 0.2, and yet a refit of the last layer does not help here."
 
 
@@ -338,7 +339,7 @@ NO_HELP = "It was trained with label smoothing 0.1, mixup 0.2, and yet a refit o
     [
         ((GOOD, SMALL), (), 0.2, NOTHING),
         ((GOOD, BAD), (), 0.2, NOTHING),
-        ((BAD, GOOD), (), 0.2, "It was trained without label smoothing, mixup or cutmix, so they are not what was repaired."),
+        ((BAD, GOOD), (), 0.2, f"{PLAIN}, so these are not what was repaired."),
         ((BAD, GOOD), SMOOTHED, 0.2, ""),
         ((BAD, GOOD), None, 0.2, ""),
         ((GOOD, BAD), SMOOTHED, 0.2, "A larger share of the training images may do better."),

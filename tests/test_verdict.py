@@ -55,7 +55,7 @@ def test_knn_beyond_the_interval_means_impaired_logits():
 def test_with_a_plain_recipe_the_features_are_merely_ahead():
     verdict = judge(scores("mls", 0.5), scores("knn", 3), softeners=())
     assert verdict.code == "features-ahead"
-    assert "the recipe softened no labels, so that is not why KNN is ahead" in verdict.evidence
+    assert "the recipe left plain labels as they are, so that is not why KNN is ahead" in verdict.evidence
     assert not any("AugDelete" in advice.text for advice in verdict.advice)
 
 
@@ -381,7 +381,7 @@ def test_of_a_refitted_layer_nothing_is_said_that_holds_for_the_recipe_alone(sof
     assert all(one.command == "diagnose" for one in verdict.advice)
     own = {None: "by a recipe that is not known", SMOOTHED: f"with {', '.join(SMOOTHED)}"}.get(softeners)
     can_be = f"only its last layer was refitted: its features were learnt {own}, which can be why KNN is ahead"
-    cannot = "the recipe softened no labels, so that is not why KNN is ahead"
+    cannot = "the recipe left plain labels as they are, so that is not why KNN is ahead"
     useless = versus is not None and versus.loss.low > 0
     expected = verdict.code == "features-ahead" and not useless
     assert ((can_be if own else cannot) in verdict.evidence) == expected

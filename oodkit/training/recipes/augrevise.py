@@ -63,7 +63,7 @@ class AugRevise(Recipe):
         return Found(parts, logits.argmax(1) == batch.labels)
 
     def facts(self) -> dict[str, Any]:
-        return {**super().facts(), "mixup": self.alpha}
+        return {**super().facts(), "loss": "ce+mixup"}
 
 
 def virtual_separation(logits: Tensor, of_mixed: Tensor, share: float) -> Tensor:

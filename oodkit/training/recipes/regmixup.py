@@ -43,4 +43,4 @@ class RegMixup(Recipe):
         return Found(parts, logits.argmax(1) == batch.labels)
 
     def facts(self) -> dict[str, Any]:
-        return {**super().facts(), "mixup": self.alpha}
+        return {**super().facts(), "loss": "ce+mixup"}

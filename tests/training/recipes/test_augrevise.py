@@ -117,7 +117,7 @@ def test_the_first_view_is_augmented_and_the_second_is_not():
 def test_the_last_layer_is_refitted_afterwards_and_no_label_is_smoothed():
     recipe = make_recipe("augrevise")
     assert Settings(**recipe.trained_with).augdelete
-    assert recipe.facts() == {"loss": "ce", "label_smoothing": 0.0, "mixup": 10.0, "cutmix": 0.0}
+    assert recipe.facts() == {"loss": "ce+mixup", "label_smoothing": 0.0, "mixup": 0.0, "cutmix": 0.0}
 
 
 def test_settings_out_of_range_are_refused():

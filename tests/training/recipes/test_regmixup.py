@@ -5,6 +5,7 @@ import torch
 from torch import nn
 from torch.nn.functional import cross_entropy
 
+from oodkit.recipe_facts import recipe_of
 from oodkit.training.batch import Batch
 from oodkit.training.learner import Learner
 from oodkit.training.recipes import make_recipe, pairs
@@ -39,6 +40,14 @@ def test_it_is_twice_the_mean_over_both_halves_that_the_authors_code_has():
     share, first, second = mixed.share, torch.cat([LABELS, LABELS]), torch.cat([LABELS, LABELS.roll(1)])
     authors = share * cross_entropy(logits, first) + (1 - share) * cross_entropy(logits, second)
     torch.testing.assert_close(sum(found.parts.values()), 2 * authors)
+
+
+@pytest.mark.parametrize("name", ["regmixup", "augrevise"])
+def test_what_is_mixed_beside_plain_images_is_told_and_named_as_no_cause_of_impaired_logits(name):
+    recipe = recipe_of("local-dir:run", {**make_recipe(name).facts(), "name": name})
+    told = "cross-entropy of plain images, and of mixed ones beside them, no label smoothing or cutmix"
+    assert str(recipe) == f"{told} (stated: recipe {name} of oodkit)"
+    assert recipe.softeners == ()
 
 
 @pytest.mark.parametrize(("name", "views"), [("regmixup", 1), ("augrevise", 2)])
