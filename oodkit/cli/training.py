@@ -23,7 +23,8 @@ from oodkit.training.checkpoints import Checkpoints
 from oodkit.training.folder import LOG, Document, differences, is_finished, read_run, require_same
 from oodkit.training.interruption import Terminated
 from oodkit.training.networks import Stem
-from oodkit.training.plan import Alpha, Plan, Sets, Shape, plan, rank, world_size
+from oodkit.training.plan import Alpha, Plan, Sets, Shape, plan
+from oodkit.training.processes import rank, world_size
 from oodkit.training.run import accelerator_for, carry_out
 from oodkit.wording import printable
 

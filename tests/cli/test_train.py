@@ -143,7 +143,7 @@ def test_what_is_said_goes_before_the_recipe(run):
 def test_synthetic_images_and_naive_mixing_are_told_by_name_and_share(run):
     ran = run(*TRAIN, "--synthetic", "demo:digits", "-o", "sio")
     assert "synthetic images (SIO): 80 % of each batch were real images, alpha 0.8" in ran.out.splitlines()
-    assert settings_of("sio")["share"] == 0.8
+    assert settings_of("sio")["alpha"] == 0.8
     ran = run(*TRAIN, "--synthetic", "demo:digits", "--alpha", "naive", "-o", "naive")
     assert "naive mixing: 50.0 % of each batch were real images, as if both sets had been poured together" in ran.out.splitlines()
     assert "note: naive mixing: 50.0 % of each batch are real images" in ran.err
