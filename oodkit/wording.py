@@ -9,13 +9,13 @@ FROM_ELSEWHERE = re.compile(r"(hf|hf-hub|torch|torchvision|demo):(?![/.~])")
 
 
 def decimal(value: float, digits: int) -> str:
-    """With a true minus sign: ``−0.79``."""
-    return f"{value:.{digits}f}".replace("-", "−")
+    """With a true minus sign: ``−0.79``, which what rounds to 0 has none of."""
+    return f"{value:z.{digits}f}".replace("-", "−")
 
 
 def signed(value: float, digits: int) -> str:
     """With its sign, for what may be of either: ``+0.03``, ``−0.79``."""
-    return f"{value:+.{digits}f}".replace("-", "−")
+    return f"{value:+z.{digits}f}".replace("-", "−")
 
 
 def percent(fraction: float, digits: int = 1) -> str:

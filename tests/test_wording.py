@@ -8,6 +8,7 @@ from oodkit.wording import counted, decimal, number, p_value, percent, printable
 def test_numbers_have_true_minus_signs_and_percent_a_space():
     assert [decimal(-0.125, 2), decimal(3, 1)] == ["−0.12", "3.0"]
     assert [signed(value, 2) for value in (-0.79, 0.03, 0.0)] == ["−0.79", "+0.03", "+0.00"]
+    assert [decimal(-0.0004, 3), decimal(-0.0, 1), signed(-0.0004, 2)] == ["0.000", "0.0", "+0.00"]
     assert [percent(0.896), percent(0.75, 0), percent(-0.5)] == ["89.6 %", "75 %", "−50.0 %"]
 
 

@@ -29,7 +29,7 @@ class Trial:
     """One recipe with one seed. folder: of its run. seconds: of the training. after: with the last layer refitted.
 
     shift: by OOD set ``r_id``, ``r_ood`` and ``ratio`` of the maximal logit against the baseline of the same seed; None of the
-    baseline itself.
+    baseline itself, of recipes that are unlike it, and where it has no figures of the seed.
     """
 
     recipe: str
@@ -78,7 +78,8 @@ class Row:
     """One recipe with one head, over the seeds that came to figures.
 
     gain: by scorer, of the AUROC "mean"; accuracy_gain: of the ID accuracy; both None of the baseline as trained, and where no seed
-    has figures of both. shift: the ratio (r_id − r_ood)/(1 − r_ood) by OOD set, None of the baseline and of refitted heads.
+    has figures of both. shift: the ratio (r_id − r_ood)/(1 − r_ood) by OOD set, None of the baseline, of recipes that
+    are unlike it, and of refitted heads.
     """
 
     recipe: str
@@ -96,7 +97,8 @@ class Ablation:
     """Everything that was found.
 
     data: the training images' spec. recipes: their specs, the baseline first. scorers: by their labels, "mls" first. groups:
-    "near" or "far" by OOD set. A recipe without a trial has no row, and its failures say why. notes: what else is to know, a
+    "near" or "far" by OOD set. A recipe without a trial has no row, and its failures say why. unlike: the recipes without a shift,
+    as their logits are of another kind than the baseline's: cosines or log-odds, for example. notes: what else is to know, a
     sentence each.
     """
 
@@ -110,4 +112,5 @@ class Ablation:
     trials: Sequence[Trial]
     rows: Sequence[Row]
     failures: Sequence[Failure]
+    unlike: Sequence[str]
     notes: Sequence[str]

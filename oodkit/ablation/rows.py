@@ -12,11 +12,14 @@ MEAN = "mean"
 ByScorer = Mapping[str, Mapping[str, float]]
 
 
-def with_shifts(trials: Sequence[Trial], baseline: str) -> list[Trial]:
-    """The same trials, each with the shift of its maximal logit, as trained, against the baseline's with the same seed."""
+def with_shifts(trials: Sequence[Trial], baseline: str, unlike: Sequence[str] = ()) -> list[Trial]:
+    """The same trials, each with the shift of its maximal logit, as trained, against the baseline's with the same seed.
+
+    unlike: recipes without one, as their logits are no logits of the baseline's kind: there is no share by which they fell.
+    """
     own = {one.seed: one.before.max_logits for one in trials if one.recipe == baseline}
     return [
-        replace(one, shift=None if one.recipe == baseline or one.seed not in own else _shift(one.before.max_logits, own[one.seed]))
+        replace(one, shift=None if one.recipe in {baseline, *unlike} or one.seed not in own else _shift(one, own[one.seed]))
         for one in trials
     ]
 
@@ -41,14 +44,14 @@ def _row(
     figures = list(by_seed.values())
     pairs = [(own, baseline[seed]) for seed, own in by_seed.items() if seed in baseline]
     return Row(
-        recipe,
-        head,
-        spread_of([one.accuracy for one in figures]),
-        _gain([(own.accuracy, other.accuracy) for own, other in pairs]),
-        _spreads([one.aurocs for one in figures]),
-        _spreads([one.fpr95_ood for one in figures]),
-        _gains([(own.aurocs, other.aurocs) for own, other in pairs]),
-        None,
+        recipe=recipe,
+        head=head,
+        accuracy=spread_of([one.accuracy for one in figures]),
+        accuracy_gain=_gain([(own.accuracy, other.accuracy) for own, other in pairs]),
+        aurocs=_spreads([one.aurocs for one in figures]),
+        fpr95_ood=_spreads([one.fpr95_ood for one in figures]),
+        gain=_gains([(own.aurocs, other.aurocs) for own, other in pairs]),
+        shift=None,
     )
 
 
@@ -82,7 +85,8 @@ def _shift_spreads(shifts: Sequence[Mapping[str, Mapping[str, float | None]]]) -
     return {name: spread_of(ratios) for name, ratios in found.items() if ratios} if shifts else None
 
 
-def _shift(model: Mapping[str, float], baseline: Mapping[str, float]) -> dict[str, dict[str, float | None]]:
+def _shift(trial: Trial, baseline: Mapping[str, float]) -> dict[str, dict[str, float | None]]:
+    model = trial.before.max_logits
     r_id = decrease_of(baseline["id"], model["id"])
     found: dict[str, dict[str, float | None]] = {}
     for name in [name for name in model if name != "id"]:

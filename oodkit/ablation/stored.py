@@ -2,7 +2,8 @@
 
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -36,16 +37,11 @@ def stored_trial(folder: Path, asked: Mapping[str, Any]) -> tuple[Trial, tuple[s
     path = folder / TRIAL
     if not path.is_file():
         return None
-    try:
-        document = json.loads(path.read_text("utf-8"))
+    with _damaged_where_it_fails(path):
+        document = _read(path)
         before, found = document["asked"], document["found"]
-        fits = document["format"] == FORMAT and isinstance(before, dict)
         trial = None if found is None else _trial(folder, asked, found)
         notes = () if found is None else tuple(str(note) for note in found["notes"])
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        raise InputError(f"can't read the trial in {path}: {error}; delete {folder} to have it made again") from error
-    if not fits:
-        raise InputError(f"{path} is of another version of oodkit; delete {folder} to have it made again")
     if trial is None:
         require_same(folder, before, asked)
         return None
@@ -56,6 +52,18 @@ def stored_trial(folder: Path, asked: Mapping[str, Any]) -> tuple[Trial, tuple[s
     return trial, notes
 
 
+def has_ended(folder: Path) -> tuple[str, int] | None:
+    """The recipe and the seed of a finished trial; None of an unfinished one, and where the folder is another's by its name.
+
+    Raises InputError where its file is damaged.
+    """
+    path = folder / TRIAL
+    with _damaged_where_it_fails(path):
+        document = _read(path)
+        recipe, seed = str(document["asked"]["recipe"]), int(document["asked"]["settings"]["seed"])
+        return (recipe, seed) if document["found"] is not None and folder_name(recipe, seed) == folder.name else None
+
+
 def store_trial(folder: Path, asked: Mapping[str, Any], trial: Trial | None = None, notes: tuple[str, ...] = ()) -> None:
     """Write what was asked for and, once it is there, what was found. Raises OodkitError where that can't be written."""
     found = None
@@ -64,6 +72,21 @@ def store_trial(folder: Path, asked: Mapping[str, Any], trial: Trial | None = No
         found = {"seconds": trial.seconds, **figures, "notes": notes}
     text = json.dumps({"format": FORMAT, "asked": asked, "found": found}, indent=1, allow_nan=False)
     write_atomically(folder / TRIAL, lambda temporary: temporary.write_text(f"{text}\n", "utf-8"))
+
+
+@contextmanager
+def _damaged_where_it_fails(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        raise InputError(f"can't read the trial in {path}: {error}; delete {path.parent} to have it made again") from error
+
+
+def _read(path: Path) -> Any:
+    document = json.loads(path.read_text("utf-8"))
+    if document["format"] != FORMAT or not isinstance(document["asked"], dict):
+        raise ValueError("it is of another version of oodkit")
+    return document
 
 
 def _trial(folder: Path, asked: Mapping[str, Any], found: Mapping[str, Any]) -> Trial:

@@ -1,30 +1,27 @@
 """All trials of an ablation, one after the other; one that is over is read, and one that fails costs none of the others."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass
 from pathlib import Path
 from time import perf_counter
-from typing import Any
 
 from oodkit.ablation import BASELINE, Ablation, Failure, Trial
-from oodkit.ablation.checks import checked_recipes, checked_scorers, checked_seeds, require_usable
+from oodkit.ablation.planning import AblationPlan, Key, sets_of
 from oodkit.ablation.rows import rows_of, with_shifts
-from oodkit.ablation.stored import TRIAL, folder_name, store_trial, stored_trial
-from oodkit.ablation.trial import Images, Judge, judge_trained
+from oodkit.ablation.stored import folder_name, store_trial, stored_trial
+from oodkit.ablation.trial import judge_trained
 from oodkit.classifier import Classifier
 from oodkit.errors import InputError, OodkitError, TrainingError, UsageError
 from oodkit.failures import reason_of
 from oodkit.forward import resolve_device
 from oodkit.training.folder import read_run
 from oodkit.training.loop import Reached
-from oodkit.training.plan import NO_VAL, Alpha, Plan, Sets, Shape, plan
 from oodkit.training.recipes import parse_recipe
 from oodkit.training.run import train
 from oodkit.wording import number, percent, printable
 
 Say = Callable[[str], None]
-Key = tuple[str, int]
 Made = tuple[Trial, tuple[str, ...]]
 
 
@@ -34,20 +31,6 @@ def _say_nothing(_line: str) -> None:
 
 def _without(_title: str) -> AbstractContextManager[None]:
     return nullcontext()
-
-
-@dataclass(frozen=True)
-class How:
-    """How the networks are built and trained, as ``oodkit.train`` takes it. settings: fields of ``training.settings.Settings``,
-    but for the seed.
-    """
-
-    shape: Shape = field(default_factory=Shape)
-    alpha: Alpha = None
-    device: str = "auto"
-    workers: int | None = None
-    settings: Mapping[str, Any] = field(default_factory=dict)
-    tensorboard: bool = False
 
 
 @dataclass(frozen=True)
@@ -61,53 +44,9 @@ class Shown:
     judging: Callable[[str], AbstractContextManager[Say | None]] = _without
 
 
-@dataclass(frozen=True)
-class Planned:
-    """An ablation that can begin. asked: by recipe and seed, in the order that they are made in, all that decides what comes of the
-    trial, as JSON has it. notes: what is to be said of the recipes.
-    """
-
-    arch: str
-    recipes: Sequence[str]
-    seeds: Sequence[int]
-    images: Images
-    how: How
-    judge: Judge
-    asked: Mapping[Key, Mapping[str, Any]]
-    notes: Sequence[str]
-
-
-def plan_ablation(
-    arch: str, recipes: Sequence[str], seeds: Sequence[int], images: Images, how: How | None = None, judge: Judge | None = None
-) -> Planned:
-    """Settle an ablation: every recipe with every seed, seed by seed, the baseline always and first.
-
-    recipes: specs such as ``mixup:alpha=1``. Raises UsageError, ImageSetError, ModelNotFoundError or UnsupportedModelError, in one
-    line, for what can't be trained or judged.
-    """
-    how, judge = how or How(), judge or Judge()
-    specs, seeds = checked_recipes(recipes), checked_seeds(seeds)
-    judge = replace(judge, scorers=checked_scorers(judge.scorers))
-    require_usable(images, specs)
-    plans = {spec: _plan(arch, spec, seeds[0], images, how) for spec in specs}
-    sets = {name: {"spec": one.spec, "fingerprint": one.fingerprint()} for name, one in images.judged_on().items()}
-    asked = {(spec, seed): _asked(plans[spec], seed, sets, images, judge) for seed in seeds for spec in specs}
-    notes = {spec: [note for note in (*one.notes, one.recipe.note) if note not in {NO_VAL, ""}] for spec, one in plans.items()}
-    told = [(spec, note) for spec, own in notes.items() for note in dict.fromkeys(own)]
-    return Planned(arch, specs, seeds, images, how, judge, asked, _gathered(told, len(specs)))
-
-
-def is_begun_in(folder: Path, planned: Planned) -> bool:
-    """Whether the folder holds trials of this ablation, and none that was asked for otherwise."""
-    try:
-        for key, asked in planned.asked.items():
-            stored_trial(folder / folder_name(*key), asked)
-    except (UsageError, InputError):
-        return False
-    return any((folder / folder_name(*key) / TRIAL).is_file() for key in planned.asked)
-
-
-def ablate(planned: Planned, output: Path, *, train: Callable[..., Classifier] = train, shown: Shown | None = None) -> Ablation:
+def ablate(
+    planned: AblationPlan, output: Path, *, train: Callable[..., Classifier] = train, shown: Shown | None = None
+) -> Ablation:
     """Make every trial, and what they come to. Each has a folder of its own in ``output``: a training run and a trial.json.
 
     A trial that is over is not made again, and one that was interrupted goes on. One that fails is told of with its reason. train:
@@ -134,39 +73,32 @@ def ablate(planned: Planned, output: Path, *, train: Callable[..., Classifier] =
     return _found(planned, made, failures)
 
 
-def _found(planned: Planned, made: Sequence[Made], failures: Sequence[Failure]) -> Ablation:
-    notes = [*planned.notes, *_gathered([(f"{one.recipe} seed {one.seed}", note) for one, own in made for note in own], len(made))]
-    notes += [f"{one.recipe} seed {one.seed}: {one.reason}" for one in failures]
-    trials = with_shifts([one for one, _ in made], BASELINE)
-    labels = list(dict.fromkeys(scorer for one in trials for scorer in one.before.aurocs))
-    facts = (planned.arch, planned.images.training.data.spec, BASELINE, planned.recipes, planned.seeds, labels)
-    return Ablation(*facts, dict(planned.images.groups), trials, rows_of(trials, planned.recipes, BASELINE), failures, notes)
+def _found(planned: AblationPlan, made: Sequence[Made], failures: Sequence[Failure]) -> Ablation:
+    of_trials = [(f"{one.recipe} seed {one.seed}", note) for one, own in made for note in own]
+    unlike = [recipe for recipe in planned.recipes if parse_recipe(recipe).note]
+    trials = with_shifts([one for one, _ in made], BASELINE, unlike)
+    return Ablation(
+        arch=planned.arch,
+        data=planned.images.training.data.spec,
+        baseline=BASELINE,
+        recipes=planned.recipes,
+        seeds=planned.seeds,
+        scorers=list(dict.fromkeys(scorer for one in trials for scorer in one.before.aurocs)),
+        groups=dict(planned.images.groups),
+        trials=trials,
+        rows=rows_of(trials, planned.recipes, BASELINE),
+        failures=failures,
+        unlike=unlike,
+        notes=[*_gathered(planned.notes, len(planned.recipes)), *_gathered(of_trials, len(made))],
+    )
 
 
 @dataclass(frozen=True)
 class _Job:
-    planned: Planned
+    planned: AblationPlan
     output: Path
     train: Callable[..., Classifier]
     shown: Shown
-
-
-def _plan(arch: str, spec: str, seed: int, images: Images, how: How) -> Plan:
-    return plan(arch, _sets_of(spec, images.training), spec, how.alpha, how.shape, {**how.settings, "seed": seed})
-
-
-def _sets_of(spec: str, sets: Sets) -> Sets:
-    """Outliers and images to mix in go to the recipes that train with such, and to no other."""
-    needs = parse_recipe(spec).needs
-    return replace(sets, outliers=sets.outliers if "outliers" in needs else None, mixing=sets.mixing if "mixing" in needs else None)
-
-
-def _asked(planned: Plan, seed: int, sets: Mapping[str, Any], images: Images, judge: Judge) -> dict[str, Any]:
-    """All that decides what comes of a trial: what decides on its training, and what it is judged by."""
-    trained = planned.asked
-    judged_on = {f"{images.groups.get(name, '')} {name}".strip(): one for name, one in sets.items() if name != "train"}
-    settings = {**trained["settings"], "seed": seed, "scorers": list(judge.scorers)}
-    return {**trained, "settings": settings, "sets": {**trained["sets"], **judged_on}}
 
 
 def _attempt(job: _Job, key: Key, title: str, *, first: bool) -> Made | Failure:
@@ -189,7 +121,7 @@ def _make(job: _Job, key: Key, title: str) -> Made:
     with job.shown.training(title) as progress:
         model = job.train(
             job.planned.arch,
-            **vars(_sets_of(spec, job.planned.images.training)),
+            **vars(sets_of(spec, job.planned.images.training)),
             **vars(how.shape),
             recipe=spec,
             alpha=how.alpha,
@@ -203,7 +135,15 @@ def _make(job: _Job, key: Key, title: str) -> Made:
     trained = perf_counter()
     with job.shown.judging(title) as say:
         judged = judge_trained(model, folder, job.planned.images, job.planned.judge, seed=seed, say=say)
-    trial = Trial(spec, seed, folder.name, _seconds(folder, trained - began), judged.before, judged.after, None)
+    trial = Trial(
+        recipe=spec,
+        seed=seed,
+        folder=folder.name,
+        seconds=_seconds(folder, trained - began),
+        before=judged.before,
+        after=judged.after,
+        shift=None,
+    )
     store_trial(folder, asked, trial, judged.notes)
     job.shown.say(f"{title}: {_told(trial, perf_counter() - trained)}")
     return trial, judged.notes

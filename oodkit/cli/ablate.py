@@ -45,14 +45,21 @@ from oodkit.cli.training_options import (
     WarmupOption,
     WeightDecayOption,
 )
+from oodkit.errors import UsageError
 
 MOST_SEEDS = 1000
 
 
 def recipes_of(text: str) -> list[str]:
-    """``v1,cutmix:alpha=1,prob=0.5`` as specs: what has a value and no name belongs to the recipe before it."""
+    """``v1,cutmix:alpha=1,prob=0.5`` as specs: what has a value and no name belongs to the recipe before it.
+
+    Raises UsageError where there is nothing between two commas.
+    """
     specs: list[str] = []
     for part in text.split(","):
+        if not part.strip():
+            expected = "give recipes with a comma between two, as v1,mixup:alpha=1"
+            raise UsageError(f"--recipes {text!r} has an empty place for a recipe: {expected}")
         if specs and "=" in part and ":" not in part.partition("=")[0]:
             specs[-1] += f",{part}"
         else:
@@ -186,8 +193,30 @@ def ablate(
         "amp": amp,
     }
     loading = loading_of(None, None, input_size, mean, std, model_arg, allow_pickle=False)
-    job = Job("v1", data, val, synthetic, alpha, outliers, mixing, limit, stem.value, loading, device, workers, settings)
-    named = named_pairs("--near", near or []), named_pairs("--far", far or [])
-    asked = Asked(arch, recipes_of(recipes), seeds_of(seeds), scorer or None, id_test, *named, tensorboard=tensorboard)
+    job = Job(
+        recipe="v1",
+        data=data,
+        val=val,
+        synthetic=synthetic,
+        alpha=alpha,
+        outliers=outliers,
+        mixing=mixing,
+        limit=limit,
+        stem=stem.value,
+        loading=loading,
+        device=device,
+        workers=workers,
+        settings=settings,
+    )
+    asked = Asked(
+        arch=arch,
+        recipes=recipes_of(recipes),
+        seeds=seeds_of(seeds),
+        scorers=scorer or None,
+        id_test=id_test,
+        near=named_pairs("--near", near or []),
+        far=named_pairs("--far", far or []),
+        tensorboard=tensorboard,
+    )
     shown = chosen(None if form is None else Format(form.value), json_)
     carry_out_ablation(asked, job, output, report=report, form=shown, quiet=quiet)

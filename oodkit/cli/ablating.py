@@ -12,8 +12,9 @@ import typer
 
 from oodkit import demo
 from oodkit.ablation import BASELINE
+from oodkit.ablation.planning import AblationPlan, How, is_begun_in, plan_ablation, with_finished
 from oodkit.ablation.trial import SCORERS, Images, Judge
-from oodkit.ablation.trials import How, Planned, Shown, ablate, is_begun_in, plan_ablation
+from oodkit.ablation.trials import Shown, ablate
 from oodkit.cli.diagnosing import show
 from oodkit.cli.inputs import SetNames, open_sets
 from oodkit.cli.options import Format
@@ -48,20 +49,32 @@ def carry_out_ablation(asked: Asked, job: Job, output: Path | None, *, report: P
     """Make every trial that is not there yet, and print what they come to."""
     require_writable(report, output)
     images = _images(asked, job)
-    how = How(job.shape(), job.share(), job.device, job.workers, job.given(), asked.tensorboard)
+    how = How(
+        shape=job.shape(),
+        alpha=job.share(),
+        device=job.device,
+        workers=job.workers,
+        settings=job.given(),
+        tensorboard=asked.tensorboard,
+    )
     judge = Judge(asked.scorers or SCORERS, job.device, workers=job.workers)
     planned = plan_ablation(asked.arch, asked.recipes, asked.seeds, images, how, judge)
     folder = output or _folder(planned)
-    if not quiet:
-        typer.echo(f"{counted(len(planned.asked), 'trial', 'trials')} in {printable(str(folder))}", err=True)
+    shown, trials = _shown(quiet=quiet), counted(len(planned.asked), "trial", "trials")
+    planned, alone = with_finished(planned, folder, shown.say), len(planned.asked)
+    more = len(planned.asked) - alone
+    joined = f", and {more} of before that {'joins' if more == 1 else 'join'} the result" if more else ""
+    shown.say(f"{trials} in {folder}{joined}")
     try:
-        found = ablate(planned, folder, shown=_shown(quiet=quiet))
+        found = ablate(planned, folder, shown=shown)
     except KeyboardInterrupt as stop:
         typer.echo(f"interrupted: what is done is kept in {printable(str(folder))}; the same command goes on from there", err=True)
         raise typer.Exit(130) from stop
     command, sets = shlex.join(["oodkit", *sys.argv[1:]]), _set_rows(planned)
     document = document_of_ablation(found, command=command, settings=_settings(planned), sets=sets)
     show(Run(document), report=report, output=folder, form=form, quiet=quiet)
+    if form is Format.text and not quiet:
+        typer.echo(f"diagnose one of the trials: {_diagnose_command(folder / found.trials[0].folder, images, job.limit)}")
 
 
 def _images(asked: Asked, job: Job) -> Images:
@@ -83,7 +96,7 @@ def _images(asked: Asked, job: Job) -> Images:
     return Images(training, sets.id_test, sets.ood, sets.groups)
 
 
-def _folder(planned: Planned) -> Path:
+def _folder(planned: AblationPlan) -> Path:
     """That of the same ablation, with as many recipes and seeds as it may have had; else a new one."""
     for path in sorted(RUNS.glob("ablate-*"), reverse=True):
         if is_begun_in(path, planned):
@@ -109,7 +122,17 @@ def _shown(*, quiet: bool) -> Shown:
     return Shown(say, training, lambda title: status_line(printable(title), quiet=quiet))
 
 
-def _set_rows(planned: Planned) -> list[dict[str, Any]]:
+def _diagnose_command(trial: Path, images: Images, limit: int | None) -> str:
+    own = ["oodkit", "diagnose", f"local-dir:{trial}"]
+    if images.training.data.spec != demo.FIT:
+        named = [(f"--{images.groups[name]}", f"{name}={one.spec}") for name, one in images.ood.items()]
+        val = [] if images.training.val is None else [("--val", images.training.val.spec)]
+        sets = [("--id", images.id_test.spec), *named, ("--train", images.training.data.spec), *val]
+        own += [word for pair in sets for word in pair]
+    return printable(shlex.join([*own, *([] if limit is None else ["--limit", str(limit)])]))
+
+
+def _set_rows(planned: AblationPlan) -> list[dict[str, Any]]:
     images = planned.images
     roles = {"data": "train", "val": "val", "synthetic": "synthetic", "outliers": "outliers", "mixing": "mixing"}
     named = [(roles[name], roles[name], one) for name, one in images.training.given().items()]
@@ -120,7 +143,7 @@ def _set_rows(planned: Planned) -> list[dict[str, Any]]:
     ]
 
 
-def _settings(planned: Planned) -> dict[str, Any]:
+def _settings(planned: AblationPlan) -> dict[str, Any]:
     """Those of the baseline as they took effect and, by recipe, those that are others there."""
     own = {recipe: _training_of(asked) for (recipe, _), asked in planned.asked.items()}
     baseline = own[BASELINE]

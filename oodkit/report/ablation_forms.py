@@ -5,6 +5,7 @@ import io
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from oodkit.report.ablation_settings import settings_in_words
 from oodkit.report.ablation_sheets import ablation_sheets
 from oodkit.report.ablations import MEAN, remarks_on, title_of
 from oodkit.report.document import Document
@@ -24,9 +25,10 @@ def ablation_markdown(document: Document) -> str:
     """GitHub's Markdown: a heading, the tables, the remarks, and how it was made."""
     tables = [block for sheet in ablation_sheets(document, intervals=True) for block in section(sheet)]
     sets = [(one["name"], one["role"], one["spec"], str(one["images"])) for one in document["sets"]]
-    facts = {"seeds": ", ".join(map(str, document["seeds"])), **document["settings"]}
+    seeds = f"seeds {', '.join(map(str, document['seeds']))}"
     versions = {"oodkit": document["oodkit"], **document["versions"], "made": document["created"]}
-    lines = [", ".join(f"{name} {value}" for name, value in pairs.items()) for pairs in (facts, versions)]
+    told = ", ".join(f"{name} {value}" for name, value in versions.items())
+    lines = [seeds, *settings_in_words(document["settings"]), told]
     made = [fenced(document["command"]), table(("set", "role", "source", "images"), sets, words=3), bullets(lines)]
     parts = [f"## {escape(title_of(document))}", *tables, bullets(remarks_on(document))]
     folded = ["<details>\n<summary>How this was made</summary>", *made, "</details>"]

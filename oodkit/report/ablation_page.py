@@ -3,13 +3,25 @@
 from base64 import b64encode
 from hashlib import sha256
 
+from oodkit.report.ablation_settings import settings_in_words
 from oodkit.report.ablation_sheets import against
-from oodkit.report.ablations import as_figure, best_row, means_of, remarks_on, scorers_of, sets_of, title_of
+from oodkit.report.ablations import (
+    as_figure,
+    best_row,
+    means_of,
+    recipes_of,
+    remarks_on,
+    scorers_of,
+    sets_of,
+    title_of,
+    without_shift,
+)
 from oodkit.report.document import Document
 from oodkit.report.glossary import terms_named
 from oodkit.report.markup import drawn, environment_with, part
 from oodkit.report.papers import source_of
 from oodkit.report.pictures import recipes_svg, shift_svg
+from oodkit.wording import counted
 
 ALWAYS = {"id", "ood", "groups", "accuracy", "logits", "scorer", "maximal-logit", "auroc", "fpr95", "recipe", "repair", "seeds"}
 
@@ -27,6 +39,8 @@ def ablation_html(document: Document) -> str:
     rendered: str = environment.get_template("ablation.html.j2").render(
         document=document,
         title=title_of(document),
+        recipes=counted(len(recipes_of(document)), "recipe", "recipes"),
+        settings=settings_in_words(document["settings"]),
         several=several,
         against=against(document),
         means=means_of(document),
@@ -41,6 +55,7 @@ def ablation_html(document: Document) -> str:
             for scorer in scorers
         ],
         shifted=shifted,
+        without_shift=" ".join(without_shift(document)),
         shifts=drawn(shift_svg(document["rows"], groups)),
         remarks=remarks_on(document),
         terms=terms,

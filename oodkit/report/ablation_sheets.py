@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from oodkit.report.ablations import MEAN, as_figure, best_row, means_of, scorers_of, sets_of, spread
+from oodkit.report.ablations import MEAN, as_figure, best_row, means_of, scorers_of, sets_of, spread, without_shift
 from oodkit.report.document import Document
 from oodkit.report.numerals import number, with_interval
 from oodkit.report.sheets import Sheet
@@ -22,8 +22,7 @@ def ablation_sheets(document: Document, *, intervals: bool) -> list[Sheet]:
         found.append(_scorer(document, scorer, intervals=intervals))
         if intervals and len(document["groups"]) > 1:
             found.append(_sets(document, scorer))
-    shifts = _shifts(document)
-    return found if shifts is None else [*found, shifts]
+    return [*found, *_shifts(document), *_failures(document)]
 
 
 def against(document: Document) -> str:
@@ -87,12 +86,17 @@ def _gain(gain: Row | None, *, intervals: bool) -> list[str]:
     return [shown, DASH if gain["p"] is None else p_value(gain["p"])]
 
 
-def _shifts(document: Document) -> Sheet | None:
+def _shifts(document: Document) -> list[Sheet]:
     rows = [row for row in document["rows"] if row["shift"]]
     if not rows:
-        return None
+        return []
     names = sets_of(document)
     cells = [[row["recipe"], *(spread(row["shift"].get(name), 3, 1) for name in names)] for row in rows]
     head = ["recipe", *(f"{name} ({document['groups'][name]})" for name in names)]
     caption = f"(r_id − r_ood)/(1 − r_ood) against {against(document)}, before AugDelete; above 0, ID fell more than OOD"
-    return Sheet("Shift of the maximal logit", head, cells, caption)
+    return [Sheet("Shift of the maximal logit", head, cells, caption, below=without_shift(document))]
+
+
+def _failures(document: Document) -> list[Sheet]:
+    cells = [[one["recipe"], str(one["seed"]), one["reason"]] for one in document["failures"]]
+    return [Sheet("Trials without figures", ["recipe", "seed", "reason"], cells, "", words=3)] if cells else []

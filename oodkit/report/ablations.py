@@ -36,8 +36,14 @@ def document_of_ablation(
 
 def title_of(document: Row) -> str:
     """``8 recipes on resnet18 (cifar10:train), 5 seeds each``."""
-    recipes, seeds = counted(len(document["recipes"]), "recipe", "recipes"), counted(len(document["seeds"]), "seed", "seeds")
-    return f"{recipes} on {document['arch']} ({document['data']}), {seeds}{' each' if len(document['recipes']) > 1 else ''}"
+    recipes, seeds = recipes_of(document), counted(len(document["seeds"]), "seed", "seeds")
+    told = f"{counted(len(recipes), 'recipe', 'recipes')} on {document['arch']} ({document['data']}), {seeds}"
+    return f"{told}{' each' if len(recipes) > 1 else ''}"
+
+
+def recipes_of(document: Row) -> list[str]:
+    """The recipes that came to figures."""
+    return list(dict.fromkeys(row["recipe"] for row in document["rows"]))
 
 
 def scorers_of(document: Row) -> list[str]:
@@ -76,8 +82,17 @@ def as_figure(gain: Row | None) -> Row | None:
 
 
 def remarks_on(document: Row) -> list[str]:
-    """What is to be said below the tables: what failed, what rests on fewer seeds, and the notes."""
+    """What is to be said below the tables: what rests on fewer seeds, and the notes. Why a trial failed stands in a table."""
+    few = dict.fromkeys(document["recipes"], 0) | {row["recipe"]: row["accuracy"]["n"] for row in document["rows"]}
     wanted = len(document["seeds"])
-    failed = [f"{one['recipe']}, seed {one['seed']}: no figures, {one['reason']}" for one in document["failures"]]
-    few = {row["recipe"]: row["accuracy"]["n"] for row in document["rows"] if row["accuracy"]["n"] < wanted}
-    return [*failed, *(f"{recipe}: figures of {n} of {wanted} seeds" for recipe, n in few.items()), *document["notes"]]
+    found = [f"{recipe}: figures of {n} of {wanted} seeds" for recipe, n in few.items() if n < wanted]
+    shifted = any(row["shift"] for row in document["rows"])
+    return [*found, *document["notes"], *([] if shifted else without_shift(document))]
+
+
+def without_shift(document: Row) -> list[str]:
+    """Which recipes have no shift, and why, as a sentence; nothing where all have one."""
+    unlike = [recipe for recipe in document["unlike"] if recipe in recipes_of(document)]
+    whose = "its logits are" if len(unlike) == 1 else "their logits are"
+    why = f"{whose} of another kind than those of {document['baseline']}, and have no scale in common with them"
+    return [f"No shift is told of {' or '.join(unlike)}: {why}."] if unlike else []

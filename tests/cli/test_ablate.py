@@ -29,7 +29,6 @@ def trainer(monkeypatch):
         ("v1,label-smoothing,mixup:alpha=1", ["v1", "label-smoothing", "mixup:alpha=1"]),
         ("a:x=1,y=2,b,c:x=1", ["a:x=1,y=2", "b", "c:x=1"]),
         ("x=1", ["x=1"]),
-        ("", [""]),
     ],
 )
 def test_recipes_and_their_settings_are_told_apart(text, specs):
@@ -75,6 +74,41 @@ def test_the_same_command_goes_on_and_another_begins_anew(run, trainer):
     assert trainer.options["lr"] == 0.01
 
 
+def test_trials_of_before_stay_in_the_result_and_are_told(run, trainer, tmp_path):
+    run(*DEMO, "--recipes", "mixup", "--seeds", "1", "-o", "here")
+    ran = run(*DEMO, "--recipes", "cutmix", "--seeds", "5,6", "-o", "here")
+    assert trainer.calls == [("v1", 0), ("mixup", 0), ("v1", 5), ("cutmix", 5), ("v1", 6), ("cutmix", 6)]
+    assert "4 trials in here, and 2 of before that join the result" in ran.err
+    assert "5 of 6: mixup, seed 0: done already" in ran.err
+    document = json.loads((tmp_path / "here/result.json").read_text())
+    assert (document["recipes"], document["seeds"]) == (["v1", "cutmix", "mixup"], [5, 6, 0])
+    ran = run(*DEMO, "--recipes", "v1", "--seeds", "1", "-o", "here", "-q")
+    assert (ran.code, ran.err) == (0, "")
+    assert len(json.loads((tmp_path / "here/result.json").read_text())["trials"]) == 6
+
+
+def test_the_text_ends_with_how_a_trial_is_diagnosed(run, trainer):
+    ran = run(*DEMO, "--recipes", "mixup", "--seeds", "1", "-o", "here")
+    told = ran.out.splitlines()[-1]
+    assert told == "diagnose one of the trials: oodkit diagnose local-dir:here/v1-seed0 --limit 40"
+    sets = ("--id", "demo:digits", "--near", "a b=demo:digits-unseen", "--far", "x=demo:photo-patches")
+    ran = run(*ABLATE, "--data", "demo:digits:val", *sets, "--recipes", "v1", "--seeds", "1", "-o", "other")
+    assert ran.out.splitlines()[-1] == (
+        "diagnose one of the trials: oodkit diagnose local-dir:other/v1-seed0 --id demo:digits --near 'a b=demo:digits-unseen' "
+        "--far x=demo:photo-patches --train demo:digits:val --limit 40"
+    )
+    assert "diagnose one" not in run(*DEMO, "--recipes", "mixup", "--seeds", "1", "-o", "here", "--json").out
+
+
+def test_where_nothing_was_measured_the_exit_code_says_so(run, trainer):
+    from oodkit.errors import TrainingError
+
+    trainer.fails = {(recipe, 0): TrainingError("the loss became nan") for recipe in ("v1", "mixup")}
+    ran = run(*DEMO, "--recipes", "mixup", "--seeds", "1")
+    assert (ran.code, ran.out) == (1, "")
+    assert "no trial came to its end; v1, seed 0: the loss became nan" in ran.err
+
+
 def test_an_interrupted_ablation_says_how_to_go_on(run, trainer):
     trainer.fails = {("mixup", 0): KeyboardInterrupt()}
     ran = run(*DEMO, "--recipes", "mixup", "--seeds", "1")
@@ -92,7 +126,8 @@ def test_a_failure_is_told_on_the_way_and_in_the_table(run, trainer):
     ran = run(*DEMO, "--recipes", "mixup,cutmix", "--seeds", "1")
     assert ran.code == 0
     assert "2 of 3: mixup, seed 0: the loss became nan at step 3" in ran.err
-    assert "the loss became nan at step 3" in " ".join(ran.out.split())
+    assert " ".join(ran.out.split()).count("the loss became nan at step 3") == 1
+    assert "2 recipes on test_resnet" in ran.out
 
 
 def test_every_form_is_printed_and_the_report_written(run, trainer, tmp_path):
@@ -119,6 +154,8 @@ OWN = (*ABLATE, "--data", "demo:digits:train", "--recipes", "mixup")
 REFUSED = {
     "the recipe mixup comes twice": (*DEMO, "--recipes", "mixup,mixup"),
     "unknown recipe: 'mixpu'; did you mean mixup": (*DEMO, "--recipes", "v1,mixpu"),
+    "'mixup,,v2' has an empty place for a recipe: give recipes with a comma between two": (*DEMO, "--recipes", "mixup,,v2"),
+    "'' has an empty place for a recipe": (*DEMO, "--recipes", ""),
     "the seed 1 comes twice": (*DEMO, "--recipes", "v1", "--seeds", "1,1"),
     "no out-of-distribution images: give --near NAME=SET or --far NAME=SET": (*OWN, "--id", "demo:digits"),
     "no in-distribution test images: give --id SET": (*OWN, "--far", "x=demo:photo-patches"),

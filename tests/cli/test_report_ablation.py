@@ -19,7 +19,20 @@ def folder(tmp_path: Path) -> Path:
     figures = Figures(0.9, {"mls": {"svhn": 0.8, "far mean": 0.8, "mean": 0.8}}, {"mls": {"mean": 0.5}}, {"id": 9.0, "svhn": 5.0})
     trials = with_shifts([Trial(name, 0, f"{name}-seed0", 1.0, figures, figures, None) for name in ("v1", "mixup")], "v1")
     rows = rows_of(trials, ("v1", "mixup"), "v1")
-    found = Ablation("resnet18", "cifar", "v1", ("v1", "mixup"), (0,), ("mls",), {"svhn": "far"}, trials, rows, (), ())
+    found = Ablation(
+        arch="resnet18",
+        data="cifar",
+        baseline="v1",
+        recipes=("v1", "mixup"),
+        seeds=(0,),
+        scorers=("mls",),
+        groups={"svhn": "far"},
+        trials=trials,
+        rows=rows,
+        failures=(),
+        unlike=(),
+        notes=(),
+    )
     document = document_of_ablation(found, command="oodkit ablate resnet18", settings={"epochs": 1}, sets=[])
     save_run(Run(document), tmp_path / "oodkit-runs" / "ablate-001")
     return tmp_path / "oodkit-runs" / "ablate-001"

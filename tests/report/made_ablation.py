@@ -39,6 +39,7 @@ def made(
     scorers: tuple[str, ...] = SCORERS,
     failures: tuple[Failure, ...] = (),
     notes: tuple[str, ...] = (),
+    unlike: tuple[str, ...] = (),
 ) -> Ablation:
     """The k-th recipe is neither the best nor the worst by its place; AugDelete helps those of even places."""
     rng = np.random.default_rng(0)
@@ -51,9 +52,22 @@ def made(
             after = figures_of(rng, quality + (0.3 if place % 2 == 0 else -0.1), groups, scorers)
             if (recipe, seed) not in failed:
                 trials.append(Trial(recipe, seed, f"{place}-seed{seed}", 61.5, before, after, None))
-    shifted = with_shifts(trials, BASELINE)
+    shifted = with_shifts(trials, BASELINE, unlike)
     rows = rows_of(shifted, recipes, BASELINE)
-    return Ablation("resnet18", "cifar10:train", BASELINE, recipes, seeds, scorers, groups, shifted, rows, failures, notes)
+    return Ablation(
+        arch="resnet18",
+        data="cifar10:train",
+        baseline=BASELINE,
+        recipes=recipes,
+        seeds=seeds,
+        scorers=scorers,
+        groups=groups,
+        trials=shifted,
+        rows=rows,
+        failures=failures,
+        unlike=unlike,
+        notes=notes,
+    )
 
 
 def document_of(ablation: Ablation, command: str = "oodkit ablate resnet18") -> dict[str, Any]:

@@ -5,6 +5,7 @@ from xml.etree import ElementTree as ET
 import pytest
 
 from oodkit.report.pictures import recipes_svg, shift_svg
+from oodkit.report.pictures.palette import RECIPES as PALETTE
 
 from .made_ablation import GROUPS, RECIPES, document_of, hostile_document, made
 
@@ -30,13 +31,51 @@ def test_marks_stand_where_the_figures_say(rows):
     """Of two recipes the one with the higher AUROC stands higher, the one with the higher accuracy further right."""
     own = {(row["recipe"], row["head"]): row for row in rows if row["recipe"] in {"v1", "cutmix"}}
     svg = ET.fromstring(recipes_svg(list(own.values()), "mls"))
-    blue = [one for one in svg.iter(f"{SVG}path") if one.get("fill") == "#2a7fc9" and "c" in one.get("d")]
-    starts = [tuple(map(float, one.get("d")[1:].replace("-", " -").split("c")[0].split())) for one in blue][:2]
+    dots = [dot for colour in PALETTE[:2] for dot in svg.iter(f"{SVG}path") if dot.get("fill") == colour and "c" in dot.get("d")]
+    starts = [tuple(map(float, one.get("d")[1:].replace("-", " -").split("c")[0].split())) for one in dots]
+    assert len(starts) == 2
     v1, cutmix = (own[recipe, "as trained"] for recipe in ("v1", "cutmix"))
     assert v1["accuracy"]["mean"] > cutmix["accuracy"]["mean"]
     assert starts[0][0] > starts[1][0]
     assert v1["aurocs"]["mls"]["mean"]["mean"] > cutmix["aurocs"]["mls"]["mean"]["mean"]
     assert starts[0][1] < starts[1][1]  # y grows downwards
+
+
+def test_the_two_marks_and_the_arrow_of_a_recipe_are_of_its_colour_alone(rows):
+    paths = list(ET.fromstring(recipes_svg(rows, "mls")).iter(f"{SVG}path"))
+    for colour in PALETTE[: len(RECIPES)]:
+        assert sum(one.get("fill") == colour for one in paths) in {2, 3}  # the head of a short arrow is left out
+        assert sum(one.get("stroke") == colour for one in paths) >= 2 * 2 + 1  # two crosses and the arrow
+    assert not any(colour in (one.get("fill"), one.get("stroke")) for one in paths for colour in PALETTE[len(RECIPES) :])
+
+
+def test_the_key_says_what_every_mark_is(rows):
+    told = texts(recipes_svg(rows, "mls"))
+    assert {"as trained", "AugDelete", "what it does to a recipe", "± standard deviation"} <= set(told)
+    alone = document_of(made(seeds=(0,)))["rows"]
+    assert "± standard deviation" not in texts(recipes_svg(alone, "mls"))
+
+
+def test_no_name_stands_on_a_mark_or_a_cross_of_its_own(monkeypatch):
+    """With the error bars as wide as they are there, a name beside its mark would be struck through."""
+    from oodkit.report.pictures import ablation
+
+    seen = {}
+
+    def boxes_of(names, marks, others, *size):
+        seen["marks"], seen["others"], seen["boxes"] = marks, others, real(names, marks, others, *size)
+        return seen["boxes"]
+
+    real = ablation.boxes_of
+    monkeypatch.setattr(ablation, "boxes_of", boxes_of)
+    wide = document_of(made(("v1", "mixup", "cutmix")))["rows"]
+    for row in wide:
+        row["accuracy"]["sd"] = 0.01
+    recipes_svg(wide, "mls")
+    for left, bottom, right, top in seen["boxes"]:
+        assert not any(left < x < right and bottom < y < top for x, y in (*seen["marks"], *seen["others"]))
+    (x, y), others = seen["marks"][0], seen["others"]
+    assert any(abs(other_y - y) < 0.01 and other_x - x > 10 for other_x, other_y in others)  # v1's own arm to the right
 
 
 def test_one_seed_one_recipe_and_equal_figures_make_a_picture() -> None:

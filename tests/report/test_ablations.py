@@ -13,6 +13,7 @@ import pytest
 from oodkit.ablation import Ablation, Failure, Figures, Gain, Row, Spread, Trial
 from oodkit.errors import InputError
 from oodkit.report.ablation_forms import ablation_csv, ablation_markdown
+from oodkit.report.ablation_settings import settings_in_words
 from oodkit.report.ablation_sheets import ablation_sheets
 from oodkit.report.ablations import best_row, remarks_on, spread, title_of
 from oodkit.report.console import file_console
@@ -110,7 +111,8 @@ def test_a_figure_is_told_with_its_deviation_of_one_seed_without():
 
 def test_the_tables_hold_the_figures(document):
     """Of the mean of mls: as they stand in the document; the baseline has no difference, every other row has one."""
-    accuracy, mls, mls_sets, knn, _, shift = ablation_sheets(document, intervals=True)
+    accuracy, mls, mls_sets, knn, _, shift, failed = ablation_sheets(document, intervals=True)
+    assert (failed.title, failed.rows) == ("Trials without figures", [["cutmix", "2", "the loss became nan at step 12"]])
     assert [sheet.title for sheet in (accuracy, mls, mls_sets, knn, shift)] == [
         "ID accuracy", "mls by recipe", "mls, set by set", "knn by recipe", "Shift of the maximal logit",
     ]  # fmt: skip
@@ -139,11 +141,60 @@ def test_one_group_of_sets_has_one_mean():
 
 
 def test_what_failed_and_what_rests_on_fewer_seeds_is_told(document):
-    assert remarks_on(document) == [
-        "cutmix, seed 2: no figures, the loss became nan at step 12",
-        "cutmix: figures of 2 of 3 seeds",
-        "a note",
+    assert remarks_on(document) == ["cutmix: figures of 2 of 3 seeds", "a note"]
+
+
+def test_a_failure_is_told_once_in_every_form_and_its_recipe_not_counted():
+    why = tuple(Failure("regmixup", seed, f"why {seed}") for seed in (0, 1, 2))
+    document = document_of(made(failures=why))
+    for told in (text_of(document), ablation_markdown(document), render_html(Run(document))):
+        assert [told.count(one.reason) for one in why] == [1, 1, 1]
+        assert "7 recipes on resnet18" in told
+        assert "regmixup: figures of 0 of 3 seeds" in told.replace("\n", " ")
+
+
+def test_why_a_recipe_has_no_shift_is_told_below_those_of_the_others():
+    document = document_of(made(unlike=("cutmix", "regmixup")))
+    VALIDATOR.validate(document)
+    why = "No shift is told of cutmix or regmixup: their logits are of another kind than those of v1"
+    for told in (text_of(document), ablation_markdown(document), render_html(Run(document))):
+        assert " ".join(told.split()).count(why) == 1
+    (shift,) = (sheet for sheet in ablation_sheets(document, intervals=True) if sheet.title == "Shift of the maximal logit")
+    assert [row[0] for row in shift.rows] == [one for one in RECIPES[1:] if one not in {"cutmix", "regmixup"}]
+    alone = document_of(made(("v1", "cutmix"), unlike=("cutmix",)))
+    (remark,) = remarks_on(alone)
+    assert (
+        remark
+        == "No shift is told of cutmix: its logits are of another kind than those of v1, and have no scale in common with them."
+    )
+    assert "Shift of the maximal logit" not in render_html(Run(alone))
+
+
+SETTINGS = {
+    "epochs": 60,
+    "lr": 0.1,
+    "weight_decay": 5e-4,
+    "norm_weight_decay": None,
+    "ema": False,
+    "flip": True,
+    "input_size": [3, 32, 32],
+    "mean": [0.5, 0.25],
+    "model_args": {},
+    "of_recipes": {"v2": {"norm_weight_decay": 0.0, "ema": True, "warmup": 3.0}},
+}
+
+
+def test_settings_are_told_in_words():
+    assert settings_in_words(SETTINGS) == [
+        "epochs 60, learning rate 0.1, weight decay 0.0005, average of the weights no, mirrored at random yes, input size 3 × 32 × 32, "
+        "mean (0.5, 0.25)",
+        "v2: weight decay of normalisation layers 0, average of the weights yes, warmup 3",
     ]
+    document = document_of(made(("v1", "v2"), (0,))) | {"settings": SETTINGS}
+    for told in (ablation_markdown(document), render_html(Run(document))):
+        assert "mirrored at random yes" in told
+        assert "None" not in told
+        assert "{'" not in told
 
 
 def test_one_seed_has_no_interval_and_says_so():

@@ -9,18 +9,21 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from oodkit.ablation import AS_TRAINED, AUGDELETED
-from oodkit.report.pictures.palette import GROUPS, ID, INK
+from oodkit.report.pictures.palette import GROUPS, INK, RECIPES
 from oodkit.report.pictures.placing import Point, boxes_of, is_far, nearest
 from oodkit.report.pictures.svg import LETTERS, SMALL, WIDTH, label, picture, plot_area
 
 Row = Mapping[str, Any]
-LEFT, RIGHT, TOP, AXIS, PLOT = 42, 14, 22, 40, 260  # points: beside the plot, above it, below it, and its height
+LEFT, RIGHT, TOP, AXIS, PLOT = 42, 14, 22, 40, 290  # points: beside the plot, above it, below it, and its height
+KEY = 38  # points above the plot of recipes: its key has two lines
 ACROSS = WIDTH - LEFT - RIGHT
 NAME = 24  # letters
 HEAD = 14  # points: of the shortest arrow that shows where it points to
 BAR, RECIPE = 11, 18  # points: of a bar, and of a recipe's name above its bars
-BEFORE: dict[str, Any] = {"color": ID, "marker": "o", "markersize": 5.5}
-AFTER: dict[str, Any] = {"color": GROUPS["near"], "marker": "D", "markersize": 4.5}
+BEFORE: dict[str, Any] = {"marker": "o", "markersize": 5.5, "markeredgewidth": 0}
+AFTER: dict[str, Any] = {"marker": "D", "markersize": 4.8, "markeredgewidth": 0}
+ARROW = r"$\rightarrow$"
+PALE: dict[str, Any] = {"alpha": 0.3, "linewidth": 1.6}
 
 
 class Place(NamedTuple):
@@ -33,9 +36,9 @@ class Place(NamedTuple):
 
 
 def recipes_svg(rows: Sequence[Row], scorer: str, mean: str = "mean") -> str:
-    """ID accuracy against a scorer's mean AUROC: a dot for each recipe, an arrow to where AugDelete takes it.
+    """ID accuracy against a scorer's mean AUROC: a dot for each recipe, an arrow to where AugDelete takes it, in one colour.
 
-    Light bars are standard deviations over the seeds. Where no recipe has scores, there is no picture, but an empty text.
+    Pale crosses are standard deviations over the seeds. Where no recipe has scores, there is no picture, but an empty text.
     """
     places = {(row["recipe"], row["head"]): _place(row, scorer, mean) for row in rows if mean in row["aurocs"].get(scorer, {})}
     recipes = [recipe for recipe, head in places if head == AS_TRAINED]
@@ -43,21 +46,26 @@ def recipes_svg(rows: Sequence[Row], scorer: str, mean: str = "mean") -> str:
         return ""
     after = {recipe: places[recipe, AUGDELETED] for recipe in recipes if (recipe, AUGDELETED) in places}
 
+    colours = {recipe: RECIPES[place % len(RECIPES)] for place, recipe in enumerate(recipes)}
+
     def draw(figure: Any) -> None:
-        axes = plot_area(figure, left=LEFT, right=RIGHT, bottom=AXIS, top=TOP)
+        axes = plot_area(figure, left=LEFT, right=RIGHT, bottom=AXIS, top=KEY)
         _limits(axes, list(places.values()))
         axes.grid(color=INK, alpha=0.1, linewidth=0.8)
-        for (_, head), place in places.items():
-            _mark(axes, place, AFTER if head == AUGDELETED else BEFORE)
-        arrows = [(places[recipe, AS_TRAINED], place) for recipe, place in after.items()]
-        for start, end in arrows:
-            _arrow(axes, start, end)
-        _names(axes, recipes, [places[recipe, AS_TRAINED] for recipe in recipes], arrows)
+        for (recipe, _), place in places.items():
+            _cross(axes, place, colours[recipe])
+        for recipe, end in after.items():
+            _arrow(axes, places[recipe, AS_TRAINED], end, colours[recipe])
+        for (recipe, head), place in places.items():
+            axes.plot([place.x], [place.y], linestyle="none", color=colours[recipe], **(AFTER if head == AUGDELETED else BEFORE))
+        lines = [(places[recipe, AS_TRAINED], end) for recipe, end in after.items()]
+        lines += [line for place in places.values() for line in _arms(place)]
+        _names(axes, recipes, [places[recipe, AS_TRAINED] for recipe in recipes], list(after.values()), lines)
         axes.set_xlabel("ID accuracy, percent")
         axes.set_ylabel(f"{label(scorer, columns=20)}, {label(mean)} AUROC, percent")
-        _key(figure)
+        _key(figure, several=any(one.x_sd or one.y_sd for one in places.values()))
 
-    return picture(draw, PLOT + TOP + AXIS, f"ID accuracy against the {mean} AUROC of {scorer} for {len(recipes)} recipes")
+    return picture(draw, PLOT + KEY + AXIS, f"ID accuracy against the {mean} AUROC of {scorer} for {len(recipes)} recipes")
 
 
 def shift_svg(rows: Sequence[Row], groups: Mapping[str, str]) -> str:
@@ -111,17 +119,23 @@ def _limits(axes: Any, places: Sequence[Place]) -> None:
         setter(max(low - beside, 0), min(high + beside, 100 + 0.3 * beside))
 
 
-def _mark(axes: Any, place: Place, style: Mapping[str, Any]) -> None:
-    axes.plot([place.x - place.x_sd, place.x + place.x_sd], [place.y] * 2, color=style["color"], alpha=0.3, linewidth=1.6)
-    axes.plot([place.x] * 2, [place.y - place.y_sd, place.y + place.y_sd], color=style["color"], alpha=0.3, linewidth=1.6)
-    axes.plot([place.x], [place.y], linestyle="none", **style)
+def _arms(place: Place) -> list[tuple[Place, Place]]:
+    """The two lines of the cross from one standard deviation below to one above."""
+    left, right = place._replace(x=place.x - place.x_sd), place._replace(x=place.x + place.x_sd)
+    low, high = place._replace(y=place.y - place.y_sd), place._replace(y=place.y + place.y_sd)
+    return [(left, right), (low, high)]
 
 
-def _arrow(axes: Any, start: Place, end: Place) -> None:
+def _cross(axes: Any, place: Place, colour: str) -> None:
+    for start, end in _arms(place):
+        axes.plot([start.x, end.x], [start.y, end.y], color=colour, **PALE)
+
+
+def _arrow(axes: Any, start: Place, end: Place, colour: str) -> None:
     """Without its head where the marks all but touch."""
     (x, y), (to_x, to_y) = _in_points(axes, [start, end])
     head = "-|>" if np.hypot(to_x - x, to_y - y) > HEAD else "-"
-    style = {"arrowstyle": head, "mutation_scale": 7, "color": INK, "alpha": 0.55, "linewidth": 0.8, "shrinkA": 4, "shrinkB": 4}
+    style = {"arrowstyle": head, "mutation_scale": 8, "color": colour, "linewidth": 1.1, "shrinkA": 3, "shrinkB": 3}
     axes.annotate("", (end.x, end.y), (start.x, start.y), arrowprops=style)
 
 
@@ -131,17 +145,19 @@ def _in_points(axes: Any, places: Sequence[Place]) -> list[Point]:
     return [(ACROSS * (one.x - left) / (right - left), PLOT * (one.y - low) / (high - low)) for one in places]
 
 
-def _names(axes: Any, recipes: Sequence[str], places: Sequence[Place], arrows: Sequence[tuple[Place, Place]]) -> None:
-    """Beside their marks, off the arrows; with a line to a name that found no room there."""
+def _names(
+    axes: Any, recipes: Sequence[str], places: Sequence[Place], others: Sequence[Place], lines: Sequence[tuple[Place, Place]]
+) -> None:
+    """Beside their marks, off the other marks and the lines; with a line to a name that found no room there."""
     names = [label(recipe, NAME) for recipe in recipes]
     marks = _in_points(axes, places)
-    along = [point for arrow in arrows for point in _along(*_in_points(axes, arrow))]
-    boxes = boxes_of(names, marks, along, ACROSS, PLOT)
+    along = [point for line in lines for point in _along(*_in_points(axes, line))]
+    boxes = boxes_of(names, marks, [*_in_points(axes, others), *along], ACROSS, PLOT)
     for name, mark, box in zip(names, marks, boxes, strict=True):
         axes.text(box[0] / ACROSS, box[1] / PLOT + 0.2 * SMALL / PLOT, name, transform=axes.transAxes, fontsize=SMALL)
         if is_far(box, mark):
             x, y = zip(mark, nearest(box, mark), strict=True)
-            axes.plot(np.divide(x, ACROSS), np.divide(y, PLOT), transform=axes.transAxes, color=INK, alpha=0.35, linewidth=0.6)
+            axes.plot(np.divide(x, ACROSS), np.divide(y, PLOT), transform=axes.transAxes, color=INK, alpha=0.5, linewidth=0.6)
 
 
 def _along(start: Point, end: Point) -> list[Point]:
@@ -155,11 +171,18 @@ def _bar(axes: Any, middle: float, ratio: Row, colour: str) -> None:
     axes.plot([ratio["mean"] - ratio["sd"], ratio["mean"] + ratio["sd"]], [middle] * 2, color=INK, alpha=0.5, linewidth=1.2)
 
 
-def _key(figure: Any) -> None:
+def _key(figure: Any, *, several: bool) -> None:
     from matplotlib.lines import Line2D
 
-    lines = [Line2D([], [], linestyle="none", **style) for style in (BEFORE, AFTER)]
-    figure.legend(lines, [AS_TRAINED, AUGDELETED], loc="upper left", ncols=2, borderaxespad=0.2)
+    cross = {"marker": "+", "markersize": 12, "markeredgewidth": PALE["linewidth"], "alpha": PALE["alpha"]}
+    marks = {
+        AS_TRAINED: BEFORE,
+        AUGDELETED: AFTER,
+        "what it does to a recipe": {"marker": ARROW, "markersize": 13, "markeredgewidth": 0},
+    }
+    marks |= {"± standard deviation": cross} if several else {}
+    lines = [Line2D([], [], linestyle="none", color=INK, **style) for style in marks.values()]
+    figure.legend(lines, list(marks), loc="upper left", ncols=2, borderaxespad=0.2)
 
 
 def _groups_key(figure: Any, groups: Sequence[str]) -> None:

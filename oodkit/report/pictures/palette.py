@@ -18,3 +18,15 @@ SCORERS: tuple[tuple[str, Dash], ...] = (  # the k-th best scorer has the k-th, 
     ("#b5589f", (0, (6, 1.5, 1.2, 1.5))),
     ("#a07a00", (0, (2.6, 1.3))),
 )
+RECIPES = (  # which recipe it is, its name says; the colour holds its two marks together
+    ID,
+    "#d55e00",
+    "#009e73",
+    "#8a6fd1",
+    "#b5589f",
+    "#a07a00",
+    "#d0454f",
+    "#7d8488",
+    "#6d8a1f",
+    "#0f8f9c",
+)
