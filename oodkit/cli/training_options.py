@@ -99,7 +99,7 @@ EpochsOption = Annotated[
 ]
 LrOption = Annotated[
     float | None,
-    typer.Option(help="Largest learning rate, by default 0.1.", show_default=False, rich_help_panel=TRAINING),
+    typer.Option(help="Largest learning rate, by default 0.1, or 1e-3 with adamw.", show_default=False, rich_help_panel=TRAINING),
 ]
 TrainBatchOption = Annotated[
     int | None,
@@ -113,7 +113,8 @@ TrainBatchOption = Annotated[
     ),
 ]
 WeightDecayOption = Annotated[
-    float | None, typer.Option(help="By default 5e-4, or the recipe's.", show_default=False, rich_help_panel=TRAINING)
+    float | None,
+    typer.Option(help="By default 5e-4, or the recipe's; 0.05 with adamw.", show_default=False, rich_help_panel=TRAINING),
 ]
 OptimizerOption = Annotated[
     OptimizerName | None, typer.Option(help="By default sgd.", show_default=False, rich_help_panel=TRAINING)

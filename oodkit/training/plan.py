@@ -26,6 +26,8 @@ from oodkit.wording import printable
 
 ALPHA = 0.8  # SIO's for CIFAR (arXiv:2303.14531, section 4)
 FINETUNING = {"epochs": 10, "lr": 0.01}
+ADAMW = {"lr": 1e-3, "weight_decay": 0.05}  # a learning rate of SGD's size leaves a network at chance
+ADAMW_FINETUNING = {"lr": 1e-4}
 NO_VAL = "no validation images were given, so that no accuracy is told: --val SET"
 WARMED_UP = 0.1  # the largest part of a training that a recipe's own warm-up may take
 
@@ -110,11 +112,15 @@ def plan(start: str | Classifier, sets: Sets, recipe: str | Recipe, alpha: Alpha
         notes += said
     share = _alpha(alpha, len(real), None if synthetic is None else len(synthetic))
     settings = _settled(recipe, built.input_size[-1], share, checked, notes, finetuning=isinstance(start, Classifier))
+    if alpha == "naive":
+        settings = replace(settings, alpha=_of_both(settings.alpha, settings.batch_size))
+    if not (recipe.trains_head or settings.augdelete):
+        raise UsageError(f"{recipe.name} trains no last layer, and without AugDelete the network answers at random; let it refit")
     draws = draws_of(settings, real, synthetic, sets.outliers, world=world_size())
     notes += remarks.of_weights(start, built.architecture) if isinstance(start, str) else []
     notes += [*remarks.of_images(sets.data, labels, built), *remarks.of_batches(draws, len(real))]
-    notes += remarks.of_mixing(share, naive=alpha == "naive") if synthetic is not None else []
-    notes += [*remarks.of_head(recipe, settings, sets.val), *([NO_VAL] if sets.val is None else [])]
+    notes += remarks.of_mixing(settings.alpha, naive=alpha == "naive") if synthetic is not None else []
+    notes += [*remarks.of_head(recipe, sets.val), *([NO_VAL] if sets.val is None else [])]
     _adapt(built, recipe)
     asked = {
         "start": {"model": start.name, "weights": start.weights_hash()} if isinstance(start, Classifier) else built.architecture,
@@ -263,9 +269,22 @@ def _alpha(alpha: Any, real: int, synthetic: int | None) -> float:
     return float(share)
 
 
+def _of_both(share: float, batch_size: int) -> float:
+    """The share, or the nearest with which a batch has a real image and a synthetic one."""
+    return min(max(share, 1 / batch_size), 1 - 1 / batch_size)
+
+
 def _settled(recipe: Recipe, side: int, alpha: float, given: Mapping[str, Any], notes: list[str], *, finetuning: bool) -> Settings:
-    """What the user said; where nothing, what belongs to fine-tuning; then to the recipe; then the defaults."""
-    taken = {**defaults_for(side), **recipe.trained_with, **(FINETUNING if finetuning else {}), **given}
+    """What the user said; where nothing, what belongs to AdamW; to fine-tuning; to the recipe; then the defaults."""
+    taken = {**defaults_for(side), **recipe.trained_with, **(FINETUNING if finetuning else {})}
+    if given.get("optimizer") == "adamw":
+        taken |= {**ADAMW, **(ADAMW_FINETUNING if finetuning else {})}
+        if "weight_decay" in recipe.trained_with and "weight_decay" not in given:
+            own, decay = recipe.trained_with["weight_decay"], taken["weight_decay"]
+            notes.append(
+                f"the weight decay of {recipe.name}, {own:g}, is for sgd: adamw takes {decay:g}; --weight-decay sets another"
+            )
+    taken |= given
     longest = WARMED_UP * taken.get("epochs", Settings.epochs)
     if "warmup" not in given and (own := taken.get("warmup", 0.0)) > longest:
         taken["warmup"] = longest

@@ -7,7 +7,7 @@ from oodkit.images.base import ImageSet
 from oodkit.training.draws import Draws
 from oodkit.training.networks import Built
 from oodkit.training.recipes.base import Recipe
-from oodkit.training.settings import SMALL, Settings
+from oodkit.training.settings import SMALL
 from oodkit.wording import counted, percent, printable
 
 WEIGHTS_MARK = {"timm": ".", "torchvision": "/"}  # before the name of weights, in that of a model
@@ -48,12 +48,10 @@ def of_batches(draws: Draws, images: int) -> list[str]:
     return [f"{held}; a --batch-size of at most {images} makes more steps of an epoch"]
 
 
-def of_head(recipe: Recipe, settings: Settings, val: ImageSet | None) -> list[str]:
+def of_head(recipe: Recipe, val: ImageSet | None) -> list[str]:
     """Of a recipe that leaves the last layer untrained."""
     if recipe.trains_head:
         return []
-    if not settings.augdelete:
-        return [f"{recipe.name} trains no last layer: without AugDelete the network answers at random"]
     told = f"{recipe.name} trains no last layer, so that no network is kept as the best; AugDelete makes the layer at the end"
     return [] if val is None else [told]
 

@@ -64,6 +64,17 @@ def test_finetuning_is_short_and_gentle_unless_the_user_says_otherwise():
     assert planned("v1", start, shape=Shape(), settings={"lr": 0.1, "epochs": 2}).settings.lr == 0.1
 
 
+def test_adamw_has_numbers_of_its_own_also_where_a_recipe_has_some_for_sgd():
+    start, adamw = oodkit.load_classifier("demo:digits-v1"), {"optimizer": "adamw"}
+    scratch, onwards = planned(settings=adamw), planned(start=start, shape=Shape(), settings=adamw)
+    assert [(one.settings.lr, one.settings.weight_decay) for one in (scratch, onwards)] == [(1e-3, 0.05), (1e-4, 0.05)]
+    assert onwards.settings.epochs == 10
+    told = "the weight decay of v2, 2e-05, is for sgd: adamw takes 0.05; --weight-decay sets another"
+    of_v2, given = planned("v2", settings=adamw), planned("v2", settings={**adamw, "lr": 0.003, "weight_decay": 0.01})
+    assert (of_v2.settings.weight_decay, of_v2.settings.norm_weight_decay, told in of_v2.notes) == (0.05, 0, True)
+    assert (given.settings.lr, given.settings.weight_decay, told in given.notes) == (0.003, 0.01, False)
+
+
 def test_alpha_is_the_share_of_real_images_and_naive_that_of_a_merged_set():
     synthetic = squares([0, 1, 2, 3] * 36, tuple("01234567"))
     assert planned().settings.alpha == 1
@@ -72,6 +83,18 @@ def test_alpha_is_the_share_of_real_images_and_naive_that_of_a_merged_set():
     naive = planned(synthetic=synthetic, alpha="naive")
     assert naive.settings.alpha == 48 / (48 + 144)
     assert any(note.startswith("naive mixing: 25.0 % of each batch are real images") for note in naive.notes)
+
+
+def test_naive_mixing_draws_one_of_each_kind_where_there_are_few_of_it():
+    synthetic, names = squares([0, 1], tuple("01234567")), tuple("01234567")
+    few = planned(synthetic=synthetic, alpha="naive", settings={"batch_size": 8})
+    many = planned(
+        data=squares([0, 1], names), synthetic=squares([0, 1] * 40, names, seed=1), alpha="naive", settings={"batch_size": 8}
+    )
+    assert [round(8 * one.settings.alpha) for one in (few, many)] == [7, 1]
+    assert any(note.startswith("naive mixing: 87.5 % of each batch are real images") for note in few.notes)
+    with pytest.raises(UsageError, match=r"alpha 0\.99 leaves no synthetic image in a batch of 8"):
+        planned(synthetic=synthetic, alpha=0.99, settings={"batch_size": 8})
 
 
 def test_alpha_of_1_is_plain_training_and_says_so():
@@ -201,8 +224,8 @@ def test_of_a_recipe_that_trains_no_last_layer_it_is_said_that_no_network_is_kep
     assert any(
         "npos trains no last layer, so that no network is kept as the best" in note for note in planned("npos", val=val).notes
     )
-    alone = planned("npos", settings={"augdelete": False}).notes
-    assert "npos trains no last layer: without AugDelete the network answers at random" in alone
+    message = "npos trains no last layer, and without AugDelete the network answers at random; let it refit"
+    assert refusal(recipe="npos", settings={"augdelete": False}) == (UsageError, message)
     assert not any("no last layer" in note for note in planned("mos", val=val).notes)
 
 
