@@ -10,6 +10,7 @@ import typer
 from oodkit.training.loop import Reached
 from oodkit.wording import counted, percent
 
+LARGE = 1e4  # from which a loss is told by its power of ten
 Show = Callable[[Reached], None]
 
 
@@ -58,7 +59,7 @@ def _bar() -> Iterator[Show]:
 def figures(reached: Reached) -> str:
     """Loss, accuracies and speed, as far as they are known."""
     own, val = reached.figures, reached.val
-    told = [] if own is None else [f"loss {own.loss:.4f}"]
+    told = [] if own is None else [f"loss {_loss(own.loss, 4)}"]
     told += [] if own is None or own.accuracy is None else [f"accuracy {percent(own.accuracy)}"]
     told += [] if val is None else [f"on validation images {percent(val.accuracy)}"]
     return ", ".join([*told, f"{reached.images_per_second:.0f} images/s"])
@@ -67,10 +68,14 @@ def figures(reached: Reached) -> str:
 def short_figures(reached: Reached) -> str:
     """The same for a terminal of 80 columns."""
     own, val = reached.figures, reached.val
-    told = [] if own is None else [f"loss {own.loss:.3f}"]
+    told = [] if own is None else [f"loss {_loss(own.loss, 3)}"]
     told += [] if own is None or own.accuracy is None else [percent(own.accuracy)]
     told += [] if val is None else [f"val {percent(val.accuracy)}"]
     return ", ".join([*told, f"{reached.images_per_second:.0f} images/s"])
+
+
+def _loss(loss: float, digits: int) -> str:
+    return f"{loss:.{digits}f}" if loss < LARGE else f"{loss:.1e}"
 
 
 def _time_left() -> Callable[[Reached], str]:

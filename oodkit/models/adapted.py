@@ -53,11 +53,6 @@ def normalised_head(net: nn.Module, name: str) -> nn.Linear:
     return layer
 
 
-def is_normalised(net: nn.Module) -> bool:
-    """Whether a layer of the network was changed by ``normalised_head``."""
-    return any(isinstance(module, Normalise) for module in net.modules())
-
-
 def adapt(net: nn.Module, state: Mapping[str, Tensor], stem: str | None, head: str | None) -> None:
     """Change an untrained network as a file says that the network of its weights ``state`` was changed.
 

@@ -15,10 +15,10 @@ from torch.optim import Optimizer
 from oodkit.errors import CheckpointError, OutputsError, TrainingError
 from oodkit.tensor_file import load_stored, save_stored
 from oodkit.training.averaging import Average
+from oodkit.training.folder import BEST, LAST
 from oodkit.training.learner import Learner
 from oodkit.training.tally import Tally
 
-LAST, BEST = "last.safetensors", "best.safetensors"
 EVERY = 600.0  # seconds between two checkpoints inside a long epoch
 LEARNER, AVERAGE, OPTIMIZER = "learner.", "average.", "optimizer."
 
@@ -76,7 +76,7 @@ class Checkpoints:
     def save(self, state: State) -> None:
         """Write the state, whole or not at all. Raises TrainingError, and keeps what is there, where its numbers are not finite."""
         if not state.finite():
-            raise TrainingError(f"the weights or the loss are not finite after step {state.step}: {self.kept()}")
+            raise TrainingError(f"the weights or the loss are not finite after step {state.step}; {self.kept()}")
         numbers, tensors = _flat(state.optimizer.state_dict()["state"])
         tensors |= {LEARNER + name: tensor for name, tensor in state.learner.state_dict().items()}
         if state.average is not None:
@@ -115,11 +115,11 @@ class Checkpoints:
             raise CheckpointError(_damaged(path)) from error
 
     def kept(self) -> str:
-        """What is there to go on from, for an error."""
+        """What a training that can't go on has left, for an error; it may be no good to go on from, its numbers far too large."""
         step = self.step()
         if step is None:
-            return f"there is no checkpoint yet in {self.folder}"
-        return f"the last good checkpoint, of step {step}, is kept in {self.folder}"
+            return f"nothing is saved in {self.folder} yet, and a training with other settings may begin there"
+        return f"the checkpoint of step {step} is kept in {self.folder}, and other settings begin a new run: give it another -o DIR"
 
 
 def _flat(state: Mapping[int, Mapping[str, Any]]) -> tuple[dict[str, Any], dict[str, Tensor]]:

@@ -13,7 +13,7 @@ from oodkit.wording import printable
 TRAINING = "training.json"
 LOG = "log.jsonl"
 LAST, BEST = "last.safetensors", "best.safetensors"
-MODEL, BEFORE = "model.safetensors", "before.safetensors"
+MODEL, BEFORE = "model.safetensors", "before.safetensors"  # local-dir:RUN loads the first
 KIND = "training"
 LOCK = ".lock"
 UNFINISHED, FINISHED = "unfinished", "finished"

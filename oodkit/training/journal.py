@@ -8,8 +8,7 @@ from typing import Any, Self
 
 from oodkit.atomic import write_atomically
 from oodkit.errors import OodkitError, UsageError
-
-LOG = "log.jsonl"
+from oodkit.training.folder import LOG
 
 
 class Journal:

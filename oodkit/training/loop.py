@@ -57,7 +57,7 @@ class Reached:
 
 
 @dataclass(frozen=True)
-class _Plan:
+class _Fixed:
     """What stays as it is from step to step. checkpoints: None in all processes but the first."""
 
     settings: Settings
@@ -80,7 +80,7 @@ class _Plan:
         return 1 + (step - 1) // self.steps_per_epoch
 
 
-def run(
+def learn(
     learner: Learner,
     batches: Callable[[int, int], Iterable[Batch]],
     settings: Settings,
@@ -102,8 +102,8 @@ def run(
     Raises TrainingError where the loss becomes infinite or nan, or the memory does not suffice; the last checkpoint is kept.
     """
     first = accelerator.is_main_process
-    plan = _Plan(settings, steps_per_epoch, accelerator, checkpoints if first else None)
-    model, state = _prepare(learner, plan)
+    fixed = _Fixed(settings, steps_per_epoch, accelerator, checkpoints if first else None)
+    model, state = _prepare(learner, fixed)
     if checkpoints is not None:
         checkpoints.load(state)
     journal = journal if first and journal is not None else Journal(None)
@@ -111,28 +111,28 @@ def run(
     figures, val, pace = None, None, _Pace(settings.batch_size * accelerator.num_processes)
     with _generator_as_before(accelerator.device), Interruption() as interrupted:
         model.train()
-        for batch in _fetched(batches, state, plan, interrupted):
-            lr = lr_at(state.step, plan.total, settings.lr, plan.warmup_steps)
-            loss = _step(model, batch, lr, state, plan)
+        for batch in _fetched(batches, state, fixed, interrupted):
+            lr = lr_at(state.step, fixed.total, settings.lr, fixed.warmup_steps)
+            loss = _step(model, batch, lr, state, fixed)
             pace.steps += 1
             logged, epoch_over = state.step % log_every == 0, state.step % steps_per_epoch == 0
             if logged or epoch_over:
-                figures = _figures(state, plan)
+                figures = _figures(state, fixed)
             if logged:
                 journal.write({"step": state.step, "loss": accelerator.reduce(loss, "mean").item(), "lr": lr})
             if epoch_over:
-                line = {"epoch": plan.epoch(state.step), "step": state.step, **vars(figures), "lr": lr, **pace.facts()}
+                line = {"epoch": fixed.epoch(state.step), "step": state.step, **vars(figures), "lr": lr, **pace.facts()}
                 val = evaluate(state.trained) if evaluate else None
-                _end_epoch(line, val, journal, state, plan)
-            if epoch_over or (logged and plan.checkpoints is not None and plan.checkpoints.due):
-                _save(state, plan)
+                _end_epoch(line, val, journal, state, fixed)
+            if epoch_over or (logged and fixed.checkpoints is not None and fixed.checkpoints.due):
+                _save(state, fixed)
             if first and progress is not None:
-                at = (state.step, plan.total, plan.epoch(state.step), settings.epochs)
+                at = (state.step, fixed.total, fixed.epoch(state.step), settings.epochs)
                 progress(Reached(*at, pace.images_per_second, figures, val, epoch_over))
             if epoch_over:
                 pace.restart()
             if interrupted:
-                raise _interruption(state, plan, interrupted)
+                raise _interruption(state, fixed, interrupted)
     accelerator.unwrap_model(model, keep_fp32_wrapper=False)  # takes off what it put around the learner's forward
     return state.trained
 
@@ -155,21 +155,21 @@ class _Pace:
         return {"images_per_second": self.images_per_second, "seconds": time.perf_counter() - self._began}
 
 
-def _prepare(learner: Learner, plan: _Plan) -> tuple[nn.Module, State]:
+def _prepare(learner: Learner, fixed: _Fixed) -> tuple[nn.Module, State]:
     """What is called for the loss, and all that changes."""
-    settings, device = plan.settings, plan.accelerator.device
+    settings, device = fixed.settings, fixed.accelerator.device
     learner.to(device).to(memory_format=torch.channels_last)
     # the copy is made before accelerate changes the learner's forward, which a copy would share with it
-    average = Average(learner, total_steps=plan.total, warmup_steps=plan.warmup_steps) if settings.ema else None
-    model = plan.accelerator.prepare(learner)
-    return model, State(learner, make_optimizer(learner, settings), average, plan.accelerator.scaler)
+    average = Average(learner, total_steps=fixed.total, warmup_steps=fixed.warmup_steps) if settings.ema else None
+    model = fixed.accelerator.prepare(learner)
+    return model, State(learner, make_optimizer(learner, settings), average, fixed.accelerator.scaler)
 
 
 def _fetched(
-    batches: Callable[[int, int], Iterable[Batch]], state: State, plan: _Plan, interrupted: Interruption
+    batches: Callable[[int, int], Iterable[Batch]], state: State, fixed: _Fixed, interrupted: Interruption
 ) -> Iterator[Batch]:
     """The batches that are left. Where the next can't be had, what is done is saved."""
-    left = iter(batches(state.step, plan.total) if state.step < plan.total else ())
+    left = iter(batches(state.step, fixed.total) if state.step < fixed.total else ())
     while True:
         try:
             batch = next(left)
@@ -177,32 +177,32 @@ def _fetched(
             return
         except BaseException as error:
             if interrupted or isinstance(error, KeyboardInterrupt):
-                raise _interruption(state, plan, interrupted) from error
-            _save(state, plan)
+                raise _interruption(state, fixed, interrupted) from error
+            _save(state, fixed)
             raise
-        batch.progress = state.step / plan.total
+        batch.progress = state.step / fixed.total
         yield batch
 
 
-def _step(model: nn.Module, batch: Batch, lr: float, state: State, plan: _Plan) -> Tensor:
+def _step(model: nn.Module, batch: Batch, lr: float, state: State, fixed: _Fixed) -> Tensor:
     """One step: the state's weights, average, tally and count are those after it. Gives the loss."""
-    device, alone = plan.accelerator.device, plan.accelerator.num_processes == 1
+    device, alone = fixed.accelerator.device, fixed.accelerator.num_processes == 1
     for group in state.optimizer.param_groups:
         group["lr"] = lr
-    _seed(device, plan.settings.seed, state.step, plan.accelerator.process_index)
+    _seed(device, fixed.settings.seed, state.step, fixed.accelerator.process_index)
     try:
         found = model(_on(batch, device))
         first, *others = (part.float() for part in found.parts.values())
         loss: Tensor = sum(others, start=first)
         if alone and device.type == "cpu" and not math.isfinite(loss.detach()):  # elsewhere to look at it would take time
-            raise _not_finite(loss.item(), "at", state.step + 1, plan)
+            raise _not_finite(loss.item(), "at", state.step + 1, fixed)
         _descend(loss, state)
     except (RuntimeError, MemoryError) as error:
         if not is_out_of_memory(error):
             raise
-        what = f"ran out of memory on {device} at {plan.place(state.step + 1)} with {plan.settings.batch_size} images a step"
-        remedy = "try a smaller --batch-size" + (", or --amp bf16" if plan.settings.amp == "no" else "")
-        raise TrainingError(f"{what}{_kept(plan)}; {remedy}") from error
+        what = f"ran out of memory on {device} at {fixed.place(state.step + 1)} with {fixed.settings.batch_size} images a step"
+        remedy = "try a smaller --batch-size" + (", or --amp bf16" if fixed.settings.amp == "no" else "")
+        raise TrainingError(f"{what}; {remedy}{_kept(fixed)}") from error
     state.tally.add(loss, found)
     if state.average is not None:
         state.average.update(state.learner, state.step)
@@ -222,46 +222,46 @@ def _descend(loss: Tensor, state: State) -> None:
     state.optimizer.zero_grad()
 
 
-def _figures(state: State, plan: _Plan) -> Figures:
+def _figures(state: State, fixed: _Fixed) -> Figures:
     """Of the epoch so far and all processes. Raises TrainingError where a loss in it was not finite."""
     from accelerate.utils import gather_object
 
     figures = state.tally.figures(gather_object)
     if not math.isfinite(figures.loss):
-        raise _not_finite(figures.loss, "by", state.step, plan)
+        raise _not_finite(figures.loss, "by", state.step, fixed)
     return figures
 
 
-def _end_epoch(line: dict[str, Any], val: Validated | None, journal: Journal, state: State, plan: _Plan) -> None:
+def _end_epoch(line: dict[str, Any], val: Validated | None, journal: Journal, state: State, fixed: _Fixed) -> None:
     accuracy, loss = (None, None) if val is None else (val.accuracy, val.loss)
     journal.write({**line, "val_accuracy": accuracy, "val_loss": loss})
     if accuracy is not None and (state.best is None or accuracy > state.best):
-        if plan.checkpoints is not None:
-            plan.checkpoints.save_best(state)
+        if fixed.checkpoints is not None:
+            fixed.checkpoints.save_best(state)
         state.best = accuracy
     state.tally.clear()
 
 
-def _save(state: State, plan: _Plan) -> None:
-    if plan.checkpoints is not None:
-        plan.checkpoints.save(state)
+def _save(state: State, fixed: _Fixed) -> None:
+    if fixed.checkpoints is not None:
+        fixed.checkpoints.save(state)
 
 
-def _interruption(state: State, plan: _Plan, by: Interruption) -> KeyboardInterrupt:
+def _interruption(state: State, fixed: _Fixed, by: Interruption) -> KeyboardInterrupt:
     """Saves what is done, and says so."""
-    _save(state, plan)
-    where = f"saved in {plan.checkpoints.folder}; the same command goes on from there" if plan.checkpoints else "nothing is saved"
-    return by.error(f"interrupted after {plan.place(state.step)} of {plan.total}: {where}")
+    _save(state, fixed)
+    where = f"saved in {fixed.checkpoints.folder}; the same command goes on from there" if fixed.checkpoints else "nothing is saved"
+    return by.error(f"interrupted after {fixed.place(state.step)} of {fixed.total}: {where}")
 
 
-def _not_finite(loss: float, when: str, step: int, plan: _Plan) -> TrainingError:
-    precision = "" if plan.settings.amp == "no" else ", or --amp no"
-    remedy = f"try a lower --lr than {plan.settings.lr:g}, a --warmup of some epochs{precision}"
-    return TrainingError(f"the loss became {loss} {when} {plan.place(step)}{_kept(plan)}; {remedy}")
+def _not_finite(loss: float, when: str, step: int, fixed: _Fixed) -> TrainingError:
+    precision = "" if fixed.settings.amp == "no" else ", or --amp no"
+    remedy = f"try a lower --lr than {fixed.settings.lr:g}, a --warmup of some epochs{precision}"
+    return TrainingError(f"the loss became {loss} {when} {fixed.place(step)}; {remedy}{_kept(fixed)}")
 
 
-def _kept(plan: _Plan) -> str:
-    return f": {plan.checkpoints.kept()}" if plan.checkpoints is not None else ""
+def _kept(fixed: _Fixed) -> str:
+    return f"; {fixed.checkpoints.kept()}" if fixed.checkpoints is not None else ""
 
 
 def _on(batch: Batch, device: torch.device) -> Batch:

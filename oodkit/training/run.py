@@ -18,7 +18,7 @@ from oodkit.training.finishing import finish, save_trained
 from oodkit.training.folder import FINISHED, KIND, UNFINISHED, Document, alone_in, is_finished, read_run, require_same, write_run
 from oodkit.training.journal import Journal
 from oodkit.training.learner import Learner
-from oodkit.training.loop import Reached, run
+from oodkit.training.loop import Reached, learn
 from oodkit.training.networks import Stem
 from oodkit.training.plan import Alpha, Plan, Sets, Shape, draws_of, plan
 from oodkit.training.processes import join_processes
@@ -156,7 +156,7 @@ def _carry_out(
         save_trained(path, learner, planned)
 
     try:
-        learner = run(
+        learner = learn(
             _learner(planned),
             lambda start, stop: feed.batches(start, stop, workers=workers, pin_memory=on_gpu),
             settings,

@@ -1,7 +1,7 @@
 """Trained networks as files: safetensors with the metadata by which ``load_classifier`` loads them from their path alone."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -12,27 +12,23 @@ from oodkit.models.base import AUGDELETE
 from oodkit.tensor_file import save_stored
 from oodkit.training.networks import Built
 
-WEIGHTS = "model.safetensors"  # of a run; ``local-dir:RUN`` loads it
-
 
 def save_network(
     path: Path,
     net: nn.Module,
     built: Built,
     *,
-    class_names: Sequence[str] | None = None,
-    class_ids: Sequence[str] | None = None,
     recipe: Mapping[str, Any] | None = None,
     refitted: bool = False,
     more: Mapping[str, str] | None = None,
 ) -> None:
     """Write the weights of ``net``, which has the structure of ``built.net``, whole or not at all.
 
-    class_names, class_ids: by default those of ``built``. recipe: how it was trained, as ``Recipe.facts`` tells it, and ``name``,
-    the recipe's spec. refitted: whether AugDelete has refitted the last layer. more: what ``Recipe.finish`` returned: ``head``,
-    ``note``. Raises OodkitError where the disk is full or the folder can't be written.
+    recipe: how it was trained, as ``Recipe.facts`` tells it, and ``name``, the recipe's spec. refitted: whether AugDelete has
+    refitted the last layer. more: what ``Recipe.finish`` returned: ``head``, ``note``. Raises OodkitError where the disk is full or
+    the folder can't be written.
     """
-    names, ids = class_names or built.class_names, class_ids or built.class_ids
+    names, ids = built.class_names, built.class_ids
     said = {
         **metadata_of(built),
         "class_names": None if names is None else list(names),

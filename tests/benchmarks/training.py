@@ -21,7 +21,7 @@ from oodkit.training.batch import Batch
 from oodkit.training.checkpoints import Checkpoints
 from oodkit.training.journal import Journal
 from oodkit.training.learner import Learner
-from oodkit.training.loop import run
+from oodkit.training.loop import learn
 from oodkit.training.optimizer import make_optimizer
 from oodkit.training.processes import join_processes
 from oodkit.training.recipes import make_recipe
@@ -117,7 +117,7 @@ def loop(name: str, images: torch.Tensor, labels: torch.Tensor, settings: Settin
     recipe = make_recipe("v1")
     net = network(name)
     (folder / "last.safetensors").unlink(missing_ok=True)
-    run(
+    learn(
         Learner(net, "fc", net.num_features, nn.Module(), recipe.loss),
         lambda start, stop: (Batch((images,), labels) for _ in range(start, stop)),
         settings,

@@ -28,7 +28,7 @@ def settings_of(folder):
 @contextmanager
 def interrupted(number=signal.SIGINT):
     """While open, a training stops as by Ctrl-C, or by another signal, after one step."""
-    run = run_module.run
+    run = run_module.learn
 
     def stopped(*arguments, progress=None, **options):
         def stop(reached):
@@ -39,7 +39,7 @@ def interrupted(number=signal.SIGINT):
         return run(*arguments, progress=stop, **options)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(run_module, "run", stopped)
+        patch.setattr(run_module, "learn", stopped)
         yield
 
 
@@ -85,7 +85,7 @@ def test_the_same_command_goes_on_where_ctrl_c_ended_it_and_trains_nothing_twice
     ran = run(*TRAIN)
     assert ran.err.splitlines()[0] == f"{folder} is unfinished: going on from step 1"
     assert [line["step"] for line in read_log(Path(folder)) if "epoch" in line] == [2, 4]
-    monkeypatch.setattr(run_module, "run", never)
+    monkeypatch.setattr(run_module, "learn", never)
     again = run(*TRAIN)
     assert (again.code, again.out) == (0, ran.out)
     assert again.err == f"{folder} is finished: nothing is trained again; another --seed or -o DIR trains anew\n"

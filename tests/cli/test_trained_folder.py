@@ -8,8 +8,9 @@ import torch
 
 import oodkit
 from oodkit.models.adapted import normalised_head
+from oodkit.training.folder import MODEL
 from oodkit.training.networks import build
-from oodkit.training.saved import WEIGHTS, save_network
+from oodkit.training.saved import save_network
 
 NOTE = "a logit is \x1b[31mits log-odds\u202e"
 RECIPE = {"loss": "ce", "label_smoothing": 0.0, "mixup": 0.2, "cutmix": 0.0, "name": "mixup:alpha=0.2"}
@@ -26,8 +27,8 @@ def trained(tmp_path: Path) -> Any:
         if normalised:
             normalised_head(built.net, built.head[0])
         more = {"note": NOTE, **({"head": "normalised"} if normalised else {})}
-        names = oodkit.open_images("demo:digits:train").class_names
-        save_network(tmp_path / "RUN" / WEIGHTS, built.net, built, class_names=names, recipe=RECIPE, more=more)
+        built.class_names = oodkit.open_images("demo:digits:train").class_names
+        save_network(tmp_path / "RUN" / MODEL, built.net, built, recipe=RECIPE, more=more)
         return tmp_path / "RUN"
 
     return make
@@ -56,8 +57,7 @@ def test_it_is_repaired_and_its_repair_is_exported(run: Any, trained: Any, norma
     assert "note" not in model.about  # it was of other logits
 
 
-@pytest.mark.parametrize("arch", ["test_resnet", "torchvision:resnet18"])
-@pytest.mark.parametrize("normalised", [False, True])
+@pytest.mark.parametrize(("arch", "normalised"), [("test_resnet", False), ("test_resnet", True), ("torchvision:resnet18", True)])
 def test_as_a_state_dict_it_is_the_same(run: Any, trained: Any, arch: str, normalised: bool) -> None:
     folder = trained(arch, normalised=normalised)
     assert run("export", "local-dir:RUN", "--as", "state-dict", "-o", "out").code == 0

@@ -18,6 +18,8 @@ def test_what_is_known_is_told():
     assert figures(Reached(1, 60, 1, 3, 10.0)) == short_figures(Reached(1, 60, 1, 3, 10.0)) == "10 images/s"
     unanswered = Reached(1, 60, 1, 3, 10.0, Figures(2.0, {}, None))
     assert figures(unanswered) == "loss 2.0000, 10 images/s"
+    diverged = Reached(1, 60, 1, 3, 10.0, Figures(1.7231e16, {}, None))
+    assert figures(diverged) == short_figures(diverged) == "loss 1.7e+16, 10 images/s"
 
 
 @pytest.mark.parametrize(

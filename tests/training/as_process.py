@@ -6,7 +6,6 @@ from the third step on.
 import sys
 from pathlib import Path
 
-import timm
 import torch
 from safetensors.torch import save_file
 from torch import nn
@@ -17,7 +16,7 @@ from oodkit.training.batch import Batch
 from oodkit.training.checkpoints import Checkpoints
 from oodkit.training.journal import Journal
 from oodkit.training.learner import Learner
-from oodkit.training.loop import run
+from oodkit.training.loop import learn
 from oodkit.training.processes import join_processes
 from oodkit.training.recipes import make_recipe
 from oodkit.training.settings import Settings
@@ -48,11 +47,11 @@ def main(folder: Path, images: str, *, spoiled: bool = False) -> None:
             yield Batch((pixels[rank::world],), labels[rank::world])
 
     torch.manual_seed(0)
-    net = timm.create_model("test_vit", num_classes=3, img_size=32)
-    learner = Learner(net, "head", net.num_features, nn.Module(), V1.loss)
+    blocks = (nn.Conv2d(3, 16, 8, 8), nn.GELU(), nn.Flatten(), nn.LayerNorm(256), nn.Linear(256, 16), nn.GELU(), nn.Linear(16, 3))
+    learner = Learner(nn.Sequential(*blocks), "6", 16, nn.Module(), V1.loss)
     given = open_images(images)
     validation = Validation(given, given.labels, to_tensor, V1, accelerator=accelerator, batch_size=3, workers=0)
-    run(
+    learn(
         learner,
         batches,
         Settings(epochs=EPOCHS, batch_size=TOGETHER // world, lr=0.05, ema=True),

@@ -6,7 +6,8 @@ import sys
 import pytest
 
 from oodkit.errors import OodkitError, UsageError
-from oodkit.training.journal import LOG, Journal, read_log
+from oodkit.training.folder import LOG
+from oodkit.training.journal import Journal, read_log
 
 
 def test_a_line_is_there_as_soon_as_it_is_written(tmp_path):

@@ -14,7 +14,8 @@ from torch.utils.data import DataLoader, Dataset
 from oodkit.errors import OodkitError, TrainingError
 from oodkit.tensor_file import load_stored
 from oodkit.training import loop
-from oodkit.training.checkpoints import LAST, Checkpoints
+from oodkit.training.checkpoints import Checkpoints
+from oodkit.training.folder import LAST
 from oodkit.training.interruption import leave_signals_to_parent
 from oodkit.training.journal import read_log
 from oodkit.training.loop import Validated
@@ -210,10 +211,10 @@ def diverging(at):
     return loss
 
 
-def test_a_loss_that_is_not_finite_ends_it_with_the_last_good_checkpoint(tmp_path):
+def test_a_loss_that_is_not_finite_ends_it_with_the_last_checkpoint_and_the_way_out(tmp_path):
     text = (
-        rf"^the loss became nan at step 8 \(epoch 2\): the last good checkpoint, of step 5, is kept in {tmp_path}; "
-        r"try a lower --lr than 0.1, a --warmup of some epochs$"
+        r"^the loss became nan at step 8 \(epoch 2\); try a lower --lr than 0.1, a --warmup of some epochs; the checkpoint of "
+        rf"step 5 is kept in {tmp_path}, and other settings begin a new run: give it another -o DIR$"
     )
     with pytest.raises(TrainingError, match=text):
         train(tmp_path, learner=toy_learner(diverging(8)))
@@ -222,7 +223,7 @@ def test_a_loss_that_is_not_finite_ends_it_with_the_last_good_checkpoint(tmp_pat
 
 
 def test_without_a_checkpoint_yet_it_says_so_and_writes_none(tmp_path):
-    text = rf"nan at step 1 \(epoch 1\): there is no checkpoint yet in {tmp_path}; .* some epochs, or --amp no$"
+    text = rf"nan at step 1 \(epoch 1\); .* some epochs, or --amp no; nothing is saved in {tmp_path} yet, and a training with other"
     with pytest.raises(TrainingError, match=text):
         train(tmp_path, Settings(epochs=EPOCHS, batch_size=6, amp="bf16"), learner=toy_learner(diverging(1)))
     assert not (tmp_path / LAST).exists()
@@ -232,19 +233,19 @@ def test_a_loss_that_was_not_looked_at_is_found_before_anything_is_saved(tmp_pat
     """As on a GPU, where a step does not wait for its loss."""
     blind = SimpleNamespace(isfinite=lambda value: isinstance(value, torch.Tensor) or math.isfinite(value))
     monkeypatch.setattr(loop, "math", blind)
-    with pytest.raises(TrainingError, match=r"nan by step 10 \(epoch 2\): the last good checkpoint, of step 5"):
+    with pytest.raises(TrainingError, match=r"nan by step 10 \(epoch 2\); .* the checkpoint of step 5"):
         train(tmp_path, learner=toy_learner(diverging(8)))
     with pytest.raises(TrainingError, match=r"nan by step 6 \(epoch 2\)"):
         train(tmp_path, learner=toy_learner(diverging(1)), log_every=3)
-    with pytest.raises(TrainingError, match="not finite after step 7: the last good checkpoint, of step 5, is kept"):
+    with pytest.raises(TrainingError, match="not finite after step 7; the checkpoint of step 5 is kept"):
         train(tmp_path, learner=toy_learner(diverging(1)), progress=signalling_after(7))
     assert Checkpoints(tmp_path).step() == 5
 
 
 def test_too_little_memory_names_the_batch_size(tmp_path):
     text = (
-        r"^ran out of memory on cpu at step 7 \(epoch 2\) with 6 images a step: the last good checkpoint, of step 5, is kept in "
-        rf"{tmp_path}; try a smaller --batch-size, or --amp bf16$"
+        r"^ran out of memory on cpu at step 7 \(epoch 2\) with 6 images a step; try a smaller --batch-size, or --amp bf16; the "
+        rf"checkpoint of step 5 is kept in {tmp_path}, and other settings begin a new run: give it another -o DIR$"
     )
     with pytest.raises(TrainingError, match=text):
         train(tmp_path, learner=toy_learner(failing_at(7, torch.OutOfMemoryError("CUDA out of memory. Tried to allocate"))))
@@ -311,7 +312,7 @@ def test_one_step_is_the_gradient_of_the_sum_of_the_parts_by_the_optimisers_rule
     before = weight.detach().clone()
     (gradient,) = torch.autograd.grad(plain(learner, batch).parts["cross-entropy"], weight)
     settings = Settings(epochs=1, batch_size=6, lr=0.1, weight_decay=0.01)
-    loop.run(learner, toy_batches, settings, steps_per_epoch=1, accelerator=join_processes(device="cpu"))
+    loop.learn(learner, toy_batches, settings, steps_per_epoch=1, accelerator=join_processes(device="cpu"))
     torch.testing.assert_close(weight.detach(), before - 0.1 * 1.9 * (gradient + 0.01 * before))
 
 

@@ -125,13 +125,8 @@ def loaded(folder: Path, arch: str = "test_resnet", normalised: bool = False, **
     built = build(arch, num_classes=3, input_size=32, **more)
     if normalised:
         normalised_head(built.net, built.head[0])
-    save_network(
-        folder / "model.safetensors",
-        built.net,
-        built,
-        class_names=("cat", "dog", "fox"),
-        more={"head": "normalised"} if normalised else {},
-    )
+    built.class_names = ("cat", "dog", "fox")
+    save_network(folder / "model.safetensors", built.net, built, more={"head": "normalised"} if normalised else {})
     return oodkit.load_classifier(f"local-dir:{folder}")
 
 

@@ -103,12 +103,12 @@ def test_a_killed_run_goes_on_to_the_same_weights(whole, killed):
 
 
 def test_a_finished_run_is_loaded_and_not_trained_again(whole, monkeypatch):
-    monkeypatch.setattr(run_module, "run", never)
+    monkeypatch.setattr(run_module, "learn", never)
     assert trained(whole).name == f"local-dir:{whole}"
 
 
 def test_another_training_in_the_folder_is_refused_with_what_differs(whole, monkeypatch):
-    monkeypatch.setattr(run_module, "run", never)
+    monkeypatch.setattr(run_module, "learn", never)
     for changes, difference in (
         ({"lr": 0.05}, "lr 0.1 there, 0.05 here"),
         ({"recipe": "label-smoothing"}, "recipe v1 there, label-smoothing here"),
@@ -133,7 +133,7 @@ def test_a_run_that_never_saved_anything_may_be_begun_otherwise(tmp_path):
 
 @pytest.mark.parametrize("name", ["model.safetensors", "log.jsonl", "training.json", "config.json"])
 def test_files_that_are_no_runs_are_left_alone(tmp_path, monkeypatch, name):
-    monkeypatch.setattr(run_module, "run", never)
+    monkeypatch.setattr(run_module, "learn", never)
     (tmp_path / name).write_text("mine")
     with pytest.raises(UsageError, match=rf"has a {name} and no training of oodkit's beside it; give another folder"):
         trained(tmp_path)
@@ -141,7 +141,7 @@ def test_files_that_are_no_runs_are_left_alone(tmp_path, monkeypatch, name):
 
 
 def test_two_processes_do_not_train_into_one_folder(tmp_path, monkeypatch):
-    monkeypatch.setattr(run_module, "run", never)
+    monkeypatch.setattr(run_module, "learn", never)
     with alone_in(tmp_path), pytest.raises(UsageError, match=r"another process is training into .*; wait for it"):
         trained(tmp_path)
 

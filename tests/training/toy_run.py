@@ -11,10 +11,11 @@ from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
 from oodkit.training.batch import Batch, Found
-from oodkit.training.checkpoints import LAST, Checkpoints
+from oodkit.training.checkpoints import Checkpoints
+from oodkit.training.folder import LAST
 from oodkit.training.journal import Journal
 from oodkit.training.learner import Learner
-from oodkit.training.loop import run
+from oodkit.training.loop import learn
 from oodkit.training.processes import join_processes
 from oodkit.training.settings import Settings
 
@@ -76,7 +77,7 @@ def train(
     folder: Path, settings: Settings = SGD, *, batches: Any = toy_batches, learner: Learner | None = None, **more: Any
 ) -> Learner:
     checkpoints = more.pop("checkpoints", None) or Checkpoints(folder)
-    return run(
+    return learn(
         learner or toy_learner(),
         batches,
         settings,
