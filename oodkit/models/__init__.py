@@ -27,7 +27,8 @@ def load(name: str, options: Options) -> Loaded:
     if Path(name).suffix.lower() in SUFFIXES:
         return from_file.load_file(name, options)
     if Path(name).is_dir():
-        raise UsageError(f"{name} is a folder; local-dir:{name} loads what timm has saved, FILE --arch ARCH a file of weights")
+        loads = f"local-dir:{name} loads what timm or oodkit train has saved, FILE --arch ARCH a file of weights"
+        raise UsageError(f"{name} is a folder; {from_file.trained_below(Path(name)) or loads}")
     if separator:
         known = ", ".join(f"{one}:" for one in SOURCES)
         raise UsageError(f"can't read the model name {name!r}: its scheme is none of {known}; names without one are timm's")

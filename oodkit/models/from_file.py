@@ -17,6 +17,7 @@ from oodkit.models.base import AUGDELETE, Loaded, Options, Size, Transform, full
 from oodkit.models.names import demo_names, torchvision_names, unknown_model
 from oodkit.models.preprocessing import timm_transform, torchvision_transform
 from oodkit.models.state import State, classes_in, count_unfilled, fit_state, read_state, without_prefixes
+from oodkit.wording import printable
 
 OF_A_TRAINING = {"step", "optimizer", "tally"}  # in the metadata of what a training goes on from
 BUILT_FOR = 1000  # classes of the network that the state is held against to learn its own number
@@ -59,11 +60,17 @@ def load_folder(name: str, options: Options) -> Loaded:
     options.refuse(name, "arch", "checkpoint")
     if not weights.is_file():
         best = folder / "best.safetensors"
-        ways = f"load {best}, the best so far" if best.is_file() else "give the folder of a training that has ended"
-        raise ModelNotFoundError(
-            f"{name}: expected config.json, as timm writes it, or model.safetensors, and neither is there; {ways}"
-        )
+        ways = trained_below(folder) or "give the folder of a training that has ended"
+        ways = f"load {best}, the best so far" if best.is_file() else ways
+        expected = f"{name}: expected config.json, as timm writes it, or model.safetensors, and neither is there"
+        raise ModelNotFoundError(f"{expected}; {ways}")
     return replace(load_file(str(weights), options), name=name)
+
+
+def trained_below(folder: Path) -> str | None:
+    """What to say of a folder that is no training and holds some, as an ablation's does; None of any other."""
+    first = min(folder.glob("*/model.safetensors"), default=None)
+    return None if first is None else f"its folders hold trainings, name one: local-dir:{printable(str(first.parent))}"
 
 
 def load_demo(name: str, options: Options) -> Loaded:

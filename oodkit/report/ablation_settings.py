@@ -9,7 +9,7 @@ WORDS = {
     "ema": "average of the weights",
     "amp": "half precision",
     "repeats": "repeats of an image",
-    "share": "share of real images",
+    "alpha": "share of real images",
     "outlier_batch": "outliers in a step",
     "flip": "mirrored at random",
     "augdelete": "AugDelete as a part of the recipe",

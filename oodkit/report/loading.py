@@ -2,6 +2,7 @@
 
 import json
 import math
+import shlex
 from collections.abc import Iterable, Sequence
 from functools import cache
 from importlib.resources import files
@@ -34,7 +35,7 @@ def load_document(path: Path, kinds: Sequence[str] = KINDS) -> Document:
         raise InputError(f"{path} is no result of oodkit: expected an object with a kind and a schema; give the folder of a run")
     if document["kind"] not in kinds:
         known = " or ".join(f"'{one}'" for one in kinds)
-        raise InputError(f"{path} is of the kind '{printable(document['kind'])}', expected {known}; give a run of one of these")
+        raise InputError(f"{path} is of the kind '{printable(document['kind'])}', expected {known}; {_instead(document, path)}")
     name, number = (ABLATION, ABLATION_SCHEMA) if document["kind"] == ABLATION else (KIND, SCHEMA)
     if document["schema"] < number:
         raise InputError(f"{path} was made by an older oodkit (schema {document['schema']}, now {number}); {_again(document)}")
@@ -43,6 +44,16 @@ def load_document(path: Path, kinds: Sequence[str] = KINDS) -> Document:
     if (misfit := misfit_of(document, name)) is not None:
         raise InputError(f"{path}, made by oodkit {printable(str(document.get('oodkit', '?')))}, {misfit}; {_again(document)}")
     return document
+
+
+def _instead(document: Document, path: Path) -> str:
+    if document["kind"] != ABLATION:
+        return "give a run of one of these"
+    try:
+        trial = printable(str(path.parent / document["trials"][0]["folder"]))
+    except (LookupError, TypeError):
+        trial = f"{path.parent}/TRIAL"
+    return f"diagnose its trials, each with oodkit diagnose {shlex.quote(f'local-dir:{trial}')}, and give these runs"
 
 
 def read_json(path: Path) -> Any:

@@ -81,4 +81,6 @@ def test_it_is_not_compared_with_models(run: Any, folder: Path) -> None:
     copytree(folder, folder.with_name("ablate-002"))
     told = run("compare", "ablate-001", "ablate-002")
     assert told.code == 3
-    assert "is of the kind 'ablate', expected 'diagnose' or 'augdelete'" in told.err
+    assert (
+        "diagnose its trials, each with oodkit diagnose local-dir:oodkit-runs/ablate-001/v1-seed0, and give these runs" in told.err
+    )

@@ -186,8 +186,8 @@ SETTINGS = {
 
 def test_settings_are_told_in_words():
     assert settings_in_words(SETTINGS) == [
-        "epochs 60, learning rate 0.1, weight decay 0.0005, average of the weights no, mirrored at random yes, input size 3 × 32 × 32, "
-        "mean (0.5, 0.25)",
+        "epochs 60, learning rate 0.1, weight decay 0.0005, average of the weights no, mirrored at random yes, "  # noqa: ISC004
+        "input size 3 × 32 × 32, mean (0.5, 0.25)",
         "v2: weight decay of normalisation layers 0, average of the weights yes, warmup 3",
     ]
     document = document_of(made(("v1", "v2"), (0,))) | {"settings": SETTINGS}
@@ -236,11 +236,13 @@ def test_it_is_stored_and_read_again(document, tmp_path):
     assert (tmp_path / "report.html").read_text() == render_html(Run(document))
 
 
-def test_where_models_are_asked_for_an_ablation_is_refused_in_one_line(document, tmp_path):
+def test_where_models_are_asked_for_an_ablation_is_refused_with_what_to_do(document, tmp_path):
     save_run(Run(document), tmp_path)
-    with pytest.raises(
-        InputError, match=r"is of the kind 'ablate', expected 'diagnose' or 'augdelete'; give a run of one of these$"
-    ):
+    expected = r"is of the kind 'ablate', expected 'diagnose' or 'augdelete'; diagnose its trials, each with oodkit diagnose "
+    with pytest.raises(InputError, match=rf"{expected}local-dir:{tmp_path}/0-seed0, and give these runs$"):
+        load_run(tmp_path)
+    (tmp_path / "result.json").write_text(json.dumps({**document, "trials": None}))
+    with pytest.raises(InputError, match=rf"{expected}local-dir:{tmp_path}/TRIAL, and give these runs$"):
         load_run(tmp_path)
 
 

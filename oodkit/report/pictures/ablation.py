@@ -22,7 +22,7 @@ HEAD = 14  # points: of the shortest arrow that shows where it points to
 BAR, RECIPE = 11, 18  # points: of a bar, and of a recipe's name above its bars
 BEFORE: dict[str, Any] = {"marker": "o", "markersize": 5.5, "markeredgewidth": 0}
 AFTER: dict[str, Any] = {"marker": "D", "markersize": 4.8, "markeredgewidth": 0}
-ARROW = r"$\rightarrow$"
+ARROW = ((-1, -0.05), (0.35, -0.05), (0.35, -0.3), (1, 0), (0.35, 0.3), (0.35, 0.05), (-1, 0.05), (-1, -0.05))  # in the key
 PALE: dict[str, Any] = {"alpha": 0.3, "linewidth": 1.6}
 
 
@@ -127,8 +127,10 @@ def _arms(place: Place) -> list[tuple[Place, Place]]:
 
 
 def _cross(axes: Any, place: Place, colour: str) -> None:
+    """Cut where the plot ends: a standard deviation may reach beyond 100 percent."""
     for start, end in _arms(place):
-        axes.plot([start.x, end.x], [start.y, end.y], color=colour, **PALE)
+        across, up = np.clip([start.x, end.x], *axes.get_xlim()), np.clip([start.y, end.y], *axes.get_ylim())
+        axes.plot(across, up, color=colour, **PALE)
 
 
 def _arrow(axes: Any, start: Place, end: Place, colour: str) -> None:
@@ -173,12 +175,14 @@ def _bar(axes: Any, middle: float, ratio: Row, colour: str) -> None:
 
 def _key(figure: Any, *, several: bool) -> None:
     from matplotlib.lines import Line2D
+    from matplotlib.path import Path
 
+    arrow = {"marker": Path(ARROW, closed=True), "markersize": 15, "markeredgewidth": 0}
     cross = {"marker": "+", "markersize": 12, "markeredgewidth": PALE["linewidth"], "alpha": PALE["alpha"]}
     marks = {
         AS_TRAINED: BEFORE,
         AUGDELETED: AFTER,
-        "what it does to a recipe": {"marker": ARROW, "markersize": 13, "markeredgewidth": 0},
+        "what it does to a recipe": arrow,
     }
     marks |= {"± standard deviation": cross} if several else {}
     lines = [Line2D([], [], linestyle="none", color=INK, **style) for style in marks.values()]
