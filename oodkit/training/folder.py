@@ -2,19 +2,21 @@
 
 import json
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from oodkit.atomic import write_atomically
 from oodkit.errors import OodkitError, UsageError
+from oodkit.training.settings import Settings
 from oodkit.wording import printable
 
 TRAINING = "training.json"
 LOG = "log.jsonl"
 LAST, BEST = "last.safetensors", "best.safetensors"
 MODEL, BEFORE = "model.safetensors", "before.safetensors"  # local-dir:RUN loads the first
-KIND = "training"
+KIND, SCHEMA = "training", 1
 LOCK = ".lock"
 UNFINISHED, FINISHED = "unfinished", "finished"
 OWN = (
@@ -26,26 +28,60 @@ OWN = (
     BEFORE,
     "config.json",
 )  # beside a config.json timm would take model.safetensors for its own
+OF_RECIPE = " of the recipe"  # behind its settings, where they are told
 SHOWN = 40  # characters of a value that an error quotes
 
 Document = dict[str, Any]
+Shape = Mapping[str, "type | Shape"]
+ASKED: Shape = {"recipe": str, "classes": int, "settings": {"epochs": int, "alpha": float}, "sets": {"data": {"spec": str}}}
+RUN: Shape = {"status": str, "created": str, "asked": ASKED, "images": {"data": int}, "notes": list, "unreadable": dict}
+RESULT: Shape = {"seconds": float, "note": str, "scored_by": list, "val_accuracy": object, "augdelete": object, "best": object}
 
 
 def read_run(folder: Path) -> Document | None:
-    """The training.json of the folder; None where no run is in it. Raises UsageError where a run would write over other files."""
+    """The training.json of the folder; None where no run is in it.
+
+    Raises UsageError where a run would write over other files, and for one that is damaged or of another version.
+    """
     there = [name for name in OWN if (folder / name).exists()]
     if folder.exists() and not folder.is_dir():
         raise UsageError(f"{folder} is a file; give the name of a folder")
     try:
         document = json.loads((folder / TRAINING).read_text("utf-8"))
         if document["kind"] == KIND and isinstance(document["asked"], dict):
+            _require_readable(folder / TRAINING, document)
             return dict(document)
     except FileNotFoundError:
         pass
+    except UsageError:
+        raise
     except (OSError, ValueError, KeyError, TypeError, RecursionError):
         there = [TRAINING]
     if there:
         raise UsageError(f"{folder} has a {there[0]} and no training of oodkit's beside it; give another folder, a new one")
+    return None
+
+
+def _require_readable(path: Path, document: Mapping[str, Any]) -> None:
+    if (schema := document.get("schema")) != SCHEMA:
+        found = f"{path} is of schema {_shown(schema)}, and this oodkit reads schema {SCHEMA}"
+        raise UsageError(f"{found}; take the oodkit that wrote it, or give another folder, a new one")
+    unfit = _unfit(document, RUN) or (_unfit(document, {"result": RESULT}) if document["status"] == FINISHED else None)
+    if unfit:
+        raise UsageError(f"{path} is damaged: {unfit} is missing or no such value; give another folder, a new one")
+
+
+def _unfit(document: Any, shape: Shape) -> str | None:
+    """The first key, with those above it, that is missing or of another type."""
+    for key, expected in shape.items():
+        if not isinstance(document, Mapping) or key not in document:
+            return key
+        value = document[key]
+        if isinstance(expected, type):
+            if not isinstance(value, (int, float) if expected is float else expected):
+                return key
+        elif unfit := _unfit(value, expected):
+            return f"{key} {unfit}"
     return None
 
 
@@ -88,11 +124,15 @@ def require_same(folder: Path, before: Mapping[str, Any], now: Mapping[str, Any]
 
 
 def differences(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
-    """What two runs were asked for that is not the same, in words; both as training.json has it, under ``asked``."""
-    one, other = _flat(before), _flat(now)
+    """What two runs were asked for that is not the same, in words; both as training.json has it, under ``asked``.
+
+    A setting that an older oodkit did not have yet is compared as if it had been the default.
+    """
+    one, other = _flat(_completed(before)), _flat(_completed(now))
+    same_recipe = one.get("recipe") == other.get("recipe")
     found = []
     for key in dict.fromkeys([*other, *one]):
-        if one.get(key) == other.get(key):
+        if one.get(key) == other.get(key) or (OF_RECIPE in key and not same_recipe):
             continue
         if key.endswith(" spec"):
             continue  # the fingerprint tells
@@ -101,6 +141,19 @@ def differences(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
         else:
             found.append(f"{key} {_shown(one.get(key))} there, {_shown(other.get(key))} here")
     return found
+
+
+def _completed(asked: Mapping[str, Any]) -> dict[str, Any]:
+    """With the defaults of all settings that are not there."""
+    from oodkit.training.recipes import parse_recipe
+
+    completed = dict(asked)
+    if isinstance(asked.get("settings"), Mapping):
+        completed["settings"] = {**asdict(Settings()), **asked["settings"]}
+    if isinstance(recipe := asked.get("recipe"), str):
+        with suppress(UsageError):  # of an oodkit that has other recipes
+            completed["recipe_settings"] = {**parse_recipe(recipe).settings(), **asked.get("recipe_settings", {})}
+    return completed
 
 
 def _of_sets(name: str, one: Mapping[str, Any], other: Mapping[str, Any]) -> str:
@@ -116,6 +169,8 @@ def _flat(asked: Mapping[str, Any]) -> dict[str, Any]:
     for key, value in asked.items():
         if isinstance(value, dict) and key in {"settings", "sets"}:
             flat |= _flat(value)
+        elif isinstance(value, dict) and key == "recipe_settings":
+            flat |= {f"{name}{OF_RECIPE}": one for name, one in value.items()}
         elif isinstance(value, dict) and {"spec", "fingerprint"} <= value.keys():
             flat |= {f"{key} spec": value["spec"], f"{key} fingerprint": value["fingerprint"]}
         else:

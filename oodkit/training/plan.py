@@ -125,6 +125,7 @@ def plan(start: str | Classifier, sets: Sets, recipe: str | Recipe, alpha: Alpha
     asked = {
         "start": {"model": start.name, "weights": start.weights_hash()} if isinstance(start, Classifier) else built.architecture,
         "recipe": recipe.spec(),
+        "recipe_settings": recipe.settings(),
         "settings": asdict(settings),
         "sets": {name: {"spec": one.spec, "fingerprint": fingerprints[name]} for name, one in sets.given().items()},
         "classes": built.num_classes,

@@ -15,7 +15,18 @@ from oodkit.training.augment import TrainTransform, kept_generators, seed_genera
 from oodkit.training.checkpoints import Checkpoints
 from oodkit.training.feed import Feed
 from oodkit.training.finishing import finish, save_trained
-from oodkit.training.folder import FINISHED, KIND, UNFINISHED, Document, alone_in, is_finished, read_run, require_same, write_run
+from oodkit.training.folder import (
+    FINISHED,
+    KIND,
+    SCHEMA,
+    UNFINISHED,
+    Document,
+    alone_in,
+    is_finished,
+    read_run,
+    require_same,
+    write_run,
+)
 from oodkit.training.journal import Journal
 from oodkit.training.learner import Learner
 from oodkit.training.loop import Reached, learn
@@ -29,7 +40,6 @@ if TYPE_CHECKING:
     from accelerate import Accelerator
 
 LIBRARIES = ("oodkit", "torch", "torchvision", "timm", "accelerate")
-SCHEMA = 1
 
 
 def train(  # noqa: PLR0913 (one argument an option)

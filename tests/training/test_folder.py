@@ -5,9 +5,27 @@ import json
 import pytest
 
 from oodkit.errors import UsageError
-from oodkit.training.folder import is_finished, read_run, trained_on, write_run
+from oodkit.training.folder import differences, is_finished, read_run, trained_on, write_run
 
-RUN = {"kind": "training", "status": "finished", "asked": {"sets": {"data": {"spec": "demo:digits:train", "fingerprint": "1"}}}}
+ASKED = {
+    "recipe": "mixup:alpha=0.4",
+    "recipe_settings": {"alpha": 0.4, "beta": 0.0},
+    "classes": 8,
+    "settings": {"epochs": 3, "alpha": 1, "lr": 0.1},
+    "sets": {"data": {"spec": "demo:digits:train", "fingerprint": "1"}},
+}
+RESULT = {"seconds": 1.5, "note": "", "scored_by": ["mls"], "val_accuracy": None, "augdelete": None, "best": None}
+RUN = {
+    "kind": "training",
+    "schema": 1,
+    "status": "finished",
+    "created": "2026-01-01",
+    "asked": ASKED,
+    "images": {"data": 48},
+    "notes": [],
+    "unreadable": {},
+    "result": RESULT,
+}
 
 
 def test_what_was_written_is_read(tmp_path):
@@ -41,6 +59,61 @@ def test_a_training_json_of_somebody_else_is_no_run(tmp_path, text):
     assert trained_on(f"local-dir:{tmp_path}") is None
 
 
-def test_an_odd_run_names_no_images(tmp_path):
-    write_run(tmp_path, {**RUN, "asked": {"sets": {"data": 3}}})
+@pytest.mark.parametrize(
+    ("changes", "unfit"),
+    [
+        ({"images": {}}, "images data"),
+        ({"asked": {**ASKED, "sets": {"data": 3}}}, "asked sets data spec"),
+        ({"asked": {**ASKED, "settings": {}}}, "asked settings epochs"),
+        ({"notes": None}, "notes"),
+        ({"status": None}, "status"),
+        ({"result": None}, "result seconds"),
+        ({"result": {**RESULT, "seconds": "1"}}, "result seconds"),
+    ],
+)
+def test_a_damaged_run_is_refused_in_one_line(tmp_path, changes, unfit):
+    write_run(tmp_path, {**RUN, **changes})
+    with pytest.raises(UsageError) as refused:
+        read_run(tmp_path)
+    text = f"{tmp_path / 'training.json'} is damaged: {unfit} is missing or no such value; give another folder, a new one"
+    assert str(refused.value) == text
     assert trained_on(f"local-dir:{tmp_path}") is None
+
+
+@pytest.mark.parametrize(("schema", "told"), [(99, "99"), (None, "none"), ("\x1b[2J", r"\x1b[2J")])
+def test_a_run_of_another_version_is_refused_in_one_line(tmp_path, schema, told):
+    write_run(tmp_path, {**RUN, "schema": schema})
+    with pytest.raises(UsageError) as refused:
+        read_run(tmp_path)
+    text = (
+        f"{tmp_path / 'training.json'} is of schema {told}, and this oodkit reads schema 1; take the oodkit that wrote it, or give"
+    )
+    assert str(refused.value).startswith(text)
+
+
+def test_an_unfinished_run_needs_no_result(tmp_path):
+    write_run(tmp_path, {**RUN, "status": "unfinished", "result": None})
+    assert read_run(tmp_path)["result"] is None
+
+
+def test_a_setting_that_an_older_run_does_not_name_was_the_default():
+    older = {**ASKED, "recipe_settings": {"alpha": 0.4}}
+    now = {**ASKED, "settings": {**ASKED["settings"], "seed": 0, "flip": True}}
+    assert differences(older, now) == []
+    assert differences(older, {**now, "settings": {**now["settings"], "flip": False}}) == ["flip True there, False here"]
+    assert differences(older, {**ASKED, "recipe_settings": {"alpha": 0.4, "beta": 0.1}}) == [
+        "beta of the recipe 0.0 there, 0.1 here"
+    ]
+
+
+def test_a_default_of_a_recipe_that_has_changed_since_is_told():
+    plain = {**ASKED, "recipe": "mixup"}
+    older = {**plain, "recipe_settings": {"alpha": 1.0, "beta": 0.0}}
+    now = {**plain, "recipe_settings": {"alpha": 0.2, "beta": 0.0}}
+    assert differences(older, now) == ["alpha of the recipe 1.0 there, 0.2 here"]
+
+
+def test_another_recipe_is_told_by_its_name_alone():
+    other = {**ASKED, "recipe": "v1", "recipe_settings": {}}
+    assert differences(ASKED, other) == ["recipe mixup:alpha=0.4 there, v1 here"]
+    assert differences({**ASKED, "recipe": "of-another-version"}, other) == ["recipe of-another-version there, v1 here"]

@@ -80,6 +80,10 @@ class Recipe:
         """How it was trained, as a diagnosis takes it: the loss, and the strengths of what softens labels."""
         return {"loss": "ce", "label_smoothing": 0.0, "mixup": 0.0, "cutmix": 0.0}
 
+    def settings(self) -> dict[str, Any]:
+        """All its hyper-parameters, by name."""
+        return {one.name: getattr(self, one.name) for one in fields(self)}  # type: ignore[arg-type]  # every subclass is a dataclass
+
     def spec(self) -> str:
         """The recipe as ``parse_recipe`` reads it, such as ``mixup:alpha=1.0``: its name and the settings that were changed."""
         return spec_of(self.name, changed_settings(self))
@@ -87,5 +91,5 @@ class Recipe:
     def require(self, fits: bool, expected: str) -> None:
         """Raise UsageError, in one line that names the recipe and its settings, unless ``fits``."""
         if not fits:
-            settings = ", ".join(f"{one.name}={getattr(self, one.name)!r}" for one in fields(self))  # type: ignore[arg-type]  # every subclass is a dataclass
+            settings = ", ".join(f"{name}={value!r}" for name, value in self.settings().items())
             raise UsageError(f"recipe {self.name} needs {expected}, got {settings}")
