@@ -23,11 +23,16 @@ def resolve_device(device: str) -> torch.device:
     """The torch device of a name; "auto" is the best one here. Raises UsageError where there is no such device."""
     if device == "auto":
         device = "cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu"
+    ways = "use auto, cpu, cuda, cuda:1 or mps"
+    try:
+        torch.device(device)
+    except RuntimeError as error:  # which would list all that torch was ever built for
+        raise UsageError(f"no device {device!r}; {ways}") from error
     try:
         return torch.zeros(1, device=device).cpu().new_empty(0).to(device).device
     except (RuntimeError, AssertionError) as error:
         reason = str(error).splitlines()[0]
-        raise UsageError(f"no device {device!r} here ({reason}); use auto, cpu, cuda, cuda:1 or mps") from error
+        raise UsageError(f"no device {device!r} here ({reason}); {ways}") from error
 
 
 def resolve_dtype(dtype: Dtype | torch.dtype) -> str:

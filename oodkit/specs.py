@@ -34,15 +34,19 @@ def read_spec(spec: str, kinds: Mapping[str, type], what: str, example: str) -> 
     """The name and the settings that a spec gives, the values as the fields' types take them.
 
     kinds: the dataclasses by name. what: what they are, in one word, for errors. example: a right spec, for errors.
-    Raises UsageError for a name, setting or type unknown.
+    Raises UsageError for a name, setting or type unknown, for a colon without settings, and for a setting that comes twice.
     """
-    name, _, rest = spec.strip().partition(":")
+    name, colon, rest = spec.strip().partition(":")
     require_known(name, kinds, what)
+    if colon and not rest.strip():
+        raise UsageError(f"{spec!r} has no settings after its colon; write {name}, or settings as in {example}")
     settings: dict[str, Any] = {}
     for item in rest.split(",") if rest else []:
         setting, equals, text = (part.strip() for part in item.partition("="))
         if not equals:
             raise UsageError(f"{spec!r} has {item!r} where a setting=value belongs, as in {example}")
+        if setting in settings:
+            raise UsageError(f"{spec!r} gives {setting} twice; give it once")
         settings[setting] = value_of(text)
     return name, checked_settings(name, kinds, what, settings)
 

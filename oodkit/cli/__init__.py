@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from oodkit.cli import ablate, augdelete, cache, compare, data, demo, diagnose, export, finetune, listing, report, score, train
+from oodkit.cli.choices import Commands
 from oodkit.errors import OodkitError
 
 EPILOG = (
@@ -15,6 +16,7 @@ EPILOG = (
 )
 
 app = typer.Typer(
+    cls=Commands,
     name="oodkit",
     help="Will your pretrained image classifier notice images from outside its classes?",
     epilog=EPILOG,

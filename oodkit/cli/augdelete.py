@@ -41,6 +41,7 @@ from oodkit.cli.options import (
     ThumbnailsOption,
     WorkersOption,
     named_pairs,
+    path_given,
 )
 from oodkit.solvers import Init, Solver
 
@@ -159,6 +160,7 @@ def augdelete(
             "--save",
             "--output",
             "-o",
+            parser=path_given,
             metavar="DIR",
             help="Folder for result.json, head.safetensors and detector.safetensors; by default oodkit-runs/augdelete-NNN.",
             show_default=False,

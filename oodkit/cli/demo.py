@@ -5,7 +5,16 @@ from typing import Annotated
 
 import typer
 
-from oodkit.cli.options import CacheOption, DeviceOption, FormatOption, JsonOption, QuietOption, SeedOption, WorkersOption
+from oodkit.cli.options import (
+    CacheOption,
+    DeviceOption,
+    FormatOption,
+    JsonOption,
+    QuietOption,
+    SeedOption,
+    WorkersOption,
+    path_given,
+)
 
 
 def demo(
@@ -14,6 +23,7 @@ def demo(
         typer.Option(
             "--output",
             "-o",
+            parser=path_given,
             help="Folder for the result, the head and the report; by default oodkit-runs/demo.",
             show_default=False,
         ),

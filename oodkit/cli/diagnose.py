@@ -39,6 +39,7 @@ from oodkit.cli.options import (
     ThumbnailsOption,
     WorkersOption,
     named_pairs,
+    path_given,
 )
 
 ModelArgument = Annotated[
@@ -112,6 +113,7 @@ def diagnose(
         typer.Option(
             "--output",
             "-o",
+            parser=path_given,
             help="Folder for result.json; by default oodkit-runs/diagnose-NNN.",
             show_default=False,
             rich_help_panel=SHOWS,

@@ -24,6 +24,7 @@ from oodkit.cli.options import (
     SeedOption,
     StdOption,
     WorkersOption,
+    path_given,
 )
 
 DETECTOR = "A detector"
@@ -68,6 +69,7 @@ def export(
         typer.Option(
             "--output",
             "-o",
+            parser=path_given,
             metavar="PATH",
             help="Where it goes: a folder for timm and state-dict, else a file; by default here, under the model's name.",
             show_default=False,

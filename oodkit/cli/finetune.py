@@ -20,6 +20,7 @@ from oodkit.cli.options import (
     SeedOption,
     StdOption,
     WorkersOption,
+    path_given,
 )
 from oodkit.cli.training_options import (
     TRAINING,
@@ -67,7 +68,9 @@ def finetune(
     batch_size: TrainBatchOption = None,
     lr: Annotated[
         float | None,
-        typer.Option(help="Largest learning rate, by default 0.01.", show_default=False, rich_help_panel=TRAINING),
+        typer.Option(
+            help="Largest learning rate, by default 0.01, or 1e-4 with adamw.", show_default=False, rich_help_panel=TRAINING
+        ),
     ] = None,
     weight_decay: WeightDecayOption = None,
     optimizer: OptimizerOption = None,
@@ -88,6 +91,7 @@ def finetune(
         typer.Option(
             "--output",
             "-o",
+            parser=path_given,
             metavar="DIR",
             help="Folder of the run; by default that of the same run where there is one, else oodkit-runs/finetune-NNN.",
             show_default=False,

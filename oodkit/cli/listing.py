@@ -2,11 +2,13 @@
 
 import json
 from enum import StrEnum
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from oodkit.cli.options import JsonOption
+
+Row = dict[str, Any]  # by column a text, or a list of them
 
 
 class Kind(StrEnum):
@@ -31,20 +33,27 @@ def list_(
     if json_:
         typer.echo(json.dumps(rows, indent=1))
         return
-    widths = {column: max(len(row[column]) for row in rows) for column in rows[0]} if rows else {}
-    for row in rows:
-        typer.echo("  ".join(text.ljust(widths[column]) for column, text in row.items()).rstrip())
     if not rows:
         typer.echo(f"no {kind} match {pattern!r}", err=True)
+        return
+    cells = [[_cell(value) for value in row.values()] for row in rows]
+    head = [[column.replace("_", " ") for column in rows[0]]] if len(rows[0]) > 1 else []
+    widths = [max(map(len, column)) for column in zip(*head, *cells, strict=True)]
+    for line in (*head, *cells):
+        typer.echo("  ".join(text.ljust(width) for text, width in zip(line, widths, strict=True)).rstrip())
 
 
-def _models() -> list[dict[str, str]]:
+def _cell(value: str | list[str]) -> str:
+    return value if isinstance(value, str) else ", ".join(value) or "nothing"
+
+
+def _models() -> list[Row]:
     from oodkit.classifier import available_models
 
     return [{"name": name} for name in available_models()]
 
 
-def _scorers() -> list[dict[str, str]]:
+def _scorers() -> list[Row]:
     from oodkit.scorers import SCORERS, one_pass_scorers
 
     once = one_pass_scorers()
@@ -68,14 +77,14 @@ def _fits_on(what: str | None) -> str:
     return "nothing" if what is None else f"ID {what}"
 
 
-def _recipes() -> list[dict[str, str]]:
+def _recipes() -> list[Row]:
     from oodkit.training.recipes import RECIPES
 
     return [
         {
             "name": name,
-            "needs": ", ".join(sorted(recipe.needs)) or "nothing",
-            "judged_by": ", ".join(recipe.scored_by),
+            "needs": sorted(recipe.needs),
+            "judged_by": list(recipe.scored_by),
             "method": recipe.title,
             "paper": recipe.paper,
         }
@@ -83,7 +92,7 @@ def _recipes() -> list[dict[str, str]]:
     ]
 
 
-def _benchmarks() -> list[dict[str, str]]:
+def _benchmarks() -> list[Row]:
     from oodkit.benchmarks import BENCHMARKS
 
     return [

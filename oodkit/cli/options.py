@@ -62,6 +62,13 @@ def _at_home(path: Path) -> Path:
         raise typer.BadParameter(f"there is no user of the home folder in {path}") from error
 
 
+def path_given(text: str | Path) -> Path:
+    """The path. Raises typer.BadParameter for an empty one, such as an unset variable of a shell leaves: it would mean here."""
+    if not str(text):
+        raise typer.BadParameter("the path is empty; write . for the folder at hand")
+    return Path(text)
+
+
 def batch_size_or_auto(text: str) -> str:
     """The text as it is. Raises typer.BadParameter where it is neither ``auto`` nor a number of images."""
     if text != "auto" and not (text.isdecimal() and int(text) > 0):

@@ -70,7 +70,7 @@ def require_writable(report: Path | None, output: Path | None) -> None:
 
     if report is not None:
         require_page(report, "--report")
-    _require_writable_folder(output or RUNS, "--output FOLDER, or --report FILE,")
+    _require_place(output or RUNS, output or RUNS, "--output FOLDER, or --report FILE,")
     there = [name for name in (RESULT, SCORES, HEAD, DETECTOR) if output is not None and (output / name).is_file()]
     if output is not None and there and not _is_run(output):
         raise UsageError(f"{output} has a {there[0]} and no result of oodkit's beside it; give --output FOLDER, a new one")
@@ -97,22 +97,25 @@ def require_writable_file(path: Path, option: str) -> None:
     """Raise UsageError where the file that ``option`` names could not be written."""
     if path.is_dir() or not path.name:
         raise UsageError(f"{option} {path} is a folder; give the name of a file, such as report.html")
-    _require_writable_folder(path.absolute().parent, f"{option} FILE")
+    _require_place(path, path.absolute().parent, f"{option} FILE")
 
 
 def require_folder(folder: Path) -> None:
     """Raise UsageError where no run could be written into the folder."""
-    _require_writable_folder(folder, "--output FOLDER")
+    _require_place(folder, folder, "--output FOLDER")
 
 
-def _require_writable_folder(folder: Path, remedy: str) -> None:
-    """By a folder that is made there and removed: what root may write, or a full disk takes, no permission tells."""
+def _require_place(path: Path, folder: Path, remedy: str) -> None:
+    """Raise UsageError, of the path, where nothing can be written into the folder.
+
+    By a folder that is made there and removed: what root may write, or a full disk takes, no permission tells.
+    """
     try:
         nearest = next(one for one in (folder.absolute(), *folder.absolute().parents) if one.exists())
         with TemporaryDirectory(prefix=".oodkit-", dir=nearest):
             pass
     except OSError as error:
-        raise UsageError(f"can't write to {folder}: {error.strerror or error}; give {remedy} where you can") from error
+        raise UsageError(f"can't write to {path}: {error.strerror or error}; give {remedy} where you can") from error
 
 
 def last_run(kinds: Sequence[str] | None = None) -> Path:

@@ -17,6 +17,7 @@ from oodkit.cli.options import (
     SeedOption,
     StdOption,
     WorkersOption,
+    path_given,
 )
 from oodkit.cli.training_options import (
     AlphaOption,
@@ -75,6 +76,7 @@ def train(
         typer.Option(
             "--output",
             "-o",
+            parser=path_given,
             metavar="DIR",
             help="Folder of the run; by default that of the same run where there is one, else oodkit-runs/train-NNN.",
             show_default=False,

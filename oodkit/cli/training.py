@@ -77,7 +77,10 @@ class Job:
         return Shape(own.input_size, own.mean, own.std, self.stem, own.model_args or None)
 
     def given(self) -> dict[str, Any]:
-        """The settings that were said, as ``Settings`` has them."""
+        """The settings that were said, as ``Settings`` has them. Raises UsageError for a number that is not finite."""
+        for name, value in self.settings.items():
+            if isinstance(value, float) and not math.isfinite(value):
+                raise UsageError(f"--{name.replace('_', '-')} takes a finite number, got {value}")
         return {name: str(value) if isinstance(value, str) else value for name, value in self.settings.items() if value is not None}
 
 

@@ -39,9 +39,22 @@ def test_lists_show_what_there_is(run, kind, name):
 
 def test_the_list_of_recipes_says_which_images_one_needs_and_what_judges_it(run):
     rows = {row["name"]: row for row in json.loads(run("list", "recipes", "--json").out)}
-    assert (rows["v1"]["needs"], rows["outlier-exposure"]["needs"], rows["pixmix"]["needs"]) == ("nothing", "outliers", "mixing")
-    assert rows["augrevise"]["judged_by"].startswith("mls, ")
+    assert [rows[name]["needs"] for name in ("v1", "outlier-exposure", "pixmix")] == [[], ["outliers"], ["mixing"]]
+    assert rows["augrevise"]["judged_by"][0] == "mls"
+    lines = run("list", "recipes", "[vo][1u]*").out.splitlines()
+    assert [line.split()[:3] for line in lines] == [
+        ["name", "needs", "judged"],
+        ["v1", "nothing", "mls"],
+        ["outlier-exposure", "outliers", "msp"],
+    ]
     assert rows["mixup"]["paper"] == "arXiv:1710.09412"
+
+
+def test_lists_of_several_columns_say_what_they_are_and_a_list_of_names_is_names_alone(run):
+    heads = {kind: run("list", kind).out.splitlines()[0].split() for kind in ("scorers", "benchmarks", "models")}
+    assert heads["scorers"] == ["name", "fits", "on", "network", "method", "paper"]
+    assert heads["benchmarks"] == ["name", "classes", "near", "far"]
+    assert heads["models"] != ["name"]
 
 
 def test_a_list_takes_a_pattern(run):

@@ -18,7 +18,7 @@ def untrained(monkeypatch):
     def never(*_args, **_kwargs):
         raise AssertionError("it was trained")
 
-    monkeypatch.setattr(run_module, "run", never)
+    monkeypatch.setattr(run_module, "learn", never)
 
 
 @pytest.mark.parametrize(
@@ -27,6 +27,16 @@ def untrained(monkeypatch):
         (("--recipe", "mixpu"), 2, "unknown recipe: 'mixpu'; did you mean mixup"),
         (("--recipe", "mixup:alhpa=1"), 2, "unknown setting of mixup: 'alhpa'; did you mean alpha?"),
         (("--recipe", "label-smoothing:smoothing=2"), 2, "label-smoothing"),
+        (
+            ("--recipe", "v1,mixup"),
+            2,
+            "'v1,mixup' names several recipes, and a training has one; oodkit ablate --recipes takes several",
+        ),
+        (("--recipe", "mixup:"), 2, "'mixup:' has no settings after its colon; write mixup, or settings as in mixup:alpha=1.0"),
+        (("--recipe", "mixup:alpha=1,alpha=2"), 2, "'mixup:alpha=1,alpha=2' gives alpha twice; give it once"),
+        (("--lr", "nan"), 2, "error: --lr takes a finite number, got nan"),
+        (("--weight-decay", "inf"), 2, "error: --weight-decay takes a finite number, got inf"),
+        (("--device", "foo"), 2, "error: no device 'foo'; use auto, cpu, cuda, cuda:1 or mps"),
         (("--lr", "0"), 2, "lr must be a number above 0, got 0.0"),
         (("--warmup", "1"), 2, "warmup must be 0 or more, and less than the 1 epochs, got 1.0"),
         (("--alpha", "0.5"), 2, "alpha 0.5 is the share of real images beside synthetic ones: give --synthetic SET"),

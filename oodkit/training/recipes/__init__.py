@@ -3,6 +3,7 @@
 from typing import Any
 
 from oodkit import specs
+from oodkit.errors import UsageError
 from oodkit.training.recipes.augmix import AugMix
 from oodkit.training.recipes.augrevise import AugRevise
 from oodkit.training.recipes.base import Recipe
@@ -60,6 +61,8 @@ def make_recipe(name: str, **settings: Any) -> Recipe:
 
 
 def parse_recipe(spec: str) -> Recipe:
-    """The recipe of a spec like ``v1`` or ``mixup:alpha=1.0``. Raises UsageError as ``make_recipe``."""
+    """The recipe of a spec like ``v1`` or ``mixup:alpha=1.0``. Raises UsageError as ``make_recipe``, and for several recipes."""
+    if "," in spec.partition(":")[0]:
+        raise UsageError(f"{spec!r} names several recipes, and a training has one; oodkit ablate --recipes takes several")
     name, settings = specs.read_spec(spec, RECIPES, "recipe", "mixup:alpha=1.0")
     return RECIPES[name](**settings)
