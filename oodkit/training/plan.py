@@ -4,6 +4,7 @@ import copy
 import json
 from collections.abc import Mapping, Sequence, Sized
 from dataclasses import asdict, dataclass, replace
+from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
@@ -13,6 +14,8 @@ from oodkit.classifier import Classifier
 from oodkit.errors import ImageSetError, UsageError
 from oodkit.images.base import ImageSet
 from oodkit.images.classes import align_labels
+from oodkit.models import SOURCES
+from oodkit.models.state import SUFFIXES
 from oodkit.specs import checked_settings
 from oodkit.training import remarks
 from oodkit.training.draws import Draws, share_of_pool
@@ -222,7 +225,17 @@ def _require_other_images(fingerprints: Mapping[str, str]) -> None:
             raise UsageError(f"the set given as --{name} is the very set given as --data; give other images, or leave it out")
 
 
+def _require_architecture(arch: str) -> None:
+    """Raise UsageError for the name of a network with weights of its own, where training begins from random ones."""
+    scheme, separator, _ = arch.partition(":")
+    if (separator and scheme in SOURCES and scheme != "torchvision") or Path(arch).suffix.lower() in SUFFIXES:
+        name = printable(arch)
+        rule = "train builds a network anew by the name of an architecture, timm's or torchvision's"
+        raise UsageError(f"{name} is a network with its weights, and {rule}; oodkit finetune {name} begins from them")
+
+
 def _built(arch: str, data: ImageSet, shape: Shape, seed: int) -> Built:
+    _require_architecture(arch)
     classes = int(data.labels.max()) + 1 if data.class_names is None else len(data.class_names)
     built = build(arch, num_classes=classes, seed=seed, **vars(shape))
     return _square(replace(built, class_names=data.class_names))

@@ -265,3 +265,13 @@ def test_planning_leaves_the_callers_generator_as_it_was():
     after = torch.rand(1)
     torch.manual_seed(0)
     assert torch.rand(1).equal(after)
+
+
+@pytest.mark.parametrize(
+    "start", ["local-dir:oodkit-runs/train-001", "py:net.py:net", "hf-hub:timm/resnet18", "run/best.safetensors"]
+)
+def test_a_network_with_weights_is_no_architecture_and_the_way_to_train_it_further_is_named(start):
+    kind, text = refusal(start=start)
+    assert kind is UsageError
+    assert text.startswith(f"{start} is a network with its weights, and train builds a network anew")
+    assert text.endswith(f"; oodkit finetune {start} begins from them")
