@@ -66,25 +66,23 @@ def judge_trained(
 ) -> Judged:
     """The network of a finished training run in ``folder``, judged as ``oodkit diagnose`` does.
 
-    Each image goes through it once; scorers that read features alone score once. Where the run refitted the last layer already,
-    that head is taken and the one in before.safetensors is the one as trained; else it is refitted here on all training images.
-    seed: draws those held out for the strength of the refit where there are no validation images. What is extracted lies in the
-    folder, from where an interrupted judgement goes on, and goes at the end.
+    Each image goes through it once; scorers that read features alone score once. The last layer as trained is that in
+    before.safetensors, where the run refitted it already. It is refitted here on all training images, of every recipe by the same
+    rule, the strength by the validation images, which a run does not use for it. seed: draws those held out where there are none.
+    What is extracted lies in the folder, from where an interrupted judgement goes on, and goes at the end.
 
     Raises InputError where the maximal logit gives no scores, NotApplicableError where the features can't be refitted on.
     """
     say = say or (lambda _: None)
     found = {name: _extracted(model, name, one, folder, images, judge, say) for name, one in images.judged_on().items()}
-    notes: list[str] = []
     if (folder / BEFORE).is_file():
         head = load_classifier(str(folder / BEFORE)).head
-        before, after = {name: one.with_head(head) for name, one in found.items()}, found
-    else:
-        made = refit(found["train"], val=_labelled(found.get("val")), seed=seed, progress=say)
-        before, after = found, {name: one.with_head(made.head) for name, one in found.items()}
-        notes += _cautions(made)
+        found = {name: one.with_head(head) for name, one in found.items()}
+    made = refit(found["train"], val=_labelled(found.get("val")), seed=seed, progress=say)
+    before, after = found, {name: one.with_head(made.head) for name, one in found.items()}
     scored = _scored(before, images, judge, (), say)
     again = _scored(after, images, judge, scored, say)
+    notes = _cautions(made)
     notes += [f"{name}: {one.reason}" for one, name in zip(scored, labels_of(scored), strict=True) if one.reason]
     notes += [f"{name}, AugDelete: {one.reason}" for one, name in zip(again, labels_of(again), strict=True) if one.reason]
     judged = Judged(_figures(before["id"], scored, images), _figures(after["id"], again, images), tuple(dict.fromkeys(notes)))

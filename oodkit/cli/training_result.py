@@ -55,7 +55,11 @@ def _share(document: Mapping[str, Any]) -> Iterator[str]:
 def _accuracies(asked: Mapping[str, Any], result: Mapping[str, Any]) -> Iterator[str]:
     spec, refitted = asked["sets"]["val"]["spec"], result["augdelete"]
     before = "" if refitted is None else f", {percent(refitted['val_accuracy_before'])} before AugDelete"
+    at_start = result.get("val_accuracy_at_start")
+    before += "" if at_start is None else f", {percent(at_start)} before the training"
     yield f"accuracy on {spec}: {percent(result['val_accuracy'])}{before}"
+    if result.get("caution"):
+        yield f"note: {result['caution']}"
 
 
 def _unreadable(unreadable: Mapping[str, str], images: Mapping[str, int]) -> Iterator[str]:

@@ -2,11 +2,13 @@
 
 import hashlib
 import math
+from collections.abc import Sized
 from typing import Literal, NamedTuple
 
 import numpy as np
 
 from oodkit.errors import UsageError
+from oodkit.training.settings import Settings
 
 Source = Literal["real", "synthetic", "outlier"]
 GOLDEN = np.uint64(0x9E3779B97F4A7C15)  # SplitMix64: Steele, Lea and Flood, "Fast splittable pseudorandom number generators", 2014
@@ -90,6 +92,24 @@ class Draws:
             order = _order(self._sizes[source], self._seed, source, epoch)
             self._orders[source] = epoch, order
         return order
+
+
+def draws_of(
+    settings: Settings, real: Sized, synthetic: Sized | None, outliers: Sized | None, *, world: int = 1, rank: int = 0
+) -> Draws:
+    """The batches of process ``rank``. Raises UsageError for an alpha that does not suit them."""
+    return Draws(
+        len(real),
+        synthetic=len(synthetic or ()),
+        outliers=len(outliers or ()),
+        alpha=settings.alpha,
+        batch_size=settings.batch_size,
+        outlier_batch=settings.outlier_batch,
+        world=world,
+        rank=rank,
+        repeats=settings.repeats,
+        seed=settings.seed,
+    )
 
 
 def share_of_pool(real: int, synthetic: int) -> float:

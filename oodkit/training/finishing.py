@@ -7,9 +7,11 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+from torch import Tensor, nn
+
 from oodkit.classifier import Classifier, load_classifier
 from oodkit.extraction import extract
-from oodkit.metrics import accuracy
+from oodkit.metrics import Estimate, accuracy
 from oodkit.models.base import AUGDELETE
 from oodkit.outputs import Outputs
 from oodkit.refitting import Refit, refit
@@ -19,8 +21,7 @@ from oodkit.training.learner import Learner
 from oodkit.training.plan import Plan
 from oodkit.training.pools import Pool
 from oodkit.training.saved import save_network
-
-FEATURES = "features"  # a folder of outputs, which is gone when the run is finished
+from oodkit.training.starting import FEATURES, accuracy_at_start, harm_done
 
 
 def save_trained(path: Path, learner: Learner, planned: Plan) -> Mapping[str, str]:
@@ -48,16 +49,20 @@ def finish(
     more = save_trained(written, learner, planned)
     model = load_classifier(str(written)) if planned.val is not None or planned.settings.augdelete else None
     val = None if model is None or planned.val is None else outputs(model, planned.val)
-    result = {**_logged(folder), "best": _best(planned, folder), "val_accuracy": _accuracy(val), "augdelete": None}
+    found, at_start = _accuracy(val), accuracy_at_start(folder)
+    result = {**_logged(folder), "best": _best(planned, folder), "val_accuracy_at_start": at_start, "augdelete": None}
     if model is not None and planned.settings.augdelete:
         say(f"AugDelete: refitting the last layer on the {len(planned.real)} training images, as they are evaluated")
-        made = refit(outputs(model, planned.real), val=val, seed=planned.settings.seed)
+        # the strength of its penalty is chosen without the validation images, of which the accuracy is told
+        made = refit(outputs(model, planned.real), seed=planned.settings.seed)
         repaired = model.with_head(made.head, method=AUGDELETE)
+        repaired.net.load_state_dict(_counters(learner.net), strict=False)
         more = _of_other_logits(more, planned)
         save_network(folder / MODEL, repaired.net, planned.built, recipe=_facts(planned), refitted=True, more=more)
-        after = _accuracy(None if val is None else val.with_head(repaired.head))
-        result |= {"val_accuracy": after, "augdelete": _told(made, _accuracy(val), after)}
+        before, found = found, _accuracy(None if val is None else val.with_head(repaired.head))
+        result |= {"augdelete": _told(made, _value(before), _value(found))}
     shutil.rmtree(folder / FEATURES, ignore_errors=True)
+    result |= {"val_accuracy": _value(found), "caution": harm_done(planned, at_start, found)}
     return {**result, "note": more.get("note", ""), "scored_by": list(planned.recipe.scored_by)}
 
 
@@ -69,7 +74,7 @@ def _of_other_logits(more: Mapping[str, str], planned: Plan) -> dict[str, str]:
 
 def _best(planned: Plan, folder: Path) -> dict[str, Any] | None:
     """Of best.safetensors, which AugDelete never refits: its epoch and accuracy on validation images."""
-    epochs = [line for line in read_log(folder) if "epoch" in line and line.get("val_accuracy") is not None]
+    epochs = [line for line in read_log(folder) if line.get("epoch") and line.get("val_accuracy") is not None]
     if not epochs or not planned.recipe.trains_head:
         return None
     best = max(epochs, key=lambda line: line["val_accuracy"])
@@ -83,8 +88,17 @@ def _told(made: Refit, before: float | None, after: float | None) -> dict[str, A
     return {"images": made.n_fit, **account, **accuracies, "notes": list(made.notes)}
 
 
-def _accuracy(outputs: Outputs | None) -> float | None:
-    return None if outputs is None else accuracy(outputs.predictions(), outputs.labels).value
+def _accuracy(outputs: Outputs | None) -> Estimate | None:
+    return None if outputs is None else accuracy(outputs.predictions(), outputs.labels)
+
+
+def _value(found: Estimate | None) -> float | None:
+    return None if found is None else found.value
+
+
+def _counters(net: nn.Module) -> dict[str, Tensor]:
+    """The batches that normalisation layers have seen, which no loaded network knows."""
+    return {name: count for name, count in net.state_dict().items() if name.endswith("num_batches_tracked")}
 
 
 def _facts(planned: Plan) -> dict[str, Any]:
@@ -93,7 +107,7 @@ def _facts(planned: Plan) -> dict[str, Any]:
 
 def _logged(folder: Path) -> dict[str, Any]:
     """What the log says of the epochs: the last one's figures, and the time that all took."""
-    epochs = [line for line in read_log(folder) if "epoch" in line]
+    epochs = [line for line in read_log(folder) if line.get("epoch")]
     last = epochs[-1]
     return {
         "steps": last["step"],

@@ -2,7 +2,7 @@
 
 import copy
 import json
-from collections.abc import Mapping, Sequence, Sized
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
@@ -18,7 +18,7 @@ from oodkit.models import SOURCES
 from oodkit.models.state import SUFFIXES
 from oodkit.specs import checked_settings
 from oodkit.training import remarks
-from oodkit.training.draws import Draws, share_of_pool
+from oodkit.training.draws import draws_of, share_of_pool
 from oodkit.training.learner import linear_head
 from oodkit.training.networks import Built, Stem, adopt, build
 from oodkit.training.pools import Pool, outlier_pool, real_pool, synthetic_pool, trained_labels
@@ -66,11 +66,13 @@ class Shape:
 class Plan:
     """A training that can begin.
 
-    built: its network is as the recipe trains it. asked: all that decides what comes of it, as JSON has it: by this a run of before
+    built: its network is as the recipe trains it. start: the classifier whose weights, those of its last layer too, it starts from;
+    it stays as it is. asked: all that decides what comes of it, as JSON has it: by this a run of before
     is known again. notes: what is to be said.
     """
 
     built: Built
+    start: Classifier | None
     recipe: Recipe
     settings: Settings
     sets: Sets
@@ -141,6 +143,7 @@ def plan(start: str | Classifier, sets: Sets, recipe: str | Recipe, alpha: Alpha
     }
     return Plan(
         built,
+        start if isinstance(start, Classifier) and _answers_alike(built, start) else None,
         recipe,
         settings,
         sets,
@@ -151,24 +154,6 @@ def plan(start: str | Classifier, sets: Sets, recipe: str | Recipe, alpha: Alpha
         alpha == "naive",
         json.loads(json.dumps(asked, default=str)),
         tuple(notes),
-    )
-
-
-def draws_of(
-    settings: Settings, real: Sized, synthetic: Sized | None, outliers: Sized | None, *, world: int = 1, rank: int = 0
-) -> Draws:
-    """The batches of process ``rank``. Raises UsageError for an alpha that does not suit them."""
-    return Draws(
-        len(real),
-        synthetic=len(synthetic or ()),
-        outliers=len(outliers or ()),
-        alpha=settings.alpha,
-        batch_size=settings.batch_size,
-        outlier_batch=settings.outlier_batch,
-        world=world,
-        rank=rank,
-        repeats=settings.repeats,
-        seed=settings.seed,
     )
 
 
@@ -245,6 +230,11 @@ def _adopted(model: Classifier, data: ImageSet, shape: Shape, seed: int) -> Buil
     if said := [name for name, value in vars(shape).items() if value not in (None, "auto", {})]:
         raise UsageError(f"{model.name} has its own {said[0]}; give it to load_classifier, or leave it out")
     return _square(adopt(replace(model, net=copy.deepcopy(model.net)), data, seed=seed))
+
+
+def _answers_alike(built: Built, start: Classifier) -> bool:
+    """Whether the network has the classes of the classifier, and so its last layer."""
+    return (built.num_classes, built.class_names) == (start.num_classes, start.class_names)
 
 
 def _square(built: Built) -> Built:

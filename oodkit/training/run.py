@@ -13,6 +13,7 @@ from oodkit.errors import OodkitError
 from oodkit.images.base import ImageSet
 from oodkit.training.augment import TrainTransform, kept_generators, seed_generators
 from oodkit.training.checkpoints import Checkpoints
+from oodkit.training.draws import draws_of
 from oodkit.training.feed import Feed
 from oodkit.training.finishing import finish, save_trained
 from oodkit.training.folder import (
@@ -31,9 +32,10 @@ from oodkit.training.journal import Journal
 from oodkit.training.learner import Learner
 from oodkit.training.loop import Reached, learn
 from oodkit.training.networks import Stem
-from oodkit.training.plan import Alpha, Plan, Sets, Shape, draws_of, plan
+from oodkit.training.plan import Alpha, Plan, Sets, Shape, plan
 from oodkit.training.processes import join_processes
 from oodkit.training.recipes.base import Recipe
+from oodkit.training.starting import judge_start
 from oodkit.training.validation import Validation
 
 if TYPE_CHECKING:
@@ -74,7 +76,8 @@ def train(  # noqa: PLR0913 (one argument an option)
     such. input_size, mean, std, stem, model_args: how the network is built, see ``training.networks.build``; not for a Classifier.
     workers: processes that decode. progress: called after each step. settings: fields of ``training.settings.Settings``, such as
     epochs, batch_size, lr, weight_decay, ema, amp, augdelete, seed; what is not given is the recipe's own, or else the default,
-    which for a Classifier is 10 epochs with a learning rate of 0.01.
+    which for a Classifier is 10 epochs with a learning rate of 0.01. With adamw that is 1e-3, for a Classifier 1e-4, and the weight
+    decay 0.05.
 
     The folder gets training.json (all settings as they took effect, and the result), log.jsonl, last.safetensors (to go on from),
     best.safetensors, model.safetensors, which ``load_classifier(f"local-dir:{output}")`` loads, and, where the last layer was
@@ -165,6 +168,8 @@ def _carry_out(
     def save_best(learner: Learner, path: Path) -> None:
         save_trained(path, learner, planned)
 
+    if main:
+        judge_start(planned, folder, journal, device=str(accelerator.device), workers=workers, say=say)
     try:
         learner = learn(
             _learner(planned),

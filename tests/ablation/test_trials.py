@@ -271,14 +271,16 @@ def test_nothing_is_begun_in_a_folder_without_trials(tmp_path):
 
 
 def test_a_run_that_refitted_its_head_is_judged_with_both(tmp_path):
-    """As trained: the head of before.safetensors; AugDelete: that of the network, which is not refitted again."""
+    """As trained: the head of before.safetensors; AugDelete: one made of that as of every recipe's, not that of the network."""
     model = oodkit.load_classifier("demo:digits-v2")
     train = oodkit.extract(model, oodkit.open_images(FIT, limit=40), cache=False, workers=0)
     repaired = model.with_head(oodkit.augdelete(train, l2=1e-3), method="AugDelete")
     (tmp_path / BEFORE).write_bytes((Path(oodkit.demo.__file__).parent / "digits-v2.safetensors").read_bytes())
     images = demo_images()
     judged = judge_trained(repaired, tmp_path, images, JUDGE)
-    for figures, own in ((judged.before, model), (judged.after, repaired)):
+    plain = judge_trained(model, tmp_path / "plain", images, JUDGE)
+    assert (judged.before.max_logits, judged.after.max_logits) == (plain.before.max_logits, plain.after.max_logits)
+    for figures, own in ((judged.before, model), (plain.before, model)):
         outputs = oodkit.extract(own, images.id_test, cache=False, workers=0)
         assert figures.max_logits["id"] == pytest.approx(float(outputs.logits.double().amax(1).mean()), rel=1e-6)
         assert figures.accuracy == float((outputs.predictions() == outputs.labels).double().mean())

@@ -79,3 +79,24 @@ def test_a_model_that_is_not_there_is_one_line(run):
     ran = run("finetune", "demo:digits-v3", *DIGITS)
     assert (ran.code, len(ran.err.splitlines())) == (3, 1)
     assert "demo:digits-v1" in ran.err
+
+
+def test_the_accuracy_before_is_told_and_harm_is_named_with_its_remedies(run):
+    """Mirrored digits and a large learning rate ruin a network that knows all of them."""
+    ran = run("finetune", "demo:digits-v1", *DIGITS, "--epochs", "2", "--lr", "1", "-o", "run")
+    assert ran.code == 0, ran.err
+    assert "before: accuracy 100.0 % on demo:digits:val" in ran.err
+    log = [json.loads(line) for line in (Path("run") / "log.jsonl").read_text("utf-8").splitlines()]
+    assert log[0] == {"epoch": 0, "step": 0, "val_accuracy": 1.0}
+    result = said()["result"]
+    assert (result["val_accuracy_at_start"], result["val_accuracy"] < 0.8, result["best"]["epoch"] > 0) == (1.0, True, True)
+    assert f"accuracy on demo:digits:val: {100 * result['val_accuracy']:.1f} %, 100.0 % before the training" in ran.out
+    fell = f"note: the accuracy on demo:digits:val fell from 100.0 % to {100 * result['val_accuracy']:.1f} %"
+    assert f"{fell}: try a lower --lr than 1, and --no-flip where a mirrored image is none of its class" in ran.out
+
+
+def test_no_harm_is_named_where_there_is_none_or_nothing_to_compare_with(run, stripes):
+    assert "fell" not in run("finetune", "demo:digits-v1", *DIGITS, *STILL, "-o", "run").out
+    assert said()["result"]["caution"] == ""
+    ran = run("finetune", "demo:digits-v1", "--data", stripes, *QUICK, "--epochs", "1", "-o", "other")
+    assert (said("other")["result"]["val_accuracy_at_start"], "before: accuracy" in ran.err) == (None, False)

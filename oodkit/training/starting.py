@@ -1,0 +1,44 @@
+"""How well a classifier does before it is trained on, and whether the training did it harm."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+from oodkit.extraction import extract
+from oodkit.metrics import Estimate, accuracy
+from oodkit.training.checkpoints import Checkpoints
+from oodkit.training.folder import LOG
+from oodkit.training.journal import Journal, read_log
+from oodkit.training.plan import Plan
+from oodkit.wording import percent
+
+FEATURES = "features"  # a folder of outputs, which is gone when the run is finished
+
+
+def judge_start(
+    planned: Plan, folder: Path, journal: Journal, *, device: str, workers: int | None, say: Callable[[str], None]
+) -> None:
+    """Write into the log, as of epoch 0, the accuracy on validation images of the classifier whose weights are the start.
+
+    Nothing where there is none, where its last layer was replaced, without validation images, and where the training goes on.
+    """
+    if planned.start is None or planned.val is None or Checkpoints(folder).step():
+        return
+    found = extract(planned.start, planned.val.images, device=device, workers=workers, cache=folder / FEATURES)
+    value = accuracy(found.predictions(), found.labels).value
+    (folder / LOG).unlink(missing_ok=True)  # of an attempt that saved nothing
+    journal.write({"epoch": 0, "step": 0, "val_accuracy": value})
+    say(f"before: accuracy {percent(value)} on {planned.val.images.spec}")
+
+
+def accuracy_at_start(folder: Path) -> float | None:
+    """What ``judge_start`` found."""
+    return next((line["val_accuracy"] for line in read_log(folder) if line.get("epoch") == 0), None)
+
+
+def harm_done(planned: Plan, before: float | None, after: Estimate | None) -> str:
+    """A caution where the accuracy is lower than before by more than its 95 % interval; else nothing."""
+    if planned.val is None or before is None or after is None or before <= after.high:
+        return ""
+    fell = f"the accuracy on {planned.val.images.spec} fell from {percent(before)} to {percent(after.value)}"
+    mirrored = ", and --no-flip where a mirrored image is none of its class, as of digits and letters"
+    return f"{fell}: try a lower --lr than {planned.settings.lr:g}{mirrored if planned.settings.flip else ''}"
