@@ -44,7 +44,7 @@ def untrained(monkeypatch):
         (("--outliers", "demo:digits-unseen"), 2, "v1 has no use for images of none of the classes (--outliers); leave them out"),
         (("--mixing", "demo:photo-patches"), 2, "v1 has no use for images to mix in (--mixing); leave them out, or take pixmix"),
         (("--val", "demo:digits:train"), 2, "the set given as --val is the very set given as --data"),
-        (("--val", "animals"), 3, "no image of animals, given as --val, has one of the classes that are trained"),
+        (("--val", "animals"), 3, "no class of animals is one of the training images': 'cat' here, '0' there"),
         (("--val", "nowhere"), 3, "no folder or file nowhere"),
         (("--synthetic", "animals"), 3, "animals"),
         (("--input-size", "3,32,48"), 2, "training takes square images of three channels, timm:test_resnet takes 3 × 32 × 48"),
