@@ -4,9 +4,10 @@ import os
 import socket
 import subprocess
 import sys
+from pathlib import Path
 
 
-def in_two(*arguments: str) -> list[tuple[int, str, str]]:
+def in_two(*arguments: str | Path) -> list[tuple[int, str, str]]:
     """Exit code, stdout and stderr of each of two processes of Python, the first one's first."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
