@@ -134,7 +134,7 @@ def test_a_flag_without_a_default_has_none_in_the_table() -> None:
 def test_each_command_that_trains_tells_its_own_defaults(words: str, epochs: str, lr: str) -> None:
     helps = {one.name: one.help for one in COMMANDS[words].params}
     assert f"by default {epochs}" in helps["epochs"]
-    assert f"by default {lr}." in helps["lr"]
+    assert f"by default {lr}," in helps["lr"]
     assert "fine-tuning" not in helps["epochs"] + helps["lr"]
 
 
