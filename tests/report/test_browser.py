@@ -159,6 +159,16 @@ def test_the_page_of_an_ablation_asks_for_nothing_and_its_pictures_are_there(fol
     assert page.evaluate("document.querySelectorAll('.picture svg').length") == 3
 
 
+def test_on_a_phone_an_ablations_links_are_shown_where_they_are_asked_for(folder, look):
+    path = folder / "ablation-links.html"
+    write_html(Run(document_of(made())), path)
+    page, links = look(path, width=390, phone=True), "document.querySelector('#contents').getBoundingClientRect().height > 0"
+    assert page.evaluate(links) is False
+    page.evaluate("location.hash = '#contents'")
+    assert page.evaluate(links) is True
+    assert look(path, width=1000).evaluate(links) is True
+
+
 NAMES_APART = """[...document.querySelectorAll('.picture svg')].map(svg => {
   const boxes = [...svg.querySelectorAll('text')].map(one => [one.textContent, one.getBoundingClientRect()]);
   return boxes.flatMap(([a, p], i) => boxes.slice(i + 1).filter(([b, q]) =>
