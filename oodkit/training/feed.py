@@ -24,8 +24,8 @@ AHEAD = 2  # batches for each worker
 class Feed:
     """What each step learns from, by the number of the step: the images that ``draws`` names, as ``transform`` shows them.
 
-    An image that can't be read, or that the transform refuses, is left out of its batch. Outliers are shown in the first view
-    alone. unreadable: what was left out of this process's batches so far, by name and set, and why.
+    An image that can't be read, or that the transform refuses, is left out of its batch; one left alone there comes twice. Outliers
+    are shown in the first view alone. unreadable: what was left out of this process's batches so far, by name and set, and why.
     """
 
     def __init__(
@@ -66,7 +66,8 @@ class Feed:
             name, reason = read.failed[0] if read.views is None else read.failed[-1]
             what = "image" if read.views is None else "outlier"
             raise InputError(f"no {what} of the batch of step {step} can be read, such as {name}: {reason}; look at the set")
-        return Batch(read.views, read.labels, read.outliers)
+        times = 2 if len(read.labels) == 1 < self.draws.batch_size else 1  # batch normalisation can't learn from one image
+        return Batch(tuple(view.repeat(times, 1, 1, 1) for view in read.views), read.labels.repeat(times), read.outliers)
 
 
 class _Item(NamedTuple):

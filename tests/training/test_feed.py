@@ -8,6 +8,7 @@ import signal
 import numpy as np
 import pytest
 import torch
+from torch import nn
 
 from oodkit.errors import InputError, OodkitError
 from oodkit.images import open_images
@@ -156,11 +157,11 @@ def test_unreadable_images_are_left_out_and_counted_once(image_folder, workers):
     (folder / "cat" / "1.png").write_bytes(b"")
     (folder / "fox" / "2.png").write_text("no image")
     images = open_images(folder)
-    feed = Feed(real_pool(images), transform(), Draws(12, batch_size=3))
-    batches = list(feed.batches(0, 16, workers=workers))
+    feed = Feed(real_pool(images), transform(), Draws(12, batch_size=4))
+    batches = list(feed.batches(0, 12, workers=workers))
     sizes = [len(batch.labels) for batch in batches]
     assert [len(batch.images) for batch in batches] == sizes
-    assert [sum(sizes[start : start + 4]) for start in range(0, 16, 4)] == [10] * 4
+    assert [sum(sizes[start : start + 3]) for start in range(0, 12, 3)] == [10] * 4
     assert torch.cat([batch.labels for batch in batches]).bincount().tolist() == [12, 16, 12]
     assert feed.unreadable == {
         f"cat/1.png of {folder}": "an empty file",
@@ -173,6 +174,19 @@ def test_an_image_that_the_transform_refuses_is_left_out_too():
     (batch,) = feed.batches(0, 1, workers=0)
     assert sorted(values(batch.images)) == [200, 220, 240]
     assert feed.unreadable == {"1 of grey": "can't be transformed: too dark"}
+
+
+def test_of_a_batch_with_one_image_left_it_comes_twice_so_that_batch_normalisation_can_learn():
+    """As GODIN normalises one value an image, and any network whose last map is of one pixel."""
+    views = (View(on_image=(Refusing(),)), View(on_image=(Refusing(),)))
+    feed = Feed(real_pool(grey(50, 200)), transform(*views), Draws(2, batch_size=2))
+    for workers in (0, 1):
+        for batch in feed.batches(0, 2, workers=workers):
+            assert [values(view) for view in batch.views] == [[200, 200]] * 2
+            assert batch.labels.tolist() == [1, 1]
+            nn.BatchNorm1d(3)(batch.images.mean((2, 3)))
+    alone = Feed(real_pool(grey(50, 200)), transform(), Draws(2, batch_size=1))
+    assert [len(batch.images) for batch in alone.batches(0, 2, workers=0)] == [1, 1]
 
 
 def test_a_batch_without_an_image_ends_the_training():
