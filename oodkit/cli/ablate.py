@@ -172,7 +172,7 @@ def ablate(
 
     Examples:
 
-    oodkit ablate test_resnet --recipes label-smoothing,mixup,augrevise --data demo:digits:train --input-size 32 --seeds 5
+    oodkit ablate test_resnet --recipes label-smoothing,mixup,augrevise --data demo:digits:train --input-size 32 --no-flip
 
     oodkit ablate resnet18 --recipes mixup:alpha=1,v2 --data train --id test --near cats=cats --far noise=noise -o ablation
     """

@@ -67,10 +67,9 @@ def build(
     """An untrained network of a timm name, ``timm:NAME`` or ``torchvision:NAME``; a name that both libraries have is timm's.
 
     input_size: see ``load_classifier``; None = what the architecture is trained at, which of many of timm's is smaller than what
-    they are tested at. stem: "small" see ``small_stem``; "auto" = small for sides
-    up to 64 where the network has such a stem. mean, std: None = the architecture's. seed: of the initial weights; torch's
-    generator is afterwards as it was. Images with sides up to 64 are evaluated whole, larger ones without their borders; they are
-    resized bilinearly, as they are for training.
+    they are tested at. stem: "small" see ``small_stem``; "auto" = small for sides up to 64 where the network has such a stem. mean,
+    std: None = the architecture's. seed: of the initial weights; torch's generator is afterwards as it was. Images with sides up to
+    64 are evaluated whole, larger ones without their borders; all are resized bilinearly, as they are for training.
 
     Raises ModelNotFoundError for an unknown name, UsageError for arguments that don't fit it, UnsupportedModelError where images of
     that size can't be processed or no linear head makes the logits.
