@@ -183,7 +183,7 @@ def test_progress_counts_every_image_also_the_unreadable(tiny_model, image_folde
 
 
 def test_unknown_devices_and_dtypes_are_usage_errors(tiny_model, image_folder):
-    with pytest.raises(UsageError, match="no device 'tpu9' here"):
+    with pytest.raises(UsageError, match="no device 'tpu9'"):
         resolve_device("tpu9")
     with pytest.raises(UsageError, match="no dtype 'int8'; choose from auto"):
         extract(tiny_model, open_images(str(image_folder())), cache=False, dtype="int8")

@@ -206,7 +206,7 @@ def test_a_probe_that_the_network_rules_out_stops_before_anything_runs(tiny_mode
 
 
 def test_an_unknown_probe_stops_before_anything_runs(model, images, tmp_path, seen):
-    with pytest.raises(UsageError, match="unknown probe 'mds'"):
+    with pytest.raises(UsageError, match="unknown probe: 'mds'"):
         extract(model, images, cache=tmp_path, probes=["mds"])
     assert not seen
 

@@ -235,7 +235,7 @@ def test_a_network_that_gives_nothing_finite_ends_the_run(overflowing, paths):
 
 
 def test_no_such_device_or_precision(detector, paths):
-    with pytest.raises(UsageError, match="no device 'tpu9' here"):
+    with pytest.raises(UsageError, match="no device 'tpu9'"):
         scored(detector, paths, device="tpu9")
     with pytest.raises(UsageError, match="no dtype 'int8'"):
         scored(detector, paths, dtype="int8")

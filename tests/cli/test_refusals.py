@@ -22,7 +22,7 @@ V1, V2 = "demo:digits-v1", "demo:digits-v2"
         ((V1, "--id", "demo:digits-unseen", "--far", "x=demo:photo-patches"), 3, "belong to none of the 8 classes"),
         ((V1, "--id", "demo:digits", "--far", "x=demo:photo-patches", "--scorer", "knm"), 2, "knn"),
         ((V1, "--id", "demo:digits", "--far", "x=demo:photo-patches", "--scorer", "knn:q=1"), 2, "knn"),
-        ((V1, "--id", "demo:digits", "--far", "x=demo:photo-patches", "--device", "tpu"), 2, "no device 'tpu' here"),
+        ((V1, "--id", "demo:digits", "--far", "x=demo:photo-patches", "--device", "tpu"), 2, "no device 'tpu'"),
         ((V1, "--benchmark", "cifar10", "--id", "demo:digits"), 2, "names all image sets already"),
         ((V1, "--benchmark", "cifar11", "--data-root", "."), 2, "no benchmark 'cifar11'; choose from cifar10"),
         (("py:nowhere.py:net", "--input-size", "32"), 3, "nowhere.py"),

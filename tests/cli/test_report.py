@@ -100,7 +100,7 @@ def test_a_run_folder_that_cannot_be_written_asks_for_a_file(run, last, monkeypa
     monkeypatch.setattr("oodkit.cli.runs.TemporaryDirectory", Mock(side_effect=PermissionError(13, "Permission denied")))
     ran = run("report", "diagnose-001")
     assert (ran.code, ran.out) == (2, "")
-    assert ran.err.endswith("diagnose-001: Permission denied; give --output FILE where you can\n")
+    assert ran.err.endswith("diagnose-001/report.html: Permission denied; give --output FILE where you can\n")
     assert not (last / "report.html").exists()
 
 

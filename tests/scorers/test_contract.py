@@ -12,7 +12,8 @@ from oodkit.metrics import auroc
 from oodkit.moments import moments
 from oodkit.outputs import CHUNK_ROWS, Outputs
 from oodkit.probes import parse_probe
-from oodkit.scorers import PRESETS, SCORERS, load_scorer, make_scorer, one_pass_scorers, parse_scorer, spec_of
+from oodkit.scorers import PRESETS, SCORERS, load_scorer, make_scorer, one_pass_scorers, parse_scorer
+from oodkit.specs import spec_of
 
 PROBED = [name for name in SCORERS if name not in one_pass_scorers()]
 LEARNING = [name for name, scorer in SCORERS.items() if scorer.fits_on is not None]

@@ -5,8 +5,9 @@ import torch
 
 from oodkit.errors import NotApplicableError, UsageError
 from oodkit.outputs import Outputs
-from oodkit.scorers import load_scorer, make_scorer, parse_scorer, spec_of
+from oodkit.scorers import load_scorer, make_scorer, parse_scorer
 from oodkit.scorers.common import ivf
+from oodkit.specs import spec_of
 from oodkit.stats import unit_rows
 
 CLASSES, WIDTH = 60, 24
