@@ -4,7 +4,7 @@ import oodkit
 
 SETS = {"test": "demo:digits", "train": "demo:digits:train", "unseen": "demo:digits-unseen", "patches": "demo:photo-patches"}
 GROUPS = {"unseen": "near", "patches": "far"}
-RECIPES = {"demo:digits-v1": (), "demo:digits-v2": ("label smoothing 0.1", "mixup 0.2")}
+RECIPES = {"demo:digits-v1": (), "demo:digits-v2": ("label smoothing 0.1", "mixup 0.2", "cutmix 1")}
 
 baseline = None
 for name, softeners in RECIPES.items():

@@ -69,7 +69,7 @@ def test_the_new_recipe_is_where_torchvision_says_it_is(name: str) -> None:
         ("tf_efficientnet_b5.ra_in1k", None),
         ("torchvision:vit_b_16/IMAGENET1K_SWAG_LINEAR_V1", None),
         ("demo:digits-v1", ()),
-        ("demo:digits-v2", ("label smoothing 0.1", "mixup 0.2")),
+        ("demo:digits-v2", ("label smoothing 0.1", "mixup 0.2", "cutmix 1")),
         ("my-network.pth", None),
     ],
 )

@@ -36,7 +36,7 @@ def demo(
     cache: CacheOption = None,
     seed: SeedOption = 0,
 ) -> None:
-    """Diagnose and repair a shipped checkpoint trained with label smoothing and mixup; offline, under a minute.
+    """Diagnose and repair a shipped checkpoint that was trained with torchvision's second recipe; offline, under a minute.
 
     In-distribution: eight of scikit-learn's ten digits. Near-OOD: the other two. Far-OOD: patches of its two photographs. First the
     checkpoint is held against its plain sibling, as oodkit diagnose does, then its last layer is refitted on all training images,
