@@ -10,7 +10,7 @@ from oodkit.scorers.knn import Knn, beyond_the_class, neighbours
 from oodkit.scoring import Scored
 
 MARGIN = 0.01  # with enough images any difference lies beyond its interval; below one point of AUROC nobody would act on it
-ENOUGH = 20  # images of a class: of random banks of demo:digits-v2 with 3 to 8, KNN's lead is −16 to +9 points; from 10 on it stays
+ENOUGH = 20  # images of a class: of random banks of a digits network with 3 to 8 KNN led by −16 to +9 points; from 10 on it stays
 
 
 @dataclass(frozen=True)
