@@ -24,6 +24,7 @@ from oodkit.cli.options import (
     StdOption,
     WorkersOption,
     named_pairs,
+    path_given,
 )
 from oodkit.cli.training_options import (
     TRAINING,
@@ -143,6 +144,7 @@ def ablate(
         typer.Option(
             "--output",
             "-o",
+            parser=path_given,
             metavar="DIR",
             help="Folder for result.json and the trials, each a training run; by default that of the same ablation where there is "
             "one, else oodkit-runs/ablate-NNN.",

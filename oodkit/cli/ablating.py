@@ -27,6 +27,7 @@ from oodkit.images import open_images
 from oodkit.images.base import ImageSet
 from oodkit.report.ablations import document_of_ablation
 from oodkit.report.runs import Run
+from oodkit.training.interruption import exit_code
 from oodkit.training.plan import Sets
 from oodkit.wording import counted, printable
 
@@ -69,7 +70,7 @@ def carry_out_ablation(asked: Asked, job: Job, output: Path | None, *, report: P
         found = ablate(planned, folder, shown=shown)
     except KeyboardInterrupt as stop:
         typer.echo(f"interrupted: what is done is kept in {printable(str(folder))}; the same command goes on from there", err=True)
-        raise typer.Exit(130) from stop
+        raise typer.Exit(exit_code(stop)) from stop
     command, sets = shlex.join(["oodkit", *sys.argv[1:]]), _set_rows(planned)
     document = document_of_ablation(found, command=command, settings=_settings(planned), sets=sets)
     show(Run(document), report=report, output=folder, form=form, quiet=quiet)

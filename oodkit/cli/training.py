@@ -2,7 +2,6 @@
 
 import json
 import math
-import signal
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -21,7 +20,7 @@ from oodkit.images import open_images
 from oodkit.images.base import ImageSet
 from oodkit.training.checkpoints import Checkpoints
 from oodkit.training.folder import LOG, Document, differences, is_finished, read_run, require_same
-from oodkit.training.interruption import Terminated
+from oodkit.training.interruption import exit_code
 from oodkit.training.networks import Stem
 from oodkit.training.plan import Alpha, Plan, Sets, Shape, plan
 from oodkit.training.processes import rank, world_size
@@ -60,17 +59,13 @@ class Job:
         return Sets(data, opened(self.val), opened(self.synthetic), opened(self.outliers), opened(self.mixing))
 
     def share(self) -> Alpha:
-        """Raises typer.BadParameter for a text that is neither a number nor naive."""
+        """Of real images, as ``--alpha`` has it. Raises typer.BadParameter for a text that is neither a number nor naive."""
         if self.alpha is None or self.alpha == "naive":
             return "naive" if self.alpha else None
         try:
-            share = float(self.alpha)
+            return float(self.alpha)
         except ValueError:
-            share = math.nan
-        if not 0 < share <= 1:
-            expected = "the share of real images in each batch, above 0 and at most 1, or naive"
-            raise typer.BadParameter(f"{self.alpha!r} is not {expected}", param_hint="--alpha")
-        return share
+            raise typer.BadParameter(f"{self.alpha!r} is neither a number nor naive", param_hint="--alpha") from None
 
     def shape(self) -> Shape:
         own = self.loading
@@ -135,7 +130,7 @@ def _carry_out(planned: Plan, folder: Path, job: Job, accelerator: "Accelerator"
     except KeyboardInterrupt as stop:
         if rank() == 0:
             typer.echo(str(stop) or f"interrupted: what is done is kept in {folder}; the same command goes on from there", err=True)
-        raise typer.Exit(128 + (signal.SIGTERM if isinstance(stop, Terminated) else signal.SIGINT)) from stop
+        raise typer.Exit(exit_code(stop)) from stop
 
 
 def _folder(command: str, output: Path | None, planned: Plan) -> tuple[Path, Document | None]:

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from oodkit.classifier import Classifier, load_classifier
 from oodkit.extraction import extract
-from oodkit.metrics import Estimate, accuracy
+from oodkit.metrics import accuracy
 from oodkit.models.base import AUGDELETE
 from oodkit.outputs import Outputs
 from oodkit.refitting import Refit, refit
@@ -49,7 +49,7 @@ def finish(
     more = save_trained(written, learner, planned)
     model = load_classifier(str(written)) if planned.val is not None or planned.settings.augdelete else None
     val = None if model is None or planned.val is None else outputs(model, planned.val)
-    found, at_start = _accuracy(val), accuracy_at_start(folder)
+    at_start = accuracy_at_start(folder)
     result = {**_logged(folder), "best": _best(planned, folder), "val_accuracy_at_start": at_start, "augdelete": None}
     if model is not None and planned.settings.augdelete:
         say(f"AugDelete: refitting the last layer on the {len(planned.real)} training images, as they are evaluated")
@@ -59,10 +59,13 @@ def finish(
         repaired.net.load_state_dict(_counters(learner.net), strict=False)
         more = _of_other_logits(more, planned)
         save_network(folder / MODEL, repaired.net, planned.built, recipe=_facts(planned), refitted=True, more=more)
-        before, found = found, _accuracy(None if val is None else val.with_head(repaired.head))
-        result |= {"augdelete": _told(made, _value(before), _value(found))}
+        before, val = _accuracy(val), None if val is None else val.with_head(repaired.head)
+        result |= {"augdelete": _told(made, before, _accuracy(val))}
+    caution = ""
+    if planned.start is not None and planned.val is not None and val is not None and at_start is not None:
+        caution = harm_done(planned, outputs(planned.start, planned.val), val)
     shutil.rmtree(folder / FEATURES, ignore_errors=True)
-    result |= {"val_accuracy": _value(found), "caution": harm_done(planned, at_start, found)}
+    result |= {"val_accuracy": _accuracy(val), "caution": caution}
     return {**result, "note": more.get("note", ""), "scored_by": list(planned.recipe.scored_by)}
 
 
@@ -88,12 +91,8 @@ def _told(made: Refit, before: float | None, after: float | None) -> dict[str, A
     return {"images": made.n_fit, **account, **accuracies, "notes": list(made.notes)}
 
 
-def _accuracy(outputs: Outputs | None) -> Estimate | None:
-    return None if outputs is None else accuracy(outputs.predictions(), outputs.labels)
-
-
-def _value(found: Estimate | None) -> float | None:
-    return None if found is None else found.value
+def _accuracy(outputs: Outputs | None) -> float | None:
+    return None if outputs is None else accuracy(outputs.predictions(), outputs.labels).value
 
 
 def _counters(net: nn.Module) -> dict[str, Tensor]:

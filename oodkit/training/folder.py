@@ -19,15 +19,8 @@ MODEL, BEFORE = "model.safetensors", "before.safetensors"  # local-dir:RUN loads
 KIND, SCHEMA = "training", 1
 LOCK = ".lock"
 UNFINISHED, FINISHED = "unfinished", "finished"
-OWN = (
-    TRAINING,
-    LOG,
-    LAST,
-    BEST,
-    MODEL,
-    BEFORE,
-    "config.json",
-)  # beside a config.json timm would take model.safetensors for its own
+# beside a config.json timm would take model.safetensors for its own
+OWN = (TRAINING, LOG, LAST, BEST, MODEL, BEFORE, "config.json")
 OF_RECIPE = " of the recipe"  # behind its settings, where they are told
 SHOWN = 40  # characters of a value that an error quotes
 

@@ -12,6 +12,11 @@ class Terminated(KeyboardInterrupt):
     """Of what SIGTERM ended, and not SIGINT."""
 
 
+def exit_code(stop: KeyboardInterrupt) -> int:
+    """What a shell expects of a program that a signal ended: 143 after SIGTERM, 130 after SIGINT."""
+    return 128 + (signal.SIGTERM if isinstance(stop, Terminated) else signal.SIGINT)
+
+
 class Interruption:
     """While open, the first of these signals is noted, which makes this true, and a second raises ``error`` at once.
 

@@ -67,8 +67,8 @@ class Plan:
     """A training that can begin.
 
     built: its network is as the recipe trains it. start: the classifier whose weights, those of its last layer too, it starts from;
-    it stays as it is. asked: all that decides what comes of it, as JSON has it: by this a run of before
-    is known again. notes: what is to be said.
+    it stays as it is. asked: all that decides what comes of it, as JSON has it: by this a run of before is known again. notes:
+    what is to be said.
     """
 
     built: Built
@@ -126,7 +126,7 @@ def plan(start: str | Classifier, sets: Sets, recipe: str | Recipe, alpha: Alpha
     notes += [*remarks.of_images(sets.data, labels, built), *remarks.of_batches(draws, len(real))]
     notes += remarks.of_mixing(settings.alpha, naive=alpha == "naive") if synthetic is not None else []
     notes += [*remarks.of_head(recipe, sets.val), *([NO_VAL] if sets.val is None else [])]
-    _adapt(built, recipe)
+    _adapt(built, recipe, seed)
     asked = {
         "start": {"model": start.name, "weights": start.weights_hash()} if isinstance(start, Classifier) else built.architecture,
         "recipe": recipe.spec(),
@@ -157,12 +157,12 @@ def plan(start: str | Classifier, sets: Sets, recipe: str | Recipe, alpha: Alpha
     )
 
 
-def _adapt(built: Built, recipe: Recipe) -> None:
+def _adapt(built: Built, recipe: Recipe, seed: int) -> None:
     """Change the network, in place, as the recipe trains it. Raises UsageError or UnsupportedModelError where that can't be."""
     if recipe.needs_linear_head:
         linear_head(built.net, _only_head(built))
     with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(0)
+        torch.manual_seed(seed)
         recipe.adapt(built.net, _only_head(built), built.num_classes)
 
 

@@ -3,8 +3,10 @@
 from collections.abc import Callable
 from pathlib import Path
 
+from oodkit.accuracies import compare_accuracies, marks_of
 from oodkit.extraction import extract
-from oodkit.metrics import Estimate, accuracy
+from oodkit.metrics import accuracy
+from oodkit.outputs import Outputs
 from oodkit.training.checkpoints import Checkpoints
 from oodkit.training.folder import LOG
 from oodkit.training.journal import Journal, read_log
@@ -35,10 +37,14 @@ def accuracy_at_start(folder: Path) -> float | None:
     return next((line["val_accuracy"] for line in read_log(folder) if line.get("epoch") == 0), None)
 
 
-def harm_done(planned: Plan, before: float | None, after: Estimate | None) -> str:
-    """A caution where the accuracy is lower than before by more than its 95 % interval; else nothing."""
-    if planned.val is None or before is None or after is None or before <= after.high:
+def harm_done(planned: Plan, before: Outputs, after: Outputs) -> str:
+    """A caution where more of the same images are wrong than before, and McNemar's exact test finds it (p < 0.05); else nothing."""
+    assert planned.val is not None
+    first, second = (marks_of(one.predictions(), one.labels) for one in (before, after))
+    change = compare_accuracies(second, first)
+    if change.difference >= 0 or change.p_value >= 0.05:
         return ""
-    fell = f"the accuracy on {planned.val.images.spec} fell from {percent(before)} to {percent(after.value)}"
+    was, now = (accuracy(one.predictions(), one.labels).value for one in (before, after))
+    fell = f"the accuracy on {planned.val.images.spec} fell from {percent(was)} to {percent(now)}"
     mirrored = ", and --no-flip where a mirrored image is none of its class, as of digits and letters"
     return f"{fell}: try a lower --lr than {planned.settings.lr:g}{mirrored if planned.settings.flip else ''}"

@@ -8,6 +8,7 @@ import typer
 
 from oodkit.ablation.trials import ablate
 from oodkit.cli.ablate import recipes_of, seeds_of
+from oodkit.training.interruption import Terminated
 from tests.ablation.stand_in import Trainer
 
 ABLATE = ("ablate", "test_resnet", "--input-size", "32", "--limit", "40", "--workers", "0", "--device", "cpu", "--epochs", "2")
@@ -110,13 +111,20 @@ def test_where_nothing_was_measured_the_exit_code_says_so(run, trainer):
 
 
 def test_an_interrupted_ablation_says_how_to_go_on(run, trainer):
-    trainer.fails = {("mixup", 0): KeyboardInterrupt()}
-    ran = run(*DEMO, "--recipes", "mixup", "--seeds", "1")
-    assert (ran.code, ran.out) == (130, "")
+    for stop, code in ((KeyboardInterrupt(), 130), (Terminated(), 143)):
+        trainer.fails = {("mixup", 0): stop}
+        ran = run(*DEMO, "--recipes", "mixup", "--seeds", "1")
+        assert (ran.code, ran.out) == (code, "")
     assert "what is done is kept in oodkit-runs/ablate-001; the same command goes on from there" in ran.err
     trainer.fails = {}
     assert run(*DEMO, "--recipes", "mixup", "--seeds", "1").code == 0
-    assert trainer.calls == [("v1", 0), ("mixup", 0), ("mixup", 0)]
+    assert trainer.calls == [("v1", 0), *[("mixup", 0)] * 3]
+
+
+def test_an_empty_folder_name_is_refused(run):
+    """As an unset variable of a shell leaves it: the trials would go into the folder at hand."""
+    ran = run(*DEMO, "--recipes", "mixup", "-o", "")
+    assert (ran.code, "the path is empty" in ran.err) == (2, True)
 
 
 def test_a_failure_is_told_on_the_way_and_in_the_table(run, trainer):

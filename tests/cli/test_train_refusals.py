@@ -65,12 +65,18 @@ def test_what_can_not_be_trained_is_one_line(run, tmp_path, arguments, code, mes
     assert not Path("oodkit-runs").exists()
 
 
-@pytest.mark.parametrize("alpha", ["0", "-1", "1.2", "80", "nave", "nan", ""])
-def test_shares_that_are_none(run, alpha):
+@pytest.mark.parametrize("alpha", [0, -1, 1.2, 80, float("nan")])
+def test_numbers_that_are_no_share(run, alpha):
+    ran = run(*TRAIN, "--synthetic", "demo:digits", f"--alpha={alpha}")
+    expected = "alpha is the share of real images in each batch, above 0 and at most 1, or naive"
+    assert (ran.code, ran.err.strip()) == (2, f"error: {expected}; got {float(alpha)}")
+
+
+@pytest.mark.parametrize("alpha", ["nave", ""])
+def test_a_share_that_is_no_number(run, alpha):
     ran = run(*TRAIN, "--synthetic", "demo:digits", f"--alpha={alpha}")
     assert ran.code == 2
-    expected = "is not the share of real images in each batch, above 0 and at most 1, or naive"
-    assert f"{alpha!r} {expected}" in " ".join(ran.err.replace("│", " ").split())
+    assert f"{alpha!r} is neither a number nor naive" in " ".join(ran.err.replace("│", " ").split())
 
 
 def test_images_that_can_not_be_learnt_from(run, tmp_path):
