@@ -19,7 +19,7 @@ LAYERS = (
     {"cli"},
     {"exporting"},
     {"report"},
-    {"detector", "detector_file", "streaming", "training", "ablation"},
+    {"detector", "detector_file", "streaming", "training", "ablation", "synth"},
     {"diagnosis", "verdict", "advice", "lead", "rivals", "max_logits", "mixed_curve"}
     | {"repair", "repair_words", "after_repair", "changes"},
     {"evaluation", "scoring", "tuning", "refitting", "extraction", "forward", "reading"},
