@@ -38,10 +38,10 @@ class Generator(ABC):
     """Makes images, by class or without.
 
     spec: as the user spelled it. size: the side of its images in pixels, None where they have sizes of their own. classes: all that
-    it can make; None where it makes whatever a name says (text to image), and where it knows no classes. conditional: False where it
-    can't be told which class to make: its images are given labels by a classifier. seed_scope: "image" where an image depends on
-    its own seed alone (to rounding), "batch" where those made together share one, "none" where nothing is drawn. licence: of its
-    weights, "unknown" where that is not stated. facts: what else decides its images, JSON-able: revision, hash of the weights,
+    it can make; None where it makes whatever a name says (text to image), and where it knows no classes. conditional: False where
+    it can't be told which class to make: its images are given labels by a classifier. seed_scope: "image" where an image depends
+    on its own seed alone (to rounding), "batch" where those made together share one, "none" where nothing is drawn. licence: of
+    its weights, "unknown" where that is not stated. facts: what else decides its images, JSON-able: revision, hash of the weights,
     steps, guidance, truncation, precision. batch_size: what it makes at once by default on its device.
     """
 
