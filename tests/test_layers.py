@@ -100,6 +100,8 @@ HEAVY_CLI = {
     "oodkit.cli.training_progress",
     "oodkit.cli.training_result",
     "oodkit.cli.session",
+    "oodkit.cli.synthesizing",
+    "oodkit.cli.fitting",
 }
 LIGHT = {"oodkit.atomic", "oodkit.errors", "oodkit.solvers"}
 
@@ -210,6 +212,8 @@ def test_a_command_imports_only_light_modules_when_it_is_imported(module: str) -
         ["train"],
         ["ablate"],
         ["finetune"],
+        ["synth"],
+        ["synth", "fit"],
         ["score"],
         ["export"],
         ["report"],

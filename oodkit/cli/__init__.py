@@ -6,7 +6,22 @@ from typing import Annotated
 
 import typer
 
-from oodkit.cli import ablate, augdelete, cache, compare, data, demo, diagnose, export, finetune, listing, report, score, train
+from oodkit.cli import (
+    ablate,
+    augdelete,
+    cache,
+    compare,
+    data,
+    demo,
+    diagnose,
+    export,
+    finetune,
+    listing,
+    report,
+    score,
+    synth,
+    train,
+)
 from oodkit.cli.choices import Commands
 from oodkit.errors import OodkitError
 
@@ -32,6 +47,7 @@ app.command("augdelete")(augdelete.augdelete)
 app.command("train")(train.train)
 app.command("finetune")(finetune.finetune)
 app.command("ablate")(ablate.ablate)
+app.add_typer(synth.app, name="synth")
 app.command("report")(report.report)
 app.command("compare")(compare.compare)
 app.command("list")(listing.list_)

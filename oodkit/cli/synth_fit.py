@@ -1,0 +1,96 @@
+"""``oodkit synth fit``: a small generator trained on the user's own images."""
+
+from typing import Annotated
+
+import typer
+
+from oodkit.cli.options import (
+    DeviceOption,
+    JsonOption,
+    LimitOption,
+    QuietOption,
+    SeedOption,
+    WorkersOption,
+)
+from oodkit.cli.synth_options import GENERATOR, FitOutputOption
+from oodkit.cli.training_options import TRAINING, AmpOption, DataOption, TensorboardOption
+
+
+def fit(
+    data: DataOption,
+    size: Annotated[
+        int | None,
+        typer.Option(
+            min=4,
+            metavar="SIDE",
+            help="Side of the images that it makes, in pixels; by default that of the training images.",
+            show_default=False,
+            rich_help_panel=GENERATOR,
+        ),
+    ] = None,
+    channels: Annotated[
+        int | None,
+        typer.Option(
+            min=8,
+            metavar="N",
+            help="Width of the network, by default by the size: more is better and slower.",
+            show_default=False,
+            rich_help_panel=GENERATOR,
+        ),
+    ] = None,
+    limit: LimitOption = None,
+    epochs: Annotated[
+        int | None,
+        typer.Option(min=1, help="Passes over the images.", show_default=False, rich_help_panel=TRAINING),
+    ] = None,
+    batch_size: Annotated[
+        int | None,
+        typer.Option(
+            "--batch-size",
+            "-b",
+            min=1,
+            help="Images a process in each step.",
+            show_default=False,
+            rich_help_panel=TRAINING,
+        ),
+    ] = None,
+    lr: Annotated[
+        float | None,
+        typer.Option(help="Largest learning rate.", show_default=False, rich_help_panel=TRAINING),
+    ] = None,
+    flip: Annotated[
+        bool | None,
+        typer.Option(
+            "--flip/--no-flip", help="Mirror images at random, by default yes.", show_default=False, rich_help_panel=TRAINING
+        ),
+    ] = None,
+    amp: AmpOption = None,
+    output: FitOutputOption = None,
+    tensorboard: TensorboardOption = False,
+    json_: JsonOption = False,
+    quiet: QuietOption = False,
+    device: DeviceOption = "auto",
+    workers: WorkersOption = None,
+    seed: SeedOption = 0,
+) -> None:
+    """Train a small class-conditional diffusion model on your own images. The same command again goes on where it stopped.
+
+    Examples:
+
+    oodkit synth fit --data photos/train --size 32 -o photos-generator
+
+    oodkit synth --model photos-generator --per-class 1000 -o made
+    """
+    from oodkit.cli.fitting import carry_out
+
+    settings = {
+        "size": size,
+        "channels": channels,
+        "epochs": epochs,
+        "batch_size": batch_size,
+        "lr": lr,
+        "flip": flip,
+        "amp": amp,
+        "seed": seed,
+    }
+    carry_out(data, limit, settings, output, device=device, workers=workers, tensorboard=tensorboard, as_json=json_, quiet=quiet)
