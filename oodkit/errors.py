@@ -10,6 +10,7 @@ OodkitError                  exit 1
 │   ├── ImageSetError                 an image set that can't be opened or doesn't fit the model
 │   └── OutputsError                  stored outputs, heads or scorers that are missing or damaged
 ├── TrainingError            exit 1   a training whose loss is no longer finite, or that the memory does not suffice for
+├── GeneratorError           exit 1   a generator that fails, or that gives what are no images of the size and number asked for
 ├── NotFittedError           exit 1   a scorer asked for scores before it was fitted
 └── NotApplicableError       exit 1   a scorer that can't serve this model or these sets; in a table, a row with the reason
 """
@@ -48,6 +49,10 @@ class OutputsError(InputError):
 
 
 class TrainingError(OodkitError):
+    pass
+
+
+class GeneratorError(OodkitError):
     pass
 
 
