@@ -29,10 +29,9 @@ from oodkit.report.remarks import (
 from oodkit.report.repair_view import repair_view
 from oodkit.report.repairs import repair_of
 from oodkit.report.runs import Run
-from oodkit.report.tiles import bytes_of, fitting, lists_of, longest, tiles
+from oodkit.report.tiles import all_lists, lists_of, tiles, within_limits
 
 Model = Mapping[str, Any]
-LARGEST = 4_900_000  # bytes; a report shows fewer images rather than grow beyond what a mail takes
 
 
 def write_html(run: Run, path: Path) -> None:
@@ -72,9 +71,7 @@ def render_html(run: Run) -> str:
         rendered: str = environment.get_template("report.html.j2").render(known, models=with_images, images_shown=shown)
         return rendered
 
-    html = page(longest(models))
-    too_much = len(html.encode()) - LARGEST
-    return html if too_much <= 0 else page(fitting(models, thumbnails, bytes_of(models, thumbnails) - too_much))
+    return within_limits(page, all_lists(models), thumbnails)
 
 
 def _data(sets: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:

@@ -3,36 +3,44 @@
 import re
 import struct
 from base64 import b64encode
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from itertools import accumulate, takewhile
 from typing import Any
 
 from oodkit.report.numerals import number, rank_among_others, rank_in_words
 
+LARGEST = 4_900_000  # bytes; a report shows fewer images rather than grow beyond what a mail takes
 Image = Mapping[str, Any]
 ENDING = re.compile(r"(?<=.)\.[A-Za-z]{2,4}\d?$")  # of a file, such as .jpeg or .jp2
 LONGEST_NAME = 24  # letters below a tile
 CRISP = 64  # pixels; an image no larger is scaled up with its pixels to be seen
 
 
-def longest(models: Sequence[Mapping[str, Any]]) -> int:
+def within_limits(page: Callable[[int], str], lists: Sequence[Sequence[Image]], thumbnails: Mapping[str, bytes]) -> str:
+    """The page with as many images of each list as there is room for. page: its text with so many, the first of each list."""
+    html = page(longest(lists))
+    too_much = len(html.encode()) - LARGEST
+    return html if too_much <= 0 else page(fitting(lists, thumbnails, bytes_of(lists, thumbnails) - too_much))
+
+
+def longest(lists: Sequence[Sequence[Image]]) -> int:
     """How many images the longest list has."""
-    return max(map(len, _all_lists(models)), default=0)
+    return max(map(len, lists), default=0)
 
 
-def fitting(models: Sequence[Mapping[str, Any]], thumbnails: Mapping[str, bytes], room: int) -> int:
+def fitting(lists: Sequence[Sequence[Image]], thumbnails: Mapping[str, bytes], room: int) -> int:
     """How many images of each list, the first ones, fit into ``room`` bytes more than the page has without them; one at least."""
-    lists = _all_lists(models)
-    sizes = [sum(_size(one[place], thumbnails) for one in lists if place < len(one)) for place in range(longest(models))]
+    sizes = [sum(_size(one[place], thumbnails) for one in lists if place < len(one)) for place in range(longest(lists))]
     return max(1, sum(total <= room for total in accumulate(sizes)))
 
 
-def bytes_of(models: Sequence[Mapping[str, Any]], thumbnails: Mapping[str, bytes]) -> int:
+def bytes_of(lists: Sequence[Sequence[Image]], thumbnails: Mapping[str, bytes]) -> int:
     """What all images take in the page."""
-    return sum(_size(image, thumbnails) for images in _all_lists(models) for image in images)
+    return sum(_size(image, thumbnails) for images in lists for image in images)
 
 
-def _all_lists(models: Sequence[Mapping[str, Any]]) -> list[Sequence[Image]]:
+def all_lists(models: Sequence[Mapping[str, Any]]) -> list[Sequence[Image]]:
+    """Those of every model."""
     return [images for model in models if model["extremes"] for images in lists_of(model["extremes"])]
 
 
@@ -61,18 +69,25 @@ def _short(name: str) -> str:
 
 
 def tile(image: Image, thumbnails: Mapping[str, bytes], *, of: int | None = None) -> dict[str, Any]:
-    """What is shown of an image: ``src`` (a data: URI or None), ``crisp``, ``name``, and in words class, label, score and rank."""
-    data = thumbnails.get(image["thumbnail"] or "")
+    """What is shown of an image: what ``picture_of`` gives, and in words class, label, score and rank."""
     predicted = _class(image["predicted"], image["predicted_name"])
     label = None if image["label"] is None else _class(image["label"], image["label_name"])
     return {
-        "src": None if data is None else f"data:{_kind(data)};base64,{b64encode(data).decode()}",
-        "crisp": data is not None and _is_small(data),
-        "name": image["name"],
+        **picture_of(image, thumbnails),
         "predicted": predicted,
         "label": label,
         "score": number(image["score"], _digits(image["score"]), 1),
         "rank": rank_in_words(image["below"]) if of is None else rank_among_others(image["below"], of),
+    }
+
+
+def picture_of(image: Image, thumbnails: Mapping[str, bytes]) -> dict[str, Any]:
+    """Its ``src`` (a data: URI, None where there is no thumbnail), whether its pixels are to be seen (``crisp``), and ``name``."""
+    data = thumbnails.get(image["thumbnail"] or "")
+    return {
+        "src": None if data is None else f"data:{_kind(data)};base64,{b64encode(data).decode()}",
+        "crisp": data is not None and _is_small(data),
+        "name": image["name"],
     }
 
 

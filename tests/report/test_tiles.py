@@ -2,7 +2,7 @@
 
 import pytest
 
-from oodkit.report.tiles import bytes_of, fitting, longest, tile, tiles
+from oodkit.report.tiles import all_lists, bytes_of, fitting, longest, tile, tiles
 
 
 def test_what_is_said_of_an_image(run):
@@ -34,9 +34,10 @@ def test_as_many_images_of_each_list_are_shown_as_there_is_room_for():
     images = [{"thumbnail": name} for name in ("a", "b", "c")]
     thumbnails = {"a": b"123", "b": b"123456", "c": b"123456789"}
     models = [{"extremes": {"accepted": {"x": images, "y": images[:1]}, "rejected": images}}, {"extremes": None}]
-    assert longest(models) == 3
-    assert bytes_of(models, thumbnails) == 52
-    assert [fitting(models, thumbnails, room) for room in (52, 51, 28, 27, 0)] == [3, 2, 2, 1, 1]
+    lists = all_lists(models)
+    assert longest(lists) == 3
+    assert bytes_of(lists, thumbnails) == 52
+    assert [fitting(lists, thumbnails, room) for room in (52, 51, 28, 27, 0)] == [3, 2, 2, 1, 1]
 
 
 @pytest.mark.parametrize(
