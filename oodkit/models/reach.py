@@ -55,7 +55,12 @@ def hub_or_cache() -> Iterator[None]:
 
 
 def why_no_download(name: str, arch: str | None, error: Exception) -> ModelNotFoundError:
-    """The error for weights that could not be fetched: what is in the way, and the ways round it."""
+    """The error for a classifier's weights that could not be fetched: what is in the way, and the ways round it."""
+    return out_of_reach(name, error, f"give a local file: FILE --arch {arch or 'ARCH'}")
+
+
+def out_of_reach(name: str, error: Exception, local: str) -> ModelNotFoundError:
+    """The error for weights of the hub that could not be fetched; ``local`` says how a file or folder is given instead."""
     from huggingface_hub import constants
     from huggingface_hub.errors import GatedRepoError, OfflineModeIsEnabled, RepositoryNotFoundError
 
@@ -68,7 +73,6 @@ def why_no_download(name: str, arch: str | None, error: Exception) -> ModelNotFo
         reason = f"{constants.ENDPOINT} can't be reached and they are not in the cache"
     else:
         reason = (str(error).splitlines() or [type(error).__name__])[0]
-    local = f"give a local file: FILE --arch {arch or 'ARCH'}"
     return ModelNotFoundError(f"can't download the weights of {name}: {reason}; {local}, or copy a filled cache here (HF_HOME)")
 
 
