@@ -1,0 +1,189 @@
+"""BigGAN-deep's weights from a file: its sizes, and spectral norm divided out once."""
+
+import json
+import math
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, fields, replace
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from oodkit.errors import CheckpointError, ModelNotFoundError
+from oodkit.models.state import State, read_state
+from oodkit.wording import printable
+
+Layers = tuple[tuple[bool, int, int], ...]
+CONFIG = "config.json"
+FILES = ("model.safetensors", "pytorch_model.safetensors", "pytorch_model.bin")
+LARGEST = 2**20  # of a size that a file may ask for
+
+# Whether a block doubles height and width, and its channels before and after, in units of the channel width: by the number of blocks.
+_UP_TO_64 = ((False, 16, 16), (True, 16, 16), (False, 16, 16), (True, 16, 8))
+_256 = (
+    *_UP_TO_64,
+    (False, 8, 8),
+    (True, 8, 8),
+    (False, 8, 8),
+    (True, 8, 4),
+    (False, 4, 4),
+    (True, 4, 2),
+    (False, 2, 2),
+    (True, 2, 1),
+)
+LAYERS: dict[int, Layers] = {
+    10: (*_UP_TO_64, (False, 8, 8), (True, 8, 4), (False, 4, 4), (True, 4, 2), (False, 2, 2), (True, 2, 1)),
+    12: _256,
+    14: (*_256, (False, 1, 1), (True, 1, 1)),
+}
+
+
+@dataclass(frozen=True)
+class Sizes:
+    """What decides the network's shapes; the defaults are BigGAN-deep-128's.
+
+    layers: of each block, whether it doubles height and width, and the channels before and after it in units of channel_width.
+    attention_layer_position: the number of the block that self-attention stands before. n_stats: how many truncations from 0 to 1
+    have statistics. eps: is added to variances.
+    """
+
+    z_dim: int = 128
+    class_embed_dim: int = 128
+    channel_width: int = 128
+    num_classes: int = 1000
+    layers: Layers = LAYERS[10]
+    attention_layer_position: int = 8
+    n_stats: int = 51
+    eps: float = 1e-4
+
+    @property
+    def condition(self) -> int:
+        """How many numbers every block is told: noise and class."""
+        return self.z_dim + self.class_embed_dim
+
+    @property
+    def output_dim(self) -> int:
+        """The side of the images in pixels."""
+        return int(4 * 2 ** sum(upsamples for upsamples, _, _ in self.layers))
+
+
+def read_biggan(path: Path) -> tuple[Sizes, State]:
+    """The sizes that weights are of, and the weights with spectral norm divided out, float32.
+
+    path: a file; or a folder with pytorch_model.bin or *.safetensors, and a config.json where the layers are none of the published.
+    Raises ModelNotFoundError where there is no such file, CheckpointError where it is damaged or is no BigGAN-deep.
+    """
+    file = weight_file(path)
+    state, _ = read_state(file)
+    for name, tensor in state.items():
+        if not tensor.isfinite().all():
+            raise CheckpointError(f"{file} has numbers in {printable(name)} that are not finite; it is damaged, fetch it again")
+    config = path / CONFIG if path.is_dir() else None
+    sizes = _sizes_of(state, file)
+    if config is not None and config.exists():
+        sizes = _configured(sizes, config)
+    return sizes, {name: tensor.float() for name, tensor in _folded(state, file).items()}
+
+
+def weight_file(path: Path) -> Path:
+    """The file itself, or the one in the folder. Raises ModelNotFoundError where there is none or several may be meant."""
+    if not path.is_dir():
+        return path
+    known = [path / name for name in FILES if (path / name).is_file()]
+    found = known[:1] or sorted(path.glob("*.safetensors"))
+    if len(found) != 1:
+        names = ", ".join(printable(one.name) for one in found[:3]) or "none"
+        raise ModelNotFoundError(f"{path} should have one weight file, {' or '.join(FILES)}, and has {names}; name the file itself")
+    return found[0]
+
+
+def _sizes_of(state: Mapping[str, Tensor], file: Path) -> Sizes:
+    """The sizes that the shapes tell; the layers are the published ones of as many blocks."""
+    try:
+        embedded, classes = state["embeddings.weight"].shape
+        stats, width = state["generator.bn.running_means"].shape
+        condition = state.get("generator.gen_z.weight_orig", state.get("generator.gen_z.weight", torch.empty(0))).shape[1]
+    except (KeyError, ValueError, IndexError) as error:
+        names = ", ".join(printable(name) for name in list(state)[:3])
+        raise CheckpointError(
+            f"{file} is no BigGAN-deep: it holds {len(state)} tensors ({names}, …); give weights of one"
+        ) from error
+    blocks = {name.split(".")[2] for name in state if re.fullmatch(r"generator\.layers\.\d+\.conv_0\.bias", name)}
+    layers = LAYERS.get(len(blocks), LAYERS[10])
+    sizes = Sizes(condition - embedded, embedded, width, classes, layers, n_stats=stats)
+    if min(sizes.z_dim, width, classes, stats - 1) < 1:
+        raise CheckpointError(f"{file} is no BigGAN-deep: its shapes leave {sizes.z_dim} numbers of noise and {width} channels")
+    return sizes
+
+
+def _configured(sizes: Sizes, config: Path) -> Sizes:
+    """The sizes with what config.json adds to the shapes. Raises CheckpointError where it contradicts them, or is none."""
+    try:
+        told = json.loads(config.read_text("utf-8"))
+    except (OSError, ValueError) as error:
+        raise CheckpointError(
+            f"{config} can't be read as JSON; fetch it again, or remove it: the published sizes need none"
+        ) from error
+    if not isinstance(told, dict):
+        raise CheckpointError(f"{config} holds a {type(told).__name__}, expected an object of sizes by name")
+    known = {one.name for one in fields(Sizes)}
+    for name in known & told.keys():
+        if not _FITS.get(name, _is_size)(told[name]):
+            raise CheckpointError(
+                f"{config} has {name}={printable(json.dumps(told[name]))[:60]}, which is no size of a BigGAN-deep"
+            )
+    own = {name: told[name] for name in known & told.keys() - {"class_embed_dim"}}  # which the published package reads nowhere
+    own |= {"layers": tuple((bool(up), before, after) for up, before, after in told["layers"])} if "layers" in told else {}
+    configured = replace(sizes, **own)
+    for name in ("z_dim", "channel_width", "num_classes", "n_stats"):
+        if getattr(configured, name) != getattr(sizes, name):
+            raise CheckpointError(f"{config} says {name}={getattr(configured, name)}, and the weights have {getattr(sizes, name)}")
+    if configured.attention_layer_position >= len(configured.layers):
+        raise CheckpointError(
+            f"{config} puts attention before block {configured.attention_layer_position} of {len(configured.layers)}"
+        )
+    if told.get("output_dim", configured.output_dim) != configured.output_dim:
+        raise CheckpointError(f"{config} says output_dim={told['output_dim']}, and its layers make {configured.output_dim} pixels")
+    return configured
+
+
+def _is_size(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= LARGEST
+
+
+def _are_layers(value: Any) -> bool:
+    """Whether blocks follow on one another, from the first to the last, which ends in as many channels as the channel width."""
+    if not isinstance(value, list) or not all(
+        isinstance(one, list) and len(one) == 3 and all(map(_is_size, one[1:])) for one in value
+    ):
+        return False
+    ends = [16, *(after for _, _, after in value)]
+    follow = all(before == end for (_, before, _), end in zip(value, ends, strict=False))
+    return bool(value) and len(value) < 40 and follow and ends[-1] == 1 and all(0 < end <= 16 for end in ends)
+
+
+def _is_eps(value: Any) -> bool:
+    return isinstance(value, float) and 0 < value < 1
+
+
+_FITS = {"layers": _are_layers, "eps": _is_eps}
+
+
+def _folded(state: State, file: Path) -> State:
+    """Each weight divided by its largest singular value u · W v, as training left u and v; what is divided already stays.
+
+    Miyato et al., arXiv:1802.05957, equation 8 and algorithm 1.
+    """
+    folded = {name: tensor for name, tensor in state.items() if not name.endswith(("weight_orig", "weight_u", "weight_v"))}
+    for name in (name for name in state if name.endswith(".weight_orig")):
+        layer, weight = name.removesuffix("_orig"), state[name].double()
+        u, v = (state.get(f"{layer}_{letter}", torch.empty(0)).double() for letter in "uv")
+        if (u.numel(), v.numel()) != (len(weight), math.prod(weight.shape[1:])):
+            raise CheckpointError(f"{file} lacks a fitting {layer}_u or {layer}_v beside {name}; give the whole state dict")
+        norm = u @ (weight.flatten(1) @ v)
+        if not norm.isfinite() or norm == 0:
+            raise CheckpointError(f"{file} has a spectral norm of {norm.item()} for {layer}; it is damaged, fetch it again")
+        folded[layer] = weight / norm
+    return folded
