@@ -6,6 +6,7 @@ import numpy as np
 
 from oodkit.errors import ImageSetError
 from oodkit.images.base import ImageSet
+from oodkit.images.folder_names import plain, safe_folders
 
 
 def align_labels(
@@ -21,9 +22,9 @@ def align_labels(
 
     The set's class names (its class folders) are looked up among the model's class ids (such as WordNet's n01440764) and class
     names, in whole or by the first synonym before a comma; letter case does not count and ``_`` is a space. A name that several
-    classes share finds none of them. Where no name is found, but there are as many as the model has classes, order decides, and the
-    note says so; unless by_order is False: then all are −1. Labels without names are taken as they are. whose: how the note calls
-    the classes.
+    classes share finds none of them, but folders that ``safe_folders`` named are found. Where no name is found, but there are as
+    many as the model has classes, order decides, and the note says so; unless by_order is False: then all are −1. Labels without
+    names are taken as they are. whose: how the note calls the classes.
 
     Raises ImageSetError where a label without a name is ``num_classes`` or more.
     """
@@ -35,8 +36,7 @@ def align_labels(
                 f"{images.spec} has labels up to {largest}, the model has {num_classes} classes (0 to {num_classes - 1})"
             )
         return labels, None
-    known = _lookup(class_ids or (), class_names or ())
-    own = np.array([_find(name, known) for name in images.class_names], dtype=np.int64)
+    own = np.array(places_among(images.class_names, class_names or (), class_ids or ()), dtype=np.int64)
     found = int((own >= 0).sum())
     note = None
     if not found and by_order and len(own) == num_classes:
@@ -49,11 +49,18 @@ def align_labels(
     return np.where(labels < 0, -1, own[labels]), note
 
 
+def places_among(names: Iterable[str], class_names: Sequence[str], class_ids: Sequence[str] = ()) -> list[int]:
+    """Of each name the place among the classes that ``align_labels`` finds it at, −1 where it is none of them."""
+    known = _lookup(class_ids, class_names)
+    return [_find(name, known) for name in names]
+
+
 def _lookup(class_ids: Sequence[str], class_names: Sequence[str]) -> dict[str, int]:
-    """Ids go before names, and names before first synonyms."""
-    known = _unshared(_plain(name.split(",")[0]) for name in class_names)
-    known |= _unshared(_plain(name) for name in class_names)
-    return known | _unshared(_plain(key) for key in class_ids)
+    """Ids go before names, names before first synonyms, and those before the names of folders."""
+    known = _unshared(plain(name) for name in safe_folders(class_names))
+    known |= _unshared(plain(name.split(",")[0]) for name in class_names)
+    known |= _unshared(plain(name) for name in class_names)
+    return known | _unshared(plain(key) for key in class_ids)
 
 
 def _unshared(names: Iterable[str]) -> dict[str, int]:
@@ -64,8 +71,4 @@ def _unshared(names: Iterable[str]) -> dict[str, int]:
 
 
 def _find(name: str, known: dict[str, int]) -> int:
-    return known.get(_plain(name), known.get(_plain(name.split(",", maxsplit=1)[0]), -1))
-
-
-def _plain(name: str) -> str:
-    return " ".join(name.casefold().replace("_", " ").split())
+    return known.get(plain(name), known.get(plain(name.split(",", maxsplit=1)[0]), -1))
