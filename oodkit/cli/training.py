@@ -83,7 +83,7 @@ def carry_out_job(command: str, name: str, job: Job, output: Path | None, *, ten
     """Train, or go on with the run that was asked for before, and print what came of it."""
     quiet = quiet or rank() > 0
     share = job.share()
-    with _told_once():
+    with told_once():
         if output is not None:
             require_folder(output)
         elif world_size() > 1:
@@ -104,7 +104,7 @@ def carry_out_job(command: str, name: str, job: Job, output: Path | None, *, ten
 
 
 @contextmanager
-def _told_once() -> Iterator[None]:
+def told_once() -> Iterator[None]:
     """What every process finds out by itself the first alone tells."""
     try:
         yield
