@@ -102,6 +102,8 @@ HEAVY_CLI = {
     "oodkit.cli.session",
     "oodkit.cli.synthesizing",
     "oodkit.cli.fitting",
+    "oodkit.cli.assessing",
+    "oodkit.cli.samples",
 }
 LIGHT = {"oodkit.atomic", "oodkit.errors", "oodkit.solvers"}
 

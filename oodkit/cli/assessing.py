@@ -1,0 +1,135 @@
+"""What ``oodkit synth quality`` does once the command line is understood."""
+
+import shlex
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import typer
+
+from oodkit.classifier import Classifier, load_classifier
+from oodkit.cli.diagnosing import facts_of, show
+from oodkit.cli.last_run import remembered
+from oodkit.cli.loading import Loading
+from oodkit.cli.options import Format
+from oodkit.cli.progress import progress_bar
+from oodkit.cli.runs import latest, require_writable
+from oodkit.cli.samples import Samples
+from oodkit.errors import UsageError
+from oodkit.images import open_images
+from oodkit.images.base import ImageSet
+from oodkit.report.qualities import document_of_quality
+from oodkit.report.runs import Run
+from oodkit.synth.quality.assess import assess
+from oodkit.synth.quality.found import FLOOR
+from oodkit.wording import printable, without_folders
+
+COMMAND = "oodkit synth quality --extractor"
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What is to be compared in which features, as the command line has it; None = not said."""
+
+    real: str
+    synthetic: Sequence[str]
+    held_out: str | None
+    count: int | None
+    limit: int | None
+    extractor: str | None
+    loading: Loading
+    samples: int
+    device: str
+    batch_size: int | None
+    workers: int | None
+    cache: Path | None
+    seed: int
+    quiet: bool
+
+
+def carry_out_quality(asked: Asked, *, report: Path | None, output: Path | None, form: Format) -> None:
+    """Assess the sets, store the result and print it."""
+    require_writable(report, output)
+    specs = named_sets(asked.synthetic)
+    opened = {name: open_images(spec, limit=asked.limit) for name, spec in specs.items()}
+    real = open_images(asked.real, limit=asked.limit)
+    held_out = None if asked.held_out is None else open_images(asked.held_out, limit=asked.limit)
+    extractor = _extractor(asked)
+    try:
+        with progress_bar(f"{extractor.name} on", quiet=asked.quiet) as progress:
+            found = assess(
+                real,
+                opened,
+                extractor,
+                held_out=held_out,
+                count=asked.count,
+                seed=asked.seed,
+                device=asked.device,
+                batch_size=asked.batch_size,
+                workers=asked.workers,
+                cache=asked.cache,
+                progress=progress,
+            )
+    except KeyboardInterrupt:
+        typer.echo("interrupted; what is done is kept, and the same command goes on from there", err=True)
+        raise
+    shown = Samples(real, opened)
+    document = document_of_quality(
+        found,
+        command=shlex.join(["oodkit", *sys.argv[1:]]),
+        settings={"count": asked.count, "limit": asked.limit, "seed": asked.seed, "samples": asked.samples},
+        model=facts_of(extractor),
+        sets=_set_rows(real, held_out, opened),
+        samples=shown.of_classes(found, asked.samples),
+        copies=shown.of_copies(found, asked.samples),
+    )
+    show(Run(document, thumbnails=shown.files), report=report, output=output, form=form, quiet=asked.quiet)
+
+
+def named_sets(texts: Sequence[str]) -> dict[str, str]:
+    """``NAME=SET`` and ``SET`` texts by name; a set without one is called by the last part of its path.
+
+    Raises UsageError where two have one name, or one has a name that the tables use.
+    """
+    specs: dict[str, str] = {}
+    for text in texts:
+        before, separator, after = text.partition("=")
+        is_named = separator and before and after and not {"/", "\\", ":"} & set(before) and not Path(text).exists()
+        name, spec = (before, after) if is_named else (without_folders(text), text)
+        if name == FLOOR:
+            raise UsageError(f"a synthetic set can't be named {name!r}, which the tables call the real images; give NAME={spec}")
+        if name in specs:
+            raise UsageError(f"two synthetic sets are named {name!r}: {specs[name]} and {spec}; give each a name, NAME=SET")
+        specs[name] = spec
+    return specs
+
+
+def _extractor(asked: Asked) -> Classifier:
+    """The classifier that was named, or the one that was diagnosed last, which is then told on stderr."""
+    if asked.extractor is None:
+        return _last_diagnosed(asked.loading)
+    return load_classifier(asked.extractor, **vars(asked.loading))
+
+
+def _last_diagnosed(given: Loading) -> Classifier:
+    if given.flags() not in {"", "--allow-pickle"}:
+        raise UsageError(f"{given.flags()} goes with a model: name it too, with --extractor MODEL")
+    if latest(lambda _: True) is None:
+        raise UsageError(
+            "no classifier to measure with: give --extractor MODEL, or diagnose one here first with oodkit diagnose MODEL, "
+            "which is then taken"
+        )
+    before = remembered(COMMAND, allow_pickle=given.allow_pickle)
+    typer.echo(f"its model: {printable(before.model)}", err=True)
+    return load_classifier(before.model, **vars(before.loading))
+
+
+def _set_rows(real: ImageSet, held_out: ImageSet | None, synthetic: Mapping[str, ImageSet]) -> list[dict[str, Any]]:
+    named = [(FLOOR, "real", real), *([] if held_out is None else [("held-out", "held-out", held_out)])]
+    named += [(name, "synthetic", images) for name, images in synthetic.items()]
+    return [
+        {"name": name, "role": role, "spec": one.spec, "fingerprint": one.fingerprint(), "images": len(one)}
+        for name, role, one in named
+    ]

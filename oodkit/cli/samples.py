@@ -1,0 +1,82 @@
+"""Small copies of images for the report of an assessment: samples of the best and worst classes, and near-copies."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from oodkit.images.base import ImageSet
+from oodkit.images.thumbnails import thumbnail
+from oodkit.report.document import plain
+from oodkit.report.qualities import classes_worst_first
+from oodkit.synth.quality.draws import labels_like
+from oodkit.synth.quality.found import FLOOR, Quality
+
+ALL_CLASSES = 10  # up to as many are shown, of more the best and the worst
+EACH_END = 5
+
+Row = dict[str, Any]
+
+
+class Samples:
+    """The images that a report shows, as rows of names and thumbnails; ``files`` has the thumbnails by name."""
+
+    def __init__(self, real: ImageSet, synthetic: Mapping[str, ImageSet]) -> None:
+        self.files: dict[str, bytes] = {}
+        self._sets = {FLOOR: real, **synthetic}
+
+    def of_classes(self, found: Quality, count: int) -> list[Row]:
+        """Of each class that is shown, the worst first, ``count`` images of the real set and of every synthetic one."""
+        if not count:
+            return []
+        labels = {name: labels_like(images, found.class_names) for name, images in self._sets.items()}
+        if not found.class_names:
+            every = {name: np.arange(len(images)) for name, images in self._sets.items()}
+            return [{"class": None, "place": None, "rows": self._rows(every, count)}]
+        ordered = classes_worst_first(plain(found))
+        label_of = {name: label for label, name in enumerate(found.class_names)}
+        shown = []
+        for at, name in enumerate(ordered):
+            if len(ordered) <= ALL_CLASSES or at < EACH_END or at >= len(ordered) - EACH_END:
+                own = {its: np.flatnonzero(one == label_of[name]) for its, one in labels.items()}
+                shown.append({"class": name, "place": len(ordered) - at, "rows": self._rows(own, count)})
+        return shown
+
+    def of_copies(self, found: Quality, count: int) -> list[Row]:
+        """Of each synthetic set with near-copies, at most ``count`` of them, and the real images that they are near to."""
+        shown = []
+        for one in found.sets:
+            copies = one.nearest.copies[:count]
+            if copies:
+                own = self._images(one.name, _positions(self._sets[one.name], [copy.image for copy in copies]))
+                real = self._images(FLOOR, _positions(self._sets[FLOOR], [copy.real for copy in copies]))
+                shown.append({"set": one.name, "rows": [{"set": one.name, "images": own}, {"set": FLOOR, "images": real}]})
+        return shown
+
+    def _rows(self, positions: Mapping[str, np.ndarray], count: int) -> list[Row]:
+        return [{"set": name, "images": self._images(name, _spread(own, count))} for name, own in positions.items()]
+
+    def _images(self, name: str, positions: Iterable[int]) -> list[Row]:
+        images, shown = self._sets[name], []
+        for at in map(int, positions):
+            made = thumbnail(images, at)
+            shown.append({"name": images.image_name(at), "thumbnail": made and made.name})
+            self.files |= {made.name: made.content} if made else {}
+        return shown
+
+
+def _spread(positions: np.ndarray, count: int) -> np.ndarray:
+    """At most so many of them, evenly spread: the first alone may be frames of one film."""
+    picked = np.linspace(0, len(positions) - 1, min(count, len(positions))).round().astype(np.int64)
+    return positions[picked]
+
+
+def _positions(images: ImageSet, names: Sequence[str]) -> list[int]:
+    """Where the images of these names stand, which are names in this very set."""
+    wanted, found = set(names), dict[str, int]()
+    for at in range(len(images)):
+        if len(found) == len(wanted):
+            break
+        if (name := images.image_name(at)) in wanted:
+            found.setdefault(name, at)
+    return [found[name] for name in names]

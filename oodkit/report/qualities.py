@@ -1,0 +1,128 @@
+"""An assessment of synthetic images as a plain document, and what every form of its report reads of it."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from math import floor, log10
+from typing import Any
+
+from oodkit.report.document import Document, heading, plain
+from oodkit.report.numerals import number
+from oodkit.synth.quality.found import FLOOR, Quality
+from oodkit.wording import counted, decimal
+
+SCHEMA = 1
+KIND = "quality"
+FLOOR_NAME = "real against real"
+
+Row = Mapping[str, Any]
+
+
+def document_of_quality(
+    quality: Quality,
+    *,
+    command: str,
+    settings: Mapping[str, Any],
+    model: Mapping[str, Any],
+    sets: Sequence[Mapping[str, Any]],
+    samples: Sequence[Mapping[str, Any]] = (),
+    copies: Sequence[Mapping[str, Any]] = (),
+) -> Document:
+    """The document of an assessment: the JSON that is stored, printed and rendered. Fractions in [0, 1], never percent.
+
+    command: as typed. settings: what else was asked for, JSON-able. model: what is known of the extractor. sets: one mapping for
+    each image set: "name", "role" ("real", "held-out" or "synthetic"), "spec", "fingerprint" and "images". samples: of a class
+    "class", its "place" among all from 1 = best, and "rows", each with the "set" and "images" ("name", "thumbnail"). copies: of a
+    set its "set" and two "rows": the near-copies, and what each of them is near to.
+    """
+    return {
+        "schema": SCHEMA,
+        "kind": KIND,
+        **heading(command),
+        "settings": dict(settings),
+        "model": dict(model),
+        "image_sets": plain(list(sets)),
+        **plain(quality),
+        "samples": plain(list(samples)),
+        "copies": plain(list(copies)),
+    }
+
+
+def title_of(document: Row) -> str:
+    """``2 sets of synthetic images beside demo:digits:train, 500 of each``."""
+    sets = counted(len(document["sets"]), "set", "sets")
+    return f"{sets} of synthetic images beside {document['real']}, {document['n']} of each"
+
+
+def sentence_of(document: Row) -> str:
+    """What comes first, and how far it is above the floor; where coverage orders otherwise, what comes first by that."""
+    first, others = document["sets"][0], document["sets"][1:]
+    digits = digits_for(one["frechet"] for one in rows_of(document))
+    told = f"a Fréchet distance of {number(first['frechet'], digits, 1)} to the real images{_beside_floor(document, digits)}"
+    if not others:
+        return f"{first['name']} has {told}."
+    covering = min(document["sets"], key=lambda one: one["coverage_rank"])
+    also = "" if covering is first else f" By coverage {covering['name']} comes first, with {number(covering['coverage'])} %."
+    return f"{first['name']} comes first, with {told}.{also}"
+
+
+def _beside_floor(document: Row, digits: int) -> str:
+    own, least = document["sets"][0]["frechet"], document["floor"]["frechet"]
+    times = f", {decimal(own / least, 1)} times as much" if least > 0 else ""
+    return f"; other real images have {number(least, digits, 1)}{'' if own < least else times}"
+
+
+def rows_of(document: Row) -> list[Row]:
+    """The synthetic sets by rank, then the floor."""
+    return [*document["sets"], document["floor"]]
+
+
+def name_of(row: Row) -> str:
+    """The set's name; the floor is called by what it is. No set of the user's can be named as the floor is."""
+    return FLOOR_NAME if row["name"] == FLOOR else str(row["name"])
+
+
+def digits_for(values: Iterable[float]) -> int:
+    """How many decimals a column needs for two figures of its smallest number, which is not 0; at most 6."""
+    smallest = min((abs(value) for value in values if value), default=1.0)
+    return min(max(1 - floor(log10(smallest)), 0), 6)
+
+
+def classes_worst_first(document: Row) -> list[str]:
+    """The classes of the real images by the mean of their kernel distance over the sets; those without one last."""
+    order = sorted(mean_kids(document["sets"]).items(), key=lambda one: -one[1])
+    known = [name for name, _ in order]
+    return [*known, *(name for name in document["class_names"] if name not in set(known) and name in _compared(document))]
+
+
+def mean_kids(sets: Sequence[Row]) -> dict[str, float]:
+    """By class the mean over the sets of the kernel distance, where any has one."""
+    found: dict[str, list[float]] = {}
+    for row in sets:
+        for one in row["classes"]:
+            if one["kid"] is not None:
+                found.setdefault(one["name"], []).append(one["kid"])
+    return {name: sum(kids) / len(kids) for name, kids in found.items()}
+
+
+def class_rows(document: Row) -> dict[str, dict[str, Row]]:
+    """By class, the worst first, and then by set, what is known of it."""
+    by_set = {row["name"]: {one["name"]: one for one in row["classes"]} for row in rows_of(document)}
+    return {name: {its: own[name] for its, own in by_set.items() if name in own} for name in classes_worst_first(document)}
+
+
+def remarks_on(document: Row) -> list[str]:
+    """What is to be said below the tables: sets that may copy, and the notes."""
+    flagged = [_copies(row) for row in document["sets"] if row["nearest"]["flagged"]]
+    return [*flagged, *document["notes"]]
+
+
+def _copies(row: Row) -> str:
+    nearest = row["nearest"]
+    near = f"{counted(nearest['near_copies'], 'near-copy', 'near-copies')} among {nearest['images']} images"
+    if nearest["ratio"] is None:
+        return f"{row['name']} may repeat real images: {near}"
+    distance = f"{number(nearest['ratio'], 2, 1)} times as far from the nearest real image as unseen real images"
+    return f"{row['name']} may repeat real images: {near}; in the median they lie {distance}"
+
+
+def _compared(document: Row) -> set[str]:
+    return {one["name"] for row in document["sets"] for one in row["classes"]}
