@@ -56,7 +56,7 @@ class Generator(ABC):
     batch_size: int = 16
 
     @abstractmethod
-    def generate(self, requests: Sequence[Request]) -> Sequence[Tensor | UnreadableImageError]:
+    def generate(self, requests: Sequence[Request]) -> Tensor | Sequence[Tensor | UnreadableImageError]:
         """uint8 (3, H, W) for each request, in order; on any device, and a (N, 3, H, W) tensor will do.
 
         An error stands in the place of an image that can't be had, such as a broken file of images made elsewhere.
