@@ -1,23 +1,132 @@
 """What ``oodkit synth fit`` does once the command line is understood."""
 
-from collections.abc import Mapping
+import json
+import math
+import shlex
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import typer
+
+from oodkit.cli.runs import RUNS, new_folder, require_folder
+from oodkit.cli.training import told_once
+from oodkit.cli.training_progress import duration, shown_progress
+from oodkit.cli.training_result import unreadable_line
 from oodkit.errors import UsageError
+from oodkit.images import open_images
+from oodkit.synth.fit.folder import Document, differences, is_finished, read_fit
+from oodkit.synth.fit.run import FitPlan, carry_out_fit, plan_fit
+from oodkit.training.checkpoints import Checkpoints
+from oodkit.training.interruption import exit_code
+from oodkit.training.processes import rank, world_size
+from oodkit.wording import counted, printable
 
 
-def carry_out(
-    data: str,
-    limit: int | None,
-    settings: Mapping[str, Any],
-    output: Path | None,
-    *,
-    device: str,
-    workers: int | None,
-    tensorboard: bool,
-    as_json: bool,
-    quiet: bool,
-) -> None:
+@dataclass(frozen=True)
+class FitJob:
+    """What is to be fitted, in the words of a command line; None = not said. settings: of the network and its training."""
+
+    data: str
+    limit: int | None
+    settings: Mapping[str, Any]
+    device: str
+    workers: int | None
+    tensorboard: bool
+
+    def planned(self) -> FitPlan:
+        """Raises UsageError for a number that is not finite, and for what can't be fitted."""
+        for name, value in self.settings.items():
+            if isinstance(value, float) and not math.isfinite(value):
+                raise UsageError(f"--{name} takes a finite number, got {value}")
+        given = {
+            name: str(value) if isinstance(value, str) else value for name, value in self.settings.items() if value is not None
+        }
+        return plan_fit(open_images(self.data, limit=self.limit), **given)
+
+
+def carry_out_fit_job(job: FitJob, output: Path | None, *, as_json: bool, quiet: bool) -> None:
     """Train the generator, or go on with it, and print what came of it."""
-    raise UsageError(f"no images at {data!r}")
+    quiet = quiet or rank() > 0
+    with told_once():
+        if output is not None:
+            require_folder(output)
+        elif world_size() > 1:
+            raise UsageError("several processes train into one folder: name it, -o DIR")
+        planned = job.planned()
+        folder, before = _folder(output, planned)
+    if not quiet:
+        for line in _before_lines(folder, before, planned):
+            typer.echo(printable(line), err=True)
+    if before is None or not is_finished(folder, before):
+        _fit(job, planned, folder, quiet=quiet)
+    document = read_fit(folder)
+    assert document is not None
+    if rank() == 0:
+        typer.echo(json.dumps(document, indent=1) if as_json else folder if quiet else told(folder, document))
+
+
+def _fit(job: FitJob, planned: FitPlan, folder: Path, *, quiet: bool) -> None:
+    say = None if quiet else lambda line: typer.echo(printable(line), err=True)
+    try:
+        with shown_progress(quiet=quiet) as progress:
+            carry_out_fit(
+                planned,
+                folder,
+                device=job.device,
+                workers=job.workers,
+                tensorboard=job.tensorboard,
+                progress=progress,
+                say=say,
+            )
+    except KeyboardInterrupt as stop:
+        if rank() == 0:
+            typer.echo(str(stop) or f"interrupted: what is done is kept in {folder}; the same command goes on from there", err=True)
+        raise typer.Exit(exit_code(stop)) from stop
+
+
+def _folder(output: Path | None, planned: FitPlan) -> tuple[Path, Document | None]:
+    """The folder of the fit, and what its fit.json says, where it was begun before."""
+    if output is not None:
+        return output, read_fit(output)
+    for path in sorted(RUNS.glob("synth-fit-*"), reverse=True):
+        before = _of_before(path)
+        if before is not None and not differences(before["asked"], planned.asked):
+            return path, before
+    return new_folder("synth-fit"), None
+
+
+def _of_before(folder: Path) -> Document | None:
+    """The fit.json in the folder; None for anything else."""
+    try:
+        return read_fit(folder)
+    except UsageError:
+        return None
+
+
+def _before_lines(folder: Path, before: Document | None, planned: FitPlan) -> Iterator[str]:
+    step = Checkpoints(folder).step()
+    if before is not None and is_finished(folder, before):
+        yield f"{folder} is finished: nothing is trained again; another --seed or -o DIR trains anew"
+    elif step:
+        yield f"{folder} is unfinished: going on from step {step}"
+    else:
+        yield f"training into {folder}"
+    yield from (f"note: {note}" for note in planned.notes)
+
+
+def told(folder: Path, document: Mapping[str, Any]) -> str:
+    """The lines for the terminal."""
+    return "\n".join(printable(line) for line in _lines(folder, document))
+
+
+def _lines(folder: Path, document: Mapping[str, Any]) -> Iterator[str]:
+    asked, result = document["asked"], document["result"]
+    epochs = asked["settings"]["epochs"]
+    yield (
+        f"a generator of {asked['size']} × {asked['size']} pixels, trained on {counted(document['images'], 'image', 'images')} of "
+        f"{len(document['classes'])} classes for {counted(epochs, 'epoch', 'epochs')}, in {duration(result['seconds'])}"
+    )
+    yield f"samples: {folder / 'samples.png'}"
+    yield f"make images with it: oodkit synth --model {shlex.quote(str(folder))} --per-class 100"

@@ -47,8 +47,8 @@ def _undiagnosed(training: Path) -> str:
 
 def new_folder(kind: str) -> Path:
     """The next free ``oodkit-runs/<kind>-<number>``, made here and now: of two runs that end at once each has one of its own."""
-    numbers = [int(path.name.rpartition("-")[2]) for path in RUNS.glob(f"{kind}-*") if path.name.rpartition("-")[2].isdecimal()]
-    number = max(numbers, default=0)
+    numbers = [path.name.removeprefix(f"{kind}-") for path in RUNS.glob(f"{kind}-*")]  # and synth-fit-1 is none of synth
+    number = max((int(one) for one in numbers if one.isdecimal()), default=0)
     while True:
         number += 1
         folder = RUNS / f"{kind}-{number:03}"

@@ -5,7 +5,7 @@ from typing import Any
 
 import typer
 
-from oodkit.cli import synth_fit
+from oodkit.cli import synth_fit, synth_quality
 from oodkit.cli.choices import Commands
 from oodkit.cli.options import BatchSizeOption, DeviceOption, JsonOption, QuietOption, SeedOption
 from oodkit.cli.synth_options import (
@@ -47,6 +47,7 @@ app = typer.Typer(
     subcommand_metavar="[COMMAND …]",
 )
 app.command("fit")(synth_fit.fit)
+app.command("quality")(synth_quality.quality)
 
 
 @app.callback()
@@ -55,14 +56,14 @@ def synth(
     model: GeneratorOption = None,
     classes: ClassesOption = None,
     like: LikeOption = None,
-    per_class: PerClassOption = 100,
+    per_class: PerClassOption = None,
     count: CountOption = None,
     label_with: LabelWithOption = None,
     min_confidence: MinConfidenceOption = 0.0,
     keep_agreeing: KeepAgreeingOption = False,
     size: SizeOption = None,
     save_format: SaveFormatOption = SaveFormat.png,
-    quality: JpegQualityOption = 95,
+    quality: JpegQualityOption = None,
     generator_arg: GeneratorArgOption = None,
     trust_remote_code: TrustOption = False,
     output: SynthOutputOption = None,
@@ -87,7 +88,7 @@ def synth(
         return
     if model is None:
         raise UsageError("no generator: give --model NAME, one of oodkit list generators or the folder of oodkit synth fit")
-    from oodkit.cli.synthesizing import Wanted, carry_out
+    from oodkit.cli.synthesizing import Wanted, carry_out_wanted
 
     wanted = Wanted(
         model=model,
@@ -107,7 +108,7 @@ def synth(
         device=device,
         seed=seed,
     )
-    carry_out(wanted, output, as_json=json_, quiet=quiet)
+    carry_out_wanted(wanted, output, as_json=json_, quiet=quiet)
 
 
 def _refuse_options_before(ctx: Any) -> None:

@@ -81,7 +81,7 @@ def fit(
 
     oodkit synth --model photos-generator --per-class 1000 -o made
     """
-    from oodkit.cli.fitting import carry_out
+    from oodkit.cli.fitting import FitJob, carry_out_fit_job
 
     settings = {
         "size": size,
@@ -93,4 +93,5 @@ def fit(
         "amp": amp,
         "seed": seed,
     }
-    carry_out(data, limit, settings, output, device=device, workers=workers, tensorboard=tensorboard, as_json=json_, quiet=quiet)
+    job = FitJob(data, limit, settings, device, workers, tensorboard)
+    carry_out_fit_job(job, output, as_json=json_, quiet=quiet)

@@ -63,7 +63,10 @@ LikeOption = Annotated[
         metavar="MODEL", help="Make the classes of this classifier, under its names.", show_default=False, rich_help_panel=ASKED
     ),
 ]
-PerClassOption = Annotated[int, typer.Option(min=1, metavar="N", help="Images of each class.", rich_help_panel=ASKED)]
+PerClassOption = Annotated[
+    int | None,
+    typer.Option(min=1, metavar="N", help="Images of each class, by default 100.", show_default=False, rich_help_panel=ASKED),
+]
 CountOption = Annotated[
     int | None,
     typer.Option(
@@ -113,7 +116,10 @@ SizeOption = Annotated[
 ]
 SaveFormatOption = Annotated[SaveFormat, typer.Option(help="Of the files; jpeg where the real images are.", rich_help_panel=SAVED)]
 JpegQualityOption = Annotated[
-    int, typer.Option("--quality", min=1, max=100, metavar="Q", help="Of jpeg files.", rich_help_panel=SAVED)
+    int | None,
+    typer.Option(
+        "--quality", min=1, max=100, metavar="Q", help="Of jpeg files, by default 95.", show_default=False, rich_help_panel=SAVED
+    ),
 ]
 SynthOutputOption = Annotated[
     Path | None,

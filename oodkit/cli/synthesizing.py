@@ -1,11 +1,29 @@
 """What ``oodkit synth`` does once the command line is understood."""
 
-from collections.abc import Sequence
+import json
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+import typer
+
+from oodkit.classifier import Classifier, load_classifier
+from oodkit.cli.generator_arguments import generator_arguments
+from oodkit.cli.progress import progress_bar
+from oodkit.cli.runs import RUNS, new_folder, require_folder
+from oodkit.cli.synth_result import before_lines, generator_lines, told
+from oodkit.cli.training import told_once
 from oodkit.errors import UsageError
+from oodkit.synth import Generator, ImageClass, classes_like, classes_named, find_classes, make_generator
+from oodkit.synth.folder import Document, differences, is_more, read_run, require_same
+from oodkit.synth.planning import Plan, plan_synthesis
+from oodkit.synth.run import carry_out, own_device
+from oodkit.training.interruption import exit_code
+from oodkit.training.processes import rank, world_size
+from oodkit.wording import printable
+
+JPEG_QUALITY = 95
 
 
 @dataclass(frozen=True)
@@ -15,21 +33,134 @@ class Wanted:
     model: str
     classes: Sequence[str] | None
     like: str | None
-    per_class: int
+    per_class: int | None
     count: int | None
     label_with: str | None
     min_confidence: float
     keep_agreeing: bool
     size: int | None
     save_format: Literal["png", "jpeg"]
-    quality: int
+    quality: int | None
     arguments: Sequence[str]
     trust_remote_code: bool
     batch_size: str
     device: str
     seed: int
 
+    def check(self) -> None:
+        """Raise UsageError for options that contradict each other, before anything is loaded."""
+        if self.classes and self.like:
+            raise UsageError("--classes and --like both say which classes to make: give one of them")
+        if self.keep_agreeing and not (self.label_with or self.like):
+            raise UsageError("--keep-agreeing needs a classifier: give --label-with MODEL, or --like MODEL")
+        if self.min_confidence > 0 and not (self.label_with or (self.like and self.keep_agreeing)):
+            raise UsageError("--min-confidence is a classifier's: give --label-with MODEL, or --like MODEL with --keep-agreeing")
+        if self.quality is not None and self.save_format != "jpeg":
+            raise UsageError("--quality is of jpeg files, and png ones lose nothing: give --save-format jpeg, or leave it out")
 
-def carry_out(wanted: Wanted, output: Path | None, *, as_json: bool, quiet: bool) -> None:
+
+def carry_out_wanted(wanted: Wanted, output: Path | None, *, as_json: bool, quiet: bool) -> None:
     """Make the images, or what is missing of them, and print what came of it."""
-    raise UsageError(f"no generator {wanted.model!r}")
+    quiet = quiet or rank() > 0
+    say = (lambda _: None) if quiet else _say
+    with told_once():
+        wanted.check()
+        if output is not None:
+            require_folder(output)
+        elif world_size() > 1:
+            raise UsageError("several processes write into one folder: name it, -o DIR")
+        arguments, device = generator_arguments(wanted.arguments), own_device(wanted.device)
+        generator = make_generator(wanted.model, device=device, trust_remote_code=wanted.trust_remote_code, **arguments)
+        for line in generator_lines(generator):
+            say(line)
+        planned = _plan(wanted, generator, device, say)
+        folder, before = _folder(output, planned)
+    for line in before_lines(folder, before, planned):
+        say(line)
+    document = _make(planned, folder, quiet=quiet)
+    if rank() == 0:
+        typer.echo(json.dumps(document, indent=1) if as_json else folder if quiet else told(folder, document))
+
+
+def _say(line: str) -> None:
+    typer.echo(printable(line), err=True)
+
+
+def _plan(wanted: Wanted, generator: Generator, device: str, say: Callable[[str], None]) -> Plan:
+    like, label_with = _classifiers(wanted)
+    return plan_synthesis(
+        generator,
+        classes=_classes(wanted, generator, like, say),
+        per_class=wanted.per_class,
+        count=wanted.count,
+        seed=wanted.seed,
+        label_with=label_with,
+        min_confidence=wanted.min_confidence,
+        keep_agreeing=wanted.keep_agreeing,
+        batch_size="auto" if wanted.batch_size == "auto" else int(wanted.batch_size),
+        size=wanted.size,
+        save_format=wanted.save_format,
+        quality=JPEG_QUALITY if wanted.quality is None else wanted.quality,
+        device=device,
+    )
+
+
+def _classifiers(wanted: Wanted) -> tuple[Classifier | None, Classifier | None]:
+    """Those of ``--like`` and of the labels, each loaded once; ``--keep-agreeing`` alone takes the former for both."""
+    like = None if wanted.like is None else load_classifier(wanted.like)
+    if wanted.label_with is None:
+        return like, like if wanted.keep_agreeing else None
+    return like, like if wanted.label_with == wanted.like else load_classifier(wanted.label_with)
+
+
+def _classes(
+    wanted: Wanted, generator: Generator, like: Classifier | None, say: Callable[[str], None]
+) -> tuple[ImageClass, ...] | None:
+    """The classes that were asked for; None for all that the generator makes, and where it knows none."""
+    words = [word.strip() for text in wanted.classes or () for word in text.split(",")]
+    if not generator.conditional:
+        if words or like:
+            option = "--classes" if words else "--like"
+            raise UsageError(f"{generator.spec} can't be told which class to make: leave {option} out, and give --label-with MODEL")
+        return None
+    if like is not None:
+        return classes_like(like, generator, say=lambda line: say(f"note: {line}"))
+    if words:
+        return classes_named(words) if generator.classes is None else find_classes(words, generator.classes)
+    if generator.classes is None:
+        raise UsageError(
+            f"{generator.spec} makes what a text says: name classes, --classes CLASS,…, or take a model's, --like MODEL"
+        )
+    return generator.classes
+
+
+def _folder(output: Path | None, planned: Plan) -> tuple[Path, Document | None]:
+    """The folder of the images, and what its run.json says, where it was begun before: that of the same, else of fewer of the same."""
+    if output is not None:
+        before = read_run(output)
+        if before is not None:
+            require_same(output, before["asked"], planned.asked)
+        return output, before
+    found = [(path, before) for path in sorted(RUNS.glob("synth-*"), reverse=True) if (before := _of_before(path)) is not None]
+    fitting = [(path, before) for path, before in found if not differences(before["asked"], planned.asked)]
+    same = [(path, before) for path, before in fitting if not is_more(before["asked"], planned.asked)]
+    return next(iter([*same, *fitting]), None) or (new_folder("synth"), None)
+
+
+def _of_before(folder: Path) -> Document | None:
+    """The run.json in the folder; None for anything else."""
+    try:
+        return read_run(folder)
+    except UsageError:
+        return None
+
+
+def _make(planned: Plan, folder: Path, *, quiet: bool) -> Document:
+    say = None if quiet else _say
+    try:
+        with progress_bar("making images", quiet=quiet) as progress:
+            return carry_out(planned, folder, progress=progress, say=say)
+    except KeyboardInterrupt as stop:
+        if rank() == 0:
+            _say(f"interrupted: what is done is kept in {folder}; the same command goes on from there")
+        raise typer.Exit(exit_code(stop)) from stop

@@ -1,0 +1,79 @@
+"""What ``oodkit synth`` says before the first image and after the last."""
+
+import shlex
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from oodkit.cli.training_progress import duration
+from oodkit.synth.base import Generator
+from oodkit.synth.folder import Document, is_finished, is_more
+from oodkit.synth.planning import Plan
+from oodkit.wording import counted, percent, printable
+
+FEW = 5  # classes that are named
+SHOWN = 60  # characters of a fact of the generator
+REASONS = {"disagreed": "of another class, the classifier says", "unsure": "too unsure", "unreadable": "that could not be read"}
+
+
+def generator_lines(generator: Generator) -> Iterator[str]:
+    """What makes the images, all that decides them, and the licence."""
+    facts = [_fact(name, value) for name, value in generator.facts.items() if value not in (None, "", {}, [])]
+    yield f"generator: {', '.join([generator.spec, *facts])}"
+    yield f"licence of its weights: {generator.licence}"
+
+
+def before_lines(folder: Path, before: Document | None, planned: Plan) -> Iterator[str]:
+    """What is going to be made, and where."""
+    classes, images = planned.classes, counted(planned.items, "image", "images")
+    what = f"{images} of {counted(len(classes), 'class', 'classes')}" if classes else images
+    labelled = f", labelled by {planned.labelled_by}" if planned.labelled_by and not classes else ""
+    if before is None:
+        yield f"making {what}{labelled}, into {folder}"
+    elif not is_finished(before):
+        yield f"{folder} is unfinished: going on, {what}{labelled} in all"
+    elif is_more(before["asked"], planned.asked):
+        yield f"{folder} has fewer: adding to it, {what}{labelled} in all"
+    else:
+        yield f"{folder} is finished: nothing is made again; another --seed or -o DIR makes anew"
+    yield from (f"note: {note}" for note in planned.notes)
+
+
+def _fact(name: str, value: Any) -> str:
+    text = str(value)
+    return f"{name.replace('_', ' ')} {text if len(text) <= SHOWN else text[:SHOWN] + '…'}"
+
+
+def told(folder: Path, document: Mapping[str, Any]) -> str:
+    """The lines for the terminal."""
+    return "\n".join(printable(line) for line in _lines(folder, document))
+
+
+def _lines(folder: Path, document: Document) -> Iterator[str]:
+    counts, classes = document["counts"], document["classes"]
+    of = f" of {counted(len(classes), 'class', 'classes')}" if classes else ""
+    speed = f"in {duration(document['seconds'])} ({document['images_per_second']:.1f} images/s)"
+    yield f"{counted(counts['kept'], 'image', 'images')}{of} by {document['generator']['spec']}, {speed}"
+    yield from _dropped(counts)
+    yield from (f"note: {note}" for note in document["notes"])
+    yield f"folder: {folder}"
+    if classes and counts["kept"]:
+        yield f"train with them: {train_command(folder, document)}"
+
+
+def _dropped(counts: Mapping[str, Any]) -> Iterator[str]:
+    lost = sum(counts["dropped"].values())
+    if not lost:
+        return
+    reasons = ", ".join(f"{number} {REASONS.get(reason, reason)}" for reason, number in counts["dropped"].items())
+    yield f"{lost} of {counts['made']} dropped ({percent(lost / counts['made'])}): {reasons}"
+    by_class = {folder: own["dropped"] for folder, own in counts["per_class"].items() if own["dropped"]}
+    most = sorted(by_class, key=lambda folder: -by_class[folder])[:FEW]
+    if most:
+        more = f", and of {counted(len(by_class) - FEW, 'more class', 'more classes')}" if len(by_class) > FEW else ""
+        yield f"most of: {', '.join(f'{folder} {by_class[folder]}' for folder in most)}{more}"
+
+
+def train_command(folder: Path, document: Mapping[str, Any]) -> str:
+    """What to type next, with ARCH and SET where only the user knows."""
+    return f"oodkit train ARCH --data SET --synthetic {shlex.quote(str(folder))} --alpha 0.8"
