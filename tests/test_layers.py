@@ -102,6 +102,7 @@ HEAVY_CLI = {
     "oodkit.cli.session",
     "oodkit.cli.synthesizing",
     "oodkit.cli.fitting",
+    "oodkit.cli.synth_progress",
     "oodkit.cli.synth_result",
     "oodkit.cli.assessing",
     "oodkit.cli.samples",

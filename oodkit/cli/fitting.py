@@ -13,10 +13,10 @@ import typer
 from oodkit.cli.runs import RUNS, new_folder, require_folder
 from oodkit.cli.training import told_once
 from oodkit.cli.training_progress import duration, shown_progress
-from oodkit.cli.training_result import unreadable_line
+from oodkit.cli.training_result import unreadable_lines
 from oodkit.errors import UsageError
 from oodkit.images import open_images
-from oodkit.synth.fit.folder import Document, differences, is_finished, read_fit
+from oodkit.synth.fit.folder import SAMPLES, Document, differences, is_finished, read_fit
 from oodkit.synth.fit.run import FitPlan, carry_out_fit, plan_fit
 from oodkit.training.checkpoints import Checkpoints
 from oodkit.training.interruption import exit_code
@@ -128,5 +128,6 @@ def _lines(folder: Path, document: Mapping[str, Any]) -> Iterator[str]:
         f"a generator of {asked['size']} × {asked['size']} pixels, trained on {counted(document['images'], 'image', 'images')} of "
         f"{len(document['classes'])} classes for {counted(epochs, 'epoch', 'epochs')}, in {duration(result['seconds'])}"
     )
-    yield f"samples: {folder / 'samples.png'}"
+    yield from unreadable_lines(document["unreadable"], document["images"])
+    yield f"samples: {folder / SAMPLES}"
     yield f"make images with it: oodkit synth --model {shlex.quote(str(folder))} --per-class 100"

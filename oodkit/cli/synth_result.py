@@ -6,7 +6,9 @@ from pathlib import Path
 from typing import Any
 
 from oodkit.cli.training_progress import duration
+from oodkit.errors import UsageError
 from oodkit.synth.base import Generator
+from oodkit.synth.fit.folder import read_fit
 from oodkit.synth.folder import Document, is_finished, is_more
 from oodkit.synth.planning import Plan
 from oodkit.wording import counted, percent, printable
@@ -74,6 +76,15 @@ def _dropped(counts: Mapping[str, Any]) -> Iterator[str]:
         yield f"most of: {', '.join(f'{folder} {by_class[folder]}' for folder in most)}{more}"
 
 
-def train_command(folder: Path, document: Mapping[str, Any]) -> str:
-    """What to type next, with ARCH and SET where only the user knows."""
-    return f"oodkit train ARCH --data SET --synthetic {shlex.quote(str(folder))} --alpha 0.8"
+def train_command(folder: Path, document: Document) -> str:
+    """What to type next, with ARCH and SET where only the user knows: of a generator that was fitted here the images are known."""
+    fitted = _fit_of(document["generator"]["spec"])
+    words = ["oodkit", "train", "ARCH", "--data", "SET" if fitted is None else fitted["asked"]["data"]["spec"]]
+    return shlex.join([*words, "--synthetic", str(folder), "--alpha", "0.8"])
+
+
+def _fit_of(generator: str) -> Document | None:
+    try:
+        return read_fit(Path(generator))
+    except (UsageError, OSError):
+        return None

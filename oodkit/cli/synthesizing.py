@@ -10,8 +10,8 @@ import typer
 
 from oodkit.classifier import Classifier, load_classifier
 from oodkit.cli.generator_arguments import generator_arguments
-from oodkit.cli.progress import progress_bar
 from oodkit.cli.runs import RUNS, new_folder, require_folder
+from oodkit.cli.synth_progress import shown_images
 from oodkit.cli.synth_result import before_lines, generator_lines, told
 from oodkit.cli.training import told_once
 from oodkit.errors import UsageError
@@ -135,7 +135,7 @@ def _classes(
 
 
 def _folder(output: Path | None, planned: Plan) -> tuple[Path, Document | None]:
-    """The folder of the images, and what its run.json says, where it was begun before: that of the same, else of fewer of the same."""
+    """The folder of the images, and what its run.json says, where it was begun before: the same, else less of it."""
     if output is not None:
         before = read_run(output)
         if before is not None:
@@ -158,7 +158,7 @@ def _of_before(folder: Path) -> Document | None:
 def _make(planned: Plan, folder: Path, *, quiet: bool) -> Document:
     say = None if quiet else _say
     try:
-        with progress_bar("making images", quiet=quiet) as progress:
+        with shown_images(quiet=quiet) as progress:
             return carry_out(planned, folder, progress=progress, say=say)
     except KeyboardInterrupt as stop:
         if rank() == 0:

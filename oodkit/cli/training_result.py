@@ -28,7 +28,7 @@ def _lines(folder: Path, document: Mapping[str, Any], name: str) -> Iterator[str
     yield from _share(document)
     if result["val_accuracy"] is not None:
         yield from _accuracies(asked, result)
-    yield from _unreadable(document["unreadable"], images)
+    yield from unreadable_lines(document["unreadable"], sum(images.values()))
     if result["note"]:
         yield f"its logits: {result['note']}"
     if result["scored_by"] != ["mls"]:
@@ -62,11 +62,12 @@ def _accuracies(asked: Mapping[str, Any], result: Mapping[str, Any]) -> Iterator
         yield f"note: {result['caution']}"
 
 
-def _unreadable(unreadable: Mapping[str, str], images: Mapping[str, int]) -> Iterator[str]:
+def unreadable_lines(unreadable: Mapping[str, str], images: int) -> Iterator[str]:
+    """Of the images that were left out, by name with the reason: how many of all, and the first."""
     if unreadable:
         few = [f"{name}: {reason}" for name, reason in list(unreadable.items())[:UNREADABLE]]
         more = "; …" if len(unreadable) > UNREADABLE else ""
-        yield f"{len(unreadable)} of {sum(images.values())} images could not be read: {'; '.join(few)}{more}"
+        yield f"{len(unreadable)} of {images} images could not be read: {'; '.join(few)}{more}"
 
 
 def diagnose_command(folder: Path, asked: Mapping[str, Any]) -> str:

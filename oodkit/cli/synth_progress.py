@@ -1,0 +1,38 @@
+"""How far a synthesis is, on stderr: a bar on a terminal, else a line a tenth."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from time import monotonic
+
+import typer
+
+from oodkit.cli.progress import progress_bar
+from oodkit.cli.training_progress import duration
+
+PARTS = 10
+Show = Callable[[int, int | None, str], None]
+
+
+@contextmanager
+def shown_images(*, quiet: bool) -> Iterator[Show | None]:
+    """What shows how many images are done of how many; None where nothing should be shown."""
+    with progress_bar("making images", quiet=quiet) as bar:
+        yield bar if bar is not None or quiet else _lines()
+
+
+def _lines() -> Show:
+    seen: list[tuple[float, int, int]] = []  # when, of how many images, in which tenth: the first call, and the last that was told
+
+    def show(done: int, total: int | None, _what: str) -> None:
+        now, part = monotonic(), done * PARTS // total if total else 0
+        if not seen:
+            seen[:] = [(now, done, part)] * 2
+        (start, before, _), (_, _, last) = seen
+        if not total or part == last or now == start:
+            return
+        seen[1] = now, done, part
+        rate = (done - before) / (now - start)
+        left = f", {duration((total - done) / rate)} left" if done < total else ""
+        typer.echo(f"{done} of {total} images, {rate:.1f} images/s{left}", err=True)
+
+    return show
