@@ -13,7 +13,7 @@ from oodkit.cli.options import (
     WorkersOption,
 )
 from oodkit.cli.synth_options import GENERATOR, FitOutputOption
-from oodkit.cli.training_options import TRAINING, AmpOption, DataOption, TensorboardOption
+from oodkit.cli.training_options import TRAINING, AmpName, DataOption, TensorboardOption
 
 
 def fit(
@@ -33,7 +33,7 @@ def fit(
         typer.Option(
             min=8,
             metavar="N",
-            help="Width of the network, by default by the size: more is better and slower.",
+            help="Width of the network, a multiple of 8, by default by the size; more makes better images, slower.",
             show_default=False,
             rich_help_panel=GENERATOR,
         ),
@@ -41,7 +41,9 @@ def fit(
     limit: LimitOption = None,
     epochs: Annotated[
         int | None,
-        typer.Option(min=1, help="Passes over the images.", show_default=False, rich_help_panel=TRAINING),
+        typer.Option(
+            min=1, help="Passes over the images, by default by their size and number.", show_default=False, rich_help_panel=TRAINING
+        ),
     ] = None,
     batch_size: Annotated[
         int | None,
@@ -49,14 +51,14 @@ def fit(
             "--batch-size",
             "-b",
             min=1,
-            help="Images a process in each step.",
+            help="Images a process in each step, by default 64.",
             show_default=False,
             rich_help_panel=TRAINING,
         ),
     ] = None,
     lr: Annotated[
         float | None,
-        typer.Option(help="Largest learning rate.", show_default=False, rich_help_panel=TRAINING),
+        typer.Option(help="Largest learning rate, by default 1e-3.", show_default=False, rich_help_panel=TRAINING),
     ] = None,
     flip: Annotated[
         bool | None,
@@ -64,7 +66,14 @@ def fit(
             "--flip/--no-flip", help="Mirror images at random, by default yes.", show_default=False, rich_help_panel=TRAINING
         ),
     ] = None,
-    amp: AmpOption = None,
+    amp: Annotated[
+        AmpName | None,
+        typer.Option(
+            help="Half precision where it is safe; by default bf16 where the device is fast in it.",
+            show_default=False,
+            rich_help_panel=TRAINING,
+        ),
+    ] = None,
     output: FitOutputOption = None,
     tensorboard: TensorboardOption = False,
     json_: JsonOption = False,

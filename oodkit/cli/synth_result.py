@@ -77,9 +77,13 @@ def _dropped(counts: Mapping[str, Any]) -> Iterator[str]:
 
 
 def train_command(folder: Path, document: Document) -> str:
-    """What to type next, with ARCH and SET where only the user knows: of a generator that was fitted here the images are known."""
+    """What to type next, with ARCH and SET where only the user knows; what a generator was fitted to is known."""
     fitted = _fit_of(document["generator"]["spec"])
-    words = ["oodkit", "train", "ARCH", "--data", "SET" if fitted is None else fitted["asked"]["data"]["spec"]]
+    words = ["oodkit", "train", "ARCH", "--data", "SET"]
+    if fitted is not None:
+        asked = fitted["asked"]
+        words = [*words[:-1], asked["sets"]["data"]["spec"], "--input-size", str(asked["size"])]
+        words += [] if asked["settings"]["flip"] else ["--no-flip"]
     return shlex.join([*words, "--synthetic", str(folder), "--alpha", "0.8"])
 
 
