@@ -4,39 +4,31 @@ import json
 import math
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from oodkit.errors import CheckpointError, ModelNotFoundError
+from oodkit.errors import CheckpointError
 from oodkit.models.state import State, read_state
+from oodkit.synth.weights_at import CONFIG, weight_file
 from oodkit.wording import printable
 
 Layers = tuple[tuple[bool, int, int], ...]
-CONFIG = "config.json"
 FILES = ("model.safetensors", "pytorch_model.safetensors", "pytorch_model.bin")
-LARGEST = 2**20  # of a size that a file may ask for
+LARGEST = 2**20  # of a size that a file may name
+MOST_LAYERS = 40
+WIDTHS = {1, 2, 4, 8, 16}
 
-# Whether a block doubles height and width, and its channels before and after, in units of the channel width: by the number of blocks.
-_UP_TO_64 = ((False, 16, 16), (True, 16, 16), (False, 16, 16), (True, 16, 8))
-_256 = (
-    *_UP_TO_64,
-    (False, 8, 8),
-    (True, 8, 8),
-    (False, 8, 8),
-    (True, 8, 4),
-    (False, 4, 4),
-    (True, 4, 2),
-    (False, 2, 2),
-    (True, 2, 1),
-)
+# By the number of blocks; of each whether it doubles height and width, and its channels before and after in channel widths.
+_FIRST = ((False, 16, 16), (True, 16, 16), (False, 16, 16), (True, 16, 8), (False, 8, 8))
+_LAST = ((True, 8, 4), (False, 4, 4), (True, 4, 2), (False, 2, 2), (True, 2, 1))
 LAYERS: dict[int, Layers] = {
-    10: (*_UP_TO_64, (False, 8, 8), (True, 8, 4), (False, 4, 4), (True, 4, 2), (False, 2, 2), (True, 2, 1)),
-    12: _256,
-    14: (*_256, (False, 1, 1), (True, 1, 1)),
+    10: (*_FIRST, *_LAST),
+    12: (*_FIRST, (True, 8, 8), (False, 8, 8), *_LAST),
+    14: (*_FIRST, (True, 8, 8), (False, 8, 8), *_LAST, (False, 1, 1), (True, 1, 1)),
 }
 
 
@@ -75,7 +67,7 @@ def read_biggan(path: Path) -> tuple[Sizes, State]:
     path: a file; or a folder with pytorch_model.bin or *.safetensors, and a config.json where the layers are none of the published.
     Raises ModelNotFoundError where there is no such file, CheckpointError where it is damaged or is no BigGAN-deep.
     """
-    file = weight_file(path)
+    file = weight_file(path, FILES)
     state, _ = read_state(file)
     for name, tensor in state.items():
         if not tensor.isfinite().all():
@@ -85,18 +77,6 @@ def read_biggan(path: Path) -> tuple[Sizes, State]:
     if config is not None and config.exists():
         sizes = _configured(sizes, config)
     return sizes, {name: tensor.float() for name, tensor in _folded(state, file).items()}
-
-
-def weight_file(path: Path) -> Path:
-    """The file itself, or the one in the folder. Raises ModelNotFoundError where there is none or several may be meant."""
-    if not path.is_dir():
-        return path
-    known = [path / name for name in FILES if (path / name).is_file()]
-    found = known[:1] or sorted(path.glob("*.safetensors"))
-    if len(found) != 1:
-        names = ", ".join(printable(one.name) for one in found[:3]) or "none"
-        raise ModelNotFoundError(f"{path} should have one weight file, {' or '.join(FILES)}, and has {names}; name the file itself")
-    return found[0]
 
 
 def _sizes_of(state: Mapping[str, Tensor], file: Path) -> Sizes:
@@ -120,33 +100,30 @@ def _sizes_of(state: Mapping[str, Tensor], file: Path) -> Sizes:
 
 def _configured(sizes: Sizes, config: Path) -> Sizes:
     """The sizes with what config.json adds to the shapes. Raises CheckpointError where it contradicts them, or is none."""
+    told = _read_config(config)
+    configured = replace(sizes, **{name: told[name] for name in ("attention_layer_position", "eps") if name in told})
+    if "layers" in told:
+        configured = replace(configured, layers=tuple((bool(up), before, after) for up, before, after in told["layers"]))
+    for name in ("z_dim", "channel_width", "num_classes", "n_stats", "output_dim"):
+        if told.get(name, getattr(configured, name)) != getattr(configured, name):
+            raise CheckpointError(f"{config} says {name}={told[name]}, and the weights are of {getattr(configured, name)}")
+    if configured.attention_layer_position >= len(configured.layers):
+        got = f"{configured.attention_layer_position} of {len(configured.layers)}"
+        raise CheckpointError(f"{config} puts the attention before block {got}, expected one of them")
+    return configured
+
+
+def _read_config(config: Path) -> dict[str, Any]:
     try:
         told = json.loads(config.read_text("utf-8"))
-    except (OSError, ValueError) as error:
-        raise CheckpointError(
-            f"{config} can't be read as JSON; fetch it again, or remove it: the published sizes need none"
-        ) from error
+    except (OSError, ValueError, RecursionError) as error:
+        raise CheckpointError(f"{config} is no JSON; fetch it again, or remove it: the published sizes need none") from error
     if not isinstance(told, dict):
         raise CheckpointError(f"{config} holds a {type(told).__name__}, expected an object of sizes by name")
-    known = {one.name for one in fields(Sizes)}
-    for name in known & told.keys():
-        if not _FITS.get(name, _is_size)(told[name]):
-            raise CheckpointError(
-                f"{config} has {name}={printable(json.dumps(told[name]))[:60]}, which is no size of a BigGAN-deep"
-            )
-    own = {name: told[name] for name in known & told.keys() - {"class_embed_dim"}}  # which the published package reads nowhere
-    own |= {"layers": tuple((bool(up), before, after) for up, before, after in told["layers"])} if "layers" in told else {}
-    configured = replace(sizes, **own)
-    for name in ("z_dim", "channel_width", "num_classes", "n_stats"):
-        if getattr(configured, name) != getattr(sizes, name):
-            raise CheckpointError(f"{config} says {name}={getattr(configured, name)}, and the weights have {getattr(sizes, name)}")
-    if configured.attention_layer_position >= len(configured.layers):
-        raise CheckpointError(
-            f"{config} puts attention before block {configured.attention_layer_position} of {len(configured.layers)}"
-        )
-    if told.get("output_dim", configured.output_dim) != configured.output_dim:
-        raise CheckpointError(f"{config} says output_dim={told['output_dim']}, and its layers make {configured.output_dim} pixels")
-    return configured
+    for name in _FITS.keys() & told.keys():
+        if not _FITS[name](told[name]):
+            raise CheckpointError(f"{config} has {name}={printable(json.dumps(told[name]))[:60]}, which no BigGAN-deep has")
+    return told
 
 
 def _is_size(value: Any) -> bool:
@@ -155,13 +132,12 @@ def _is_size(value: Any) -> bool:
 
 def _are_layers(value: Any) -> bool:
     """Whether blocks follow on one another, from the first to the last, which ends in as many channels as the channel width."""
-    if not isinstance(value, list) or not all(
-        isinstance(one, list) and len(one) == 3 and all(map(_is_size, one[1:])) for one in value
-    ):
+    if not isinstance(value, list) or not all(isinstance(one, list) and len(one) == 3 for one in value):
+        return False
+    if not 0 < len(value) <= MOST_LAYERS or not all(isinstance(up, bool) and {*channels} <= WIDTHS for up, *channels in value):
         return False
     ends = [16, *(after for _, _, after in value)]
-    follow = all(before == end for (_, before, _), end in zip(value, ends, strict=False))
-    return bool(value) and len(value) < 40 and follow and ends[-1] == 1 and all(0 < end <= 16 for end in ends)
+    return ends[-1] == 1 and all(before == end for (_, before, _), end in zip(value, ends, strict=False))
 
 
 def _is_eps(value: Any) -> bool:
@@ -169,6 +145,7 @@ def _is_eps(value: Any) -> bool:
 
 
 _FITS = {"layers": _are_layers, "eps": _is_eps}
+_FITS |= dict.fromkeys(("z_dim", "channel_width", "num_classes", "n_stats", "output_dim", "attention_layer_position"), _is_size)
 
 
 def _folded(state: State, file: Path) -> State:
