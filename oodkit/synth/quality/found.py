@@ -69,8 +69,8 @@ class SetQuality:
     equal n compare. kid, kid_sd: unbiased kernel distance, 0 for the same distribution and below as often as above, and its
     standard error. density: 0 or more, 1 is expected of real images. coverage: in [0, 1]; ``Quality.expected_coverage`` is
     expected of real images. agreement: the share whose most likely class is their label. confidence: the mean largest softmax
-    probability. probe: the accuracy on real images of a linear head that was trained on the n features of this set. agreement,
-    confidence and probe are None where there are no labels, or the extractor does not know the classes (probe needs none but labels).
+    probability; both None where the extractor does not know the classes. probe: the accuracy on real images of a linear head that
+    was trained on the n features of this set; None where the real images have no classes, or only one.
     classes: by kid, best first, then those without. rank: by Fréchet distance, from 1. coverage_rank: by coverage and then by
     Fréchet distance. Ranks are 0 of the floor.
     """
