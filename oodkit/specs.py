@@ -60,9 +60,9 @@ def checked_settings(name: str, kinds: Mapping[str, type], what: str, settings: 
     return {setting: checked(value, types[setting], f"{name}:{setting}") for setting, value in settings.items()}
 
 
-def require_known(name: str, kinds: Mapping[str, type], what: str) -> None:
+def require_known(name: str, kinds: Mapping[str, object], what: str) -> None:
     """Raise UsageError, with the nearest names or all there are, where no kind has this name; titles are understood."""
-    meant = [own for own, kind in kinds.items() if name.casefold() in (own, getattr(kind, "title", own).casefold())]
+    meant = [own for own, kind in kinds.items() if name.casefold() in (own, str(getattr(kind, "title", own)).casefold())]
     _require(name, list(kinds), what, meant)
 
 
@@ -93,7 +93,7 @@ def checked(value: Any, hint: Any, where: str) -> Any:
 
 def _is(value: Any, option: Any) -> bool:
     if get_origin(option) is Literal:
-        return isinstance(value, str) and value in get_args(option)
+        return any(type(value) is type(one) and value == one for one in get_args(option))
     if option in (int, float):
         if isinstance(value, int):
             return not isinstance(value, bool) and abs(value) <= LARGEST
@@ -103,8 +103,8 @@ def _is(value: Any, option: Any) -> bool:
 
 def _describe(option: Any) -> str:
     if get_origin(option) is Literal:
-        return " or ".join(get_args(option))
-    return {int: "a whole number", float: "a number", bool: "true or false", NoneType: "none"}[option]
+        return " or ".join(map(str, get_args(option)))
+    return {int: "a whole number", float: "a number", bool: "true or false", str: "a text", NoneType: "none"}[option]
 
 
 def _require(word: str, known: Sequence[str], what: str, meant: Iterable[str] = ()) -> None:

@@ -66,16 +66,17 @@ class ArraySet(ImageSet):
         return {**self.__dict__, "_images": None} if self._files else self.__dict__
 
 
-def open_arrays(file: Path, spec: str) -> ArraySet:
+def open_arrays(file: Path, spec: str, labels: Path | None = None) -> ArraySet:
     """The images of an ``.npz`` (keys images and labels, or x and y, or arr_0 and arr_1) or of an ``.npy``, memory-mapped.
 
     The labels of ``images.npy`` are in ``labels.npy`` beside it, those of ``test_images.npy`` in ``test_labels.npy``; without such
-    they are −1. Raises ImageSetError for anything but uint8 or [0, 1] images (N, H, W, 3), (N, H, W, 1) or (N, H, W) with integer
-    labels (N,). Pickled arrays are not read.
+    they are −1. labels: the ``.npy`` that has them instead.
+    Raises ImageSetError for anything but uint8 or [0, 1] images (N, H, W, 3), (N, H, W, 1) or (N, H, W) with integer labels (N,).
+    Pickled arrays are not read.
     """
     images = _read_images(file)
-    beside = file.with_name(file.name.replace("images", "labels"))
-    if file.suffix == ".npz":
+    beside = labels or file.with_name(file.name.replace("images", "labels"))
+    if file.suffix == ".npz" and labels is None:
         return ArraySet(spec, images, _read(file, 1), files=(file,))
     if beside == file or not beside.exists():
         return ArraySet(spec, images, files=(file,))

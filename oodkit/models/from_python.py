@@ -1,24 +1,18 @@
 """Models that a function of the user's own builds: ``py:MODULE:FUNCTION``, with MODULE a dotted name or the path of a .py file."""
 
-import hashlib
-import importlib
-import importlib.util
 import re
-import sys
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
-from difflib import get_close_matches
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 from PIL import Image
 from torch import Tensor, nn
 
-from oodkit.errors import InputError, ModelNotFoundError, UsageError
+from oodkit.errors import InputError, UsageError
 from oodkit.models.base import AUGDELETE, Loaded, Options, Size, Transform
 from oodkit.models.preprocessing import overrides, timm_transform
 from oodkit.models.state import fit_state, read_state, without_prefixes
+from oodkit.models.user_code import found_function, importable, source_hash
 
 
 def load_function(name: str, options: Options) -> Loaded:
@@ -80,13 +74,13 @@ class OwnTransform:
 
 
 def _made(name: str, model_args: Mapping[str, Any]) -> tuple[nn.Module, OwnTransform | None]:
-    module, function = _found(name)
-    with _importable(Path.cwd()):
+    module, function = found_function(name, "py:nets/cifar.py:resnet20")
+    with importable(Path.cwd()):
         made = _called(name, function, model_args)
     net, own = made if isinstance(made, tuple) and len(made) == 2 else (made, None)
     if not isinstance(net, nn.Module) or not (own is None or callable(own)):
         raise InputError(f"{name} returned {_kind_of(made)}, expected a torch module, or a module and a transform")
-    return net, None if own is None else OwnTransform(own, _source_hash(module), (_whole(name), model_args))
+    return net, None if own is None else OwnTransform(own, source_hash(module), (_whole(name), model_args))
 
 
 def _made_again(name: str, model_args: Mapping[str, Any]) -> OwnTransform:
@@ -107,65 +101,11 @@ def _config(options: Options) -> dict[str, Any]:
     return {**resolve_data_config(overrides(options)), "interpolation": options.interpolation or "bilinear"}
 
 
-def _found(name: str) -> tuple[ModuleType, Callable[..., Any]]:
-    where, _, function = name.removeprefix("py:").rpartition(":")
-    if not where or not function.isidentifier():
-        raise UsageError(f"can't read {name!r}: expected py:MODULE:FUNCTION, such as py:nets/cifar.py:resnet20")
-    module = _imported(where, name)
-    found = getattr(module, function, None)
-    if not callable(found):
-        near = get_close_matches(function, [one for one in dir(module) if callable(getattr(module, one))], n=3)
-        hint = f"; did you mean {', '.join(near)}?" if near else ""
-        raise ModelNotFoundError(f"{where} has no function {function!r}{hint}")
-    return module, found
-
-
-def _imported(where: str, name: str) -> ModuleType:
-    file = Path(where)
-    if file.suffix == ".py" and not file.is_file():
-        raise ModelNotFoundError(f"no file {file}, which {name} names")
-    try:
-        if file.suffix != ".py":
-            with _importable(Path.cwd()):
-                return importlib.import_module(where)
-        with _importable(file.parent.resolve()):
-            return _executed(file.resolve())
-    except ModuleNotFoundError as error:
-        raise ModelNotFoundError(f"can't import {where}: {error}") from error
-    except Exception as error:  # a stranger's code may raise anything
-        raise InputError(f"can't import {where}: {type(error).__name__}: {error}") from error
-
-
-def _executed(file: Path) -> ModuleType:
-    spec = importlib.util.spec_from_file_location(f"oodkit_user_{file.stem}", file)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module  # where dataclasses look for the module of a class
-    spec.loader.exec_module(module)
-    return module
-
-
-@contextmanager
-def _importable(folder: Path) -> Iterator[None]:
-    """Let the user's module import its neighbours, as it could if it were run."""
-    sys.path.insert(0, str(folder))
-    try:
-        yield
-    finally:
-        sys.path.remove(str(folder))
-
-
 def _called(name: str, function: Callable[..., Any], model_args: Mapping[str, Any]) -> Any:
     try:
         return function(**model_args)
     except Exception as error:  # a stranger's function may raise anything
         raise InputError(f"{name} raised {type(error).__name__}: {error}") from error
-
-
-def _source_hash(module: ModuleType) -> str:
-    file = getattr(module, "__file__", None)
-    return hashlib.blake2b(Path(file).read_bytes(), digest_size=6).hexdigest() if file else "unknown"
 
 
 def _kind_of(value: object) -> str:
