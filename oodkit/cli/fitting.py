@@ -40,7 +40,7 @@ class FitJob:
         for name, value in self.settings.items():
             if isinstance(value, float) and not math.isfinite(value):
                 raise UsageError(f"--{name} takes a finite number, got {value}")
-        given = {
+        given: dict[str, Any] = {
             name: str(value) if isinstance(value, str) else value for name, value in self.settings.items() if value is not None
         }
         return plan_fit(open_images(self.data, limit=self.limit), **given)

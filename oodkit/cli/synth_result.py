@@ -46,7 +46,7 @@ def _fact(name: str, value: Any) -> str:
     return f"{name.replace('_', ' ')} {text if len(text) <= SHOWN else text[:SHOWN] + '…'}"
 
 
-def told(folder: Path, document: Mapping[str, Any]) -> str:
+def told(folder: Path, document: Document) -> str:
     """The lines for the terminal."""
     return "\n".join(printable(line) for line in _lines(folder, document))
 
