@@ -1,16 +1,42 @@
 """A synthesis, from a generator to a folder of labelled images."""
 
+import os
+import shutil
+import time
 from collections.abc import Callable, Sequence
+from dataclasses import asdict
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal
 
 from oodkit.classifier import Classifier
+from oodkit.errors import OodkitError, UsageError
+from oodkit.forward import resolve_device
 from oodkit.images import open_images
 from oodkit.images.base import ImageSet
+from oodkit.synth import make_generator
 from oodkit.synth.base import Generator, ImageClass
+from oodkit.synth.finishing import finish
+from oodkit.synth.folder import (
+    KIND,
+    LOCK,
+    SCHEMA,
+    UNFINISHED,
+    Document,
+    alone_in,
+    is_finished,
+    is_more,
+    read_run,
+    require_same,
+    write_run,
+)
+from oodkit.synth.journal import JOURNAL, Journal, Ledger
+from oodkit.synth.making import Progress, make
+from oodkit.synth.planning import Plan, plan_synthesis
+from oodkit.synth.storing import SaveFormat
+from oodkit.training.processes import rank, world_size
 
-Progress = Callable[[int, int | None, str], None]
-Document = dict[str, Any]
+LIBRARIES = ("oodkit", "torch", "diffusers", "pillow")
 
 
 def synthesize(  # noqa: PLR0913 (one argument an option)
@@ -26,12 +52,131 @@ def synthesize(  # noqa: PLR0913 (one argument an option)
     keep_agreeing: bool = False,
     batch_size: int | Literal["auto"] = "auto",
     size: int | None = None,
-    save_format: Literal["png", "jpeg"] = "png",
+    save_format: SaveFormat = "png",
     quality: int = 95,
     device: str = "auto",
     progress: Progress | None = None,
     say: Callable[[str], None] | None = None,
     **arguments: Any,
 ) -> ImageSet:
-    """Make synthetic images by class into a folder, and open it."""
+    """Make synthetic images by class into a folder, and open it as an image set.
+
+    generator: what ``make_generator`` gives, or a spec, with its ``arguments``. output: the folder. classes: by default all that
+    the generator makes. per_class: images of each, by default 100. count: of a generator without classes, images in all, by
+    default ``per_class`` times the classes of ``label_with``; there ``per_class``, where it is said, is how many a class are kept.
+    seed: each image has one of its own, by this one, its class and its number. label_with: gives the images of a generator without
+    classes their labels, and with keep_agreeing those of any other are dropped that it takes for another class. min_confidence: in
+    [0, 1], of its top class; images below it are dropped. batch_size: images made at once; "auto" = as the generator has it,
+    halved where the memory does not suffice. size: the side to resize to, in pixels, antialiased. quality: of jpeg, 1 to 100.
+    progress: called with the images done, those to be made, and "". say: called with a line where something is to be told
+    meanwhile.
+
+    The folder gets ``<class>/<seed>.png``, manifest.jsonl with a line an image, dropped.jsonl with one for each that is not kept,
+    and run.json with all settings and the counts. The same call goes on with a synthesis that was stopped, at whatever moment, and
+    ends with the same files as if it had not been; with more images a class it adds to what is there. Several processes, as
+    torchrun starts them, or each by itself with RANK and WORLD_SIZE, share the work without talking to each other: the last to end
+    finishes the folder, and the others open what is there by then.
+
+    Raises UsageError for what does not go together, and where the folder holds another synthesis or other files; GeneratorError
+    where the generator fails or gives no images of its size; OodkitError where the disk is full, the memory does not suffice, or
+    no image was kept.
+    """
+    if isinstance(generator, str):
+        generator = make_generator(generator, device=own_device(device), **arguments)
+    elif arguments:
+        raise UsageError(f"{', '.join(arguments)}: no arguments of synthesize, and the generator is made already")
+    plan = plan_synthesis(
+        generator,
+        classes=classes,
+        per_class=per_class,
+        count=count,
+        seed=seed,
+        label_with=label_with,
+        min_confidence=min_confidence,
+        keep_agreeing=keep_agreeing,
+        batch_size=batch_size,
+        size=size,
+        save_format=save_format,
+        quality=quality,
+        device=own_device(device),
+    )
+    document = carry_out(plan, Path(output), progress=progress, say=say)
+    if is_finished(document) and not document["counts"]["kept"]:
+        dropped = ", ".join(f"{reason}: {number}" for reason, number in document["counts"]["dropped"].items())
+        raise OodkitError(f"no image was kept in {output} ({dropped}); ask for less confidence or for more images")
     return open_images(output)
+
+
+def own_device(device: str) -> str:
+    """The device of this process: "auto" in one of several on a machine with GPUs is a GPU of its own."""
+    place = resolve_device(device)
+    return f"cuda:{os.environ.get('LOCAL_RANK', '0')}" if device == "auto" and place.type == "cuda" and world_size() > 1 else device
+
+
+def carry_out(plan: Plan, folder: Path, *, progress: Progress | None = None, say: Callable[[str], None] | None = None) -> Document:
+    """``synthesize`` for a planned synthesis: gives the run.json, "unfinished" where other processes have yet to do their part."""
+    before = read_run(folder)
+    if before is not None:
+        require_same(folder, before["asked"], plan.asked)
+        if is_finished(before) and not is_more(before["asked"], plan.asked):
+            _remove_journal(folder)
+            return before
+    with alone_in(folder, rank()):
+        began, document = time.monotonic(), _document(plan, before)
+        if before is None or any(before[key] != document[key] for key in ("asked", "batch_size")):
+            write_run(folder, document)
+        ledger = _ledger(plan, folder)
+        with Journal(folder, rank()) as journal:
+            made = make(plan, folder, ledger.done, document["batch_size"], journal, progress, say or (lambda _: None))
+        seconds = time.monotonic() - began
+        speed = {"seconds": round(seconds, 3), "images_per_second": round(made / seconds, 3) if made else None}
+        return _finished(plan, folder, document | speed)
+
+
+def _finished(plan: Plan, folder: Path, document: Document) -> Document:
+    """The end, where every process has done its part; two that come to theirs at once do this one after the other."""
+    from filelock import FileLock
+
+    with FileLock(folder / LOCK):
+        now = read_run(folder)
+        if now is not None and is_finished(now) and now["asked"] == plan.asked:
+            return now
+        ledger = _ledger(plan, folder)
+        if not ledger.done.all():
+            return document
+        document = finish(plan, folder, ledger, document)
+        _remove_journal(folder)
+        return document
+
+
+def _ledger(plan: Plan, folder: Path) -> Ledger:
+    return Ledger(folder, plan.work, [one.folder for one in plan.labels])
+
+
+def _remove_journal(folder: Path) -> None:
+    shutil.rmtree(folder / JOURNAL, ignore_errors=True)
+
+
+def _document(plan: Plan, before: Document | None) -> Document:
+    from importlib.metadata import version
+
+    generator, notes = plan.generator, list(plan.notes)
+    batch_size = plan.batch_size or (generator.batch_size if before is None else before["batch_size"])
+    if before is not None and before["batch_size"] != batch_size:
+        notes.append(f"made in batches of {before['batch_size']} and of {batch_size}, which can tell in an image's last bits")
+    about = ("spec", "title", "licence", "size", "conditional", "seed_scope")
+    return {
+        "kind": KIND,
+        "schema": SCHEMA,
+        "status": UNFINISHED,
+        "created": datetime.now(UTC).isoformat(timespec="seconds") if before is None else before["created"],
+        "asked": plan.asked,
+        "generator": {**{key: getattr(generator, key) for key in about}, "facts": plan.asked["facts"]},
+        "classes": [asdict(one) for one in plan.labels],
+        "batch_size": batch_size,
+        "counts": None,
+        "seconds": None,
+        "images_per_second": None,
+        "versions": {name: version(name) for name in LIBRARIES},
+        "notes": notes,
+    }

@@ -1,0 +1,84 @@
+"""Images into files, in threads: one batch is encoded while the next is made."""
+
+import os
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal, Self
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import Tensor
+
+from oodkit.atomic import write_atomically
+from oodkit.errors import OodkitError
+
+THREADS = 8
+PNG_LEVEL = 4  # of natural images as small as with zlib's 6, in half of the time
+
+SaveFormat = Literal["png", "jpeg"]
+
+
+@dataclass(frozen=True)
+class Form:
+    """How images are stored. size: the side to resize to, None = as they are made. quality: of JPEG, 1 to 100."""
+
+    size: int | None = None
+    save_format: SaveFormat = "png"
+    quality: int = 95
+
+    @property
+    def suffix(self) -> str:
+        """Of a file's name."""
+        return ".png" if self.save_format == "png" else ".jpg"
+
+    def resized(self, image: Tensor) -> Tensor:
+        """The largest square in the middle of an image, uint8 (3, H, W), at the side asked for, antialiased; on the CPU."""
+        image = image.cpu()
+        if self.size is None or tuple(image.shape[1:]) == (self.size, self.size):
+            return image
+        height, width = image.shape[1:]
+        side = min(height, width)
+        top, left = (height - side) // 2, (width - side) // 2
+        box = (left, top, left + side, top + side)
+        small = _picture(image).resize((self.size, self.size), Image.Resampling.BICUBIC, box=box)
+        return torch.from_numpy(np.array(small)).permute(2, 0, 1)
+
+    def write(self, image: Tensor, path: Path) -> None:
+        """Write an image, uint8 (3, H, W), to a file that appears whole or not at all; the same image gives the same bytes.
+
+        Raises OodkitError where the disk is full or the folder can't be written.
+        """
+        settings = {"compress_level": PNG_LEVEL} if self.save_format == "png" else {"quality": self.quality}
+        picture = _picture(image)
+        try:
+            write_atomically(path, lambda temporary: picture.save(temporary, self.save_format, **settings))
+        except OodkitError as error:
+            raise OodkitError(f"{error}; the same command then goes on from here") from error
+
+
+class Storing:
+    """Threads that resize and write; used in a ``with``, which ends when all is written."""
+
+    def __init__(self, form: Form) -> None:
+        self._form = form
+        self._threads = ThreadPoolExecutor(min(THREADS, os.cpu_count() or 1))
+
+    def resized(self, images: list[Tensor]) -> list[Tensor]:
+        """The images as they are stored, on the CPU, in their order."""
+        return list(self._threads.map(self._form.resized, images))
+
+    def write(self, image: Tensor, path: Path) -> "Future[None]":
+        """Begin to write; the answer raises what writing does."""
+        return self._threads.submit(self._form.write, image, path)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._threads.shutdown(cancel_futures=True)
+
+
+def _picture(image: Tensor) -> Image.Image:
+    return Image.fromarray(image.permute(1, 2, 0).contiguous().numpy())

@@ -1,0 +1,51 @@
+"""All images of a synthesis in the order in which they are made, and what number each has in it."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from oodkit.synth.base import ImageClass, Request
+from oodkit.synth.seeds import seed_of
+
+
+class Work:
+    """The first image of each class, then the second of each, and so on: what is there when it stops early is balanced, and more
+    images a class only add to the end.
+
+    classes: None where images have none. there: how many are made of each class, one number where there are no classes.
+    """
+
+    def __init__(self, classes: Sequence[ImageClass] | None, there: Sequence[int], seed: int) -> None:
+        self.classes, self.seed = None if classes is None else tuple(classes), seed
+        wanted = np.arange(max(there, default=0))[:, None] < np.asarray(there)[None, :]
+        self._index, self._class = (one.astype(np.int32) for one in np.nonzero(wanted))
+        self._number = np.where(wanted, np.cumsum(wanted).reshape(wanted.shape) - 1, -1)
+
+    def __len__(self) -> int:
+        return len(self._index)
+
+    def class_of(self, number: int) -> int:
+        """The position of its class; 0 where there are no classes."""
+        return int(self._class[number])
+
+    def index_of(self, number: int) -> int:
+        """Its own number within its class."""
+        return int(self._index[number])
+
+    def request(self, number: int) -> Request:
+        """What a generator is asked for."""
+        of = None if self.classes is None else self.classes[self._class[number]]
+        index = self.index_of(number)
+        return Request(of, index, seed_of(self.seed, "" if of is None else of.folder, index))
+
+    def number(self, of: int, index: int) -> int | None:
+        """Where in the order the index-th image of a class stands; None where it is not asked for."""
+        rows, columns = self._number.shape
+        found = int(self._number[index, of]) if 0 <= index < rows and 0 <= of < columns else -1
+        return None if found < 0 else found
+
+    def batches(self, size: int, *, rank: int = 0, world: int = 1) -> list[range]:
+        """Every world-th batch, from the rank-th on. They are the same whatever is there already: an image can depend, at least in
+        its last bits, on those that it is made with.
+        """
+        return [range(start, min(start + size, len(self))) for start in range(rank * size, len(self), world * size)]
