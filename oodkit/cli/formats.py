@@ -38,9 +38,10 @@ def rendered(document: Document, form: Format) -> str:
 def _print_text(document: Document, file: TextIO | None = None) -> None:
     """To stdout or, without colours, to a file."""
     from oodkit.report.console import file_console, stdout_console
-    from oodkit.report.terminal import print_ablation, print_comparison, print_document
+    from oodkit.report.terminal import print_ablation, print_comparison, print_document, print_quality
 
-    print_it = {"compare": print_comparison, "ablate": print_ablation}.get(document["kind"], print_document)
+    own = {"compare": print_comparison, "ablate": print_ablation, "quality": print_quality}
+    print_it = own.get(document["kind"], print_document)
     print_it(document, stdout_console() if file is None else file_console(file))
 
 
@@ -98,11 +99,24 @@ def _ablation_csv(document: Document) -> str:
     return ablation_csv(document)
 
 
+def _quality_markdown(document: Document) -> str:
+    from oodkit.report.quality_forms import quality_markdown
+
+    return quality_markdown(document)
+
+
+def _quality_csv(document: Document) -> str:
+    from oodkit.report.quality_forms import quality_csv
+
+    return quality_csv(document)
+
+
 BOTH: dict[Format, Callable[[Document], str]] = {Format.text: _text, Format.json: _json}
 A_RUN = {**BOTH, Format.markdown: _markdown, Format.csv: _csv, Format.model_card: _model_card}
 RENDERERS = {
     "diagnose": A_RUN,
     "augdelete": A_RUN,
     "ablate": {**BOTH, Format.markdown: _ablation_markdown, Format.csv: _ablation_csv},
+    "quality": {**BOTH, Format.markdown: _quality_markdown, Format.csv: _quality_csv},
     "compare": {**BOTH, Format.markdown: _comparison_markdown, Format.csv: _comparison_csv},
 }

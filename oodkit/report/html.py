@@ -15,6 +15,8 @@ from oodkit.report.markup import drawn, environment_with, part
 from oodkit.report.model_names import named_after, short_names
 from oodkit.report.papers import source_of
 from oodkit.report.pictures import mixed_svg, ridges_svg, roc_svg, scatter_svg
+from oodkit.report.qualities import KIND as QUALITY
+from oodkit.report.quality_page import quality_html
 from oodkit.report.remarks import (
     mixed_table,
     remarks,
@@ -45,6 +47,8 @@ def render_html(run: Run) -> str:
     document, thumbnails = run.document, run.thumbnails
     if document["kind"] == ABLATION:
         return ablation_html(document)
+    if document["kind"] == QUALITY:
+        return quality_html(document, thumbnails)
     terms = terms_of(document)
     environment = environment_with({one["key"] for one in terms})
     script, style = (part(environment, name) for name in ("tables.js", "style.css"))

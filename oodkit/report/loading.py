@@ -13,9 +13,12 @@ from oodkit.errors import InputError, UsageError
 from oodkit.report.ablations import KIND as ABLATION
 from oodkit.report.ablations import SCHEMA as ABLATION_SCHEMA
 from oodkit.report.document import KIND, KINDS, REPAIR, SCHEMA, Document
+from oodkit.report.qualities import KIND as QUALITY
+from oodkit.report.qualities import SCHEMA as QUALITY_SCHEMA
 from oodkit.wording import printable
 
-EVERY_KIND = (*KINDS, ABLATION)
+EVERY_KIND = (*KINDS, ABLATION, QUALITY)
+OWN_SCHEMAS = {ABLATION: ABLATION_SCHEMA, QUALITY: QUALITY_SCHEMA}  # beside that of models
 CLOSING = {"additionalProperties", "minimum", "maximum"}
 LARGEST_RESULT = 2**28  # bytes; what a run folder from elsewhere may fill the memory with
 
@@ -36,7 +39,7 @@ def load_document(path: Path, kinds: Sequence[str] = KINDS) -> Document:
     if document["kind"] not in kinds:
         known = " or ".join(f"'{one}'" for one in kinds)
         raise InputError(f"{path} is of the kind '{printable(document['kind'])}', expected {known}; {_instead(document, path)}")
-    name, number = (ABLATION, ABLATION_SCHEMA) if document["kind"] == ABLATION else (KIND, SCHEMA)
+    name, number = (document["kind"], own) if (own := OWN_SCHEMAS.get(document["kind"])) else (KIND, SCHEMA)
     if document["schema"] < number:
         raise InputError(f"{path} was made by an older oodkit (schema {document['schema']}, now {number}); {_again(document)}")
     if document["schema"] > number:
@@ -116,5 +119,5 @@ def _integer(text: str) -> int:
 
 def _again(document: Document) -> str:
     command = document.get("command")
-    again = {REPAIR: "repair again", ABLATION: "make it again"}.get(document["kind"], "diagnose again")
+    again = {REPAIR: "repair again", ABLATION: "make it again", QUALITY: "measure again"}.get(document["kind"], "diagnose again")
     return f"{again}: {printable(command)}" if isinstance(command, str) else again

@@ -66,8 +66,9 @@ def sentence_of(document: Row) -> str:
 
 def _beside_floor(document: Row, digits: int) -> str:
     own, least = document["sets"][0]["frechet"], document["floor"]["frechet"]
-    times = f", {decimal(own / least, 1)} times as much" if least > 0 else ""
-    return f"; other real images have {number(least, digits, 1)}{'' if own < least else times}"
+    if own < least or least <= 0:
+        return f", where other real images have {number(least, digits, 1)}"
+    return f", {decimal(own / least, 1)} times the {number(least, digits, 1)} of other real images"
 
 
 def rows_of(document: Row) -> list[Row]:

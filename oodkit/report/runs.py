@@ -198,6 +198,8 @@ def _thumbnails_of(document: Document) -> set[str]:
     """The names of the thumbnails that the document shows."""
     found = (model["extremes"] for model in document.get("models", ()))
     shown = [images for one in found if one is not None for images in (*one["accepted"].values(), one["rejected"])]
+    of_quality = (*document.get("samples", ()), *document.get("copies", ()))
+    shown += [row["images"] for one in of_quality for row in one["rows"]]
     return {image["thumbnail"] for images in shown for image in images if image["thumbnail"] is not None}
 
 

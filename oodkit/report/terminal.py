@@ -13,6 +13,10 @@ from oodkit.report.compare_sheets import commands, remarks_on, sheets
 from oodkit.report.console import print_sheet, say, stdout_console
 from oodkit.report.document import Document
 from oodkit.report.numerals import interval, number
+from oodkit.report.qualities import remarks_on as quality_remarks
+from oodkit.report.qualities import sentence_of
+from oodkit.report.qualities import title_of as quality_title
+from oodkit.report.quality_sheets import quality_sheets
 from oodkit.report.remarks import set_remarks
 from oodkit.report.repair_sheets import repair_sheets
 from oodkit.report.repairs import repair_notes, repair_of
@@ -65,6 +69,18 @@ def print_ablation(document: Document, console: Console | None = None) -> None:
     for sheet in ablation_sheets(document, intervals=False):
         print_sheet(console, sheet)
     for remark in ablation_remarks(document):
+        say(console, f"note: {remark}", "dim")
+
+
+def print_quality(document: Document, console: Console | None = None) -> None:
+    """Print what comes first, the tables of an assessment and the remarks; by default to stdout."""
+    console = console or stdout_console()
+    say(console, quality_title(document), "bold")
+    console.print()
+    for sheet in quality_sheets(document):
+        print_sheet(console, sheet)
+    say(console, sentence_of(document), "bold")
+    for remark in quality_remarks(document):
         say(console, f"note: {remark}", "dim")
 
 

@@ -1,0 +1,82 @@
+"""An assessment of synthetic images as sheets of text: what its tables have in their cells, on a terminal as in Markdown."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from oodkit.report.document import Document
+from oodkit.report.numerals import number
+from oodkit.report.qualities import digits_for, name_of, rows_of
+from oodkit.report.sheets import Sheet
+from oodkit.wording import DASH, counted, p_value
+
+Row = Mapping[str, Any]
+
+REAL = ("real image", "real images")
+EACH_END = 3  # classes that are told of the best and of the worst; JSON, CSV and the page have more
+
+
+def quality_sheets(document: Document) -> list[Sheet]:
+    """The ranking, the labels, the nearest real images, and the best and worst classes of every set."""
+    found = [_ranking(document), *_labels(document), _nearest(document)]
+    return [*found, *(sheet for row in document["sets"] if (sheet := _classes(row)) is not None)]
+
+
+def _ranking(document: Document) -> Sheet:
+    rows = rows_of(document)
+    frechet = digits_for(row["frechet"] for row in rows)
+    cells = [
+        [
+            str(row["rank"]) if row["rank"] else "",
+            name_of(row),
+            number(row["frechet"], frechet, 1),
+            kid(row, digits_for(one["kid_sd"] for one in rows)),
+            number(row["density"], 2, 1),
+            number(row["coverage"]),
+            str(row["coverage_rank"]) if row["coverage_rank"] else "",
+        ]
+        for row in rows
+    ]
+    head = ["rank", "set", "Fréchet", "kernel ± s.e.", "density", "coverage, %", "rank by coverage"]
+    caption = (
+        f"by Fréchet distance, of {document['n']} images each, in the {document['features']} features of {document['extractor']}"
+    )
+    expected = f"expected of real images: kernel distance 0, density 1, coverage {number(document['expected_coverage'])} %"
+    return Sheet("Synthetic images", head, cells, caption, words=2, bold=[(0, at) for at in range(len(head))], below=[expected])
+
+
+def kid(row: Row, digits: int) -> str:
+    """``0.0123 ± 0.0004``; a dash where there is none."""
+    return DASH if row["kid"] is None else f"{number(row['kid'], digits, 1)} ± {number(row['kid_sd'], digits, 1)}"
+
+
+def _labels(document: Document) -> list[Sheet]:
+    rows = rows_of(document)
+    if all(row[key] is None for row in rows for key in ("agreement", "confidence", "probe")):
+        return []
+    cells = [[name_of(row), *(number(row[key]) for key in ("agreement", "confidence", "probe"))] for row in rows]
+    head = ["set", "agreement", "confidence", "linear probe"]
+    below = [f"linear probe: a head trained on the set's features, its accuracy on {counted(document['probed_on'], *REAL)}"]
+    return [Sheet("Labels", head, cells, f"in percent, by {document['extractor']}", below=below)]
+
+
+def _nearest(document: Document) -> Sheet:
+    cells = []
+    for row in rows_of(document):
+        one = row["nearest"]
+        near = f"{one['near_copies']} of {one['images']}"
+        cells.append([name_of(row), number(one["ratio"], 2, 1), near, p_value(one["p"]), "may copy" if one["flagged"] else ""])
+    unseen = document["held_out"] or "the other half of the real images"
+    caption = f"distance to the nearest of {document['floor']['nearest']['searched']} real images, over that of {unseen}"
+    return Sheet("Nearest real images", ["set", "median ratio", "near-copies", "p", ""], cells, caption)
+
+
+def _classes(row: Row) -> Sheet | None:
+    """The worst first, as the user will look for what to mend."""
+    known = [one for one in reversed(row["classes"]) if one["kid"] is not None]
+    if not known:
+        return None
+    shown = known if len(known) <= 2 * EACH_END else [*known[:EACH_END], *known[-EACH_END:]]
+    digits = digits_for(one["kid_sd"] for one in shown)
+    cells = [[one["name"], str(one["n"]), kid(one, digits), number(one["coverage"]), number(one["agreement"])] for one in shown]
+    which = "" if len(known) == len(shown) else f", the {EACH_END} worst and the {EACH_END} best of {len(known)}"
+    return Sheet(f"{row['name']} by class{which}", ["class", "images", "kernel ± s.e.", "coverage, %", "agreement, %"], cells)
