@@ -1,30 +1,45 @@
 """Generators that diffusers runs: class-conditional, text-to-image and unconditional pipelines, told apart by their call."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any, Literal
 
+import torch
 from torch import Tensor
 
-from oodkit.errors import UsageError
+from oodkit.errors import GeneratorError, UnreadableImageError, UsageError
+from oodkit.failures import is_out_of_memory
+from oodkit.forward import DTYPES, resolve_device
 from oodkit.synth.base import Generator, ImageClass, Request
+from oodkit.synth.pipeline_calls import as_pixels, call_of
+from oodkit.synth.pipeline_classes import classes_of
+from oodkit.synth.pipeline_loading import first_line, load_pipeline, pipeline_class, quiet
+from oodkit.synth.pipeline_schedulers import give_scheduler
+from oodkit.synth.pipeline_source import fetched, is_in_pixels, licence_of, place_of, read_index, require_runnable, revision_of
+from oodkit.synth.prompts import TEMPLATE, prompt_of, require_template
 
 DtypeName = Literal["auto", "float32", "bfloat16", "float16"]
-TEMPLATE = "a photo of a {name}, {definition}"
+SEEDS = ("image", "batch")
+AT_ONCE = 32 * 256 * 256  # pixels of a batch on an accelerator; out of memory halves it
+UNKNOWN_SIZE = 1024  # of images whose size the pipeline does not tell before it makes them
 
 
 class Pipeline(Generator):
     """A diffusers pipeline, by hub id or from a local folder.
 
-    spec: as the user spelled it. weights: ``OWNER/NAME[@REV]`` on the hub or a local folder with model_index.json; "" where the spec
-    itself says so, ``diffusers:ID[@REV]`` or a path. pipeline: another class of diffusers to run it with. scheduler: of diffusers,
-    by name. template: of the prompt, with {name} and {definition}. seeds: "batch" for a pipeline that takes one random generator
-    only. call: what the pipeline's own call takes, or parts of it (safety_checker) that are to be left out, checked here. Raises
-    ModelNotFoundError where it is out of reach, CheckpointError where it can't be read, and UsageError for what it does not take.
+    spec: as the user spelled it. weights: ``OWNER/NAME[/SUBFOLDER][@REV]`` on the hub or a local folder with model_index.json; ""
+    where the spec itself says so, ``diffusers:ID[@REV]`` or a path. pipeline: another class of diffusers to run it with. scheduler:
+    of diffusers, by name. dtype: "auto" is bfloat16 on CUDA and else float32. variant: of the weight files, such as fp16. template:
+    of the prompt, with {name} and {definition}. seeds: "batch" for a pipeline that takes one random generator only. num_classes:
+    where the pipeline does not say it. call: what the pipeline's own call takes; and parts to be left out (safety_checker=None).
+
+    Raises ModelNotFoundError where it is out of reach, CheckpointError where it can't be read, and UsageError for what it does not
+    take, for code of its own that was not allowed, and where a package is missing.
     """
 
     title = "a diffusers pipeline"
 
-    def __init__(  # noqa: PLR0913 (what a pipeline is made of; each is a setting of the command line)
+    def __init__(
         self,
         spec: str,
         *,
@@ -37,14 +52,137 @@ class Pipeline(Generator):
         variant: str | None = None,
         template: str = TEMPLATE,
         seeds: Literal["image", "batch"] = "image",
+        num_classes: int | None = None,
         **call: Any,
     ) -> None:
-        raise UsageError(f"{spec}: diffusers pipelines are not ready yet")
+        require_template(template)
+        _require_one_of("dtype", dtype, ("auto", *DTYPES))
+        _require_one_of("seeds", seeds, SEEDS)
+        self.spec, self.template, self.device = spec, template, resolve_device(device)
+        place = place_of(weights or spec)
+        index = read_index(place)
+        require_runnable(place, index, trust_remote_code=trust_remote_code)
+        made_by = pipeline_class(pipeline or index["_class_name"])
+        parts = call_of(made_by, call).parts if made_by else {}  # a wrong argument is told before gigabytes are fetched
+        folder = fetched(place, trust_remote_code=trust_remote_code, variant=variant, without=list(parts))
+        precision, self._autocast = _precision(dtype, self.device, in_pixels=is_in_pixels(index))
+        self.pipe = load_pipeline(
+            folder, made_by, dtype=precision, variant=variant, parts=parts, trust_remote_code=trust_remote_code
+        ).to(self.device)
+        self._call = call_of(type(self.pipe), call)
+        sampler = give_scheduler(self.pipe, scheduler)
+        known = self._find_classes(index, num_classes)
+        self.seed_scope = "image" if self._call.takes_generator and seeds == "image" else "batch"
+        self.size = self._side()
+        self.batch_size = _at_once(self.size or UNKNOWN_SIZE, self.device)
+        self.licence = licence_of(place, folder)
+        self.facts = {
+            "weights": place.name,
+            **revision_of(place, folder),
+            "pipeline": self._call.name,
+            "scheduler": sampler,
+            "dtype": "bfloat16 autocast" if self._autocast else str(precision).removeprefix("torch."),
+            "call": self._call.facts(),
+            **known,
+        }
 
-    def generate(self, requests: Sequence[Request]) -> Sequence[Tensor]:
-        """uint8 (N, 3, H, W) in the order of the requests, on the pipeline's device."""
-        raise NotImplementedError
+    def generate(self, requests: Sequence[Request]) -> Sequence[Tensor | UnreadableImageError]:
+        """uint8 (3, H, W) for each request, on the pipeline's device; an error for one that its safety checker withholds."""
+        labels = [_of(one).label for one in requests] if self._call.kind == "class" else None
+        prompts = [self.prompt(_of(one)) for one in requests] if self._call.kind == "text" else None
+        said = self._call.batch(labels, prompts, len(requests))
+        who = f"{self.spec} ({self._call.name})"
+        try:
+            with quiet(), torch.no_grad(), self._precisely(), self._seeded([one.seed for one in requests]) as drawn:
+                found = self.pipe(**said, **drawn)
+        except Exception as error:  # a pipeline may raise anything
+            if is_out_of_memory(error):
+                raise
+            raise GeneratorError(f"{who} failed: {first_line(error)}") from error
+        pixels, withheld = as_pixels(found, len(requests), who)
+        return [
+            UnreadableImageError("withheld by the pipeline's safety checker") if hidden else image
+            for image, hidden in zip(pixels, withheld, strict=True)
+        ]
 
     def prompt(self, of: ImageClass) -> str:
         """What a text-to-image pipeline is told of a class; "" for others."""
-        raise NotImplementedError
+        return prompt_of(self.template, of) if self._call.kind == "text" else ""
+
+    def _find_classes(self, index: Mapping[str, Any], num_classes: int | None) -> dict[str, str]:
+        """Set what the images can be made of; the facts of it."""
+        call = self._call
+        self.conditional, self.classes = call.kind != "plain", None
+        if call.kind == "text":
+            return {"template": self.template}
+        if call.kind == "plain":
+            return {}
+        found = classes_of(self.pipe, index, num_classes)
+        if found is not None:
+            self.classes = found[0]
+            return {"classes": found[1]}
+        if call.parameters["class_labels"].default is not None:
+            raise UsageError(f"{call.name} does not say how many classes it has; give --generator-arg num_classes=N")
+        call.kind, self.conditional = "plain", False  # class labels are an option that these weights were trained without
+        return {}
+
+    def _side(self) -> int | None:
+        """The side of the images; None where they are no squares, or where only the call itself decides."""
+        arguments = self._call.arguments
+        if "height" in arguments or "width" in arguments:
+            return arguments["height"] if arguments.get("height") == arguments.get("width") else None
+        network = getattr(self.pipe, "transformer", None) or getattr(self.pipe, "unet", None)
+        side = getattr(self.pipe, "default_sample_size", None) or getattr(getattr(network, "config", None), "sample_size", None)
+        if not isinstance(side, int):
+            return None
+        vae = getattr(self.pipe, "vae", None)
+        widths = getattr(getattr(vae, "config", None), "block_out_channels", None)
+        factor = getattr(self.pipe, "vae_scale_factor", 1 if vae is None else 2 ** (len(widths) - 1) if widths else None)
+        return side * factor if factor else None
+
+    def _precisely(self) -> AbstractContextManager[object]:
+        return torch.autocast(self.device.type, torch.bfloat16) if self._autocast else nullcontext()
+
+    @contextmanager
+    def _seeded(self, seeds: Sequence[int]) -> Iterator[dict[str, Any]]:
+        """The keywords that make the noise follow from the seeds; drawn on the CPU, so that a GPU's kind does not matter.
+
+        One random generator for each image: DiTPipeline and DDPMPipeline take a list of any length without a word, and would share
+        or drop some.
+        """
+        if self.seed_scope == "image":
+            yield {"generator": [torch.Generator().manual_seed(seed) for seed in seeds]}
+        elif self._call.takes_generator:
+            yield {"generator": torch.Generator().manual_seed(seeds[0])}
+        else:
+            with torch.random.fork_rng(devices=[self.device] if self.device.type == "cuda" else []):
+                torch.manual_seed(seeds[0])
+                yield {}
+
+
+def _precision(dtype: DtypeName, device: torch.device, *, in_pixels: bool) -> tuple[torch.dtype, bool]:
+    """The precision of the weights, and whether the network computes in bfloat16 all the same.
+
+    A pipeline keeps its image in the precision of its weights. bfloat16 has a step of 1/256 near 1, half of what an 8-bit image
+    resolves, which many small steps of a sampler would add up where they are taken in pixels.
+    """
+    if dtype != "auto":
+        return DTYPES[dtype], False
+    if device.type != "cuda":
+        return torch.float32, False
+    return (torch.float32, True) if in_pixels else (torch.bfloat16, False)
+
+
+def _at_once(side: int, device: torch.device) -> int:
+    return max(1, min(256 if device.type == "cuda" else 16, AT_ONCE // (side * side)))
+
+
+def _of(request: Request) -> ImageClass:
+    if request.of is None:
+        raise GeneratorError("asked for an image of no class, and this generator makes images by class; give --classes or --like")
+    return request.of
+
+
+def _require_one_of(what: str, value: object, choices: Sequence[str]) -> None:
+    if value not in choices:
+        raise UsageError(f"no {what} {value!r}; choose from {', '.join(choices)}")

@@ -1,0 +1,119 @@
+"""A diffusers pipeline from its files: whole, in evaluation mode and quiet."""
+
+import logging
+import warnings
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from oodkit.errors import CheckpointError, OodkitError, UsageError
+from oodkit.failures import is_out_of_memory
+
+LIBRARIES = ("diffusers", "transformers")
+
+
+def pipeline_class(name: object) -> type | None:
+    """The class of diffusers; None for one of the pipeline's own, [module, class]. Raises UsageError where diffusers lacks it."""
+    import diffusers
+
+    if isinstance(name, list):
+        return None
+    found = getattr(diffusers, str(name), None)
+    if isinstance(found, type) and issubclass(found, diffusers.DiffusionPipeline):
+        return found
+    known = [one for one in dir(diffusers) if one.endswith("Pipeline")]
+    near = get_close_matches(str(name), known, n=3)
+    hint = f"did you mean {', '.join(near)}?" if near else "upgrade diffusers, if it is a newer one"
+    raise UsageError(f"diffusers {diffusers.__version__} has no pipeline {name!r}; {hint}")
+
+
+def load_pipeline(
+    folder: Path,
+    made_by: type | None,
+    *,
+    dtype: torch.dtype,
+    variant: str | None,
+    parts: Mapping[str, Any],
+    trust_remote_code: bool,
+) -> Any:
+    """The pipeline of a folder. made_by: the class to run it with; None: as the folder says.
+
+    Raises CheckpointError where a file is missing or broken, and where the files leave a weight to chance.
+    """
+    import diffusers
+
+    loader: Any = made_by or diffusers.DiffusionPipeline
+    try:
+        with quiet() as said:
+            pipe = loader.from_pretrained(
+                folder, dtype=dtype, variant=variant, trust_remote_code=trust_remote_code, local_files_only=True, **parts
+            )
+    except OodkitError:
+        raise
+    except Exception as error:  # whatever is wrong with files or a stranger's code
+        if is_out_of_memory(error):
+            raise OodkitError(f"not enough memory to load {folder}; use a machine with more, or dtype=bfloat16") from error
+        raise CheckpointError(f"can't load {folder}: {first_line(error)}") from error
+    if lacking := next((line for line in said if "newly initialized" in line), None):  # diffusers goes on with random weights
+        raise CheckpointError(f"the weights in {folder} are incomplete: {lacking.splitlines()[0]}")
+    pipe.set_progress_bar_config(disable=True)
+    for part in pipe.components.values():
+        if isinstance(part, nn.Module):
+            part.eval()  # a DiT in training mode forgets a tenth of the classes it is asked for
+    return pipe
+
+
+@contextmanager
+def quiet() -> Iterator[list[str]]:
+    """Keep what the libraries log and warn of off the terminal, and their bars; gives what they logged at WARNING and above."""
+    from diffusers.utils import logging as diffusers_logging
+
+    said = _Collector()
+    before = {name: _Settings.of(logging.getLogger(name)) for name in LIBRARIES}
+    bars = diffusers_logging.is_progress_bar_enabled()
+    diffusers_logging.disable_progress_bar()
+    for name in LIBRARIES:
+        _Settings([said], logging.WARNING, propagates=False).give(logging.getLogger(name))
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield said.lines
+    finally:
+        for name, settings in before.items():
+            settings.give(logging.getLogger(name))
+        if bars:
+            diffusers_logging.enable_progress_bar()
+
+
+def first_line(error: Exception) -> str:
+    """The type of an error, and the first line of what it says."""
+    lines = str(error).strip().splitlines()
+    return f"{type(error).__name__}: {lines[0]}" if lines else type(error).__name__
+
+
+class _Collector(logging.Handler):
+    def __init__(self) -> None:
+        super().__init__(logging.WARNING)
+        self.lines: list[str] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.lines.append(record.getMessage())
+
+
+class _Settings:
+    """How a logger is set."""
+
+    def __init__(self, handlers: list[logging.Handler], level: int, *, propagates: bool) -> None:
+        self.handlers, self.level, self.propagates = handlers, level, propagates
+
+    @classmethod
+    def of(cls, logger: logging.Logger) -> "_Settings":
+        return cls(logger.handlers[:], logger.level, propagates=logger.propagate)
+
+    def give(self, logger: logging.Logger) -> None:
+        logger.handlers, logger.level, logger.propagate = self.handlers, self.level, self.propagates
