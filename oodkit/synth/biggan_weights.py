@@ -20,7 +20,7 @@ Layers = tuple[tuple[bool, int, int], ...]
 FILES = ("model.safetensors", "pytorch_model.safetensors", "pytorch_model.bin")
 LARGEST = 2**20  # of a size that a file may name
 MOST_LAYERS = 40
-WIDTHS = {1, 2, 4, 8, 16}
+WIDTHS = (1, 2, 4, 8, 16)
 
 # By the number of blocks; of each whether it doubles height and width, and its channels before and after in channel widths.
 _FIRST = ((False, 16, 16), (True, 16, 16), (False, 16, 16), (True, 16, 8), (False, 8, 8))
@@ -131,13 +131,15 @@ def _is_size(value: Any) -> bool:
 
 
 def _are_layers(value: Any) -> bool:
-    """Whether blocks follow on one another, from the first to the last, which ends in as many channels as the channel width."""
-    if not isinstance(value, list) or not all(isinstance(one, list) and len(one) == 3 for one in value):
-        return False
-    if not 0 < len(value) <= MOST_LAYERS or not all(isinstance(up, bool) and {*channels} <= WIDTHS for up, *channels in value):
+    """Whether they are blocks that follow on one another, and the last ends in as many channels as the channel width."""
+    if not isinstance(value, list) or not 0 < len(value) <= MOST_LAYERS or not all(map(_is_layer, value)):
         return False
     ends = [16, *(after for _, _, after in value)]
     return ends[-1] == 1 and all(before == end for (_, before, _), end in zip(value, ends, strict=False))
+
+
+def _is_layer(value: Any) -> bool:
+    return isinstance(value, list) and len(value) == 3 and isinstance(value[0], bool) and all(one in WIDTHS for one in value[1:])
 
 
 def _is_eps(value: Any) -> bool:

@@ -88,25 +88,28 @@ def _without_pin(where: str) -> tuple[str, str]:
 
 
 def _from_hub(where: str, names: Sequence[str], instead: str) -> Weights:
-    """The first of the names that the repository has, beside its config.json."""
+    """The first of the names that the repository has, or out of reach the cache, beside its config.json."""
     from huggingface_hub import hf_hub_download
     from huggingface_hub.errors import EntryNotFoundError, HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
 
     repository, _, revision = where.removeprefix(HUB).partition("@")
+    uncached: list[LocalEntryNotFoundError] = []
 
     def fetched(name: str) -> Path | None:
         try:
             return Path(hf_hub_download(repository, name, revision=revision or None))
-        except LocalEntryNotFoundError:
-            raise
+        except LocalEntryNotFoundError as error:
+            uncached.append(error)
         except EntryNotFoundError:
-            return None
+            pass
+        return None
 
     try:
         with hub_or_cache():
             file = next((file for name in names if (file := fetched(name)) is not None), None)
-            if file is not None:
-                fetched(CONFIG)
+            if file is None and uncached:
+                raise uncached[-1]
+            fetched(CONFIG)
     except HFValidationError as error:
         raise UsageError(f"{where!r} names no repository of the hub; write {HUB}OWNER/NAME or {HUB}OWNER/NAME@REVISION") from error
     except (HfHubHTTPError, OSError) as error:
@@ -137,8 +140,8 @@ def _download(url: str, path: Path, instead: str) -> None:
                 while piece := answer.read(PIECE):
                     file.write(piece)
                     bar.update(len(piece))
-            if size and path.stat().st_size != size:
-                raise ConnectionError(f"it broke off after {path.stat().st_size} of {size} bytes")
+            if size and file.tell() != size:
+                raise ConnectionError(f"it broke off after {file.tell()} of {size} bytes")
     except (urllib.error.URLError, http.client.HTTPException, ConnectionError, TimeoutError, ValueError) as error:
         reason = printable(str(getattr(error, "reason", None) or error or type(error).__name__))
         raise ModelNotFoundError(f"can't download {printable(url)}: {reason}; {instead}") from error
