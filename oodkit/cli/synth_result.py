@@ -1,7 +1,7 @@
 """What ``oodkit synth`` says before the first image and after the last."""
 
 import shlex
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -46,18 +46,19 @@ def _fact(name: str, value: Any) -> str:
     return f"{name.replace('_', ' ')} {text if len(text) <= SHOWN else text[:SHOWN] + '…'}"
 
 
-def told(folder: Path, document: Document) -> str:
-    """The lines for the terminal."""
-    return "\n".join(printable(line) for line in _lines(folder, document))
+def told(folder: Path, document: Document, said: Sequence[str] = ()) -> str:
+    """The lines for the terminal. said: notes that were told before."""
+    return "\n".join(printable(line) for line in _lines(folder, document, said))
 
 
-def _lines(folder: Path, document: Document) -> Iterator[str]:
+def _lines(folder: Path, document: Document, said: Sequence[str]) -> Iterator[str]:
     counts, classes = document["counts"], document["classes"]
     of = f" of {counted(len(classes), 'class', 'classes')}" if classes else ""
-    speed = f"in {duration(document['seconds'])} ({document['images_per_second']:.1f} images/s)"
-    yield f"{counted(counts['kept'], 'image', 'images')}{of} by {document['generator']['spec']}, {speed}"
+    rate = document["images_per_second"]
+    speed = "" if rate is None else f", in {duration(document['seconds'])} ({rate:.1f} images/s)"
+    yield f"{counted(counts['kept'], 'image', 'images')}{of} by {document['generator']['spec']}{speed}"
     yield from _dropped(counts)
-    yield from (f"note: {note}" for note in document["notes"])
+    yield from (f"note: {note}" for note in document["notes"] if note not in said)
     yield f"folder: {folder}"
     if classes and counts["kept"]:
         yield f"train with them: {train_command(folder, document)}"

@@ -14,9 +14,9 @@ from oodkit.cli.runs import RUNS, new_folder, require_folder
 from oodkit.cli.synth_progress import shown_images
 from oodkit.cli.synth_result import before_lines, generator_lines, told
 from oodkit.cli.training import told_once
-from oodkit.errors import UsageError
+from oodkit.errors import OodkitError, UsageError
 from oodkit.synth import Generator, ImageClass, classes_like, classes_named, find_classes, make_generator
-from oodkit.synth.folder import Document, differences, is_more, read_run, require_same
+from oodkit.synth.folder import Document, differences, is_finished, is_more, read_run, require_same
 from oodkit.synth.planning import Plan, plan_synthesis
 from oodkit.synth.run import carry_out, own_device
 from oodkit.training.interruption import exit_code
@@ -60,9 +60,9 @@ class Wanted:
 
 
 def carry_out_wanted(wanted: Wanted, output: Path | None, *, as_json: bool, quiet: bool) -> None:
-    """Make the images, or what is missing of them, and print what came of it."""
-    quiet = quiet or rank() > 0
-    say = (lambda _: None) if quiet else _say
+    """Make the images, or what is missing of them, and print what came of it: of several processes the one that ends last does."""
+    hushed = quiet or rank() > 0
+    say = (lambda _: None) if hushed else _say
     with told_once():
         wanted.check()
         if output is not None:
@@ -77,9 +77,19 @@ def carry_out_wanted(wanted: Wanted, output: Path | None, *, as_json: bool, quie
         folder, before = _folder(output, planned)
     for line in before_lines(folder, before, planned):
         say(line)
-    document = _make(planned, folder, quiet=quiet)
-    if rank() == 0:
-        typer.echo(json.dumps(document, indent=1) if as_json else folder if quiet else told(folder, document))
+    document = _make(planned, folder, hushed=hushed)
+    if not is_finished(document):
+        say(f"this process has done its part; the last one to end finishes {folder} and tells what came of it")
+    elif rank() == 0 or before is None or not is_finished(before):
+        typer.echo(json.dumps(document, indent=1) if as_json else folder if quiet else told(folder, document, planned.notes))
+        _require_some(folder, document)
+
+
+def _require_some(folder: Path, document: Document) -> None:
+    counts = document["counts"]
+    if not counts["kept"]:
+        dropped = ", ".join(f"{number} {reason}" for reason, number in counts["dropped"].items())
+        raise OodkitError(f"no image was kept in {folder} ({dropped}); ask for a lower --min-confidence, or another generator")
 
 
 def _say(line: str) -> None:
@@ -155,10 +165,10 @@ def _of_before(folder: Path) -> Document | None:
         return None
 
 
-def _make(planned: Plan, folder: Path, *, quiet: bool) -> Document:
-    say = None if quiet else _say
+def _make(planned: Plan, folder: Path, *, hushed: bool) -> Document:
+    say = None if hushed else _say
     try:
-        with shown_images(quiet=quiet) as progress:
+        with shown_images(quiet=hushed) as progress:
             return carry_out(planned, folder, progress=progress, say=say)
     except KeyboardInterrupt as stop:
         if rank() == 0:
