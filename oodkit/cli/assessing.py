@@ -24,9 +24,11 @@ from oodkit.report.qualities import document_of_quality
 from oodkit.report.runs import Run
 from oodkit.synth.quality.assess import assess
 from oodkit.synth.quality.found import FLOOR
+from oodkit.synth.quality.inception import load_inception
 from oodkit.wording import printable, without_folders
 
 COMMAND = "oodkit synth quality --extractor"
+INCEPTION = "inception"  # that of published distances, which no other command takes
 
 
 @dataclass(frozen=True)
@@ -110,6 +112,9 @@ def _extractor(asked: Asked) -> Classifier:
     """The classifier that was named, or the one that was diagnosed last, which is then told on stderr."""
     if asked.extractor is None:
         return _last_diagnosed(asked.loading)
+    name, _, weights = asked.extractor.partition(":")
+    if name == INCEPTION:
+        return load_inception(weights or None)
     return load_classifier(asked.extractor, **vars(asked.loading))
 
 

@@ -9,7 +9,7 @@ from oodkit.images.base import ImageSet
 from oodkit.images.thumbnails import thumbnail
 from oodkit.report.document import plain
 from oodkit.report.qualities import classes_worst_first
-from oodkit.synth.quality.draws import labels_like
+from oodkit.synth.quality.draws import Classes
 from oodkit.synth.quality.found import FLOOR, Quality
 
 ALL_CLASSES = 10  # up to as many are shown, of more the best and the worst
@@ -29,18 +29,18 @@ class Samples:
         """Of each class that is shown, the worst first, ``count`` images of the real set and of every synthetic one."""
         if not count:
             return []
-        labels = {name: labels_like(images, found.class_names) for name, images in self._sets.items()}
-        if not found.class_names:
-            every = {name: np.arange(len(images)) for name, images in self._sets.items()}
-            return [{"class": None, "place": None, "rows": self._rows(every, count)}]
+        real = self._sets[FLOOR]
+        classes = Classes.of(real)
+        labels = {name: classes.own_labels(one) if one is real else classes.labels_of(one)[0] for name, one in self._sets.items()}
+        if not classes.labelled:
+            return [{"class": None, "place": None, "rows": self._rows(labels, 0, count)}]
         ordered = classes_worst_first(plain(found))
-        label_of = {name: label for label, name in enumerate(found.class_names)}
-        shown = []
-        for at, name in enumerate(ordered):
-            if len(ordered) <= ALL_CLASSES or at < EACH_END or at >= len(ordered) - EACH_END:
-                own = {its: np.flatnonzero(one == label_of[name]) for its, one in labels.items()}
-                shown.append({"class": name, "place": len(ordered) - at, "rows": self._rows(own, count)})
-        return shown
+        label_of = {name: label for label, name in enumerate(classes.names)}
+        return [
+            {"class": name, "place": len(ordered) - at, "rows": self._rows(labels, label_of[name], count)}
+            for at, name in enumerate(ordered)
+            if len(ordered) <= ALL_CLASSES or at < EACH_END or at >= len(ordered) - EACH_END
+        ]
 
     def of_copies(self, found: Quality, count: int) -> list[Row]:
         """Of each synthetic set with near-copies, at most ``count`` of them, and the real images that they are near to."""
@@ -53,8 +53,9 @@ class Samples:
                 shown.append({"set": one.name, "rows": [{"set": one.name, "images": own}, {"set": FLOOR, "images": real}]})
         return shown
 
-    def _rows(self, positions: Mapping[str, np.ndarray], count: int) -> list[Row]:
-        return [{"set": name, "images": self._images(name, _spread(own, count))} for name, own in positions.items()]
+    def _rows(self, labels: Mapping[str, np.ndarray], label: int, count: int) -> list[Row]:
+        own = {name: _spread(np.flatnonzero(one == label), count) for name, one in labels.items()}
+        return [{"set": name, "images": self._images(name, positions)} for name, positions in own.items()]
 
     def _images(self, name: str, positions: Iterable[int]) -> list[Row]:
         images, shown = self._sets[name], []

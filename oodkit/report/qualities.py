@@ -53,15 +53,21 @@ def title_of(document: Row) -> str:
 
 
 def sentence_of(document: Row) -> str:
-    """What comes first, and how far it is above the floor; where coverage orders otherwise, what comes first by that."""
+    """What comes first, and how far it is above the floor; where coverage orders otherwise, what comes first by that.
+
+    A copy is as near to the real images as can be: where the first may hold copies, its place tells nothing.
+    """
     first, others = document["sets"][0], document["sets"][1:]
+    copies = (
+        f" It may hold copies of them{', so that its place tells little' if others else ''}." if first["nearest"]["flagged"] else ""
+    )
     digits = digits_for(one["frechet"] for one in rows_of(document))
     told = f"a Fréchet distance of {number(first['frechet'], digits, 1)} to the real images{_beside_floor(document, digits)}"
     if not others:
-        return f"{first['name']} has {told}."
+        return f"{first['name']} has {told}.{copies}"
     covering = min(document["sets"], key=lambda one: one["coverage_rank"])
     also = "" if covering is first else f" By coverage {covering['name']} comes first, with {number(covering['coverage'])} %."
-    return f"{first['name']} comes first, with {told}.{also}"
+    return f"{first['name']} comes first, with {told}.{copies}{also}"
 
 
 def _beside_floor(document: Row, digits: int) -> str:
@@ -108,21 +114,6 @@ def class_rows(document: Row) -> dict[str, dict[str, Row]]:
     """By class, the worst first, and then by set, what is known of it."""
     by_set = {row["name"]: {one["name"]: one for one in row["classes"]} for row in rows_of(document)}
     return {name: {its: own[name] for its, own in by_set.items() if name in own} for name in classes_worst_first(document)}
-
-
-def remarks_on(document: Row) -> list[str]:
-    """What is to be said below the tables: sets that may copy, and the notes."""
-    flagged = [_copies(row) for row in document["sets"] if row["nearest"]["flagged"]]
-    return [*flagged, *document["notes"]]
-
-
-def _copies(row: Row) -> str:
-    nearest = row["nearest"]
-    near = f"{counted(nearest['near_copies'], 'near-copy', 'near-copies')} among {nearest['images']} images"
-    if nearest["ratio"] is None:
-        return f"{row['name']} may repeat real images: {near}"
-    distance = f"{number(nearest['ratio'], 2, 1)} times as far from the nearest real image as unseen real images"
-    return f"{row['name']} may repeat real images: {near}; in the median they lie {distance}"
 
 
 def _compared(document: Row) -> set[str]:

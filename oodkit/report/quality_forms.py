@@ -7,7 +7,7 @@ from typing import Any
 
 from oodkit.report.document import Document
 from oodkit.report.gfm import bullets, escape, fenced, section, table
-from oodkit.report.qualities import remarks_on, rows_of, sentence_of, title_of
+from oodkit.report.qualities import rows_of, sentence_of, title_of
 from oodkit.report.quality_sheets import quality_sheets
 from oodkit.report.rows_csv import cell
 
@@ -25,7 +25,7 @@ def quality_markdown(document: Document) -> str:
     given = {key: value for key, value in document["settings"].items() if value is not None}
     lines = [", ".join(f"{key} {value}" for key, value in facts.items()) for facts in (given, versions)]
     made = [fenced(document["command"]), table(("set", "role", "source", "images"), sets, words=3), bullets(lines)]
-    parts = [f"## {escape(title_of(document))}", escape(sentence_of(document)), *tables, bullets(remarks_on(document))]
+    parts = [f"## {escape(title_of(document))}", escape(sentence_of(document)), *tables, bullets(document["notes"])]
     folded = ["<details>\n<summary>How this was made</summary>", *made, "</details>"]
     return "\n\n".join(part for part in (*parts, *folded) if part) + "\n"
 

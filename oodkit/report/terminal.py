@@ -13,7 +13,6 @@ from oodkit.report.compare_sheets import commands, remarks_on, sheets
 from oodkit.report.console import print_sheet, say, stdout_console
 from oodkit.report.document import Document
 from oodkit.report.numerals import interval, number
-from oodkit.report.qualities import remarks_on as quality_remarks
 from oodkit.report.qualities import sentence_of
 from oodkit.report.qualities import title_of as quality_title
 from oodkit.report.quality_sheets import quality_sheets
@@ -80,7 +79,7 @@ def print_quality(document: Document, console: Console | None = None) -> None:
     for sheet in quality_sheets(document):
         print_sheet(console, sheet)
     say(console, sentence_of(document), "bold")
-    for remark in quality_remarks(document):
+    for remark in document["notes"]:
         say(console, f"note: {remark}", "dim")
 
 
