@@ -62,14 +62,14 @@ def counts(labels: Ints, classes: int) -> Ints:
     return np.bincount(labels[labels >= 0], minlength=classes)
 
 
-def equal_counts(real: Ints, synthetic: Mapping[str, Ints], most: int | None) -> Ints:
+def equal_counts(real: Ints, synthetic: Mapping[str, Ints], most: int) -> Ints:
     """(C,) how many images of each class every set can give, the real ones twice, at most ``most`` in all.
 
     A larger sum is cut class by class in proportion, of which the largest remainders are rounded up.
     """
     there: Ints = np.min([real // 2, *synthetic.values()], axis=0)
     total = int(there.sum())
-    if most is None or total <= most:
+    if total <= most:
         return there
     shares = there * (most / total)
     cut: Ints = np.floor(shares).astype(np.int64)

@@ -21,6 +21,9 @@ def known_as(real: ImageSet, classes: Classes, labels: Ints, extractor: Classifi
     """(C,) the extractor's number of each class, None unless it knows all that there are images of; and what is to be said."""
     if not classes.labelled:
         return None, "the real images have no classes: agreement, confidence and a new head's accuracy can't be told"
+    if real.class_names is None and len(classes.names) != extractor.num_classes:
+        counts = f"{len(classes.names)} classes without names, {extractor.name} has {extractor.num_classes}"
+        return None, f"the real images have {counts}: agreement and confidence can't be told"
     try:
         theirs, note = align_labels(real, extractor.class_names, extractor.class_ids, extractor.num_classes)
     except ImageSetError:

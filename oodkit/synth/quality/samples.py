@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Literal
 
@@ -102,7 +103,7 @@ class Sample:
     labels: Tensor
     positions: Ints
 
-    @property
+    @cached_property
     def features(self) -> Tensor:
         """(n, D) in float32, or float64 where that is what the network gave."""
         found = self.outputs.features
