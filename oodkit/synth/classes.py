@@ -142,6 +142,20 @@ def _places(model: Classifier, known: Sequence[ImageClass]) -> list[int]:
     return [first if first >= 0 else second for first, second in zip(by_id, by_name, strict=True)]
 
 
+def places_in(model: Classifier, classes: Sequence[ImageClass]) -> list[int]:
+    """Which of the model's classes each of these is, by its folder or else by its name; −1 where it is none of them.
+
+    Order decides where none is found, there are as many as the model has, and the classes of one of the two have numbers for names.
+    """
+    own = classes_of(model)
+    names, folders = [one.name for one in own], [one.folder for one in own]
+    by_folder = places_among([one.folder for one in classes], names, folders)
+    by_name = places_among([one.name for one in classes], names, folders)
+    found = [first if first >= 0 else second for first, second in zip(by_folder, by_name, strict=True)]
+    by_order = max(found, default=0) < 0 and len(own) == len(classes) and (_are_numbers(own) or _are_numbers(classes))
+    return list(range(len(own))) if by_order else found
+
+
 def _are_numbers(classes: Sequence[ImageClass]) -> bool:
     return all(_number(one.name) is not None for one in classes)
 
