@@ -69,16 +69,20 @@ class BigGAN(Generator):
 
     @torch.no_grad()
     def generate(self, requests: Sequence[Request]) -> Tensor:
-        labels = [-1 if request.of is None else request.of.label for request in requests]
-        for request, label in zip(requests, labels, strict=True):
-            if not 0 <= label < self.net.sizes.num_classes:
-                raise UsageError(f"{self.spec} has no class {request.of and printable(request.of.name)!r}; choose among its own")
+        labels = [self._label(request.of) for request in requests]
         noise = self.truncation * truncated_noise([request.seed for request in requests], self.net.sizes.z_dim)
         images: Tensor = self.net(noise.to(self.device), torch.tensor(labels, device=self.device), self.truncation)
         if not images.isfinite().all():
             remedy = "try --generator-arg dtype=float32, or fetch the weights again"
             raise GeneratorError(f"{self.spec} made images that are not finite; {remedy}")
         return images.add_(1).mul_(127.5).round_().clamp_(0, 255).to(torch.uint8)
+
+    def _label(self, of: ImageClass | None) -> int:
+        if of is None:
+            raise UsageError(f"{self.spec} needs a class for each image; name one of its own")
+        if not 0 <= of.label < self.net.sizes.num_classes:
+            raise UsageError(f"{self.spec} has no class {printable(of.name)!r}; choose among its own")
+        return of.label
 
 
 def truncated_noise(seeds: Sequence[int], count: int) -> Tensor:
