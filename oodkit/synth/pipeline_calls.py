@@ -83,8 +83,8 @@ def call_of(pipeline: type, given: Mapping[str, Any]) -> Call:
             )
         if name in parameters or _takes_any(pipeline.__call__):
             call.arguments[name] = value
-        elif name in parts and (value is None or isinstance(value, bool)):
-            call.parts[name] = value
+        elif name in parts:
+            call.parts[name] = _left_out(call, name, value)
         else:
             raise _unknown(call, name, [*set(parameters) - OURS, *parts])
     if call.arguments.get("timesteps") is not None and "num_inference_steps" in parameters:
@@ -131,6 +131,12 @@ def _parameters(function: Callable[..., Any]) -> dict[str, inspect.Parameter]:
 
 def _takes_any(function: Callable[..., Any]) -> bool:
     return any(one.kind is inspect.Parameter.VAR_KEYWORD for one in inspect.signature(function).parameters.values())
+
+
+def _left_out(call: Call, name: str, value: object) -> bool | None:
+    if value is None or isinstance(value, bool):
+        return value
+    raise UsageError(f"{name} is a part of {call.name}, which can be left out: --generator-arg {name}=null; got {value!r}")
 
 
 def _unknown(call: Call, name: str, known: Sequence[str]) -> UsageError:

@@ -1,10 +1,12 @@
 """A diffusers pipeline from its files: whole, in evaluation mode and quiet."""
 
 import logging
+import sys
 import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from difflib import get_close_matches
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -71,12 +73,12 @@ def load_pipeline(
 @contextmanager
 def quiet() -> Iterator[list[str]]:
     """Keep what the libraries log and warn of off the terminal, and their bars; gives what they logged at WARNING and above."""
-    from diffusers.utils import logging as diffusers_logging
-
+    loaded = [import_module(f"{name}.utils.logging") for name in LIBRARIES if name in sys.modules]  # diffusers loads transformers
+    with_bars = [library for library in loaded if library.is_progress_bar_enabled()]
     said = _Collector()
     before = {name: _Settings.of(logging.getLogger(name)) for name in LIBRARIES}
-    bars = diffusers_logging.is_progress_bar_enabled()
-    diffusers_logging.disable_progress_bar()
+    for library in with_bars:
+        library.disable_progress_bar()
     for name in LIBRARIES:
         _Settings([said], logging.WARNING, propagates=False).give(logging.getLogger(name))
     try:
@@ -86,8 +88,8 @@ def quiet() -> Iterator[list[str]]:
     finally:
         for name, settings in before.items():
             settings.give(logging.getLogger(name))
-        if bars:
-            diffusers_logging.enable_progress_bar()
+        for library in with_bars:
+            library.enable_progress_bar()
 
 
 def first_line(error: Exception) -> str:
