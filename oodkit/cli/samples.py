@@ -26,12 +26,13 @@ class Samples:
         self._sets = {FLOOR: real, **synthetic}
 
     def of_classes(self, found: Quality, count: int) -> list[Row]:
-        """Of each class that is shown, the worst first, ``count`` images of the real set and of every synthetic one."""
+        """Of each class that is shown, the worst first, ``count`` images of the real set and of the synthetic ones by rank."""
         if not count:
             return []
         real = self._sets[FLOOR]
         classes = Classes.of(real)
-        labels = {name: classes.own_labels(one) if one is real else classes.labels_of(one)[0] for name, one in self._sets.items()}
+        labels = {FLOOR: classes.own_labels(real)}
+        labels |= {one.name: classes.labels_of(self._sets[one.name])[0] for one in found.sets}
         if not classes.labelled:
             return [{"class": None, "place": None, "rows": self._rows(labels, 0, count)}]
         ordered = classes_worst_first(plain(found))

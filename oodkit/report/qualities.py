@@ -87,6 +87,17 @@ def name_of(row: Row) -> str:
     return FLOOR_NAME if row["name"] == FLOOR else str(row["name"])
 
 
+def unseen_of(document: Row) -> str:
+    """Whose distances to the nearest real image those of the sets are held against."""
+    return str(document["held_out"] or "the other half of the real images")
+
+
+def half_note(document: Row) -> list[str]:
+    """What can't be noticed where the real images had to stand for unseen ones too."""
+    missed = "copies of the half that stands for unseen images are not noticed: --held-out SET has all real images searched"
+    return [] if document["held_out"] else [missed]
+
+
 def digits_for(values: Iterable[float]) -> int:
     """How many decimals a column needs for two figures of its smallest number, which is not 0; at most 6."""
     smallest = min((abs(value) for value in values if value), default=1.0)

@@ -13,10 +13,12 @@ from oodkit.report.qualities import (
     FLOOR_NAME,
     class_rows,
     digits_for,
+    half_note,
     name_of,
     rows_of,
     sentence_of,
     title_of,
+    unseen_of,
 )
 from oodkit.report.tiles import picture_of, within_limits
 from oodkit.synth.quality.found import FLOOR
@@ -43,6 +45,8 @@ def quality_html(document: Document, thumbnails: Mapping[str, bytes]) -> str:
         "sentence": sentence_of(document),
         "rows": rows,
         "floor_name": FLOOR_NAME,
+        "unseen": unseen_of(document),
+        "half_note": half_note(document),
         "labelled": labelled,
         "digits": {
             "frechet": digits_for(row["frechet"] for row in rows),
@@ -61,8 +65,9 @@ def quality_html(document: Document, thumbnails: Mapping[str, bytes]) -> str:
     }
 
     def page(shown: int) -> str:
-        pictured = {key: [_pictured(one, thumbnails, shown) for one in document[key]] for key in ("samples", "copies")}
-        rendered: str = environment.get_template("quality.html.j2").render(known, **pictured)
+        samples = [_pictured(one, thumbnails, shown, classes.get(one["class"])) for one in document["samples"]]
+        copies = [_pictured(one, thumbnails, shown) for one in document["copies"]]
+        rendered: str = environment.get_template("quality.html.j2").render(known, samples=samples, copies=copies)
         return rendered
 
     lists = [row["images"] for key in ("samples", "copies") for one in document[key] for row in one["rows"]]
@@ -76,17 +81,17 @@ def _shown(classes: Mapping[str, Mapping[str, Row]]) -> dict[str, Mapping[str, R
     return dict(items if len(items) <= LONGEST_TABLE else [*items[:half], *items[-half:]])
 
 
-def _pictured(one: Row, thumbnails: Mapping[str, bytes], shown: int) -> dict[str, Any]:
-    """A class's samples, or a set's near-copies, with ``shown`` images a row at most, as the templates read them."""
+def _pictured(one: Row, thumbnails: Mapping[str, bytes], shown: int, figures: Mapping[str, Row] | None = None) -> dict[str, Any]:
+    """A class's samples with its figures in each set, or a set's near-copies; with ``shown`` images a row at most."""
     rows = [
-        {"set": row["set"], "name": "real" if row["set"] == FLOOR else row["set"], "images": _images(row, thumbnails, shown)}
+        {
+            "name": "real" if row["set"] == FLOOR else row["set"],
+            "figures": None if row["set"] == FLOOR else (figures or {}).get(row["set"]),
+            "images": [picture_of(image, thumbnails) for image in row["images"][:shown]],
+        }
         for row in one["rows"]
     ]
     return {**one, "rows": rows}
-
-
-def _images(row: Row, thumbnails: Mapping[str, bytes], shown: int) -> list[dict[str, Any]]:
-    return [picture_of(image, thumbnails) for image in row["images"][:shown]]
 
 
 def _pictures(document: Document) -> list[str]:

@@ -5,7 +5,7 @@ from typing import Any
 
 from oodkit.report.document import Document
 from oodkit.report.numerals import number
-from oodkit.report.qualities import digits_for, name_of, rows_of
+from oodkit.report.qualities import digits_for, half_note, name_of, rows_of, unseen_of
 from oodkit.report.sheets import Sheet
 from oodkit.wording import DASH, counted, p_value
 
@@ -64,10 +64,12 @@ def _nearest(document: Document) -> Sheet:
     for row in rows_of(document):
         one = row["nearest"]
         near = f"{one['near_copies']} of {one['images']}"
-        cells.append([name_of(row), number(one["ratio"], 2, 1), near, p_value(one["p"]), "may copy" if one["flagged"] else ""])
-    unseen = document["held_out"] or "the other half of the real images"
-    caption = f"distance to the nearest of {document['floor']['nearest']['searched']} real images, over that of {unseen}"
-    return Sheet("Nearest real images", ["set", "median ratio", "near-copies", "p", ""], cells, caption)
+        cells.append([name_of(row), "may copy" if one["flagged"] else "", number(one["ratio"], 2, 1), near, p_value(one["p"])])
+    searched = document["floor"]["nearest"]["searched"]
+    caption = f"median distance to the nearest of {searched} real images, over that of {unseen_of(document)}"
+    return Sheet(
+        "Nearest real images", ["set", "", "ratio", "near-copies", "p"], cells, caption, words=2, below=half_note(document)
+    )
 
 
 def _classes(row: Row) -> Sheet | None:
