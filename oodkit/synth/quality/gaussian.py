@@ -39,7 +39,7 @@ def frechet(first: Gaussian, second: Gaussian) -> float:
     """‖μ₁ − μ₂‖² + tr(Σ₁ + Σ₂ − 2 (Σ₁ Σ₂)^½), 0 or more, in squared units of the features.
 
     Heusel et al., NeurIPS 2017, arXiv:1706.08500, equation 6. The trace of the root is that of (A Σ₂ Aᵀ)^½ with Σ₁ = Aᵀ A, whose
-    eigenvalues a symmetric solver finds. Two samples of one distribution come out above 0, of N(0, I) by about D(D + 1) / (2N).
+    eigenvalues a symmetric solver finds. Two samples of one distribution come out above 0, of N(0, I) by about D(D + 5) / (2N).
     """
     product = first.factor @ second.covariance @ first.factor.mT
     cross = torch.linalg.eigvalsh((product + product.mT) / 2).clamp(min=0).sqrt().sum()
