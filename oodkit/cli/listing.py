@@ -17,6 +17,7 @@ class Kind(StrEnum):
     models = "models"
     scorers = "scorers"
     recipes = "recipes"
+    generators = "generators"
     benchmarks = "benchmarks"
 
 
@@ -25,11 +26,10 @@ def list_(
     pattern: Annotated[str, typer.Argument(help="Only names that match, e.g. 'resnet50*'.")] = "*",
     json_: JsonOption = False,
 ) -> None:
-    """List the models, scorers, training recipes or benchmarks that oodkit knows."""
+    """List the models, scorers, training recipes, generators or benchmarks that oodkit knows."""
     from fnmatch import fnmatch
 
-    listed = {Kind.models: _models, Kind.scorers: _scorers, Kind.recipes: _recipes, Kind.benchmarks: _benchmarks}[kind]()
-    rows = [row for row in listed if fnmatch(row["name"], pattern)]
+    rows = [row for row in ROWS[kind]() if fnmatch(row["name"], pattern)]
     if json_:
         typer.echo(json.dumps(rows, indent=1))
         return
@@ -92,6 +92,15 @@ def _recipes() -> list[Row]:
     ]
 
 
+def _generators() -> list[Row]:
+    from oodkit.synth import all_generators
+
+    return [
+        {"name": one.form, "makes": one.images, "method": one.title, "licence": one.licence, "needs": one.needs or "nothing"}
+        for one in all_generators()
+    ]
+
+
 def _benchmarks() -> list[Row]:
     from oodkit.benchmarks import BENCHMARKS
 
@@ -99,3 +108,12 @@ def _benchmarks() -> list[Row]:
         {"name": name, "classes": str(one.num_classes), "near": ", ".join(one.near), "far": ", ".join(one.far)}
         for name, one in BENCHMARKS.items()
     ]
+
+
+ROWS = {
+    Kind.models: _models,
+    Kind.scorers: _scorers,
+    Kind.recipes: _recipes,
+    Kind.generators: _generators,
+    Kind.benchmarks: _benchmarks,
+}

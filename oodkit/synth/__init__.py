@@ -2,7 +2,7 @@
 
 import inspect
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
 from importlib import import_module
 from pathlib import Path
@@ -22,6 +22,7 @@ __all__ = [
     "ImageClass",
     "Listed",
     "Request",
+    "all_generators",
     "classes_like",
     "classes_named",
     "classes_of",
@@ -36,7 +37,7 @@ class Listed:
     """A kind of generator, and how one is made: ``maker(spec, device=…, **arguments)``.
 
     form: what the user writes. made_by: "module:class" below ``oodkit.synth``. title: what it is. images: of what, and their sides.
-    licence: of the weights. needs: what has to be had beside oodkit. arguments: those that are not the maker's defaults; the user
+    licence: of the weights, in words where each has one of its own. needs: what has to be had beside oodkit. arguments: those that are not the maker's defaults; the user
     may give others.
     """
 
@@ -93,20 +94,30 @@ _NAMED = (
 )
 GENERATORS: dict[str, Listed] = {one.form: one for one in _NAMED}
 
-_ANY_PIPELINE = Listed("diffusers:ID[@REV]", "pipelines:Pipeline", "Any pipeline of diffusers", "by its call", needs="its weights")
+_ANY_PIPELINE = Listed(
+    "diffusers:ID[@REV]", "pipelines:Pipeline", "Any pipeline of diffusers", "by its call", "its own", "its weights"
+)
 _ELSEWHERE = "existing:Existing"
 SCHEMES: dict[str, Listed] = {
     "diffusers": _ANY_PIPELINE,
-    "dir": Listed("dir:PATH", _ELSEWHERE, "Images made elsewhere", "by class folders, or without classes"),
-    "npy": Listed("npy:IMAGES,LABELS", _ELSEWHERE, "Images made elsewhere", "by the labels"),
-    "wds": Listed("wds:PATH-OR-URL", _ELSEWHERE, "Images made elsewhere", "by the labels"),
-    "py": Listed("py:MODULE:FUNCTION", "from_python:Called", "A function of your own", "as it says"),
+    "dir": Listed("dir:PATH", _ELSEWHERE, "Images made elsewhere", "by class folders, or without classes", "theirs"),
+    "npy": Listed("npy:IMAGES,LABELS", _ELSEWHERE, "Images made elsewhere", "by the labels", "theirs"),
+    "wds": Listed("wds:PATH-OR-URL", _ELSEWHERE, "Images made elsewhere", "by the labels", "theirs"),
+    "py": Listed("py:MODULE:FUNCTION", "from_python:Called", "A function of your own", "as it says", "as it says"),
 }
 FOLDERS: dict[str, Listed] = {  # by the file that tells a folder
-    "fit.json": Listed("FOLDER of synth fit", "fit.fitted:FittedDiffusion", "Your own small diffusion model", "your classes"),
-    "model_index.json": Listed("FOLDER of diffusers", "pipelines:Pipeline", "Any pipeline of diffusers", "by its call"),
+    "fit.json": Listed(
+        "FOLDER of synth fit", "fit.fitted:FittedDiffusion", "Your own small diffusion model", "your classes", "yours"
+    ),
+    "model_index.json": Listed("FOLDER of diffusers", "pipelines:Pipeline", "Any pipeline of diffusers", "by its call", "its own"),
 }
 WEIGHTS = {".bin", ".ckpt", ".pt", ".pth", ".safetensors"}
+
+
+def all_generators() -> list[Listed]:
+    """Every generator that has a name, also those of installed packages, then the forms that name others."""
+    installed = [replace(SCHEMES["py"], form=name, title="Of an installed package") for name in installed_names()]
+    return [*GENERATORS.values(), *installed, *FOLDERS.values(), *SCHEMES.values()]
 
 
 def make_generator(spec: str, *, device: str = "auto", trust_remote_code: bool = False, **arguments: Any) -> Generator:
@@ -126,7 +137,7 @@ def make_generator(spec: str, *, device: str = "auto", trust_remote_code: bool =
     if trust_remote_code and "trust_remote_code" not in taken:
         raise UsageError(f"{spec} runs no repository code: leave out --trust-remote-code")
     generator = maker(spec, **taken, **given)
-    if generator.licence == "unknown" and "weights" not in arguments:
+    if generator.licence == "unknown" and spec in GENERATORS and "weights" not in arguments:
         generator.licence = listed.licence
     return generator
 

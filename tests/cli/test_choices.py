@@ -16,7 +16,10 @@ def in_one_line(text):
     [
         ((*TRAIN, "--stem", "smal"), "'smal' is not one of 'auto', 'small', 'own'; did you mean small?"),
         ((*TRAIN, "--amp", "BF16"), "'BF16' is not one of 'no', 'bf16', 'fp16'; did you mean bf16?"),
-        (("list", "recpes"), "'recpes' is not one of 'models', 'scorers', 'recipes', 'benchmarks'; did you mean recipes?"),
+        (
+            ("list", "recpes"),
+            "'recpes' is not one of 'models', 'scorers', 'recipes', 'generators', 'benchmarks'; did you mean recipes?",
+        ),
         (("report", "--format", "xyz"), "'xyz' is not one of 'html', 'text', 'json', 'markdown', 'csv', 'model-card' "),
     ],
 )

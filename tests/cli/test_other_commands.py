@@ -29,7 +29,14 @@ def test_the_demo_models_bring_their_own_image_sets(run):
 
 
 @pytest.mark.parametrize(
-    ("kind", "name"), [("models", "resnet50.tv2_in1k"), ("scorers", "knn"), ("recipes", "augrevise"), ("benchmarks", "imagenet-1k")]
+    ("kind", "name"),
+    [
+        ("models", "resnet50.tv2_in1k"),
+        ("scorers", "knn"),
+        ("recipes", "augrevise"),
+        ("generators", "biggan-deep-512"),
+        ("benchmarks", "imagenet-1k"),
+    ],
 )
 def test_lists_show_what_there_is(run, kind, name):
     ran = run("list", kind, "--json")
@@ -48,6 +55,19 @@ def test_the_list_of_recipes_says_which_images_one_needs_and_what_judges_it(run)
         ["outlier-exposure", "outliers", "msp"],
     ]
     assert rows["mixup"]["paper"] == "arXiv:1710.09412"
+
+
+def test_the_list_of_generators_tells_their_licences_and_the_forms_that_name_others(run):
+    rows = {row["name"]: row for row in json.loads(run("list", "generators", "--json").out)}
+    assert rows["dit-256"] == {
+        "name": "dit-256",
+        "makes": "ImageNet-1k, 256 × 256",
+        "method": "DiT-XL/2",
+        "licence": "CC-BY-NC-4.0",
+        "needs": "hf:facebook/DiT-XL-2-256",
+    }
+    assert rows["FOLDER of synth fit"]["needs"] == "nothing"
+    assert list(rows)[-1] == "py:MODULE:FUNCTION"
 
 
 def test_lists_of_several_columns_say_what_they_are_and_a_list_of_names_is_names_alone(run):
