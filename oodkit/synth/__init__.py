@@ -37,8 +37,8 @@ class Listed:
     """A kind of generator, and how one is made: ``maker(spec, device=…, **arguments)``.
 
     form: what the user writes. made_by: "module:class" below ``oodkit.synth``. title: what it is. images: of what, and their sides.
-    licence: of the weights, in words where each has one of its own. needs: what has to be had beside oodkit. arguments: those that are not the maker's defaults; the user
-    may give others.
+    licence: of the weights, in words where each has one of its own. needs: what has to be had beside oodkit. arguments: those that
+    are not the maker's defaults; the user may give others.
     """
 
     form: str
