@@ -116,7 +116,8 @@ def _refuse_options_before(ctx: Any) -> None:
     given = [one.opts[0] for one in ctx.command.params if _is_typed(ctx, one.name)]
     if given:
         word = ctx.invoked_subcommand
-        raise UsageError(f"{', '.join(given)} before {word} belongs to oodkit synth itself: options of {word} stand after its name")
+        verb = "belongs" if len(given) == 1 else "belong"
+        raise UsageError(f"{', '.join(given)} before {word} {verb} to oodkit synth itself: options of {word} stand after its name")
 
 
 def _is_typed(ctx: Any, name: str) -> bool:

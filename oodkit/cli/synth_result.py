@@ -14,7 +14,7 @@ from oodkit.synth.planning import Plan
 from oodkit.wording import counted, percent, printable
 
 FEW = 5  # classes that are named
-SHOWN = 60  # characters of a fact of the generator
+SHOWN = 80  # characters of a fact of the generator; a hash has 64
 REASONS = {"disagreed": "of another class, the classifier says", "unsure": "too unsure", "unreadable": "that could not be read"}
 
 
@@ -83,7 +83,7 @@ def train_command(folder: Path, document: Document) -> str:
     words = ["oodkit", "train", "ARCH", "--data", "SET"]
     if fitted is not None:
         asked = fitted["asked"]
-        words = [*words[:-1], asked["sets"]["data"]["spec"], "--input-size", str(asked["size"])]
+        words = [*words[:-1], asked["sets"]["data"]["spec"]]
         words += [] if asked["settings"]["flip"] else ["--no-flip"]
     return shlex.join([*words, "--synthetic", str(folder), "--alpha", "0.8"])
 

@@ -126,13 +126,13 @@ def _classifiers(wanted: Wanted) -> tuple[Classifier | None, Classifier | None]:
 def _classes(
     wanted: Wanted, generator: Generator, like: Classifier | None, say: Callable[[str], None]
 ) -> tuple[ImageClass, ...] | None:
-    """The classes that were asked for; None for all that the generator makes, and where it knows none."""
+    """The classes that were asked for; None where the generator knows none."""
     words = [word.strip() for text in wanted.classes or () for word in text.split(",")]
     if not generator.conditional:
-        if words or like:
-            option = "--classes" if words else "--like"
-            raise UsageError(f"{generator.spec} can't be told which class to make: leave {option} out, and give --label-with MODEL")
+        _check_without_classes(wanted, generator)
         return None
+    if wanted.count is not None:
+        raise UsageError(f"{generator.spec} makes images of classes: give --per-class; --count is for generators that know none")
     if like is not None:
         return classes_like(like, generator, say=lambda line: say(f"note: {line}"))
     if words:
@@ -142,6 +142,17 @@ def _classes(
             f"{generator.spec} makes what a text says: name classes, --classes CLASS,…, or take a model's, --like MODEL"
         )
     return generator.classes
+
+
+def _check_without_classes(wanted: Wanted, generator: Generator) -> None:
+    for option, value in {"--classes": wanted.classes, "--like": wanted.like}.items():
+        if value:
+            told = f"{generator.spec} can't be told which class to make"
+            raise UsageError(f"{told}: leave {option} out; --label-with MODEL gives its images labels")
+    if wanted.keep_agreeing:
+        raise UsageError(f"{generator.spec} knows no classes to agree on: leave --keep-agreeing out; --min-confidence drops images")
+    if not wanted.label_with and wanted.count is None:
+        raise UsageError(f"{generator.spec} knows no classes: give --label-with MODEL, which gives its images labels, or --count N")
 
 
 def _folder(output: Path | None, planned: Plan) -> tuple[Path, Document | None]:
