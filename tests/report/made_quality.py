@@ -96,9 +96,9 @@ def run_of(quality: Quality, shown: int = 8, command: str = "oodkit synth qualit
     def images(of: str, count: int) -> list[dict[str, Any]]:
         found = []
         for at in range(count):
-            name, content = picture(len(files))
-            files[name] = content
-            found.append({"name": f"{of}/{at}.png", "thumbnail": name if at < 7 else None})
+            made = picture(len(files)) if at < 7 else None
+            files.update([made] if made else [])
+            found.append({"name": f"{of}/{at}.png", "thumbnail": made and made[0]})
         return found
 
     names = [FLOOR, *(one.name for one in quality.sets)]

@@ -6,13 +6,12 @@ After Figure 3 of Zhang et al. (SIO, arXiv 2303.14531), which orders generators 
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from oodkit.report.pictures.palette import GROUPS, ID, INK
+from oodkit.report.pictures.palette import ID, INK, SYNTHETIC
 from oodkit.report.pictures.svg import LETTERS, SMALL, label, picture, plot_area
 
 ROW, THICK, KEY, AXIS, RIGHT = 24, 13, 22, 38, 14  # points: of a set, of its bar, above the bars and below them, and beside them
 NAME = 20  # letters
-FLOOR = GROUPS["far"]
-LINE: dict[str, Any] = {"color": FLOOR, "linewidth": 1.6, "linestyle": (0, (5, 2))}
+LINE: dict[str, Any] = {"color": ID, "linewidth": 1.6, "linestyle": (0, (5, 2))}
 
 
 class Bar(NamedTuple):
@@ -41,7 +40,7 @@ def bars_svg(bars: Sequence[Bar], floor: Bar, axis: str) -> str:
         axes.set_xlim(min(every) - (room if min(every) < 0 else 0), max(every) + room)
         axes.grid(axis="x", color=INK, alpha=0.12, linewidth=0.8)
         for place, one in enumerate(bars):
-            axes.barh([place], [one.value], height=THICK / ROW, color=ID, alpha=0.8, linewidth=0)
+            axes.barh([place], [one.value], height=THICK / ROW, color=SYNTHETIC, alpha=0.8, linewidth=0)
             axes.plot([one.value - one.error, one.value + one.error], [place] * 2, color=INK, alpha=0.6, linewidth=1.2)
         axes.plot([floor.value] * 2, [-0.5, len(bars) - 0.5], **LINE)
         axes.set_yticks(range(len(names)), names)

@@ -8,6 +8,7 @@ DARK_PAGE = "#14181b"
 INK = "black"  # becomes the page's own text colour
 
 ID = "#2a7fc9"
+SYNTHETIC = "#8a6fd1"
 GROUPS = {"near": "#d55e00", "far": "#009e73"}
 
 Dash = str | tuple[float, tuple[float, ...]]

@@ -2,7 +2,7 @@
 
 import pytest
 
-from oodkit.report.pictures.palette import DARK_PAGE, GROUPS, ID, RECIPES, SCORERS
+from oodkit.report.pictures.palette import DARK_PAGE, GROUPS, ID, RECIPES, SCORERS, SYNTHETIC
 
 
 def luminance(colour):
@@ -24,7 +24,7 @@ def test_contrast_is_that_of_wcag():
 
 
 @pytest.mark.parametrize("page", ["#ffffff", DARK_PAGE])
-@pytest.mark.parametrize("colour", [ID, *GROUPS.values(), *(colour for colour, _ in SCORERS), *RECIPES])
+@pytest.mark.parametrize("colour", [ID, SYNTHETIC, *GROUPS.values(), *(colour for colour, _ in SCORERS), *RECIPES])
 def test_every_colour_reads_on_both_pages(colour, page):
     """WCAG 2.2, 1.4.11: graphics need 3:1."""
     assert contrast(colour, page) >= 3
@@ -33,5 +33,5 @@ def test_every_colour_reads_on_both_pages(colour, page):
 def test_scorers_differ_in_colour_and_in_line():
     colours, dashes = zip(*SCORERS, strict=True)
     assert len(set(colours)) == len(set(dashes)) == 5
-    assert len({ID, *GROUPS.values()}) == 3
+    assert len({ID, SYNTHETIC, *GROUPS.values()}) == 4
     assert len(set(RECIPES)) == len(RECIPES)

@@ -1,0 +1,269 @@
+"""An assessment in every form: the document fits its schema, every form tells all of it, and no name is obeyed."""
+
+import csv
+import io
+import json
+from copy import deepcopy
+from dataclasses import fields, replace
+from importlib.resources import files
+
+import jsonschema
+import pytest
+
+from oodkit.errors import InputError
+from oodkit.report.console import file_console
+from oodkit.report.html import render_html, write_html
+from oodkit.report.loading import EVERY_KIND, load_document
+from oodkit.report.qualities import class_rows, classes_worst_first, digits_for, sentence_of, title_of
+from oodkit.report.quality_forms import quality_csv, quality_markdown
+from oodkit.report.quality_sheets import quality_sheets
+from oodkit.report.runs import Run, load_run, save_run
+from oodkit.report.terminal import print_quality
+from oodkit.report.tiles import LARGEST
+from oodkit.synth.quality.found import ClassQuality, Copy, Nearest, Quality, SetQuality
+
+from .made_quality import CLASSES, SETS, hostile_run, made, run_of
+
+SCHEMA = json.loads(files("oodkit.report").joinpath("schemas/quality.schema.json").read_text("utf-8"))
+VALIDATOR = jsonschema.Draft202012Validator(SCHEMA)
+
+
+@pytest.fixture
+def run() -> Run:
+    return run_of(made())
+
+
+def text_of(document: dict) -> str:
+    file = io.StringIO()
+    print_quality(document, file_console(file))
+    return file.getvalue()
+
+
+def sheet_of(document: dict, title: str):
+    return next(one for one in quality_sheets(document) if one.title.startswith(title))
+
+
+def test_it_is_a_schema_whose_objects_are_closed_and_described():
+    jsonschema.Draft202012Validator.check_schema(SCHEMA)
+    for one in (SCHEMA, *SCHEMA["$defs"].values()):
+        assert one["title"]
+        assert one["description"]
+        assert one["additionalProperties"] is False
+        assert list(one["required"]) == list(one["properties"])
+        assert all(value["description"] for value in one["properties"].values())
+
+
+@pytest.mark.parametrize(("name", "kind"), [("set", SetQuality), ("class", ClassQuality), ("nearest", Nearest), ("copy", Copy)])
+def test_its_keys_are_those_of_the_dataclasses_in_their_order(name, kind):
+    assert list(SCHEMA["$defs"][name]["properties"]) == [one.name for one in fields(kind)]
+
+
+def test_the_document_is_the_assessment_between_a_heading_and_the_images():
+    keys = list(SCHEMA["properties"])
+    assert keys[keys.index("extractor") :] == [*(one.name for one in fields(Quality)), "samples", "copies"]
+
+
+@pytest.mark.parametrize(
+    "quality",
+    [
+        made(),
+        made(["alone"]),
+        made(["alone"], held_out="demo:digits", asked=200),
+        made(["flat"], (), labelled=False),
+        made(["other"], labelled=False),
+    ],
+    ids=["whole", "one set", "held out", "without classes", "other classes"],
+)
+def test_every_assessment_fits_and_is_told_in_every_form(quality):
+    run = run_of(quality)
+    VALIDATOR.validate(run.document)
+    for told in (text_of(run.document), quality_markdown(run.document), render_html(run)):
+        plainly = told.replace("<wbr>", "").replace("\\", "")
+        assert all(one.name in plainly for one in quality.sets)
+        assert "real against real" in plainly
+        assert all(told.count(note) == 1 for note in quality.notes)
+    assert quality_csv(run.document).count("\n") == 1 + (1 + len(quality.class_names)) * (1 + len(quality.sets))
+
+
+@pytest.mark.parametrize(
+    "spoil",
+    [
+        lambda one: one.update(sets=[]),
+        lambda one: one["sets"][0].update(frechet=None),
+        lambda one: one["sets"][0]["nearest"].pop("flagged"),
+        lambda one: one["floor"].update(coverage=1.5),
+        lambda one: one.update(extra=1),
+        lambda one: one["samples"][0]["rows"][0].update(images=["a.png"]),
+        lambda one: one["image_sets"][0].update(role="fake"),
+    ],
+)
+def test_nothing_else_fits(run, spoil):
+    other = deepcopy(run.document)
+    spoil(other)
+    assert not VALIDATOR.is_valid(other)
+
+
+def test_the_ranking_holds_the_figures_and_ends_in_the_floor(run):
+    sheet = sheet_of(run.document, "Synthetic images")
+    assert sheet.rows[0] == ["1", "fitted", "1.75", "0.00410 ± 0.00030", "0.92", "85.80", "1"]
+    assert [row[:2] for row in sheet.rows[1:]] == [["2", "biggan"], ["3", "ddpm"], ["", "real against real"]]
+    assert [row[-1] for row in sheet.rows] == ["1", "3", "2", ""]
+    assert {line for line, _ in sheet.bold} == {0}
+
+
+def test_labels_are_told_where_there_are_any(run):
+    sheet = sheet_of(run.document, "Labels")
+    assert sheet.rows[0] == ["fitted", "88.00", "87.00", "91.00"]
+    assert sheet.below == ["linear probe: a head trained on the set's features, its accuracy on 350 real images"]
+    without = run_of(made(["flat"], (), labelled=False)).document
+    assert not any(one.title == "Labels" for one in quality_sheets(without))
+    assert 'href="#labels"' not in render_html(Run(without))
+
+
+def test_a_set_that_may_copy_says_so_in_every_form(run):
+    assert sheet_of(run.document, "Nearest").rows[2] == ["ddpm", "may copy", "0.38", "3 of 200", "0.0002"]
+    assert [row[1] for row in sheet_of(run.document, "Nearest").rows] == ["", "", "may copy", ""]
+    assert render_html(run).count('class="flag">may copy') == quality_markdown(run.document).count("may copy") == 1
+    assert "ddpm" not in sentence_of(run.document)
+    alone = run_of(made(["ddpm"])).document
+    assert sentence_of(alone).endswith("of other real images. It may hold copies of them.")
+
+
+def test_what_is_not_noticed_without_held_out_images_is_told(run):
+    missed = "opies of the half that stands for unseen images are not noticed: --held-out SET has all real images searched"
+    held_out = run_of(made(held_out="demo:digits"))
+    assert missed in text_of(run.document)
+    assert missed in render_html(run)
+    assert missed not in text_of(held_out.document)
+    assert missed not in render_html(held_out)
+    assert "over that of demo:digits" in text_of(held_out.document)
+
+
+def test_what_comes_first_is_told_in_a_sentence():
+    """1.75 / 0.5 = 3.5."""
+    document = run_of(made()).document
+    assert sentence_of(document) == (
+        "fitted comes first, with a Fréchet distance of 1.75 to the real images, 3.5 times the 0.50 of other real images."
+    )
+    document["sets"][0]["coverage_rank"], document["sets"][1]["coverage_rank"] = 3, 1
+    assert sentence_of(document).endswith(" By coverage biggan comes first, with 74.80 %.")
+    document["sets"][0]["frechet"] = 0.25
+    assert "a Fréchet distance of 0.25 to the real images, where other real images have 0.50." in sentence_of(document)
+    document["floor"]["frechet"] = 0.0
+    assert "where other real images have 0.00" in sentence_of(document)
+    assert sentence_of(run_of(made(["alone"], held_out="x")).document).startswith("alone has a Fréchet distance of 1.75")
+
+
+def test_the_title_counts_the_sets_and_the_images(run):
+    assert title_of(run.document) == "3 sets of synthetic images beside demo:digits:train, 200 of each"
+    assert title_of(run_of(made(["one"])).document).startswith("1 set of synthetic images")
+
+
+@pytest.mark.parametrize(
+    ("values", "digits"), [([0.5, 12.0], 2), ([0.0003], 5), ([123.0, 45.0], 0), ([0.0], 1), ([-0.04, 1.0], 3), ([1e-9], 6)]
+)
+def test_a_column_has_two_figures_of_its_smallest_number(values, digits):
+    assert digits_for(values) == digits
+
+
+def test_classes_come_worst_first_by_their_mean_over_the_sets():
+    """Means of class a: (1 + 5)/2 = 3, b: (4 + 0)/2 = 2, c: of one set, 9; d has none and comes last; e was not compared."""
+    kids = {"x": {"a": 1.0, "b": 4.0, "c": 9.0, "d": None}, "y": {"a": 5.0, "b": 0.0, "c": None, "d": None}}
+    found = made(["x", "y"], ("a", "b", "c", "d", "e"))
+    sets = [
+        replace(one, classes=[ClassQuality(name, 3, kid, None, None, None) for name, kid in kids[one.name].items()])
+        for one in found.sets
+    ]
+    document = run_of(replace(found, sets=sets)).document
+    assert classes_worst_first(document) == ["c", "a", "b", "d"]
+    assert list(class_rows(document)) == ["c", "a", "b", "d"]
+    assert set(class_rows(document)["c"]) == {"x", "y", "real"}
+
+
+def test_of_many_classes_the_worst_and_the_best_are_in_the_tables_and_all_in_csv():
+    names = tuple(f"class{at:03}" for at in range(300))
+    run = run_of(made(["one"], names), shown=0)
+    sheet = sheet_of(run.document, "one by class")
+    assert sheet.title == "one by class, the 3 worst and the 3 best of 300"
+    kids = [one["kid"] for one in run.document["sets"][0]["classes"]]
+    worst, best = max(kids), min(kids)
+    assert [sheet.rows[0][2].split()[0], sheet.rows[-1][2].split()[0]] == [
+        f"{worst:.5f}".replace("-", "−"), f"{best:.5f}".replace("-", "−"),
+    ]  # fmt: skip
+    page = render_html(run)
+    assert "200 of 300, the worst and the best half of these" in page
+    assert page.count('<th scope="row">class') == 200
+    assert quality_csv(run.document).count("\n") == 1 + 2 * 301
+
+
+def test_csv_has_a_line_for_each_set_and_each_of_its_classes(run):
+    lines = list(csv.DictReader(io.StringIO(quality_csv(run.document))))
+    assert [one["set"] for one in lines if not one["class"]] == [*SETS, "real"]
+    whole = next(one for one in lines if (one["set"], one["class"]) == ("ddpm", ""))
+    row = run.document["sets"][2]
+    for key in ("frechet", "kid", "kid_sd", "density", "coverage", "agreement", "confidence", "probe"):
+        assert float(whole[key]) == row[key]
+    assert (whole["n"], whole["rank"], whole["coverage_rank"], whole["nearest_flagged"]) == ("200", "3", "2", "True")
+    zero = next(one for one in lines if (one["set"], one["class"]) == ("ddpm", "zero"))
+    own = next(one for one in row["classes"] if one["name"] == "zero")
+    assert (float(zero["kid"]), zero["n"], zero["frechet"]) == (own["kid"], "50", "")
+
+
+def test_the_page_shows_every_sample_below_the_real_ones_and_each_copy_below_what_it_copies(run):
+    page = render_html(run)
+    assert page.count("<img ") == len(CLASSES) * 4 * 7 + 2 * 3
+    assert page.count('class="missing"') == len(CLASSES) * 4
+    part = page[page.index('<section id="samples">') : page.index('<section id="classes">')]
+    names = [one.partition("<")[0].strip() for one in part.split('<p class="who">')[1:]]
+    assert names == ["real", "fitted", "biggan", "ddpm"] * 4
+    assert part.count("agreement 80 %") == 4  # of fitted
+
+
+def test_a_page_of_many_large_samples_is_kept_small(run):
+    """Four classes of four rows of eight images of 60 kB come to 10 MB in base64."""
+    large = {name: content + b"\0" * 60_000 for name, content in run.thumbnails.items()}
+    page = render_html(replace(run, thumbnails=large))
+    assert len(page.encode()) <= LARGEST
+    assert 0 < page.count("<img ") < len(large)
+
+
+def test_no_form_obeys_a_name():
+    run = hostile_run()
+    VALIDATOR.validate(run.document)
+    for told in (text_of(run.document), quality_markdown(run.document), quality_csv(run.document), render_html(run)):
+        assert not set("\x1b\x07\u202e") & set(told)
+    page, markdown = render_html(run), quality_markdown(run.document)
+    assert "<img src=x" not in page
+    assert not any(f"<{tag}><" in page for tag in ("b", "i"))
+    assert "<img" not in markdown.replace("\\<", "").partition("<details>")[0]
+
+
+def test_it_is_stored_and_read_again_with_its_images(run, tmp_path):
+    save_run(run, tmp_path)
+    again = load_run(tmp_path, EVERY_KIND)
+    assert again.document == run.document
+    assert again.thumbnails == run.thumbnails
+    write_html(again, tmp_path / "report.html")
+    assert (tmp_path / "report.html").read_text("utf-8") == render_html(again)
+
+
+def test_where_models_are_asked_for_it_is_refused(run, tmp_path):
+    save_run(run, tmp_path)
+    with pytest.raises(
+        InputError, match=r"is of the kind 'quality', expected 'diagnose' or 'augdelete'; give a run of one of these$"
+    ):
+        load_run(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("change", "problem"),
+    [
+        ({"schema": 0}, r"was made by an older oodkit \(schema 0, now 1\); measure again: oodkit synth quality"),
+        ({"schema": 2}, r"was made by a newer oodkit \(schema 2, here 1\); update oodkit"),
+        ({"sets": None}, r"has sets not as it must be \(type: array\); measure again: oodkit synth quality"),
+    ],
+)
+def test_a_damaged_one_is_told(run, tmp_path, change, problem):
+    (tmp_path / "result.json").write_text(json.dumps({**run.document, **change}))
+    with pytest.raises(InputError, match=problem):
+        load_document(tmp_path / "result.json", EVERY_KIND)
