@@ -17,11 +17,13 @@ from oodkit.report.runs import Run
 
 from .browser import Browser, Page, find_chromium
 from .made_ablation import document_of, hostile_document, made
+from .made_quality import hostile_run
 
 CHECKS = f"globalThis.checks ??= {(Path(__file__).parent / 'checks.js').read_text(encoding='utf-8')}"
 WORSE = "\"' autofocus onfocus=alert(2) </title></style></script></svg><svg onload=alert(3)>{{7*7}}" + 90 * "x"
 REPORTS = ("hostile", "compared", "repaired", "real")
-PAGES = (*REPORTS, "ablation-hostile")
+WITH_INTERVALS = (*REPORTS, "ablation-hostile")
+PAGES = (*WITH_INTERVALS, "quality-hostile")
 WIDTHS = {"desktop": 1280, "phone": 390}
 
 
@@ -79,6 +81,9 @@ def file(name: str, request, folder) -> Path:
             make_real(folder)
         elif not path.exists() and name == "ablation-hostile":
             write_html(Run(worse(hostile_document())), path)
+        elif not path.exists() and name == "quality-hostile":
+            found = hostile_run()
+            write_html(Run(worse(found.document), thumbnails=found.thumbnails), path)
         elif not path.exists():
             run = request.getfixturevalue({"hostile": "run", "compared": "compared_run", "repaired": "repaired_run"}[name])
             write_html(Run(worse(run.document), run.scores, run.thumbnails), path)
@@ -157,6 +162,21 @@ def test_the_page_of_an_ablation_asks_for_nothing_and_its_pictures_are_there(fol
     assert page.messages == []
     assert page.requests == [path.as_uri()]
     assert page.evaluate("document.querySelectorAll('.picture svg').length") == 3
+
+
+@pytest.mark.parametrize("name", ["quality-hostile"])
+@every_screen
+def test_the_page_of_an_assessment_asks_for_nothing_and_its_images_are_there(file, look, screen):
+    """Below each other, and as many in each row."""
+    page = look(file, width=WIDTHS[screen], phone=screen == "phone")
+    assert page.messages == []
+    assert page.requests == [file.as_uri()]
+    assert page.evaluate("checks.emptyImages()") == []
+    assert page.evaluate("document.querySelectorAll('.picture svg').length") == 3
+    left = "[...one.querySelectorAll('.shots')].map(row => row.children[3].getBoundingClientRect().left)"
+    grids = page.evaluate(f"[...document.querySelectorAll('#samples .samples')].map(one => {left})")
+    assert len(grids) == 2
+    assert all(len(set(grid)) == 1 for grid in grids)
 
 
 def test_on_a_phone_an_ablations_links_are_shown_where_they_are_asked_for(folder, look):
@@ -273,7 +293,7 @@ def assert_in_order(cells: list[str], direction: str) -> None:
     assert known == sorted(known, reverse=direction == "descending")
 
 
-@pytest.mark.parametrize("name", ["hostile", "compared", "repaired", "ablation-hostile"])
+@pytest.mark.parametrize("name", ["hostile", "compared", "repaired", "ablation-hostile", "quality-hostile"])
 @pytest.mark.parametrize("how", ["click", "keyboard"])
 def test_tables_are_sorted_by_any_column(file, look, name, how):
     page = look(file)
@@ -327,7 +347,7 @@ def test_a_hundred_comes_after_nine_and_nothing_comes_last(run, look, tmp_path):
         assert figures[:2] == [100.0, 50.0]
 
 
-@every_page
+@pytest.mark.parametrize("name", WITH_INTERVALS)
 def test_intervals_can_be_had_without_a_mouse(file, look):
     """The keyboard alone reaches the switch that writes every interval beside its figure."""
     page = look(file, width=390, phone=True)
