@@ -1,6 +1,7 @@
 """Write what the code knows into the pages, between ``<!-- generated: … -->`` and ``<!-- end -->``. A test holds it up to date.
 
-Run ``python docs/generate.py`` after a change to an option, a scorer, a recipe, a benchmark, an error or a public name.
+Run ``python docs/generate.py`` after a change to an option, a scorer, a recipe, a generator, a benchmark, an error or a public
+name.
 """
 
 import ast
@@ -23,6 +24,8 @@ from oodkit.benchmarks import BENCHMARKS, Listed
 from oodkit.cli import app
 from oodkit.report.papers import paper_url
 from oodkit.scorers import SCORERS
+from oodkit.synth import FOLDERS, GENERATORS, SCHEMES
+from oodkit.synth.arguments import known_arguments
 from oodkit.training.recipes import RECIPES
 
 DOCS = Path(__file__).parent
@@ -71,6 +74,17 @@ def recipes(_: str) -> str:
     return "\n\n".join(sections)
 
 
+def generators(_: str) -> str:
+    """A table of all generators, and a section for each of those that make them, with what ``--generator-arg`` takes."""
+    listed = [*GENERATORS.values(), *FOLDERS.values(), *SCHEMES.values()]
+    rows = [
+        (f"`{one.form}`", f"[{one.title}](#{_section(one.maker)})", one.images, one.licence, _fetched(one.needs))
+        for one in listed
+    ]
+    makers = dict.fromkeys(one.maker for one in listed)
+    return "\n\n".join([_table(("generator", "method", "makes", "licence", "needs"), rows), *map(_maker, makers)])
+
+
 def benchmarks(_: str) -> str:
     """The image sets of each benchmark with their numbers of images."""
     rows = [(f"`{name}`", str(one.num_classes), _sets(one.id), _sets(one.near), _sets(one.far)) for name, one in BENCHMARKS.items()]
@@ -109,7 +123,7 @@ def schema(name: str) -> str:
 
 
 KINDS: dict[str, Callable[[str], str]] = {
-    one.__name__: one for one in (options, scorers, recipes, benchmarks, exits, python, schema)
+    one.__name__: one for one in (options, scorers, recipes, generators, benchmarks, exits, python, schema)
 }
 
 
@@ -180,6 +194,23 @@ def _recipe(name: str) -> str:
     parts += [f"Unless you say otherwise it is trained with {belongs}."] if belongs else []
     parts += [f"The logits of the trained network: {recipe.note}."] if recipe.note else []
     return "\n\n".join([*parts, _table(("setting", "default"), rows) if rows else "It has no settings."])
+
+
+def _maker(maker: Any) -> str:
+    title = f"## {maker.title[0].upper()}{maker.title[1:]}"
+    defaults = {name: one.default for name, one in known_arguments(maker).items()}
+    rows = [(f"`{name}`", "" if default in (None, "") else f"`{default}`") for name, default in defaults.items()]
+    return "\n\n".join([title, _prose(maker), _table(("argument", "default"), rows) if rows else "It has no arguments of its own."])
+
+
+def _section(maker: Any) -> str:
+    """Where GitHub and MyST put a heading of several words."""
+    return re.sub(r"[^\w -]", "", maker.title.lower()).replace(" ", "-")
+
+
+def _fetched(needs: str) -> str:
+    place = needs.removeprefix("hf:")
+    return needs or "nothing" if place == needs else f"[{place}](https://huggingface.co/{place})"
 
 
 def _needs(needs: Iterable[str]) -> str:

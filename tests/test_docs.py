@@ -24,6 +24,7 @@ from oodkit.cli import app
 from oodkit.lead import MARGIN
 from oodkit.report.rows_csv import CHANGE, COLUMNS
 from oodkit.scorers import SCORERS
+from oodkit.synth import all_generators
 from oodkit.training.recipes import RECIPES
 from oodkit.verdict import Code
 
@@ -193,6 +194,14 @@ def test_every_recipe_has_a_section_and_a_row() -> None:
     for name, recipe in RECIPES.items():
         assert f"\n## {name}\n\n{recipe.title} (" in text
         assert f"| [`{name}`](#{name}) |" in text
+
+
+def test_every_generator_has_a_row_that_leads_to_a_section() -> None:
+    text = page("generators.md")
+    for one in all_generators():
+        link = re.search(rf"^\| `{re.escape(one.form)}` \| \[.+?\]\(#(.+?)\) \|", text, re.MULTILINE)
+        assert link is not None, one.form
+        assert link[1] in anchors(DOCS / "generators.md")
 
 
 def test_every_error_has_its_line_in_the_tree() -> None:
