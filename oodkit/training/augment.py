@@ -22,7 +22,8 @@ LONGEST = 64  # times its shorter side: what lies beyond, of a line a mile long,
 class TrainTransform:
     """A PIL image to tensors (3, side, side) float32, one for each view, after a crop and a flip that all views share.
 
-    mean, std: of the three channels of pixels in [0, 1], which normalise. What is random comes from the generators of torch,
+    mean, std: of the three channels of pixels in [0, 1], which normalise. shift: False leaves out the random crop: the centre is
+    shown, whole, for a network that is to make such images. What is random comes from the generators of torch,
     ``random`` and NumPy, which ``seed_generators`` sets. It pickles where the views do.
     """
 
@@ -31,6 +32,7 @@ class TrainTransform:
     mean: tuple[float, ...]
     std: tuple[float, ...]
     views: tuple[View, ...] = (View(),)
+    shift: bool = True
 
     def __call__(self, image: Image.Image) -> tuple[Tensor, ...]:
         shown = self._crop(image)
@@ -46,7 +48,7 @@ class TrainTransform:
 
     @cached_property
     def _crop(self) -> Callable[[Image.Image], Image.Image]:
-        return crop_and_flip(self.side, self.flip)
+        return crop_and_flip(self.side, self.flip) if self.shift else _Centred(self.side, self.flip)
 
     def _normalised(self, pixels: np.ndarray) -> np.ndarray:
         """(H, W, 3) of 0 to 255 to (3, H, W) float32, in the two passes over the pixels that are the least."""
@@ -70,6 +72,15 @@ def crop_and_flip(side: int, flip: bool = True) -> Callable[[Image.Image], Image
     none, for digits and letters.
     """
     return _BorderCrop(side, flip) if side <= SMALL else _ResizedCrop(side, flip)
+
+
+@dataclass(frozen=True)
+class _Centred:
+    side: int
+    flip: bool
+
+    def __call__(self, image: Image.Image) -> Image.Image:
+        return _mirrored_at_random(_centre(image, self.side), self.flip)
 
 
 @dataclass(frozen=True)

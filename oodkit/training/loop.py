@@ -89,7 +89,7 @@ def learn(
     accelerator: "Accelerator",
     checkpoints: Checkpoints | None = None,
     journal: Journal | None = None,
-    evaluate: Callable[[Learner], Validated] | None = None,
+    evaluate: Callable[[Learner], Validated | None] | None = None,
     progress: Callable[[Reached], None] | None = None,
     log_every: int = LOG_EVERY,
 ) -> Learner:

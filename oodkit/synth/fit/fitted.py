@@ -2,27 +2,96 @@
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Literal
 
+import torch
 from torch import Tensor
 
-from oodkit.synth.base import Generator, Request
+from oodkit.errors import GeneratorError, UsageError
+from oodkit.forward import DTYPES, resolve_device
+from oodkit.synth.base import Generator, ImageClass, Request
+from oodkit.synth.fit.folder import FIT, UNET_WEIGHTS, is_finished, read_fit
+from oodkit.synth.fit.sampler import as_pixels, sample
+from oodkit.synth.fit.stored import load_denoiser
+from oodkit.synth.weights_at import sha256_of
+from oodkit.wording import printable
+
+BATCH = {"cpu": 64, "cuda": 512}
 
 
 def is_fitted(folder: str | Path) -> bool:
-    """Whether the folder is one that ``fit_generator`` made."""
-    return (Path(folder) / "fit.json").is_file()
+    """Whether the folder is one that ``fit_generator`` made, finished or not."""
+    return (Path(folder) / FIT).is_file()
 
 
 class FittedDiffusion(Generator):
-    """What ``fit_generator`` left in a folder."""
+    """What ``oodkit synth fit`` left in a folder, which makes images of the classes that it was trained on.
+
+    steps: passes of the network, 2 or more; 20 are enough for images of this size. guidance: 1 = none; above, images are more
+    typical of their class and more alike, for twice the time. dtype: "auto" is bfloat16 where the device is fast in it, float32
+    elsewhere.
+    Raises UsageError for other settings and for a folder without a finished fit, CheckpointError where it is damaged.
+    """
 
     title = "diffusion model fitted to one's own images"
 
     def __init__(
-        self, folder: str | Path, *, device: str = "auto", steps: int = 20, guidance: float = 1.0, dtype: str = "auto"
+        self,
+        spec: str | Path,
+        *,
+        device: str | torch.device = "auto",
+        where: str | Path | None = None,
+        steps: int = 20,
+        guidance: float = 1.0,
+        dtype: Literal["auto", "float32", "bfloat16"] = "auto",
     ) -> None:
-        raise NotImplementedError
+        self.spec, folder = str(spec), Path(spec if where is None else where)
+        _require(self.spec, steps, guidance, dtype)
+        document = read_fit(folder)
+        if document is None:
+            raise UsageError(f"{printable(str(folder))} has no {FIT}; oodkit synth fit --data SET -o DIR makes such a folder")
+        if not is_finished(folder, document):
+            raise UsageError(f"the fit in {printable(str(folder))} is not finished; the same oodkit synth fit goes on with it")
+        self.device = resolve_device(str(device))
+        precision = _precision(self.device) if dtype == "auto" else dtype
+        self.denoiser = load_denoiser(folder, document["network"])
+        self.denoiser.to(self.device, DTYPES[precision]).to(memory_format=torch.channels_last)
+        self.classes = tuple(ImageClass(**one) for one in document["classes"])
+        self.size = int(document["network"]["side"])
+        self.steps, self.guidance = steps, float(guidance)
+        self.licence = "as the images it was fitted to"
+        self.facts = {
+            "sha256": sha256_of(folder / UNET_WEIGHTS),
+            "steps": steps,
+            "guidance": self.guidance,
+            "dtype": precision,
+        }
+        self.batch_size = BATCH.get(self.device.type, 64)
 
+    @torch.inference_mode()
     def generate(self, requests: Sequence[Request]) -> Tensor:
-        """uint8 (N, 3, H, W)."""
-        raise NotImplementedError
+        """uint8 (N, 3, H, W). Raises UsageError for a class that is none of ``classes``, GeneratorError for NaN."""
+        assert self.classes is not None
+        labels = [-1 if request.of is None else request.of.label for request in requests]
+        if unknown := [request.of for request, label in zip(requests, labels, strict=True) if not 0 <= label < len(self.classes)]:
+            name = "none" if unknown[0] is None else printable(repr(unknown[0].name))
+            raise UsageError(f"{self.spec} has {len(self.classes)} classes, got {name}; choose among its own")
+        seeds = [request.seed for request in requests]
+        images = sample(self.denoiser, labels, seeds, steps=self.steps, guidance=self.guidance)
+        if not bool(torch.isfinite(images).all()):
+            raise GeneratorError(f"{self.spec} gave pixels that are not finite; try --generator-arg dtype=float32")
+        return as_pixels(images)
+
+
+def _require(spec: str, steps: object, guidance: object, dtype: object) -> None:
+    if not isinstance(steps, int) or isinstance(steps, bool) or not 2 <= steps <= 1000:
+        raise UsageError(f"{spec} takes steps from 2 to 1000, got {steps!r}")
+    if not isinstance(guidance, int | float) or isinstance(guidance, bool) or not 0 <= guidance <= 100:
+        raise UsageError(f"{spec} takes a guidance from 0 to 100, 1 = none, got {guidance!r}")
+    if dtype not in ("auto", "float32", "bfloat16"):
+        raise UsageError(f"{spec} takes a dtype of auto, float32 or bfloat16, got {dtype!r}")
+
+
+def _precision(device: torch.device) -> str:
+    """The best that has the range of float32 and is fast."""
+    return "bfloat16" if device.type == "cuda" else "float32"

@@ -1,0 +1,38 @@
+"""A picture of what a fit makes: a row a class, always of the same seeds, so that one sees it learn."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+from torch import Tensor
+
+from oodkit.atomic import write_atomically
+from oodkit.synth.base import ImageClass
+from oodkit.synth.fit.denoiser import Denoiser
+from oodkit.synth.fit.sampler import as_pixels, sample
+from oodkit.synth.seeds import seed_of
+
+ROWS, COLUMNS = 10, 8
+STEPS = 12
+SMALLEST = 32  # pixels of an image in the picture
+
+
+def write_grid(path: Path, denoiser: Denoiser, classes: Sequence[ImageClass]) -> None:
+    """Write the picture of the first ten classes as a PNG, whole or not at all. Raises OodkitError where that can't be written."""
+    shown = classes[:ROWS]
+    labels = [one.label for one in shown for _ in range(COLUMNS)]
+    seeds = [seed_of(0, one.folder, index) for one in shown for index in range(COLUMNS)]
+    images = sample(denoiser, labels, seeds, steps=STEPS, guidance=1.0)
+    picture = Image.fromarray(_tiled(as_pixels(images).cpu(), len(shown)))
+    write_atomically(path, lambda temporary: picture.save(temporary, format="PNG"))
+
+
+def _tiled(images: Tensor, rows: int) -> np.ndarray:
+    """(rows · columns, 3, H, W) as one picture, (H', W', 3), of whole pixels."""
+    larger = max(1, -(-SMALLEST // images.shape[-1]))
+    whole = images.repeat_interleave(larger, 2).repeat_interleave(larger, 3)
+    _, channels, height, width = whole.shape
+    tiles = whole.view(rows, -1, channels, height, width).permute(0, 3, 1, 4, 2)
+    pixels: np.ndarray = tiles.reshape(rows * height, -1, channels).numpy()
+    return pixels
