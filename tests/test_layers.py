@@ -218,6 +218,7 @@ def test_a_command_imports_only_light_modules_when_it_is_imported(module: str) -
         ["finetune"],
         ["synth"],
         ["synth", "fit"],
+        ["synth", "quality"],
         ["score"],
         ["export"],
         ["report"],
