@@ -4,6 +4,7 @@ import json
 import math
 import shlex
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,9 +15,10 @@ from oodkit.cli.runs import RUNS, new_folder, require_folder
 from oodkit.cli.training import told_once
 from oodkit.cli.training_progress import duration, shown_progress
 from oodkit.cli.training_result import unreadable_lines
-from oodkit.errors import UsageError
+from oodkit.errors import OodkitError, UsageError
+from oodkit.forward import resolve_device
 from oodkit.images import open_images
-from oodkit.synth.fit.folder import SAMPLES, Document, differences, is_finished, read_fit
+from oodkit.synth.fit.folder import SAMPLES, Document, differences, is_finished, read_fit, require_same_fit
 from oodkit.synth.fit.run import FitPlan, carry_out_fit, plan_fit
 from oodkit.training.checkpoints import Checkpoints
 from oodkit.training.interruption import exit_code
@@ -54,6 +56,7 @@ def carry_out_fit_job(job: FitJob, output: Path | None, *, as_json: bool, quiet:
             require_folder(output)
         elif world_size() > 1:
             raise UsageError("several processes train into one folder: name it, -o DIR")
+        resolve_device(job.device)
         planned = job.planned()
         folder, before = _folder(output, planned)
     if not quiet:
@@ -84,12 +87,19 @@ def _fit(job: FitJob, planned: FitPlan, folder: Path, *, quiet: bool) -> None:
         if rank() == 0:
             typer.echo(str(stop) or f"interrupted: what is done is kept in {folder}; the same command goes on from there", err=True)
         raise typer.Exit(exit_code(stop)) from stop
+    except OodkitError:
+        with suppress(OSError):  # there is something in it, and it stays
+            folder.rmdir()
+        raise
 
 
 def _folder(output: Path | None, planned: FitPlan) -> tuple[Path, Document | None]:
     """The folder of the fit, and what its fit.json says, where it was begun before."""
     if output is not None:
-        return output, read_fit(output)
+        before = read_fit(output)
+        if before is not None:
+            require_same_fit(output, before["asked"], planned.asked)
+        return output, before
     for path in sorted(RUNS.glob("synth-fit-*"), reverse=True):
         before = _of_before(path)
         if before is not None and not differences(before["asked"], planned.asked):

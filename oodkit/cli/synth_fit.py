@@ -28,6 +28,17 @@ def fit(
             rich_help_panel=GENERATOR,
         ),
     ] = None,
+    patch: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            metavar="SIDE",
+            help="Side of the patches that the network takes for one pixel, by default so that at most 16 stand side by side; "
+            "larger ones are faster and coarser.",
+            show_default=False,
+            rich_help_panel=GENERATOR,
+        ),
+    ] = None,
     channels: Annotated[
         int | None,
         typer.Option(
@@ -94,6 +105,7 @@ def fit(
 
     settings = {
         "size": size,
+        "patch": patch,
         "channels": channels,
         "epochs": epochs,
         "batch_size": batch_size,
