@@ -2,9 +2,12 @@
 
 import base64
 import json
+from hashlib import sha1
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
 from typing import Any
+
+COMMIT = "0" * 40
 
 
 class HubStandIn:
@@ -22,7 +25,7 @@ class HubStandIn:
                 self._answer(*stand_in.looked_at(self.path))
 
             def do_HEAD(self) -> None:
-                self._answer(200, {})
+                self._answer(*(stand_in.looked_at(self.path) if "/resolve/" in self.path else (200, {})))
 
             def do_POST(self) -> None:
                 self._answer(*stand_in.told(self.path, self._body()))
@@ -34,13 +37,16 @@ class HubStandIn:
             def _body(self) -> bytes:
                 return self.rfile.read(int(self.headers.get("Content-Length", 0)))
 
-            def _answer(self, status: int, answer: dict[str, Any] | bytes) -> None:
+            def _answer(self, status: int, answer: dict[str, Any] | list[dict[str, Any]] | bytes) -> None:
                 text = answer if isinstance(answer, bytes) else json.dumps(answer).encode()
                 self.send_response(status)
                 self.send_header("Content-Type", "application/json")
                 self.send_header("Content-Length", str(len(text)))
                 if status == 404:
-                    self.send_header("X-Error-Code", "RepoNotFound")
+                    self.send_header("X-Error-Code", "EntryNotFound" if "/resolve/" in self.path else "RepoNotFound")
+                else:
+                    self.send_header("X-Repo-Commit", COMMIT)
+                    self.send_header("ETag", f'"{sha1(text).hexdigest()}"')
                 self.end_headers()
                 if self.command != "HEAD":
                     self.wfile.write(text)
@@ -58,15 +64,22 @@ class HubStandIn:
         self._server.server_close()
         self._thread.join()
 
-    def looked_at(self, path: str) -> tuple[int, dict[str, Any] | bytes]:
+    def looked_at(self, path: str) -> tuple[int, dict[str, Any] | list[dict[str, Any]] | bytes]:
         if "/resolve/" in path:  # /OWNER/NAME/resolve/COMMIT/FILE
             repository, _, file = path.removeprefix("/").partition("/resolve/")
-            return 200, self.files[repository][file.partition("/")[2]]
+            found = self.files.get(repository, {}).get(file.partition("/")[2])
+            return (404, {"error": "Entry not found"}) if found is None else (200, found)
+        if "/tree/" in path:  # /api/models/OWNER/NAME/tree/COMMIT
+            repository = path.removeprefix("/api/models/").partition("/tree/")[0]
+            return 200, [
+                {"type": "file", "path": name, "size": len(content), "oid": sha1(content).hexdigest()}
+                for name, content in self.files[repository].items()
+            ]
         name = path.removeprefix("/api/models/").partition("?")[0].removesuffix("/revision/main")
         if name not in self.files:
             return 404, {"error": "Repository not found"}
         siblings = [{"rfilename": one} for one in (".gitattributes", *self.files[name])]
-        return 200, {"id": name, "private": self.private[name], "siblings": siblings, "sha": "0" * 40}
+        return 200, {"id": name, "private": self.private[name], "siblings": siblings, "sha": COMMIT}
 
     def told(self, path: str, body: bytes) -> tuple[int, dict[str, Any]]:
         if self.refused:

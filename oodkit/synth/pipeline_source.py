@@ -10,7 +10,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from oodkit.errors import CheckpointError, InputError, ModelNotFoundError, OodkitError, UsageError
+from oodkit.errors import CheckpointError, InputError, ModelNotFoundError, UsageError
 from oodkit.models.reach import hub_or_cache, out_of_reach
 
 INDEX = "model_index.json"
@@ -32,17 +32,19 @@ class Place:
     @contextmanager
     def reaching(self) -> Iterator[None]:
         """Read the hub, or its cache where it is out of reach; what fails there becomes a ModelNotFoundError."""
-        from huggingface_hub.errors import EntryNotFoundError, HfHubHTTPError, LocalEntryNotFoundError
+        from huggingface_hub.errors import EntryNotFoundError, LocalEntryNotFoundError
 
-        with hub_or_cache():
-            try:
+        try:
+            with hub_or_cache():
                 yield
-            except OodkitError:
-                raise
-            except (OSError, HfHubHTTPError) as error:
-                if isinstance(error, EntryNotFoundError) and not isinstance(error, LocalEntryNotFoundError):
-                    raise ModelNotFoundError(f"{self.name} has no {INDEX} on the hub, so it is no diffusers pipeline") from error
+        except (EntryNotFoundError, ValueError) as error:
+            if isinstance(error, LocalEntryNotFoundError):
                 raise out_of_reach(self.name, error, LOCAL_COPY) from error
+            if isinstance(error, EntryNotFoundError):
+                raise ModelNotFoundError(f"{self.name} has no {INDEX} on the hub, so it is no diffusers pipeline") from error
+            raise CheckpointError(f"can't download {self.name}: {(str(error).splitlines() or ['no more is known'])[0]}") from error
+        except Exception as error:  # the hub's client lets those of its transport through
+            raise out_of_reach(self.name, error, LOCAL_COPY) from error
 
 
 def place_of(name: str) -> Place:
@@ -85,7 +87,7 @@ def require_runnable(place: Place, index: Mapping[str, Any], *, trust_remote_cod
     """Raise UsageError where the pipeline brings code that the user did not allow, or where transformers is missing."""
     from diffusers.utils.constants import DIFFUSERS_DISABLE_REMOTE_CODE
 
-    libraries = {value[0] for value in index.values() if _is_part(value)}
+    libraries = {library for library, _ in _parts(index)}
     if brought := [*own_code(index), *sorted(name for name in libraries if not _is_known(name))]:
         what = f"{place.name} brings code of its own ({', '.join(brought)})"
         if not trust_remote_code:
@@ -98,8 +100,7 @@ def require_runnable(place: Place, index: Mapping[str, Any], *, trust_remote_cod
 
 def is_in_pixels(index: Mapping[str, Any]) -> bool:
     """Whether the network makes pixels itself: there is neither an autoencoder nor a text encoder beside it."""
-    parts = [value for value in index.values() if _is_part(value)]
-    return not any(library != "diffusers" or "Autoencoder" in name or "VQ" in name for library, name in parts)
+    return not any(library != "diffusers" or "Autoencoder" in name or "VQ" in name for library, name in _parts(index))
 
 
 def own_code(index: Mapping[str, Any]) -> list[str]:
@@ -170,9 +171,10 @@ def licence_of(place: Place, folder: Path) -> str:
     return " ".join(str(said or "unknown").split())
 
 
-def _is_part(value: object) -> bool:
-    """Whether an entry of the index names a part, [library, class], and not a setting or one that was left out."""
-    return isinstance(value, list) and len(value) == 2 and all(isinstance(one, str) for one in value)
+def _parts(index: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """Library and class of each part; an entry may also be a setting, or [None, None] for a part that was left out."""
+    parts = [value for key, value in index.items() if not key.startswith("_") and isinstance(value, list) and len(value) == 2]
+    return [(library, name) for library, name in parts if isinstance(library, str) and isinstance(name, str)]
 
 
 def _is_known(library: str) -> bool:

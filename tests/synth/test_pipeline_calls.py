@@ -88,7 +88,7 @@ def test_what_a_pipeline_does_not_take_is_refused(given: dict[str, object], mess
 
 
 def test_pixels_are_rounded_and_grey_ones_have_three_channels() -> None:
-    """0.5 · 255 = 127.5 rounds to the even 128; 0.3 · 255 = 76.5 in float32 to 77 or 76, so a value clear of the half: 0.302 → 77."""
+    """0.5 · 255 = 127.5 rounds to the even 128; 0.302 · 255 = 77.01."""
     pixels, withheld = as_pixels(SimpleNamespace(images=torch.tensor([0.0, 0.5, 0.302, 1.0]).reshape(4, 1, 1, 1)), 4, "p")
     assert pixels.dtype == torch.uint8
     assert pixels.shape == (4, 3, 1, 1)
