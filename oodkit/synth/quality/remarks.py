@@ -13,16 +13,13 @@ def of_choice(n: int, asked: int | None, most: int, half: int, synthetic: Mappin
     poorest = min(totals, key=lambda name: totals[name])
     compared = f"{counted(n, 'image', 'images')} of each set are compared"
     if n >= most:
-        return (
-            [f"{compared}, of {min(half, totals[poorest])}; a larger count takes more time, by its square"] if asked is None else []
-        )
-    if totals[poorest] < half:
-        return [
-            f"{compared}, as many of each class: {printable(poorest)} has {totals[poorest]}, half of the real images are {half}"
-        ]
-    return (
-        [] if asked is None else [f"{compared}, not {asked}: half of the real images are {half}, and a set has no more of a class"]
-    )
+        there = min(half, totals[poorest])
+        return [f"{compared}, of {there}; a larger count takes time by its square"] if asked is None and there > n else []
+    if n == half and asked is None:
+        return []
+    instead = "" if asked is None else f", not {asked}"
+    has = f"half of the real images are {half}, {printable(poorest)} has {totals[poorest]}"
+    return [f"{compared}{instead}: as many of each class as every set has ({has})"]
 
 
 def of_missing(missing: Mapping[str, Sequence[str]]) -> list[str]:
