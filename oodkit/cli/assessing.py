@@ -16,7 +16,7 @@ from oodkit.cli.loading import Loading
 from oodkit.cli.options import Format
 from oodkit.cli.progress import progress_bar
 from oodkit.cli.runs import latest, require_writable
-from oodkit.cli.samples import Samples
+from oodkit.cli.samples import Samples, without_names
 from oodkit.errors import UsageError
 from oodkit.images import open_images
 from oodkit.images.base import ImageSet
@@ -79,7 +79,7 @@ def carry_out_quality(asked: Asked, *, report: Path | None, output: Path | None,
         raise
     shown = Samples(real, opened)
     document = document_of_quality(
-        found,
+        found if asked.samples else without_names(found),
         command=shlex.join(["oodkit", *sys.argv[1:]]),
         settings={"count": asked.count, "limit": asked.limit, "seed": asked.seed, "samples": asked.samples},
         model=facts_of(extractor),

@@ -1,6 +1,7 @@
 """Small copies of images for the report of an assessment: samples of the best and worst classes, and near-copies."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -65,6 +66,12 @@ class Samples:
             shown.append({"name": images.image_name(at), "thumbnail": made and made.name})
             self.files |= {made.name: made.content} if made else {}
         return shown
+
+
+def without_names(found: Quality) -> Quality:
+    """The same without the images' names, for images that are private."""
+    sets = [replace(one, nearest=replace(one.nearest, copies=())) for one in (found.floor, *found.sets)]
+    return replace(found, floor=sets[0], sets=sets[1:])
 
 
 def _spread(positions: np.ndarray, count: int) -> np.ndarray:

@@ -64,9 +64,9 @@ def quality(
     count: Annotated[
         int | None,
         typer.Option(
-            min=2,
+            min=1,
             metavar="N",
-            help="Images of each set to compare; by default as many as every set and half of the real one have.",
+            help="Images of each set to compare; by default as many as every set and half of the real one have, at most 10,000.",
             show_default=False,
             rich_help_panel=SETS,
         ),
@@ -76,7 +76,7 @@ def quality(
         str | None,
         typer.Option(
             metavar="MODEL",
-            help="Classifier in whose features all is measured; by default the one diagnosed last.",
+            help="Classifier in whose features all is measured, or inception[:FILE]; by default the one diagnosed last.",
             show_default=False,
             rich_help_panel=MODEL,
         ),

@@ -73,9 +73,11 @@ def test_samples_stand_below_the_real_ones_in_their_own_class(run, command):
 
 
 def test_private_images_leave_no_trace(run, command):
-    ran = run(*command, *V1, "--samples", "0", "-o", "found", "--json")
+    ran = run(*command, "--synthetic", "sets/copied", *V1, "--samples", "0", "-o", "found", "--json")
     document = json.loads(ran.out)
     assert (document["samples"], document["copies"]) == ([], [])
+    assert document["sets"][0]["nearest"]["near_copies"] > 0
+    assert ".png" not in ran.out
     assert not Path("found/thumbnails").exists()
 
 
