@@ -99,12 +99,15 @@ def _sizes_of(state: Mapping[str, Tensor], file: Path) -> Sizes:
 
 
 def _configured(sizes: Sizes, config: Path) -> Sizes:
-    """The sizes with what config.json adds to the shapes. Raises CheckpointError where it contradicts them, or is none."""
+    """The sizes with what config.json adds to the shapes. Raises CheckpointError where it contradicts them, or is none.
+
+    Its output_dim goes unread, as in the published package: the layers decide.
+    """
     told = _read_config(config)
     configured = replace(sizes, **{name: told[name] for name in ("attention_layer_position", "eps") if name in told})
     if "layers" in told:
         configured = replace(configured, layers=tuple((bool(up), before, after) for up, before, after in told["layers"]))
-    for name in ("z_dim", "channel_width", "num_classes", "n_stats", "output_dim"):
+    for name in ("z_dim", "channel_width", "num_classes", "n_stats"):
         if told.get(name, getattr(configured, name)) != getattr(configured, name):
             raise CheckpointError(f"{config} says {name}={told[name]}, and the weights are of {getattr(configured, name)}")
     if configured.attention_layer_position >= len(configured.layers):
@@ -147,7 +150,7 @@ def _is_eps(value: Any) -> bool:
 
 
 _FITS = {"layers": _are_layers, "eps": _is_eps}
-_FITS |= dict.fromkeys(("z_dim", "channel_width", "num_classes", "n_stats", "output_dim", "attention_layer_position"), _is_size)
+_FITS |= dict.fromkeys(("z_dim", "channel_width", "num_classes", "n_stats", "attention_layer_position"), _is_size)
 
 
 def _folded(state: State, file: Path) -> State:

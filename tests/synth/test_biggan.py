@@ -60,15 +60,13 @@ def test_published_key_names_and_parameter_counts(blocks, keys, parameters):
     assert {name.removesuffix("_orig") for name in theirs if not name.endswith(("_u", "_v"))} == set(own.state_dict())
 
 
-def test_a_folder_with_config_json_is_read_as_the_package_reads_it(tmp_path):
-    """Layers of no published size, which only config.json can tell."""
-    from pytorch_pretrained_biggan import BigGANConfig
-
-    config = BigGANConfig(channel_width=8, layers=LAYERS[10]).to_dict()
-    (tmp_path / "config.json").write_text(json.dumps(config))
-    torch.save(published(10).state_dict(), tmp_path / "pytorch_model.bin")
+@pytest.mark.parametrize("blocks", [10, 12])
+def test_a_folder_with_config_json_is_read_as_the_package_reads_it(tmp_path, blocks):
+    """Its output_dim is 128 also beside the layers of 256: the package leaves it unread."""
+    (tmp_path / "config.json").write_text(published(blocks).config.to_json_string())
+    torch.save(published(blocks).state_dict(), tmp_path / "pytorch_model.bin")
     z = 0.4 * noise(2)
-    assert torch.allclose(load_biggan(tmp_path)(z, LABELS), published(10)(z, one_hot(LABELS), 0.4), atol=1e-4)
+    assert torch.allclose(load_biggan(tmp_path)(z, LABELS), published(blocks)(z, one_hot(LABELS), 0.4), atol=1e-4)
 
 
 def test_layers_of_config_json_count(tmp_path):

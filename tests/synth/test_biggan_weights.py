@@ -94,7 +94,6 @@ def test_what_is_not_there_is_told(tmp_path):
         ([1], "holds a list, expected an object of sizes by name"),
         ({"channel_width": 128}, "says channel_width=128, and the weights are of 8"),
         ({"channel_width": 10**30}, "has channel_width=1000000000000000000000000000000, which no BigGAN-deep has"),
-        ({"output_dim": 256}, "says output_dim=256, and the weights are of 128"),
         ({"eps": "x"}, 'has eps="x", which no BigGAN-deep has'),
         ({"layers": [[True, 16, 8]]}, "has layers=[[true, 16, 8]], which no BigGAN-deep has"),
         ({"layers": [[False, {}, 1]]}, "which no BigGAN-deep has"),
