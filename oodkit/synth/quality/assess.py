@@ -101,7 +101,8 @@ def _judge(chosen: Chosen, real: ImageSet, held_out: ImageSet | None, known: Ten
         unseen, unseen_of, searched = chosen.held_out, held_out, joined(chosen.real, chosen.others)
     bank = Bank(real, searched.features, searched.positions)
     test: Sample = chosen.real if chosen.held_out is None else chosen.held_out
-    judge = Judge(chosen.real, chosen.classes.names, chosen.each.tolist(), known, bank, test, seed)
+    names, each = (chosen.classes.names, chosen.each.tolist()) if chosen.classes.labelled else ((), [])
+    judge = Judge(chosen.real, names, each, known, bank, test, seed)
     return judge, bank.nearest_of(unseen_of, unseen)
 
 

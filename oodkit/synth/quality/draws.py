@@ -1,6 +1,6 @@
 """Which images are compared: of every set as many of each class, drawn once, and none of the real ones twice."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -36,11 +36,6 @@ class Classes:
         if not self.labelled:
             return np.zeros(len(images), dtype=np.int64), None
         return align_labels(images, self.names, self.names, len(self.names), "the real images'")
-
-
-def labels_like(images: ImageSet, class_names: Sequence[str]) -> Ints:
-    """Labels (N,) of a set in the order of the classes of an assessment, −1 = none of them; all 0 where it has no classes."""
-    return Classes(tuple(class_names) or ("",), labelled=bool(class_names)).labels_of(images)[0]
 
 
 def shuffled(labels: Ints, seed: int) -> Ints:

@@ -71,8 +71,8 @@ class SetQuality:
     expected of real images. agreement: the share whose most likely class is their label. confidence: the mean largest softmax
     probability; both None where the extractor does not know the classes. probe: the accuracy on real images of a linear head that
     was trained on the n features of this set; None where the real images have no classes, or only one.
-    classes: by kid, best first, then those without. rank: by Fréchet distance, from 1. coverage_rank: by coverage and then by
-    Fréchet distance. Ranks are 0 of the floor.
+    classes: by kid, best first, then those without; empty where the real images have none. rank: by Fréchet distance, from 1.
+    coverage_rank: by coverage and then by Fréchet distance. Ranks are 0 of the floor.
     """
 
     name: str

@@ -20,7 +20,7 @@ LEAST_KERNEL = 3  # images of a class, for a kernel distance with its error
 
 @dataclass(frozen=True, eq=False)
 class Judge:
-    """What every set is held against. real: half of the real images. names: of the classes. each: images of each class, (C,).
+    """What every set is held against. real: half of the real images. names, each: of the classes, and how many images of each.
 
     known: the extractor's numbers of the classes, None where it does not know them. test: what new heads are tested on.
     """

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 import oodkit
 from oodkit.demo.sets import DemoSet
@@ -164,7 +165,7 @@ def test_images_without_classes_are_compared_as_they_are(sets, tiny_model):
     found = assess(real, {"made": made}, tiny_model, cache=False)
     row = found.sets[0]
     assert (found.n, found.class_names, row.agreement, row.confidence, row.probe) == (12, [], None, None, None)
-    assert [own.name for own in row.classes] == [""]
+    assert row.classes == []
     assert "the real images have no classes: agreement, confidence and a new head's accuracy can't be told" in found.notes
 
 
@@ -175,6 +176,22 @@ def test_fewer_images_than_features_are_remarked_on(sets, tiny_model):
     assert any(
         note.startswith("6 images do not fill 6 features: Fréchet distances are mostly an effect of n, ") for note in found.notes
     )
+
+
+def test_a_class_of_one_image_has_no_figures_of_its_own(sets, tiny_model):
+    found = assess(sets[0], {"made": open_images(sets[1].spec, limit=7)}, tiny_model, cache=False, count=7)
+    assert [one.n for one in found.floor.classes] == [3, 2, 2]
+    assert [(one.kid is None, one.coverage) for one in found.floor.classes] == [(False, None), (True, None), (True, None)]
+
+
+def test_features_that_say_nothing_are_no_error(sets, tiny_model):
+    """All images have the same."""
+    with torch.no_grad():
+        tiny_model.net.body.weight.zero_()
+    found = assess(sets[0], {"made": sets[1]}, tiny_model, cache=False)
+    row = found.sets[0]
+    assert (row.frechet, row.coverage, row.density, row.nearest.ratio) == (pytest.approx(0, abs=1e-6), 0, 0, None)
+    assert json.dumps(asdict(found), allow_nan=False)
 
 
 @pytest.mark.parametrize(
