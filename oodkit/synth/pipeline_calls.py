@@ -92,13 +92,24 @@ def call_of(pipeline: type, given: Mapping[str, Any]) -> Call:
     return call
 
 
+def guide_only_where_none_is_known(call: Call, classes: int, *, asked: bool) -> None:
+    """Take guidance from a DiT of other than 1,000 classes: to DiTPipeline no class is number 1,000, whatever it is to the network.
+
+    asked: whether the user said it. Raises UsageError then.
+    """
+    if call.name != "DiTPipeline" or classes == 1000 or call.arguments["guidance_scale"] <= 1:
+        return
+    if asked:
+        raise UsageError(f"{call.name} can't guide a network of {classes} classes, only of 1,000: leave out guidance_scale")
+    call.arguments["guidance_scale"] = 1.0
+
+
 def as_pixels(found: object, count: int, who: str) -> tuple[Tensor, list[bool]]:
     """What a pipeline returned, as uint8 (N, 3, H, W), and which images its safety checker withheld.
 
     Raises GeneratorError for another number of images, for what are none, and for values that are no numbers in [0, 1].
     """
-    images = getattr(found, "images", found)
-    pixels = _tensor(images, who)
+    pixels = _tensor(getattr(found, "images", found[0] if isinstance(found, tuple) and found else found), who)
     if pixels.ndim != 4 or pixels.shape[1] not in {1, 3}:
         raise GeneratorError(f"{who} returned a tensor {tuple(pixels.shape)}, expected images ({count}, 3, height, width)")
     if len(pixels) != count:

@@ -11,7 +11,7 @@ from oodkit.errors import GeneratorError, UnreadableImageError, UsageError
 from oodkit.failures import is_out_of_memory
 from oodkit.forward import DTYPES, resolve_device
 from oodkit.synth.base import Generator, ImageClass, Request
-from oodkit.synth.pipeline_calls import as_pixels, call_of
+from oodkit.synth.pipeline_calls import as_pixels, call_of, guide_only_where_none_is_known
 from oodkit.synth.pipeline_classes import classes_of
 from oodkit.synth.pipeline_loading import first_line, load_pipeline, pipeline_class, quiet
 from oodkit.synth.pipeline_schedulers import give_scheduler
@@ -70,8 +70,9 @@ class Pipeline(Generator):
             folder, made_by, dtype=precision, variant=variant, parts=parts, trust_remote_code=trust_remote_code
         ).to(self.device)
         self._call = call_of(type(self.pipe), call)
-        sampler = give_scheduler(self.pipe, scheduler)
-        known = self._find_classes(index, num_classes)
+        with quiet():
+            sampler = give_scheduler(self.pipe, scheduler)
+        known = self._find_classes(index, num_classes, guided="guidance_scale" in call)
         self.seed_scope = "image" if self._call.takes_generator and seeds == "image" else "batch"
         self.size = self._side()
         self.batch_size = _at_once(self.size or UNKNOWN_SIZE, self.device)
@@ -109,8 +110,8 @@ class Pipeline(Generator):
         """What a text-to-image pipeline is told of a class; "" for others."""
         return prompt_of(self.template, of) if self._call.kind == "text" else ""
 
-    def _find_classes(self, index: Mapping[str, Any], num_classes: int | None) -> dict[str, str]:
-        """Set what the images can be made of; the facts of it."""
+    def _find_classes(self, index: Mapping[str, Any], num_classes: int | None, *, guided: bool) -> dict[str, str]:
+        """Set what the images can be made of; the facts of it. guided: whether the user said how strongly."""
         call = self._call
         self.conditional, self.classes = call.kind != "plain", None
         if call.kind == "text":
@@ -120,6 +121,7 @@ class Pipeline(Generator):
         found = classes_of(self.pipe, index, num_classes)
         if found is not None:
             self.classes = found[0]
+            guide_only_where_none_is_known(call, len(self.classes), asked=guided)
             return {"classes": found[1]}
         if call.parameters["class_labels"].default is not None:
             raise UsageError(f"{call.name} does not say how many classes it has; give --generator-arg num_classes=N")
