@@ -1,7 +1,7 @@
 """Synthetic in-distribution images: generators, the sets that they make, and how good those are."""
 
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
 from importlib import import_module
@@ -23,6 +23,7 @@ __all__ = [
     "Listed",
     "Request",
     "all_generators",
+    "classes_beforehand",
     "classes_like",
     "classes_named",
     "classes_of",
@@ -38,7 +39,7 @@ class Listed:
 
     form: what the user writes. made_by: "module:class" below ``oodkit.synth``. title: what it is. images: of what, and their sides.
     licence: of the weights, in words where each has one of its own. needs: what has to be had beside oodkit. arguments: those that
-    are not the maker's defaults; the user may give others.
+    are not the maker's defaults; the user may give others. classes: gives those that it makes, where that is known beforehand.
     """
 
     form: str
@@ -48,6 +49,7 @@ class Listed:
     licence: str = "unknown"
     needs: str = ""
     arguments: Mapping[str, Any] = field(default_factory=dict)
+    classes: Callable[[], tuple[ImageClass, ...]] | None = None
 
     @property
     def maker(self) -> Callable[..., Generator]:
@@ -60,11 +62,13 @@ class Listed:
 def _biggan(form: str, size: int) -> Listed:
     licence, megabytes = "Apache-2.0", {128: 211, 256: 234, 512: 236}[size]
     images = f"ImageNet-1k, {size} × {size}"
-    return Listed(form, "biggan_generator:BigGAN", "BigGAN-deep", images, licence, f"{megabytes} MB of weights", {"size": size})
+    needs = f"{megabytes} MB of weights"
+    return Listed(form, "biggan_generator:BigGAN", "BigGAN-deep", images, licence, needs, {"size": size}, imagenet_classes)
 
 
 def _pipeline(form: str, title: str, images: str, licence: str, **arguments: Any) -> Listed:
-    return Listed(form, "pipelines:Pipeline", title, images, licence, f"hf:{arguments['weights']}", arguments)
+    classes = imagenet_classes if images.startswith("ImageNet-1k") else None
+    return Listed(form, "pipelines:Pipeline", title, images, licence, f"hf:{arguments['weights']}", arguments, classes)
 
 
 _NAMED = (
@@ -118,6 +122,15 @@ def all_generators() -> list[Listed]:
     """Every generator that has a name, also those of installed packages, then the forms that name others."""
     installed = [replace(SCHEMES["py"], form=name, title="Of an installed package") for name in installed_names()]
     return [*GENERATORS.values(), *installed, *FOLDERS.values(), *SCHEMES.values()]
+
+
+def classes_beforehand(spec: str, arguments: Collection[str] = ()) -> tuple[ImageClass, ...] | None:
+    """The classes that a generator makes, told before its weights are fetched; None where only the generator itself can tell.
+
+    arguments: the names of those that are given; with weights of the user's own nobody knows.
+    """
+    listed = GENERATORS.get(spec)
+    return None if listed is None or listed.classes is None or "weights" in arguments else listed.classes()
 
 
 def make_generator(spec: str, *, device: str = "auto", trust_remote_code: bool = False, **arguments: Any) -> Generator:

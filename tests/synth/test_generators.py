@@ -5,7 +5,18 @@ import inspect
 import pytest
 
 from oodkit.errors import UsageError
-from oodkit.synth import FOLDERS, GENERATORS, SCHEMES, Generator, Request, biggan_generator, make_generator, pipelines
+from oodkit.synth import (
+    FOLDERS,
+    GENERATORS,
+    SCHEMES,
+    Generator,
+    Request,
+    biggan_generator,
+    classes_beforehand,
+    imagenet_classes,
+    make_generator,
+    pipelines,
+)
 from oodkit.synth.arguments import known_arguments, takes_any
 
 EVERY = {**GENERATORS, **SCHEMES, **FOLDERS}
@@ -63,6 +74,13 @@ def test_a_name_brings_its_arguments_and_its_licence(recorder):
 def test_the_licence_of_other_weights_is_not_the_tables(recorder):
     made = make_generator("dit-256", weights="mine")
     assert (made.made_with["weights"], made.licence) == ("mine", "unknown")
+
+
+def test_imagenets_classes_are_known_before_anything_is_fetched():
+    known = {name: classes_beforehand(name) for name in (*GENERATORS, "diffusers:someone/net")}
+    assert {name for name, classes in known.items() if classes is None} == {"ddpm-cifar10", "diffusers:someone/net"}
+    assert known["biggan"] == imagenet_classes()
+    assert classes_beforehand("biggan", ["truncation", "weights"]) is None
 
 
 def test_device_and_trust_reach_those_that_take_them(recorder, image_folder):
