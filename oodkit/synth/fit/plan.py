@@ -126,9 +126,9 @@ def _require_shape(side: int, patch: int, channels: int | None) -> None:
     if not 4 <= side <= LARGEST:
         raise UsageError(f"the side of the images that are made is from 4 to {LARGEST} pixels, got {side}; give another --size")
     if patch < 1 or side < 4 * patch or side % (2 * patch):
-        nearest = max(4, 2 * patch * round(side / (2 * patch))) if patch >= 1 else side
-        rule = f"a side that is a multiple of two patches, four at least: with patches of {patch} × {patch} pixels"
-        raise UsageError(f"the network takes {rule} not {side}; give --size {nearest}, or another --patch")
+        nearest = max(4 * patch, 2 * patch * round(side / (2 * patch))) if patch >= 1 else side
+        rule = f"an even number of patches a side, four or more: {side} pixels are none of {patch} × {patch}"
+        raise UsageError(f"the network takes {rule}; give --size {nearest}, or another --patch")
     if channels is not None and (channels < GROUPS or channels % GROUPS):
         raise UsageError(f"channels, the width of the network, is a multiple of {GROUPS}, got {channels}")
 

@@ -1,0 +1,112 @@
+"""A fit is settled before anything is trained, and what can't be fitted is told in one line."""
+
+import re
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from oodkit import open_images
+from oodkit.errors import ImageSetError, UsageError
+from oodkit.synth.fit.plan import default_patch, plan_fit, shown
+
+from .tiny import dark_and_bright
+
+
+def of_sizes(folder, *sizes):
+    (folder / "one").mkdir(parents=True)
+    for number, size in enumerate(sizes):
+        Image.new("RGB", size, (number, 9, 200)).save(folder / "one" / f"{number}.png")
+    return open_images(str(folder))
+
+
+@pytest.fixture
+def tiny(tmp_path):
+    return dark_and_bright(tmp_path / "set")
+
+
+def test_classes_and_side_are_the_images_own(tiny):
+    planned = plan_fit(tiny)
+    assert [(one.folder, one.name, one.label) for one in planned.classes] == [("bright", "bright", 0), ("dark", "dark", 1)]
+    assert (planned.architecture.side, planned.architecture.patch, planned.asked["size"]) == (8, 1, 8)
+
+
+def test_the_spread_of_the_pixels_is_measured(tiny):
+    pixels = np.stack([np.asarray(tiny.load(index)) for index in range(len(tiny))]) / 127.5 - 1
+    assert plan_fit(tiny).architecture.sigma_data == pytest.approx(pixels.std(), abs=1e-3)
+
+
+@pytest.mark.parametrize(("side", "patch"), [(8, 1), (16, 1), (28, 2), (32, 2), (64, 4), (96, 8), (256, 16)])
+def test_an_image_is_sixteen_patches_wide_at_most(side, patch):
+    assert default_patch(side) == patch
+
+
+@pytest.mark.parametrize(
+    ("size", "patch", "widths"), [(8, None, (32, 64)), (16, None, (64, 128, 128)), (32, None, (64, 128, 128)), (32, 4, (32, 64))]
+)
+def test_the_network_is_as_deep_as_the_image_is_wide(tiny, size, patch, widths):
+    assert plan_fit(tiny, size=size, patch=patch).architecture.widths == widths
+
+
+def test_the_epochs_show_as_many_images_as_the_size_needs(tiny):
+    assert plan_fit(tiny).settings.epochs == -(-shown(8) // 24)
+    assert plan_fit(tiny, epochs=3, batch_size=8).steps == 9
+
+
+def test_unsaid_precision_and_epochs_are_part_of_what_was_asked(tiny):
+    asked = plan_fit(tiny).asked["settings"]
+    assert asked["epochs"] == -(-shown(8) // 24)
+    assert asked["amp"] in ("no", "bf16")
+
+
+def test_mirroring_is_noted(tiny):
+    assert any("--no-flip" in note for note in plan_fit(tiny).notes)
+    assert not any("--no-flip" in note for note in plan_fit(tiny, flip=False).notes)
+
+
+def test_a_class_without_images_is_noted(tmp_path):
+    dark_and_bright(tmp_path / "set", each=2)
+    (tmp_path / "set" / "zebra").mkdir()
+    notes = plan_fit(open_images(str(tmp_path / "set"))).notes
+    assert any("1 class has no image, such as 'zebra'" in note for note in notes)
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ({"size": 300}, "from 4 to 256 pixels, got 300"),
+        ({"size": 37}, "37 pixels are none of 4 × 4; give --size 40, or another --patch"),
+        ({"patch": 0}, "another --patch"),
+        ({"patch": 4}, "8 pixels are none of 4 × 4; give --size 16"),
+        ({"channels": 12}, "a multiple of 8, got 12"),
+        ({"epochs": 0}, "epochs must be 1 or more, got 0"),
+        ({"alpha": 0.5}, "alpha"),
+        ({"lr": "fast"}, "lr"),
+        ({"batch_size": 1}, "batch_size must be 2 or more, got 1"),
+    ],
+)
+def test_what_can_not_be_is_one_line(tiny, given, said):
+    with pytest.raises(UsageError, match=re.escape(said)) as error:
+        plan_fit(tiny, **given)
+    assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize("sizes", [[(8, 8), (9, 9)], [(20, 10)], [(65, 65)]])
+def test_images_of_no_one_small_square_need_a_size(tmp_path, sizes):
+    images = of_sizes(tmp_path / "set", *sizes)
+    with pytest.raises(UsageError, match=r"give --size SIDE|such as --size 32"):
+        plan_fit(images)
+    assert plan_fit(images, size=8).architecture.side == 8
+
+
+def test_images_without_labels_can_not_be_fitted(tmp_path):
+    Image.new("RGB", (8, 8)).save(tmp_path / "one.png")
+    with pytest.raises(ImageSetError, match="needs a label for each image"):
+        plan_fit(open_images(str(tmp_path)))
+
+
+def test_a_set_of_broken_images_is_told(tmp_path):
+    (tmp_path / "one").mkdir()
+    (tmp_path / "one" / "bad\x1b.png").write_bytes(b"no image")
+    with pytest.raises(ImageSetError, match=r"no image of .* can be read, such as one/bad\\x1b\.png"):
+        plan_fit(open_images(str(tmp_path)))
