@@ -25,11 +25,12 @@ CUT = math.erf(math.sqrt(2))  # of a normal distribution lies within ±2
 
 
 class BigGAN(Generator):
-    """BigGAN-deep with published weights, or with others of its layout.
+    """BigGAN-deep with the published weights, or with others of their layout. One pass of the network makes an image.
 
-    weights: a file, a folder, hf:OWNER/NAME[@REV] or a URL, with #sha256=HEX behind it if they are to be checked; by default those
-    published for the size. truncation: in (0, 1]; 1 is the most diverse, less is prettier and more alike. dtype: of the
-    convolutions; "auto" is bfloat16 on a GPU, float32 elsewhere.
+    Brock et al., arXiv:1809.11096. weights: a file, a folder, hf:OWNER/NAME[@REV] or a URL, with #sha256=HEX behind it if they are
+    to be checked; by default those published for the size. truncation: in (0, 1], the range of the noise; 1 is the most diverse,
+    less is prettier and more alike. dtype: of the convolutions; "auto" is bfloat16 on a GPU, float32 elsewhere, where bfloat16 is
+    faster on CPUs that multiply matrices in it.
     Raises UsageError for other settings, ModelNotFoundError and CheckpointError where the weights can't be had or are others.
     """
 

@@ -74,6 +74,7 @@ def weight_file(place: Path, names: Sequence[str]) -> Path:
 
 
 def sha256_of(file: Path) -> str:
+    """The hash of a file's bytes, 64 hexadecimal digits."""
     with file.open("rb") as opened:
         return hashlib.file_digest(opened, "sha256").hexdigest()
 
@@ -90,7 +91,7 @@ def _without_pin(where: str) -> tuple[str, str]:
 def _from_hub(where: str, names: Sequence[str], instead: str) -> Weights:
     """The first of the names that the repository has, or out of reach the cache, beside its config.json."""
     from huggingface_hub import hf_hub_download
-    from huggingface_hub.errors import EntryNotFoundError, HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
+    from huggingface_hub.errors import EntryNotFoundError, HFValidationError, LocalEntryNotFoundError
 
     repository, _, revision = where.removeprefix(HUB).partition("@")
     uncached: list[LocalEntryNotFoundError] = []
@@ -112,7 +113,7 @@ def _from_hub(where: str, names: Sequence[str], instead: str) -> Weights:
             fetched(CONFIG)
     except HFValidationError as error:
         raise UsageError(f"{where!r} names no repository of the hub; write {HUB}OWNER/NAME or {HUB}OWNER/NAME@REVISION") from error
-    except (HfHubHTTPError, OSError) as error:
+    except Exception as error:  # the hub's client lets those of its transport through
         raise out_of_reach(printable(where), error, instead) from error
     if file is None:
         raise ModelNotFoundError(f"{printable(where)} has none of {', '.join(names)}; {instead}")

@@ -4,6 +4,7 @@ import hashlib
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -96,9 +97,18 @@ def test_what_can_not_be_fetched_is_one_line_and_leaves_nothing(server, tmp_path
     assert [path for path in (tmp_path / "hub").rglob("*") if path.is_file()] == []
 
 
-def test_a_repository_out_of_reach_is_one_line():
+def test_a_repository_out_of_reach_is_one_line(monkeypatch):
+    """Also where the connection breaks in a way that only the hub's client knows."""
+
+    def broken(*_, **__):
+        raise LookupError("peer closed the connection")
+
     with pytest.raises(ModelNotFoundError, match=rf"can't download the weights of hf:owner/name@main: .*; {INSTEAD}, or copy"):
         weights_at("hf:owner/name@main", NAMES, INSTEAD)
+    monkeypatch.setattr("huggingface_hub.hf_hub_download", broken)
+    with pytest.raises(ModelNotFoundError, match=rf"can't download the weights of hf:owner/name: .*; {INSTEAD}"):
+        weights_at("hf:owner/name", NAMES, INSTEAD)
+    monkeypatch.undo()
     with pytest.raises(UsageError, match=r"'hf:a/b/c' names no repository of the hub; write hf:OWNER/NAME or hf:OWNER/NAME@REV"):
         weights_at("hf:a/b/c", NAMES, INSTEAD)
 
@@ -117,3 +127,29 @@ def test_a_repository_in_the_cache_is_found_with_its_commit(tmp_path, monkeypatc
     (folder / "snapshots" / commit / "pytorch_model.bin").write_bytes(CONTENT)
     found = weights_at("hf:owner/name", NAMES, INSTEAD)
     assert (found.place, found.sha256, found.revision) == (folder / "snapshots" / commit, HASH, commit)
+
+
+def test_the_second_name_is_taken_where_a_repository_lacks_the_first(tmp_path, monkeypatch):
+    """The way that older repositories are: a pickle, and a config.json or none."""
+    from huggingface_hub.errors import RemoteEntryNotFoundError
+
+    commit = tmp_path / "snapshots" / ("0" * 40)
+    commit.mkdir(parents=True)
+    (commit / "pytorch_model.bin").write_bytes(CONTENT)
+    asked = []
+
+    def download(repository, name, revision):
+        asked.append((repository, name, revision))
+        if name != "pytorch_model.bin":
+            raise RemoteEntryNotFoundError("404", response=SimpleNamespace(headers={}, request=None))
+        return str(commit / name)
+
+    monkeypatch.setattr("huggingface_hub.hf_hub_download", download)
+    found = weights_at("hf:owner/name@v1", NAMES, INSTEAD)
+    assert (found.place, found.name, found.revision) == (commit, "hf:owner/name@v1", "0" * 40)
+    assert asked == [("owner/name", name, "v1") for name in (*NAMES, "config.json")]
+    monkeypatch.setattr("huggingface_hub.hf_hub_download", lambda *_, **__: download("owner/name", "none", ""))
+    with pytest.raises(
+        ModelNotFoundError, match=r"hf:owner/name has none of model\.safetensors, pytorch_model\.bin; give the file"
+    ):
+        weights_at("hf:owner/name", NAMES, INSTEAD)
