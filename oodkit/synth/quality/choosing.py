@@ -13,6 +13,7 @@ from oodkit.synth.quality import remarks
 from oodkit.synth.quality.draws import Classes, Ints, counts, equal_counts, places_in_class, require_enough, shuffled
 from oodkit.synth.quality.samples import Pick, Reading, Sample
 
+HELD_OUT = "held out"
 MOST = 10_000  # images of each set where no count is given: kernels and neighbours take time by its square
 
 
@@ -49,6 +50,7 @@ def choose(
     most = MOST if count is None else count
     wanted = equal_counts(counts(labels, total), there, most)
     require_enough(wanted, classes, there)
+    held_labels = None if held_out is None else _held_out_labels(classes, held_out, wanted)
     notes = [note for _, note in theirs.values() if note]
 
     first, second = halves(labels, wanted, seed)
@@ -58,7 +60,9 @@ def choose(
     each = np.min([pick.counts(total) for pick in (*real_picks, *picks.values())], axis=0)
     require_enough(each, classes, there)
     device = _device(reading.device)
-    held = None if held_out is None else _held_out(reading, classes, held_out, each, seed).first(None, device)
+    held = None
+    if held_out is not None and held_labels is not None:
+        held = _pick(reading, HELD_OUT, held_out, held_labels, each, seed).first(None, device)
     present = np.unique(labels[labels >= 0])
     missing = {name: [classes.names[label] for label in present if not own[label]] for name, own in there.items()}
     unreadable = {"the real images": sum(pick.unreadable for pick in real_picks)} | {
@@ -83,11 +87,11 @@ def _pick(reading: Reading, name: str, images: ImageSet, labels: Ints, each: Int
     return Pick.of(reading.read(name, images, [positions]), positions, labels)
 
 
-def _held_out(reading: Reading, classes: Classes, held_out: ImageSet, each: Ints, seed: int) -> Pick:
+def _held_out_labels(classes: Classes, held_out: ImageSet, each: Ints) -> Ints:
     labels, _ = classes.labels_of(held_out)
-    if not (np.unique(labels[labels >= 0])[:, None] == np.flatnonzero(each)).any():
+    if not (counts(labels, len(each)) * each).any():
         raise ImageSetError(f"the held-out images {held_out.spec} have none of the classes that are compared; name them alike")
-    return _pick(reading, "held out", held_out, labels, each, seed)
+    return labels
 
 
 def _device(name: str) -> torch.device:
