@@ -3,7 +3,7 @@
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar, Literal, NamedTuple
+from typing import Any, ClassVar, Literal
 
 from torch import Tensor
 
@@ -26,7 +26,8 @@ class ImageClass:
     label: int = -1
 
 
-class Request(NamedTuple):
+@dataclass(frozen=True)
+class Request:
     """One image to be made: the index-th of its class, or of all where there are no classes; its seed is in [0, 2⁶³)."""
 
     of: ImageClass | None
