@@ -17,6 +17,8 @@ from oodkit.images.limited import taken
 from oodkit.outputs import Outputs
 from oodkit.synth.quality.draws import Ints, counts, places_in_class
 
+WHOLE = 2  # times as many images as are wanted are read at most
+
 
 @dataclass(frozen=True)
 class Reading:
@@ -30,11 +32,16 @@ class Reading:
     progress: Progress | None
 
     def read(self, what: str, images: ImageSet, picks: Sequence[Ints]) -> "Seen":
-        """The outputs of the picked images; of the whole set where all of it is in the cache."""
+        """The outputs of the picked images; of the whole set where all of it is in the cache, or a good part of it is wanted.
+
+        Another count, or a set more, picks other images, and then finds those of the whole set in the cache.
+        """
         whole = extracted(self.model, images, cache=self.cache, labelled=False)
         if whole is not None:
             return Seen(whole, np.arange(len(images)))
         chosen = np.unique(np.concatenate(picks))
+        if len(images) <= WHOLE * len(chosen):
+            chosen = np.arange(len(images))
         part = images if len(chosen) == len(images) else taken(images, chosen)
         tell = self.progress
         outputs = extract(

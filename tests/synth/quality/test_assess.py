@@ -127,6 +127,16 @@ def test_a_set_that_lies_in_the_cache_as_a_whole_is_not_run_again(digits, tmp_pa
     assert assess(digits["train"], {"test": digits["test"]}, model, count=100, cache=tmp_path).n == 100
 
 
+def test_a_set_of_which_half_is_wanted_is_read_as_a_whole_so_that_other_draws_find_it(digits, tmp_path, monkeypatch):
+    model = oodkit.load_classifier("demo:digits-v1")
+    seen = set()
+    ask = {"cache": tmp_path, "count": 300}
+    assess(digits["train"], {"test": digits["test"]}, model, **ask, progress=lambda _, *told: seen.add(told))
+    assert {(len(digits["train"]), "real"), (len(digits["test"]), "test")} < seen
+    monkeypatch.setattr(model.net, "forward", None)
+    assert assess(digits["train"], {"test": digits["test"]}, model, **(ask | {"count": 50})).n == 50
+
+
 @pytest.fixture
 def sets(image_folder):
     """Real images, and others of the same classes; 24 and 12 of each."""
@@ -223,7 +233,9 @@ def test_sets_without_a_common_class_are_refused(sets, image_folder, tiny_model)
     ):
         assess(sets[0], {"other": other}, tiny_model, cache=False)
     with pytest.raises(ImageSetError, match=r"have none of the classes that are compared; name them alike$"):
-        assess(sets[0], {"made": sets[1]}, tiny_model, held_out=other, cache=False, progress=lambda *_: pytest.fail("images were read"))
+        assess(
+            sets[0], {"made": sets[1]}, tiny_model, held_out=other, cache=False, progress=lambda *_: pytest.fail("images were read")
+        )
 
 
 def test_ranks_of_equal_distances_keep_the_order_given(found):
