@@ -14,6 +14,10 @@ from oodkit.wording import counted, printable
 Given = Tensor | UnreadableImageError
 
 
+class _TooManyError(Exception):
+    """More images at once than the memory has room for."""
+
+
 class Asker:
     """Asks for so many images at once, and for half as many from there on where the memory does not suffice.
 
@@ -31,18 +35,18 @@ class Asker:
         given: list[Given] = []
         while len(given) < len(requests):
             piece = requests[len(given) : len(given) + (self._at_once or len(requests))]
-            found = self._made(piece)
-            if found is None:
-                if torch.cuda.is_available():
-                    torch.cuda.empty_cache()  # not before the exception is gone, whose traceback holds the activations
+            try:
+                given += checked(self._made(piece), piece, self._generator)
+                continue
+            except _TooManyError:
                 self._at_once = len(piece) // 2
                 self._say(f"{len(piece)} images at once did not fit in the memory; {self._at_once} at once from here on")
-            else:
-                given += checked(found, piece, self._generator)
+            if torch.cuda.is_available():
+                torch.cuda.empty_cache()  # not before the exception is gone, whose traceback holds the activations
         return given
 
     def _made(self, requests: Sequence[Request]) -> Any:
-        """What the generator gives, None where the memory does not suffice and fewer may be tried."""
+        """What the generator gives. Raises _TooManyError where the memory does not suffice and fewer may be tried."""
         try:
             with torch.no_grad():
                 return self._generator.generate(requests)
@@ -53,7 +57,7 @@ class Asker:
                 told = " ".join(printable(str(error)).split())
                 raise GeneratorError(f"{_name(self._generator)} failed with {type(error).__name__}: {told}") from error
             if self._halves and len(requests) > 1:
-                return None
+                raise _TooManyError from error
             remedy = "give a smaller --batch-size" if len(requests) > 1 else "use a smaller generator or --device cpu"
             many = counted(len(requests), "image", "images at once")
             raise OodkitError(f"{_name(self._generator)}: {many} did not fit in the memory; {remedy}") from error

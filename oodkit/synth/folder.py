@@ -1,7 +1,7 @@
 """The folder of a synthesis: what its run.json says, and whether the one that is asked for now is the same or more of it."""
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -19,6 +19,12 @@ LOCK = ".lock"
 SHOWN = 40  # characters of a value that an error quotes
 
 Document = dict[str, Any]
+FITS: Mapping[str, Callable[[Any], bool]] = {
+    "status": lambda value: value in (UNFINISHED, FINISHED),
+    "created": lambda value: isinstance(value, str),
+    "asked": lambda value: isinstance(value, dict),
+    "batch_size": lambda value: isinstance(value, int) and value > 0,
+}
 
 
 def read_run(folder: Path) -> Document | None:
@@ -28,25 +34,31 @@ def read_run(folder: Path) -> Document | None:
     """
     if folder.exists() and not folder.is_dir():
         raise UsageError(f"{folder} is a file; give the name of a folder")
+    path = folder / RUN
     try:
-        document = json.loads((folder / RUN).read_text("utf-8"))
-        kind, schema, asked = document["kind"], document["schema"], document["asked"]
+        document = json.loads(path.read_text("utf-8"))
     except FileNotFoundError:
-        there = sorted(one.name for one in folder.iterdir() if not one.name.startswith(".")) if folder.exists() else []
-        if there:
-            name = printable(there[0])
-            raise UsageError(
-                f"{folder} has a {name} and no synthesis of oodkit's beside it; give another folder, a new one"
-            ) from None
+        _require_empty(folder)
         return None
-    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
-        raise UsageError(f"{folder / RUN} is damaged or none of a synthesis; give another folder, a new one") from error
-    if kind != KIND or not isinstance(asked, dict) or not isinstance(document.get("batch_size"), int):
-        raise UsageError(f"{folder / RUN} is damaged or none of a synthesis; give another folder, a new one")
-    if schema != SCHEMA:
-        found = f"{folder / RUN} is of schema {_shown(schema)}, and this oodkit reads schema {SCHEMA}"
+    except (OSError, ValueError, RecursionError):
+        document = None
+    if not isinstance(document, dict) or document.get("kind") != KIND:
+        raise UsageError(f"{path} is damaged or none of a synthesis; give another folder, a new one")
+    if (schema := document.get("schema")) != SCHEMA:
+        found = f"{path} is of schema {_shown(schema)}, and this oodkit reads schema {SCHEMA}"
         raise UsageError(f"{found}; take the oodkit that wrote it, or give another folder, a new one")
-    return dict(document)
+    if unfit := next((key for key, fits in FITS.items() if not fits(document.get(key))), None):
+        raise UsageError(f"{path} is damaged: {unfit} is missing or no such value; give another folder, a new one")
+    if is_finished(document) and not isinstance(document.get("counts"), dict):
+        raise UsageError(f"{path} is damaged: counts is missing or no such value; give another folder, a new one")
+    return document
+
+
+def _require_empty(folder: Path) -> None:
+    there = sorted(one.name for one in folder.iterdir() if not one.name.startswith(".")) if folder.exists() else []
+    if there:
+        beside = f"{folder} has a {printable(there[0])} and no synthesis of oodkit's beside it"
+        raise UsageError(f"{beside}; give another folder, a new one")
 
 
 def write_run(folder: Path, document: Mapping[str, Any]) -> None:

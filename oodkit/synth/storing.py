@@ -41,8 +41,8 @@ class Form:
         height, width = image.shape[1:]
         side = min(height, width)
         top, left = (height - side) // 2, (width - side) // 2
-        box = (left, top, left + side, top + side)
-        small = _picture(image).resize((self.size, self.size), Image.Resampling.BICUBIC, box=box)
+        square = _picture(image[:, top : top + side, left : left + side])
+        small = square.resize((self.size, self.size), Image.Resampling.BICUBIC)
         return torch.from_numpy(np.array(small)).permute(2, 0, 1)
 
     def write(self, image: Tensor, path: Path) -> None:

@@ -1,11 +1,15 @@
 """A generator without a network: noise by each image's own seed, over a brightness of its class. Milliseconds, on any machine."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any, Self
 
+import pytest
 import torch
 from torch import Tensor
 
 from oodkit.synth.base import Generator, ImageClass, Request
+from oodkit.synth.labelling import Verdict
 
 CLASSES = tuple(
     ImageClass(folder, name, label=label) for label, (folder, name) in enumerate((("cat", "cat"), ("n02", "owl"), ("x_y", "x y")))
@@ -46,3 +50,38 @@ class StandIn(Generator):
 
     def prompt(self, of: ImageClass) -> str:
         return f"a photo of a {of.name}"
+
+
+class Looks:
+    """A classifier and its labeller in one: the class by an image's brightness, and a confidence by its first pixel."""
+
+    name = "looks"
+
+    def __init__(self, _model: object = None, classes: Sequence[ImageClass] | None = None, **settings: Any) -> None:
+        self.asked, self.classes, self.settings = classes, tuple(classes or CLASSES), settings
+
+    def fingerprint(self) -> str:
+        return "f00d"
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        pass
+
+    def __call__(self, images: Sequence[Tensor], asked: Sequence[ImageClass | None]) -> list[Verdict]:
+        return [self._verdict(image, of) for image, of in zip(images, asked, strict=True)]
+
+    def _verdict(self, image: Tensor, of: ImageClass | None) -> Verdict:
+        predicted, confidence = int(image.float().mean() // 64), int(image[0, 0, 0] % 64) / 63
+        unsure = "unsure" if confidence < self.settings["min_confidence"] else ""
+        disagreed = "disagreed" if self.settings["keep_agreeing"] and of != CLASSES[predicted] else ""
+        return Verdict(of or CLASSES[predicted], predicted, confidence, disagreed or unsure)
+
+
+@contextmanager
+def labelling() -> Iterator[None]:
+    """While open, Looks is what a plan gets for its labeller."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("oodkit.synth.planning.Labeller", Looks)
+        yield
