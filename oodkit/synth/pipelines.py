@@ -165,8 +165,9 @@ class Pipeline(Generator):
 def _precision(dtype: DtypeName, device: torch.device, *, in_pixels: bool) -> tuple[torch.dtype, bool]:
     """The precision of the weights, and whether the network computes in bfloat16 all the same.
 
-    A pipeline keeps its image in the precision of its weights. bfloat16 has a step of 1/256 near 1, half of what an 8-bit image
-    resolves, which many small steps of a sampler would add up where they are taken in pixels.
+    A pipeline keeps its image in the precision of its weights, and what a sampler rounds at each step adds up where it works on
+    pixels: of a small DDPM on digits, 200 steps of DDIM in bfloat16 were off by 3.2 of 255 levels on average, and by 1.2 where only
+    the network computed in bfloat16; 50 steps by 0.9 and 0.6.
     """
     if dtype != "auto":
         return DTYPES[dtype], False

@@ -269,10 +269,23 @@ def test_a_wrong_setting_is_one_line(folders: dict[str, Path], arguments: dict[s
     assert message in str(caught.value)
 
 
-def test_bfloat16_makes_nearly_the_same_image(folders: dict[str, Path]) -> None:
-    generator = open_one(folders, "consistency", dtype="bfloat16")
-    assert generator.facts["dtype"] == "bfloat16"
-    assert len(made(generator, requests_of(generator, (1, 2)))) == 2
+@pytest.mark.parametrize("name", ["dit", "consistency"])
+def test_bfloat16_makes_nearly_the_same_image(folders: dict[str, Path], name: str) -> None:
+    """To two levels of 255 on average, where images differ by more than ten."""
+    half, full = open_one(folders, name, dtype="bfloat16"), open_one(folders, name)
+    assert half.facts["dtype"] == "bfloat16"
+    images, others = (made(one, requests_of(one, (1, 12))).float() for one in (half, full))
+    assert (images - others).abs().mean() < 2
+    assert (others[0] - others[1]).abs().mean() > 10
+
+
+def test_a_network_that_makes_pixels_computes_in_bfloat16_and_keeps_its_image_in_float32(folders: dict[str, Path]) -> None:
+    generator = open_one(folders, "ddpm")
+    requests, seen = requests_of(generator, (1, 2)), []
+    generator._autocast = True  # as on CUDA
+    generator.pipe.unet.register_forward_hook(lambda net, given, found: seen.append((given[0].dtype, found.sample.dtype)))
+    assert made(generator, requests).shape == (2, 3, 8, 8)
+    assert set(seen) == {(torch.float32, torch.bfloat16)}
 
 
 def test_precision_and_batch_size_follow_the_device() -> None:
