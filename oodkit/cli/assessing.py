@@ -3,7 +3,7 @@
 import shlex
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,11 +17,12 @@ from oodkit.cli.options import Format
 from oodkit.cli.progress import progress_bar
 from oodkit.cli.runs import latest, require_writable
 from oodkit.cli.samples import Samples, without_names
-from oodkit.errors import UsageError
+from oodkit.errors import OodkitError, UsageError
 from oodkit.images import open_images
 from oodkit.images.base import ImageSet
 from oodkit.report.qualities import document_of_quality
 from oodkit.report.runs import Run
+from oodkit.synth.folder import FINISHED, RUN, read_run
 from oodkit.synth.quality.assess import assess
 from oodkit.synth.quality.found import FLOOR
 from oodkit.synth.quality.inception import load_inception
@@ -78,8 +79,9 @@ def carry_out_quality(asked: Asked, *, report: Path | None, output: Path | None,
         typer.echo("interrupted; what is done is kept, and the same command goes on from there", err=True)
         raise
     shown = Samples(real, opened)
+    told = found if asked.samples else without_names(found)
     document = document_of_quality(
-        found if asked.samples else without_names(found),
+        replace(told, notes=[*found.notes, *_unfinished(specs)]),
         command=shlex.join(["oodkit", *sys.argv[1:]]),
         settings={"count": asked.count, "limit": asked.limit, "seed": asked.seed, "samples": asked.samples},
         model=facts_of(extractor),
@@ -135,6 +137,37 @@ def _set_rows(real: ImageSet, held_out: ImageSet | None, synthetic: Mapping[str,
     named = [(FLOOR, "real", real), *([] if held_out is None else [("held-out", "held-out", held_out)])]
     named += [(name, "synthetic", images) for name, images in synthetic.items()]
     return [
-        {"name": name, "role": role, "spec": one.spec, "fingerprint": one.fingerprint(), "images": len(one)}
+        {
+            "name": name,
+            "role": role,
+            "spec": one.spec,
+            "fingerprint": one.fingerprint(),
+            "images": len(one),
+            "made_by": _made_by(one.spec),
+        }
         for name, role, one in named
     ]
+
+
+def _made_by(spec: str) -> dict[str, str] | None:
+    """The generator of a set that ``oodkit synth`` made, and its licence; None of any other set."""
+    if (run := _synthesis(spec)) is None:
+        return None
+    about = run.get("generator")
+    known = about if isinstance(about, dict) else {}
+    return {key: str(known.get(name, "unknown")) for key, name in (("generator", "spec"), ("licence", "licence"))}
+
+
+def _unfinished(specs: Mapping[str, str]) -> list[str]:
+    """A note for each set that ``oodkit synth`` has not finished."""
+    runs = {name: _synthesis(spec) for name, spec in specs.items()}
+    names = [printable(name) for name, run in runs.items() if run is not None and run["status"] != FINISHED]
+    return [f"{name} is not finished: the same oodkit synth goes on with it" for name in names]
+
+
+def _synthesis(spec: str) -> Mapping[str, Any] | None:
+    """What the folder says of itself; None where it is none of oodkit's, or can't be read."""
+    try:
+        return read_run(Path(spec)) if (Path(spec) / RUN).is_file() else None
+    except (OodkitError, OSError):
+        return None

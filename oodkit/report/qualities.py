@@ -29,9 +29,10 @@ def document_of_quality(
     """The document of an assessment: the JSON that is stored, printed and rendered. Fractions in [0, 1], never percent.
 
     command: as typed. settings: what else was asked for, JSON-able. model: what is known of the extractor. sets: one mapping for
-    each image set: "name", "role" ("real", "held-out" or "synthetic"), "spec", "fingerprint" and "images". samples: of a class
-    "class", its "place" among all from 1 = best, and "rows", each with the "set" and "images" ("name", "thumbnail"). copies: of a
-    set its "set" and two "rows": the near-copies, and what each of them is near to.
+    each image set: "name", "role" ("real", "held-out" or "synthetic"), "spec", "fingerprint", "images" and "made_by", the
+    "generator" with its "licence", None where that is not known. samples: of a class "class", its "place" among all from 1 = best,
+    and "rows", each with the "set" and "images" ("name", "thumbnail"). copies: of a set its "set" and two "rows": the near-copies,
+    and what each of them is near to.
     """
     return {
         "schema": SCHEMA,
@@ -85,6 +86,12 @@ def rows_of(document: Row) -> list[Row]:
 def name_of(row: Row) -> str:
     """The set's name; the floor is called by what it is. No set of the user's can be named as the floor is."""
     return FLOOR_NAME if row["name"] == FLOOR else str(row["name"])
+
+
+def maker_of(image_set: Row) -> str:
+    """``biggan, licence MIT``; nothing where that is not known."""
+    made_by = image_set["made_by"]
+    return "" if made_by is None else f"{made_by['generator']}, licence {made_by['licence']}"
 
 
 def unseen_of(document: Row) -> str:

@@ -7,7 +7,7 @@ from typing import Any
 
 from oodkit.report.document import Document
 from oodkit.report.gfm import bullets, escape, fenced, section, table
-from oodkit.report.qualities import rows_of, sentence_of, title_of
+from oodkit.report.qualities import maker_of, rows_of, sentence_of, title_of
 from oodkit.report.quality_sheets import quality_sheets
 from oodkit.report.rows_csv import cell
 
@@ -20,11 +20,11 @@ CSV_COLUMNS = ("set", "class", "n", *OF_SETS, *(f"nearest_{key}" for key in OF_N
 def quality_markdown(document: Document) -> str:
     """GitHub's Markdown: a heading, the sentence, the tables, the remarks, and how it was made."""
     tables = [block for sheet in quality_sheets(document) for block in section(sheet)]
-    sets = [(one["name"], one["role"], one["spec"], str(one["images"])) for one in document["image_sets"]]
+    sets = [(one["name"], one["role"], one["spec"], maker_of(one), str(one["images"])) for one in document["image_sets"]]
     versions = {"oodkit": document["oodkit"], **document["versions"], "made": document["created"]}
     given = {key: value for key, value in document["settings"].items() if value is not None}
     lines = [", ".join(f"{key} {value}" for key, value in facts.items()) for facts in (given, versions)]
-    made = [fenced(document["command"]), table(("set", "role", "source", "images"), sets, words=3), bullets(lines)]
+    made = [fenced(document["command"]), table(("set", "role", "source", "made by", "images"), sets, words=4), bullets(lines)]
     parts = [f"## {escape(title_of(document))}", escape(sentence_of(document)), *tables, bullets(document["notes"])]
     folded = ["<details>\n<summary>How this was made</summary>", *made, "</details>"]
     return "\n\n".join(part for part in (*parts, *folded) if part) + "\n"

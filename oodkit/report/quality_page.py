@@ -14,6 +14,7 @@ from oodkit.report.qualities import (
     class_rows,
     digits_for,
     half_note,
+    maker_of,
     name_of,
     rows_of,
     sentence_of,
@@ -36,7 +37,7 @@ def quality_html(document: Document, thumbnails: Mapping[str, bytes]) -> str:
     labelled = {key: term for key, term in OF_LABELS.items() if any(row[key] is not None for row in rows)}
     terms = terms_named(ALWAYS | set(labelled.values()))
     environment = environment_with({one["key"] for one in terms})
-    environment.filters["name_of"] = name_of
+    environment.filters |= {"name_of": name_of, "maker_of": maker_of}
     script, style = (part(environment, name) for name in ("tables.js", "style.css"))
     classes = class_rows(document)
     known = {
@@ -47,6 +48,7 @@ def quality_html(document: Document, thumbnails: Mapping[str, bytes]) -> str:
         "floor_name": FLOOR_NAME,
         "unseen": unseen_of(document),
         "half_note": half_note(document),
+        "makers": any(one["made_by"] for one in document["image_sets"]),
         "labelled": labelled,
         "digits": {
             "frechet": digits_for(row["frechet"] for row in rows),

@@ -111,6 +111,22 @@ def test_the_model_diagnosed_last_is_taken_and_told(run, command, demo_sets):
     assert json.loads(ran.out)["extractor"] == "demo:digits-v2"
 
 
+def test_what_made_a_set_is_told_and_whether_it_is_finished(run, sets, command):
+    """A run.json that is damaged says nothing."""
+    assert run("synth", "--model", "dir:sets/others", "--per-class", "10", "-o", "made").code == 0
+    record = Path("made/run.json")
+    asked = (*command, "--synthetic", "made", *V1, "--samples", "0", "--json")
+    document, unfinished = json.loads(run(*asked).out), "made is not finished: the same oodkit synth goes on with it"
+    made_by = {one["name"]: one["made_by"] for one in document["image_sets"]}
+    assert (made_by["blurred"], made_by["made"]["generator"]) == (None, "dir:sets/others")
+    assert made_by["made"]["licence"]
+    assert unfinished not in document["notes"]
+    record.write_text(record.read_text().replace('"finished"', '"unfinished"'))
+    assert unfinished in json.loads(run(*asked).out)["notes"]
+    record.write_text("{}")
+    assert [one["made_by"] for one in json.loads(run(*asked).out)["image_sets"]] == [None] * 3
+
+
 def test_quiet_prints_the_paths_alone(run, command):
     ran = run(*command, *V1, "--report", "report.html", "-q")
     assert (ran.out, ran.err) == ("oodkit-runs/quality-001/result.json\nreport.html\n", "")

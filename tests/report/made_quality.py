@@ -123,11 +123,15 @@ def run_of(quality: Quality, shown: int = 8, command: str = "oodkit synth qualit
         command=command,
         settings={"count": None, "limit": None, "seed": 0, "samples": shown},
         model={"name": quality.extractor, "weights": "00ff"},
-        sets=[{**one, "fingerprint": "00ff", "images": 400} for one in sets],
+        sets=[{**one, "fingerprint": "00ff", "images": 400, "made_by": _maker(one["name"])} for one in sets],
         samples=samples,
         copies=copies,
     )
     return Run(stored(document), thumbnails=files)
+
+
+def _maker(name: str) -> dict[str, str] | None:
+    return {"generator": name, "licence": "apache-2.0"} if "ddpm" in name or "dit" in name else None
 
 
 def hostile_run() -> Run:

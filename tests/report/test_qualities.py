@@ -216,7 +216,7 @@ def test_the_page_shows_every_sample_below_the_real_ones_and_each_copy_below_wha
     part = page[page.index('<section id="samples">') : page.index('<section id="classes">')]
     names = [one.partition("<")[0].strip() for one in part.split('<p class="who">')[1:]]
     assert names == ["real", "fitted", "biggan", "ddpm"] * 4
-    assert part.count("agreement 80 %") == 4  # of fitted
+    assert part.count("agreement 80&nbsp;%") == 4  # of fitted
 
 
 def test_a_page_of_many_large_samples_is_kept_small(run):
@@ -245,6 +245,13 @@ def test_it_is_stored_and_read_again_with_its_images(run, tmp_path):
     assert again.thumbnails == run.thumbnails
     write_html(again, tmp_path / "report.html")
     assert (tmp_path / "report.html").read_text("utf-8") == render_html(again)
+
+
+def test_what_made_a_set_is_told_with_its_licence(run):
+    assert "| ddpm | synthetic | sets/ddpm | ddpm, licence apache-2.0 | 400 |" in quality_markdown(run.document)
+    assert render_html(run).count("ddpm, licence apache-2.0") == 1
+    unknown = run_of(made(["one"]))
+    assert "made by" not in render_html(unknown)
 
 
 def test_where_models_are_asked_for_it_is_refused(run, tmp_path):
