@@ -25,14 +25,14 @@ UNKNOWN_SIZE = 1024  # of images whose size the pipeline does not tell before it
 
 
 class Pipeline(Generator):
-    """A diffusers pipeline, by hub id or from a local folder.
+    """A pipeline of diffusers, on the hub or in a folder. Its call tells whether it makes images by class, by text or by neither.
 
-    spec: as the user spelled it. weights: ``OWNER/NAME[/SUBFOLDER][@REV]`` on the hub or a local folder with model_index.json; ""
-    where the spec itself says so, ``diffusers:ID[@REV]`` or a path. pipeline: another class of diffusers to run it with. scheduler:
-    of diffusers, by name. dtype: "auto" is bfloat16 on CUDA and else float32. variant: of the weight files, such as fp16. template:
-    of the prompt, with {name} and {definition}. seeds: "batch" for a pipeline that takes one random generator only. num_classes:
-    where the pipeline does not say it. call: what the pipeline's own call takes; and parts to be left out (safety_checker=None).
-
+    weights: OWNER/NAME[/SUBFOLDER][@REV] on the hub or a folder with model_index.json, where the name does not say it. pipeline:
+    another class of diffusers to run it with. scheduler: by its class; a DiT takes only those whose images it can repeat. dtype:
+    "auto" is bfloat16 on CUDA and float32 elsewhere. variant: of the weight files, such as fp16. template: of the prompt, with
+    {name} and {definition}. seeds: "batch" for a pipeline that takes one random generator only. num_classes: where it does not say
+    it itself. call: what its own call takes, such as guidance_scale and num_inference_steps (for a DiT 1.5 and 25), and parts to be
+    left out, such as safety_checker=null.
     Raises ModelNotFoundError where it is out of reach, CheckpointError where it can't be read, and UsageError for what it does not
     take, for code of its own that was not allowed, and where a package is missing.
     """
