@@ -12,6 +12,7 @@ from oodkit.images.base import ImageSet
 from oodkit.synth.quality import remarks
 from oodkit.synth.quality.draws import Classes, Ints, counts, equal_counts, places_in_class, require_enough, shuffled
 from oodkit.synth.quality.samples import Pick, Reading, Sample
+from oodkit.wording import printable
 
 HELD_OUT = "held out"
 MOST = 10_000  # images of each set where no count is given: kernels and neighbours take time by its square
@@ -90,7 +91,9 @@ def _pick(reading: Reading, name: str, images: ImageSet, labels: Ints, each: Int
 def _held_out_labels(classes: Classes, held_out: ImageSet, each: Ints) -> Ints:
     labels, _ = classes.labels_of(held_out)
     if not (counts(labels, len(each)) * each).any():
-        raise ImageSetError(f"the held-out images {held_out.spec} have none of the classes that are compared; name them alike")
+        raise ImageSetError(
+            f"the held-out images {printable(held_out.spec)} have none of the classes that are compared; name them alike"
+        )
     return labels
 
 

@@ -81,6 +81,8 @@ def require_enough(each: Ints, classes: Classes, synthetic: Mapping[str, Ints]) 
     for name, own in synthetic.items():
         if not own.any():
             some = ", ".join(map(printable, classes.names[:3]))
-            raise ImageSetError(f"{name} has no image of a class of the real ones ({some}, …); name its class folders alike")
+            raise ImageSetError(
+                f"{printable(name)} has no image of a class of the real ones ({some}, …); name its class folders alike"
+            )
     found = f"{counted(total, 'image', 'images')} of each set can be compared, as many of each class"
     raise ImageSetError(f"{found}; more than {NEIGHBOURS} are needed: give more images; real ones are compared in two halves")

@@ -15,6 +15,7 @@ from oodkit.outputs import Outputs
 from oodkit.refitting import refit
 from oodkit.synth.quality.draws import Classes, Ints
 from oodkit.synth.quality.samples import Sample
+from oodkit.wording import printable
 
 
 def known_as(real: ImageSet, classes: Classes, labels: Ints, extractor: Classifier) -> tuple[Tensor | None, str | None]:
@@ -22,7 +23,7 @@ def known_as(real: ImageSet, classes: Classes, labels: Ints, extractor: Classifi
     if not classes.labelled:
         return None, "the real images have no classes: agreement, confidence and a new head's accuracy can't be told"
     if real.class_names is None and len(classes.names) != extractor.num_classes:
-        counts = f"{len(classes.names)} classes without names, {extractor.name} has {extractor.num_classes}"
+        counts = f"{len(classes.names)} classes without names, {printable(extractor.name)} has {extractor.num_classes}"
         return None, f"the real images have {counts}: agreement and confidence can't be told"
     try:
         theirs, note = align_labels(real, extractor.class_names, extractor.class_ids, extractor.num_classes)
@@ -34,7 +35,7 @@ def known_as(real: ImageSet, classes: Classes, labels: Ints, extractor: Classifi
     present = np.unique(labels[there])
     if len(missing := present[numbers[present] < 0]):
         unknown = f"{len(missing)} of the {len(present)} classes, such as {classes.names[missing[0]]!r}"
-        return None, f"{extractor.name} does not know {unknown}: agreement and confidence can't be told"
+        return None, f"{printable(extractor.name)} does not know {unknown}: agreement and confidence can't be told"
     return torch.from_numpy(numbers), note
 
 
