@@ -112,10 +112,10 @@ def digits_for(values: Iterable[float]) -> int:
 
 
 def classes_worst_first(document: Row) -> list[str]:
-    """The classes of the real images by the mean of their kernel distance over the sets; those without one last."""
-    order = sorted(mean_kids(document["sets"]).items(), key=lambda one: -one[1])
-    known = [name for name, _ in order]
-    return [*known, *(name for name in document["class_names"] if name not in set(known) and name in _compared(document))]
+    """The classes that were compared by the mean of their kernel distance over the sets; those without one last."""
+    kids = mean_kids(document["sets"])
+    every = dict.fromkeys(one["name"] for row in document["sets"] for one in row["classes"])
+    return [*sorted(kids, key=lambda name: -kids[name]), *(name for name in every if name not in kids)]
 
 
 def mean_kids(sets: Sequence[Row]) -> dict[str, float]:
@@ -132,7 +132,3 @@ def class_rows(document: Row) -> dict[str, dict[str, Row]]:
     """By class, the worst first, and then by set, what is known of it."""
     by_set = {row["name"]: {one["name"]: one for one in row["classes"]} for row in rows_of(document)}
     return {name: {its: own[name] for its, own in by_set.items() if name in own} for name in classes_worst_first(document)}
-
-
-def _compared(document: Row) -> set[str]:
-    return {one["name"] for row in document["sets"] for one in row["classes"]}
