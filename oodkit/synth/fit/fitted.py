@@ -11,6 +11,7 @@ from oodkit.errors import GeneratorError, UsageError
 from oodkit.forward import DTYPES, resolve_device
 from oodkit.synth.base import Generator, ImageClass, Request
 from oodkit.synth.fit.folder import FIT, UNET_WEIGHTS, is_finished, read_fit
+from oodkit.synth.fit.precision import fast_in_bf16
 from oodkit.synth.fit.sampler import as_pixels, sample
 from oodkit.synth.fit.stored import load_denoiser
 from oodkit.synth.weights_at import sha256_of
@@ -53,7 +54,7 @@ class FittedDiffusion(Generator):
         if not is_finished(folder, document):
             raise UsageError(f"the fit in {printable(str(folder))} is not finished; the same oodkit synth fit goes on with it")
         self.device = resolve_device(str(device))
-        precision = _precision(self.device) if dtype == "auto" else dtype
+        precision = ("bfloat16" if fast_in_bf16(self.device) else "float32") if dtype == "auto" else dtype
         self.denoiser = load_denoiser(folder, document["network"])
         self.denoiser.to(self.device, DTYPES[precision]).to(memory_format=torch.channels_last)
         self.classes = tuple(ImageClass(**one) for one in document["classes"])
@@ -90,8 +91,3 @@ def _require(spec: str, steps: object, guidance: object, dtype: object) -> None:
         raise UsageError(f"{spec} takes a guidance from 0 to 100, 1 = none, got {guidance!r}")
     if dtype not in ("auto", "float32", "bfloat16"):
         raise UsageError(f"{spec} takes a dtype of auto, float32 or bfloat16, got {dtype!r}")
-
-
-def _precision(device: torch.device) -> str:
-    """The best that has the range of float32 and is fast."""
-    return "bfloat16" if device.type == "cuda" else "float32"

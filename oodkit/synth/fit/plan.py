@@ -11,11 +11,13 @@ import torch
 from PIL import Image
 
 from oodkit.errors import ImageSetError, UnreadableImageError, UsageError
+from oodkit.forward import resolve_device
 from oodkit.images.base import ImageSet
 from oodkit.specs import checked_settings
 from oodkit.synth.base import ImageClass
 from oodkit.synth.classes import numbered_classes
 from oodkit.synth.fit.denoiser import GROUPS, Architecture
+from oodkit.synth.fit.precision import fast_in_bf16
 from oodkit.training.augment import TrainTransform
 from oodkit.training.draws import draws_of
 from oodkit.training.pools import Pool, real_pool
@@ -52,7 +54,7 @@ class FitSettings:
         """Of the training loop. Raises UsageError where a number lies outside its range."""
         epochs = max(1, math.ceil(shown(side) / images)) if self.epochs is None else self.epochs
         warmup = min(1.0, epochs / 20) if self.warmup is None else self.warmup
-        amp = self.amp or ("bf16" if _fast_in_bf16() else "no")
+        amp = self.amp or ("bf16" if fast_in_bf16(resolve_device("auto")) else "no")
         return Settings(**{**asdict(self), "epochs": epochs, "warmup": warmup, "amp": amp, "optimizer": "adamw"})
 
 
@@ -166,10 +168,6 @@ def _spread(data: ImageSet, side: int) -> float:
     """The standard deviation of the pixels in [−1, 1], to three digits; EDM has 0.5 for photos."""
     show = TrainTransform(side, False, HALF, HALF, shift=False)
     return max(0.05, round(float(torch.stack([show(image)[0] for image in _some(data)]).std()), 3))
-
-
-def _fast_in_bf16() -> bool:
-    return (torch.cuda.is_available() and torch.cuda.is_bf16_supported()) or torch.cpu._is_amx_tile_supported()  # noqa: SLF001 (the only name)
 
 
 def _notes(pool: Pool, names: Sequence[str], settings: Settings) -> Iterator[str]:
