@@ -156,7 +156,9 @@ def _classes(generator: Generator, classes: Sequence[ImageClass] | None, count: 
     folders = [one.folder for one in chosen]
     bad = next((one for one in folders if not one or one[0] in ". " or any(c in '/\\:*?"<>|' or ord(c) < 32 for c in one)), None)
     if bad is not None:
-        raise UsageError(f"{printable(bad)!r} is no name for the folder of a class; use oodkit.synth.classes.safe_folder")
+        raise UsageError(
+            f"{printable(bad)!r} is no name for the folder of a class; oodkit.images.folder_names.safe_folders makes one"
+        )
     if len({one.casefold() for one in folders}) < len(folders):
         raise UsageError("two of the classes have folders of the same name; give each its own")
     return tuple(chosen)

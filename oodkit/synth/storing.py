@@ -1,6 +1,5 @@
 """Images into files, in threads: one batch is encoded while the next is made."""
 
-import os
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,8 +13,8 @@ from torch import Tensor
 from oodkit.atomic import write_atomically
 from oodkit.errors import OodkitError
 
-THREADS = 8
-PNG_LEVEL = 4  # of natural images as small as with zlib's 6, in half of the time
+THREADS = 16  # more than most machines have cores: much of the time goes in waiting for the disk
+PNG_LEVEL = 1  # of photographs 5 % larger files than at 9, in a sixth of the time
 
 SaveFormat = Literal["png", "jpeg"]
 
@@ -63,7 +62,7 @@ class Storing:
 
     def __init__(self, form: Form) -> None:
         self._form = form
-        self._threads = ThreadPoolExecutor(min(THREADS, os.cpu_count() or 1))
+        self._threads = ThreadPoolExecutor(THREADS)
 
     def resized(self, images: list[Tensor]) -> list[Tensor]:
         """The images as they are stored, on the CPU, in their order."""
