@@ -52,6 +52,14 @@ def quality(
             rich_help_panel=SETS,
         ),
     ],
+    more: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="[NAME=]SET",
+            help="More synthetic images, as a shell makes of --synthetic sets/*.",
+            show_default=False,
+        ),
+    ] = None,
     held_out: Annotated[
         str | None,
         typer.Option(
@@ -143,7 +151,7 @@ def quality(
     loading = loading_of(arch, checkpoint, input_size, mean, std, model_arg, allow_pickle=allow_pickle)
     asked = Asked(
         real=real,
-        synthetic=synthetic,
+        synthetic=[*synthetic, *(more or [])],
         held_out=held_out,
         count=count,
         limit=limit,

@@ -127,6 +127,12 @@ def test_what_made_a_set_is_told_and_whether_it_is_finished(run, sets, command):
     assert [one["made_by"] for one in json.loads(run(*asked).out)["image_sets"]] == [None] * 3
 
 
+def test_sets_may_stand_one_after_the_other_as_a_shell_writes_them(run, command):
+    assert command[5] == "sets/blurred"
+    ran = run(*command[:6], "good=sets/others", *SMALL, *V1, "--samples", "0", "--json")
+    assert {one["name"] for one in json.loads(ran.out)["sets"]} == {"blurred", "good"}
+
+
 def test_quiet_prints_the_paths_alone(run, command):
     ran = run(*command, *V1, "--report", "report.html", "-q")
     assert (ran.out, ran.err) == ("oodkit-runs/quality-001/result.json\nreport.html\n", "")
