@@ -74,9 +74,13 @@ def weight_file(place: Path, names: Sequence[str]) -> Path:
 
 
 def sha256_of(file: Path) -> str:
-    """The hash of a file's bytes, 64 hexadecimal digits."""
-    with file.open("rb") as opened:
-        return hashlib.file_digest(opened, "sha256").hexdigest()
+    """The hash of a file's bytes, 64 hexadecimal digits. Raises CheckpointError where they can't be read."""
+    try:
+        with file.open("rb") as opened:
+            return hashlib.file_digest(opened, "sha256").hexdigest()
+    except OSError as error:
+        reason = error.strerror or type(error).__name__
+        raise CheckpointError(f"can't read {printable(str(file))}: {reason}; look at its permissions, or copy it again") from error
 
 
 def _without_pin(where: str) -> tuple[str, str]:

@@ -1,5 +1,6 @@
 """Weights are found by path, by repository or by address, and are those that were asked for."""
 
+import errno
 import hashlib
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
@@ -49,6 +50,16 @@ def test_a_file_and_a_folder_by_path(tmp_path):
     for place in (tmp_path, tmp_path / "pytorch_model.bin"):
         found = weights_at(str(place), NAMES, INSTEAD)
         assert (found.place, found.name, found.sha256, found.revision) == (place, place.name, HASH, "")
+
+
+def test_a_file_that_can_not_be_read_is_one_line(tmp_path, monkeypatch):
+    def broken(*_):
+        raise OSError(errno.EIO, "Input/output error")
+
+    (tmp_path / "weights.bin").write_bytes(CONTENT)
+    monkeypatch.setattr(hashlib, "file_digest", broken)
+    with pytest.raises(CheckpointError, match=r"can't read .*weights\.bin: Input/output error; look at its permissions"):
+        weights_at(str(tmp_path / "weights.bin"), NAMES, INSTEAD)
 
 
 def test_the_best_name_of_a_folder_is_taken(tmp_path):
