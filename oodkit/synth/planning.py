@@ -84,7 +84,7 @@ def plan_synthesis(
         "generator": generator.spec,
         "facts": dict(generator.facts),
         "seed": seed,
-        **({"count": there[0], "quota": quota} if asked_for is None else {"per_class": per_class or PER_CLASS}),
+        **({"count": there[0], "quota": quota} if asked_for is None else {"per_class": per_class or max(there)}),
         "classes": [one.folder for one in labels],
         "label_with": None if label_with is None else {"name": label_with.name, "fingerprint": label_with.fingerprint()},
         "min_confidence": min_confidence,
@@ -167,18 +167,27 @@ def _classes(generator: Generator, classes: Sequence[ImageClass] | None, count: 
 def _there(
     generator: Generator, classes: tuple[ImageClass, ...] | None, labels: int, per_class: int | None, count: int | None
 ) -> tuple[list[int], list[str]]:
-    """How many are to be made of each class, or in all, and a note where there are fewer than asked for."""
-    if classes is None and count is None and not labels:
-        raise UsageError(f"{generator.spec} knows no classes: give label_with, by which images get their labels, or count")
-    wanted = (per_class or PER_CLASS) * (labels if classes is None else 1) if count is None else count
+    """How many are to be made of each class, or in all, and a note where there are fewer than asked for.
+
+    Where nothing is said: all, of images made elsewhere, and else ``PER_CLASS`` a class.
+    """
     of_each = classes if classes is not None else (None,)
     available = [generator.available(one) for one in of_each]
-    there = [wanted if one is None else min(wanted, one) for one in available]
+    many = labels if classes is None else 1
+    if count is None and not many and (per_class is not None or None in available):
+        raise UsageError(f"{generator.spec} knows no classes: give label_with, by which images get their labels, or count")
+    wanted = per_class * many if count is None and per_class is not None else count
+    there = [min((one for one in (wanted, number) if one is not None), default=PER_CLASS * many) for number in available]
     if not any(there):
         raise UsageError(f"{generator.spec} has no image of what is asked for; choose other classes")
-    short = [(number, "" if one is None else one.name) for number, one in zip(there, of_each, strict=True) if number < wanted]
+    short = [
+        (number, "" if one is None else one.name) for number, one in zip(there, of_each, strict=True) if number < (wanted or 1)
+    ]
     if not short:
         return there, []
     fewest, name = min(short)
-    what = f"of {printable(name)}, and fewer than {wanted} of {counted(len(short), 'class', 'classes')}" if name else f"of {wanted}"
-    return there, [f"{generator.spec} has {counted(fewest, 'image', 'images')} {what}"]
+    if classes is None:
+        return there, [f"{generator.spec} has {counted(fewest, 'image', 'images')}, and {wanted} were asked for"]
+    what = "no image" if wanted is None else f"fewer than {counted(wanted, 'image', 'images')}"
+    example = f"{fewest} of {printable(name)}" if wanted else printable(name)
+    return there, [f"{generator.spec} has {what} of {counted(len(short), 'class', 'classes')}, such as {example}"]

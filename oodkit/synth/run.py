@@ -62,14 +62,14 @@ def synthesize(  # noqa: PLR0913 (one argument an option)
     """Make synthetic images by class into a folder, and open it as an image set.
 
     generator: what ``make_generator`` gives, or a spec, with its ``arguments``. output: the folder. classes: by default all that
-    the generator makes. per_class: images of each, by default 100. count: of a generator without classes, images in all, by
-    default ``per_class`` times the classes of ``label_with``; there ``per_class``, where it is said, is how many a class are kept.
-    seed: each image has one of its own, by this one, its class and its number. label_with: gives the images of a generator without
-    classes their labels, and with keep_agreeing those of any other are dropped that it takes for another class. min_confidence: in
-    [0, 1], of its top class; images below it are dropped. batch_size: images made at once; "auto" = as the generator has it,
-    halved where the memory does not suffice. size: the side to resize to, in pixels, antialiased. quality: of jpeg, 1 to 100.
-    progress: called with the images done, those to be made, and "". say: called with a line where something is to be told
-    meanwhile.
+    the generator makes. per_class: images of each, by default 100, or all that were made elsewhere. count: of a generator without
+    classes, images in all, by default ``per_class`` times the classes of ``label_with``; there ``per_class``, where it is said, is
+    how many a class are kept. seed: each image has one of its own, by this one, its class and its number. label_with: gives the
+    images of a generator without classes their labels, and with keep_agreeing those of any other are dropped that it takes for
+    another class. min_confidence: in [0, 1], of its top class; images below it are dropped. batch_size: images made at once;
+    "auto" = as the generator has it, halved where the memory does not suffice. size: the side to resize to, in pixels,
+    antialiased. quality: of jpeg, 1 to 100. progress: called with the images done, those to be made, and "". say: called with a
+    line where something is to be told meanwhile.
 
     The folder gets ``<class>/<seed>.png``, manifest.jsonl with a line an image, dropped.jsonl with one for each that is not kept,
     and run.json with all settings and the counts. The same call goes on with a synthesis that was stopped, at whatever moment, and

@@ -64,8 +64,16 @@ def test_without_classes_there_are_as_many_and_a_quota_only_where_it_is_said() -
 def test_what_there_is_too_little_of_is_noted() -> None:
     plan = plan_synthesis(StandIn(there={"cat": 9, "n02": 2, "x_y": 0}), per_class=5)
     assert plan.items == 7
-    assert plan.notes == ("stand-in has 0 images of x y, and fewer than 5 of 2 classes",)
-    assert plan_synthesis(free(there={"": 3}), count=4).notes == ("stand-in has 3 images of 4",)
+    assert plan.notes == ("stand-in has fewer than 5 images of 2 classes, such as 0 of x y",)
+    assert plan_synthesis(free(there={"": 3}), count=4).notes == ("stand-in has 3 images, and 4 were asked for",)
+
+
+def test_where_nothing_is_said_all_images_are_taken_that_were_made_elsewhere() -> None:
+    plan = plan_synthesis(StandIn(there={"cat": 9, "n02": 250, "x_y": 0}))
+    assert (plan.items, plan.notes) == (259, ("stand-in has no image of 1 class, such as x y",))
+    assert plan_synthesis(free(there={"": 3})).items == 3
+    with labelling():
+        assert plan_synthesis(free(there={"": 900}), label_with=Looks()).items == 900
 
 
 def test_images_that_are_enlarged_are_noted() -> None:
