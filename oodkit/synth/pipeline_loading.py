@@ -38,36 +38,45 @@ def load_pipeline(
     folder: Path,
     made_by: type | None,
     *,
+    device: torch.device,
     dtype: torch.dtype,
     variant: str | None,
     parts: Mapping[str, Any],
     trust_remote_code: bool,
 ) -> Any:
-    """The pipeline of a folder. made_by: the class to run it with; None: as the folder says.
+    """The pipeline of a folder, on a device. made_by: the class to run it with; None: as the folder says.
 
-    Raises CheckpointError where a file is missing or broken, and where the files leave a weight to chance.
+    Raises CheckpointError where a file is missing or broken, and where the files leave a weight to chance; OodkitError where the
+    memory does not suffice.
     """
     import diffusers
 
     loader: Any = made_by or diffusers.DiffusionPipeline
-    try:
-        with quiet() as said:
-            pipe = loader.from_pretrained(
-                folder, dtype=dtype, variant=variant, trust_remote_code=trust_remote_code, local_files_only=True, **parts
-            )
-    except OodkitError:
-        raise
-    except Exception as error:  # whatever is wrong with files or a stranger's code
-        if is_out_of_memory(error):
-            raise OodkitError(f"not enough memory to load {folder}; use a machine with more, or dtype=bfloat16") from error
-        raise CheckpointError(f"can't load {folder}: {first_line(error)}") from error
+    with quiet() as said, _told(folder, device):
+        pipe = loader.from_pretrained(
+            folder, dtype=dtype, variant=variant, trust_remote_code=trust_remote_code, local_files_only=True, **parts
+        )
     if lacking := next((line for line in said if "newly initialized" in line), None):  # diffusers goes on with random weights
         raise CheckpointError(f"the weights in {folder} are incomplete: {lacking.splitlines()[0]}")
+    with _told(folder, device):
+        pipe.to(device)
     pipe.set_progress_bar_config(disable=True)
     for part in pipe.components.values():
         if isinstance(part, nn.Module):
             part.eval()  # a DiT in training mode forgets a tenth of the classes it is asked for
     return pipe
+
+
+@contextmanager
+def _told(folder: Path, device: torch.device) -> Iterator[None]:
+    try:
+        yield
+    except Exception as error:  # whatever is wrong with files or a stranger's code
+        if is_out_of_memory(error):
+            raise OodkitError(
+                f"no room for {folder} on {device}; try --generator-arg dtype=bfloat16 or another --device"
+            ) from error
+        raise CheckpointError(f"can't load {folder}: {first_line(error)}") from error
 
 
 @contextmanager

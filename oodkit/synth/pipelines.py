@@ -63,12 +63,19 @@ class Pipeline(Generator):
         index = read_index(place)
         require_runnable(place, index, trust_remote_code=trust_remote_code)
         made_by = pipeline_class(pipeline or index["_class_name"])
+        self._of_diffusers = made_by is not None
         parts = call_of(made_by, call).parts if made_by else {}  # a wrong argument is told before gigabytes are fetched
         folder = fetched(place, trust_remote_code=trust_remote_code, variant=variant, without=list(parts))
         precision, self._autocast = _precision(dtype, self.device, in_pixels=is_in_pixels(index))
         self.pipe = load_pipeline(
-            folder, made_by, dtype=precision, variant=variant, parts=parts, trust_remote_code=trust_remote_code
-        ).to(self.device)
+            folder,
+            made_by,
+            device=self.device,
+            dtype=precision,
+            variant=variant,
+            parts=parts,
+            trust_remote_code=trust_remote_code,
+        )
         self._call = call_of(type(self.pipe), call)
         with quiet():
             sampler = give_scheduler(self.pipe, scheduler)
@@ -78,7 +85,7 @@ class Pipeline(Generator):
         self.batch_size = _at_once(self.size or UNKNOWN_SIZE, self.device)
         self.licence = licence_of(place, folder)
         self.facts = {
-            "weights": place.name,
+            **({"weights": place.name} if weights else {}),
             **revision_of(place, folder),
             "pipeline": self._call.name,
             "scheduler": sampler,
@@ -99,7 +106,7 @@ class Pipeline(Generator):
         except Exception as error:  # a pipeline may raise anything
             if is_out_of_memory(error):
                 raise
-            raise GeneratorError(f"{who} failed: {first_line(error)}") from error
+            raise GeneratorError(f"{who} failed: {first_line(error)}{self._way_out()}") from error
         pixels, withheld = as_pixels(found, len(requests), who)
         return [
             UnreadableImageError("withheld by the pipeline's safety checker") if hidden else image
@@ -109,6 +116,11 @@ class Pipeline(Generator):
     def prompt(self, of: ImageClass) -> str:
         """What a text-to-image pipeline is told of a class; "" for others."""
         return prompt_of(self.template, of) if self._call.kind == "text" else ""
+
+    def _way_out(self) -> str:
+        """What to try where a pipeline failed that is not of diffusers, all of which take one random generator an image."""
+        lists = self._of_diffusers or self.seed_scope == "batch"
+        return "" if lists else "; if it takes no list of generators: --generator-arg seeds=batch"
 
     def _find_classes(self, index: Mapping[str, Any], num_classes: int | None, *, guided: bool) -> dict[str, str]:
         """Set what the images can be made of; the facts of it. guided: whether the user said how strongly."""

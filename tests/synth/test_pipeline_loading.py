@@ -10,7 +10,7 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from oodkit.errors import CheckpointError, UsageError
+from oodkit.errors import CheckpointError, OodkitError, UsageError
 from oodkit.synth.pipeline_loading import load_pipeline, pipeline_class, quiet
 
 from .tiny_pipelines import save_ddpm
@@ -29,7 +29,9 @@ def folder(saved: Path, tmp_path: Path) -> Path:
 
 
 def load(folder: Path):
-    return load_pipeline(folder, None, dtype=torch.float32, variant=None, parts={}, trust_remote_code=False)
+    return load_pipeline(
+        folder, None, device=torch.device("cpu"), dtype=torch.float32, variant=None, parts={}, trust_remote_code=False
+    )
 
 
 def test_a_loaded_pipeline_is_quiet_and_in_evaluation_mode(folder: Path, capfd: pytest.CaptureFixture[str]) -> None:
@@ -67,6 +69,16 @@ def test_a_missing_file_is_one_line(folder: Path) -> None:
     (folder / WEIGHTS).unlink()
     with pytest.raises(CheckpointError, match=r"^can't load .*copy: OSError: [^\n]*$"):
         load(folder)
+
+
+def test_a_want_of_memory_is_one_line(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object) -> None:
+        raise torch.OutOfMemoryError("CUDA out of memory")
+
+    monkeypatch.setattr("diffusers.DiffusionPipeline.to", full)
+    with pytest.raises(OodkitError) as caught:
+        load(folder)
+    assert str(caught.value) == f"no room for {folder} on cpu; try --generator-arg dtype=bfloat16 or another --device"
 
 
 def test_code_in_a_folder_is_not_run(folder: Path, tmp_path: Path) -> None:

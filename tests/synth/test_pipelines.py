@@ -93,6 +93,7 @@ def test_an_image_is_the_same_alone_in_another_batch_and_another_order(
     assert (images[0] - images[1]).abs().max() > 8
     alone = torch.cat([made(generator, [one]) for one in requests])
     assert (images - alone).abs().max() <= 1
+    assert (images != alone).float().mean() < 0.01  # 1e-6 of the range turns one value of 2,000 to another level
     assert (images.flip(0) - made(generator, requests[::-1])).abs().max() <= 1
     assert (images - made(open_one(folders, name, **arguments), requests)).abs().max() <= 1
 
@@ -232,6 +233,17 @@ class TestOwnCode:
         noise = torch.rand(3, 3, 8, 8, generator=torch.Generator().manual_seed(5)) * 0.1
         expected = noise + 0.2 * torch.tensor([1, 2, 3]).reshape(3, 1, 1, 1)
         assert torch.equal(images, (expected * 255).round().int())
+
+    def test_it_is_told_to_ask_for_one_random_generator_where_it_fails_with_a_list(self, folder: Path) -> None:
+        code = OWN_CODE.replace("brightness=0.1)", "generator=None, brightness=0.1)")
+        (folder / "own_grey.py").write_text(code.replace("3, 8, 8)", "3, 8, 8, generator=generator)"))
+        generator = Pipeline(str(folder), device="cpu", trust_remote_code=True, num_classes=4)
+        with pytest.raises(
+            GeneratorError, match=r"failed: TypeError: .*; if it takes no list of generators: --generator-arg seeds=batch$"
+        ):
+            generator.generate(requests_of(generator, (1, 2)))
+        generator = Pipeline(str(folder), device="cpu", trust_remote_code=True, num_classes=4, seeds="batch")
+        assert made(generator, requests_of(generator, (1, 2))).shape == (2, 3, 8, 8)
 
     def test_how_many_classes_must_be_said_where_nothing_tells(self, folder: Path) -> None:
         with pytest.raises(UsageError) as caught:
