@@ -26,8 +26,8 @@ from oodkit.training.settings import SMALL, Amp, Settings
 from oodkit.wording import counted, printable
 
 LOOKED_AT = 256  # images, evenly spaced over the set, for their size and the spread of their pixels
-GRID = 16  # patches a side that the network sees at most: the cost of an image is about that of 16 × 16 whatever its size
-LARGEST = 256  # pixels: beyond, patches of a sixteenth of the side hold more than so small a network can draw
+WHOLE, GRID = 16, 32  # the side up to which every pixel is seen by itself; beyond, the patches a side that are seen at most
+LARGEST = 256  # pixels: beyond, patches of a thirty-second of the side hold more than so small a network can draw
 HALF = (0.5, 0.5, 0.5)  # mean and standard deviation that bring pixels to [−1, 1]
 
 
@@ -92,7 +92,7 @@ def plan_fit(
     side = _own_side(data) if size is None else size
     patch = default_patch(side) if patch is None else patch
     _require_shape(side, patch, channels)
-    widths = _widths(side // patch, channels or default_channels(side // patch))
+    widths = _widths(side // patch, channels or default_channels(side, patch))
     settled = checked.settled(len(pool), side)
     architecture = Architecture(side, patch, widths, len(names), _spread(data, side))
     asked = {
@@ -108,20 +108,23 @@ def plan_fit(
 
 def shown(side: int) -> int:
     """How many images, counted each time, the network is shown by default: what makes a first useful generator of that size."""
-    return 100_000 if side <= GRID // 2 else 300_000 if side <= GRID else 600_000
+    return 100_000 if side < WHOLE else 300_000 if side == WHOLE else 600_000
 
 
 def default_patch(side: int) -> int:
-    """The smallest power of two that leaves at most 16 patches a side."""
-    patch = 1
+    """1 up to 16 pixels, else 2, or the smallest power of two that leaves at most 32 patches a side.
+
+    Larger patches are faster and learn far worse.
+    """
+    patch = 1 if side <= WHOLE else 2
     while side > GRID * patch:
         patch *= 2
     return patch
 
 
-def default_channels(grid: int) -> int:
-    """The width of the network, where the image is ``grid`` patches wide."""
-    return 32 if grid <= GRID // 2 else 64
+def default_channels(side: int, patch: int) -> int:
+    """The width of the network at the full size: what a patch holds has to fit through."""
+    return 128 if patch > 2 else 32 if side < WHOLE else 64
 
 
 def _require_shape(side: int, patch: int, channels: int | None) -> None:
@@ -138,7 +141,7 @@ def _require_shape(side: int, patch: int, channels: int | None) -> None:
 def _widths(grid: int, channels: int) -> tuple[int, ...]:
     """The channels of each resolution, halved down to 4 patches a side, twice as many from the second on."""
     depth = 1
-    while grid % 2 == 0 and grid > 4 and depth < 3:
+    while grid % 2 == 0 and grid > 4 and depth < 4:
         grid, depth = grid // 2, depth + 1
     return (channels, *(2 * channels,) * (depth - 1))
 

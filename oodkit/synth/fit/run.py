@@ -65,8 +65,8 @@ def fit_generator(
     EDM (Karras et al., arXiv:2206.00364): preconditioning of equation 7, loss of equation 8, on diffusers' ``UNet2DModel``.
 
     data: images with labels. output: the folder. size: the side of the images that it makes, in pixels; None = the images' own,
-    where that is one square of at most 64. patch: the side of the squares of pixels that the network sees as one, None = the
-    smallest power of two that leaves 16 a side or fewer; larger is faster and coarser. channels: the width of the network, a
+    where that is one square of at most 64. patch: the side of the squares of pixels that the network sees as one, None = 1 up
+    to 16 pixels, 2 up to 64, 4 up to 128, 8 beyond; larger is faster and worse. channels: the width of the network, a
     multiple of 8. workers: processes that decode.
     progress: called after each step. say: called with a line about the network. settings: fields of ``plan.FitSettings``, such as
     epochs, batch_size, lr, amp, flip, seed.
