@@ -23,26 +23,34 @@ def find_run(text: str | None, kinds: Sequence[str] | None = None) -> Path:
     one that is. Raises UsageError, with the runs there are, where there is none.
     """
     from oodkit.report.runs import RESULT
-    from oodkit.training.folder import TRAINING
 
     if text is None:
         return last_run(kinds)
     problem = "there is no such folder"
     with suppress(OSError):  # the name may be longer than any file's
         for path in (Path(text), RUNS / text):
-            if path.is_file() and path.name == TRAINING:
-                raise UsageError(_undiagnosed(path.parent))
-            if path.is_file() or (path / RESULT).is_file():
+            if (path / RESULT).is_file():
                 return path
-            if (path / TRAINING).is_file():
-                raise UsageError(_undiagnosed(path))
+            _refuse_others(path)
+            if path.is_file():
+                return path
             if path.is_dir():
                 problem = f"the folder has no {RESULT}"
     raise UsageError(f"no run {text}: {problem}; {_there_are(_results())}")
 
 
-def _undiagnosed(training: Path) -> str:
-    return f"{training} is a training (training.json); diagnose it first: oodkit diagnose local-dir:{shlex.quote(str(training))}"
+def _refuse_others(path: Path) -> None:
+    """Raise UsageError, with what to type instead, for a training and for synthetic images: by the folder or its document."""
+    from oodkit.synth.folder import RUN
+    from oodkit.training.folder import TRAINING
+
+    folder = path.parent if path.is_file() else path
+    quoted, name = shlex.quote(str(folder)), path.name if path.is_file() else None
+    if (folder / TRAINING).is_file() and name in {None, TRAINING}:
+        raise UsageError(f"{folder} is a training ({TRAINING}); diagnose it first: oodkit diagnose local-dir:{quoted}")
+    if (folder / RUN).is_file() and name in {None, RUN}:
+        command = f"oodkit synth quality --real SET --synthetic {quoted}"
+        raise UsageError(f"{folder} holds synthetic images ({RUN}); how good they are: {command}")
 
 
 def new_folder(kind: str) -> Path:

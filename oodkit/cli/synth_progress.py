@@ -1,4 +1,4 @@
-"""How far a synthesis is, on stderr: a bar on a terminal, else a line a tenth."""
+"""How far a synthesis is, on stderr: a bar on a terminal, else a line a tenth, where that takes a while."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -10,6 +10,7 @@ from oodkit.cli.progress import progress_bar
 from oodkit.cli.training_progress import duration
 
 PARTS = 10
+APART = 2.0  # seconds between two lines at least: short jobs are told by their result
 Show = Callable[[int, int | None, str], None]
 
 
@@ -27,12 +28,11 @@ def _lines() -> Show:
         now, part = monotonic(), done * PARTS // total if total else 0
         if not seen:
             seen[:] = [(now, done, part)] * 2
-        (start, before, _), (_, _, last) = seen
-        if not total or part == last or now == start:
+        (start, before, _), (last, _, told) = seen
+        if not total or part == told or done == total or now - last < APART:
             return
         seen[1] = now, done, part
         rate = (done - before) / (now - start)
-        left = f", {duration((total - done) / rate)} left" if done < total else ""
-        typer.echo(f"{done} of {total} images, {rate:.1f} images/s{left}", err=True)
+        typer.echo(f"{done} of {total} images, {rate:.1f} images/s, {duration((total - done) / rate)} left", err=True)
 
     return show

@@ -22,7 +22,7 @@ def generator_lines(generator: Generator) -> Iterator[str]:
     """What makes the images, all that decides them, and the licence."""
     facts = [_fact(name, value) for name, value in generator.facts.items() if value not in (None, "", {}, [])]
     yield f"generator: {', '.join([generator.spec, *facts])}"
-    yield f"licence of its weights: {generator.licence}"
+    yield f"licence: {generator.licence}"
 
 
 def before_lines(folder: Path, before: Document | None, planned: Plan) -> Iterator[str]:
@@ -62,6 +62,8 @@ def _lines(folder: Path, document: Document, said: Sequence[str]) -> Iterator[st
     yield f"folder: {folder}"
     if classes and counts["kept"]:
         yield f"train with them: {train_command(folder, document)}"
+    elif not classes:
+        yield f"give them labels: {shlex.join(['oodkit', 'synth', '--model', f'dir:{folder}', '--label-with', 'MODEL'])}"
 
 
 def _dropped(counts: Mapping[str, Any]) -> Iterator[str]:

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 import oodkit
+from oodkit.cli import synth_progress
 
 from .makers import write_makers
 
@@ -29,10 +30,9 @@ def test_the_result_goes_to_stdout_and_the_way_there_to_stderr(run):
     ran = run(*NOISE, "--per-class", "4")
     folder = "oodkit-runs/synth-001"
     assert ran.code == 0, ran.err
-    before = ran.err.splitlines()
-    assert before[0].startswith("generator: py:makers.py:noise, source ")
-    assert before[1:3] == ["licence of its weights: CC0", f"making 12 images of 3 classes, into {folder}"]
-    assert before[-1].startswith("12 of 12 images, ")
+    generator, *before = ran.err.splitlines()
+    assert generator.startswith("generator: py:makers.py:noise, source ")
+    assert before == ["licence: CC0", f"making 12 images of 3 classes, into {folder}"]
     first, *lines = ran.out.splitlines()
     assert first.startswith("12 images of 3 classes by py:makers.py:noise, in ")
     assert lines == [f"folder: {folder}", f"train with them: oodkit train ARCH --data SET --synthetic {folder} --alpha 0.8"]
@@ -114,6 +114,39 @@ def test_a_classifiers_classes_are_made_under_its_names(run):
     assert oodkit.open_images("made").class_names == oodkit.load_classifier("demo:digits-v1").class_names
 
 
+def test_images_without_classes_can_get_their_labels_later(run):
+    out = run("synth", "--model", "py:makers.py:flat", "--count", "6", "-o", "flat").out.splitlines()
+    assert out[-1] == "give them labels: oodkit synth --model dir:flat --label-with MODEL"
+    ran = run("synth", "--model", "dir:flat", "--label-with", "demo:digits-v1", "-o", "made")
+    assert ran.code == 0, ran.err
+    assert len(oodkit.open_images("made")) == 6
+    assert set(oodkit.open_images("made").class_names) <= set("01234567")
+
+
+def test_off_a_terminal_a_line_a_tenth_where_it_takes_a_while(monkeypatch, capsys):
+    """100 images, of which 20 were there, at one a second from then on; 3 at a time, so that 32 is the first of the third tenth."""
+    clock = iter(range(100))
+    monkeypatch.setattr(synth_progress, "monotonic", lambda: 3 * next(clock))
+    with synth_progress.shown_images(quiet=False) as show:
+        for done in range(20, 101, 3):
+            show(done, 100, "")
+        show(100, 100, "")
+    lines = capsys.readouterr().err.splitlines()
+    assert lines[0] == "32 of 100 images, 1.0 images/s, 68 s left"
+    assert [line.partition(" ")[0] for line in lines] == ["32", "41", "50", "62", "71", "80", "92"]
+    with synth_progress.shown_images(quiet=True) as show:
+        assert show is None
+
+
+def test_a_synthesis_is_no_result(run):
+    """Of those that oodkit report tells; what does tell of it is named."""
+    run(*NOISE, "--per-class", "1", "-q")
+    folder = "oodkit-runs/synth-001"
+    told = f"{folder} holds synthetic images (run.json); how good they are: oodkit synth quality --real SET --synthetic {folder}"
+    for name in (folder, "synth-001", f"{folder}/run.json"):
+        assert run("report", name)[::2] == (2, f"error: {told}\n")
+
+
 def test_labels_of_a_classifier_and_what_is_dropped_is_told(run):
     """Noise of one brightness: whatever digit the classifier takes it for, it is sure of some at most."""
     words = ("synth", "--model", "py:makers.py:flat", "--label-with", "demo:digits-v1", "--count", "20", "-o", "made")
@@ -150,7 +183,7 @@ def test_names_from_elsewhere_do_not_reach_the_terminal_as_they_are(run):
     ran = run("synth", "--model", "py:makers.py:hostile", "--per-class", "1")
     assert ran.code == 0, ran.err
     assert "\x1b" not in ran.out + ran.err
-    assert "licence of its weights: free\\x1b[2J" in ran.err
+    assert "licence: free\\x1b[2J" in ran.err
 
 
 def test_the_advised_command_trains_with_them(run):
