@@ -12,7 +12,7 @@ from oodkit.forward import DTYPES, resolve_device
 from oodkit.synth.base import Generator, ImageClass, Request
 from oodkit.synth.fit.folder import FIT, UNET_WEIGHTS, is_finished, read_fit
 from oodkit.synth.fit.precision import fast_in_bf16
-from oodkit.synth.fit.sampler import as_pixels, sample
+from oodkit.synth.fit.sampler import GUIDANCE, STEPS, as_pixels, sample
 from oodkit.synth.fit.stored import load_denoiser
 from oodkit.synth.weights_at import sha256_of
 from oodkit.wording import printable
@@ -28,8 +28,8 @@ def is_fitted(folder: str | Path) -> bool:
 class FittedDiffusion(Generator):
     """What ``oodkit synth fit`` left in a folder, which makes images of the classes that it was trained on.
 
-    steps: passes of the network, 2 or more; 20 are enough for images of this size. guidance: 1 = none; above, images are more
-    typical of their class and more alike, for twice the time. dtype: "auto" is bfloat16 where the device is fast in it, float32
+    steps: passes of the network, 2 or more; 20 are enough for images of this size. guidance: 1 = none, in half the time; above, images
+    are more typical of their class and more alike. dtype: "auto" is bfloat16 where the device is fast in it, float32
     elsewhere.
     Raises UsageError for other settings and for a folder without a finished fit, CheckpointError where it is damaged.
     """
@@ -42,8 +42,8 @@ class FittedDiffusion(Generator):
         *,
         device: str | torch.device = "auto",
         where: str | Path | None = None,
-        steps: int = 20,
-        guidance: float = 1.0,
+        steps: int = STEPS,
+        guidance: float = GUIDANCE,
         dtype: Literal["auto", "float32", "bfloat16"] = "auto",
     ) -> None:
         self.spec, folder = str(spec), Path(spec if where is None else where)

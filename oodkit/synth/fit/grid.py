@@ -10,11 +10,10 @@ from torch import Tensor
 from oodkit.atomic import write_atomically
 from oodkit.synth.base import ImageClass
 from oodkit.synth.fit.denoiser import Denoiser
-from oodkit.synth.fit.sampler import as_pixels, sample
+from oodkit.synth.fit.sampler import GUIDANCE, STEPS, as_pixels, sample
 from oodkit.synth.seeds import seed_of
 
 ROWS, COLUMNS = 10, 8
-STEPS = 12
 SMALLEST = 32  # pixels of an image in the picture
 
 
@@ -23,7 +22,7 @@ def write_grid(path: Path, denoiser: Denoiser, classes: Sequence[ImageClass]) ->
     shown = classes[:ROWS]
     labels = [one.label for one in shown for _ in range(COLUMNS)]
     seeds = [seed_of(0, one.folder, index) for one in shown for index in range(COLUMNS)]
-    images = sample(denoiser, labels, seeds, steps=STEPS, guidance=1.0)
+    images = sample(denoiser, labels, seeds, steps=STEPS, guidance=GUIDANCE)
     picture = Image.fromarray(_tiled(as_pixels(images).cpu(), len(shown)))
     write_atomically(path, lambda temporary: picture.save(temporary, format="PNG"))
 

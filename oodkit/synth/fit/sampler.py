@@ -9,6 +9,8 @@ from torch import Tensor
 from oodkit.synth.fit.denoiser import Denoiser
 
 SIGMA_MIN, SIGMA_MAX = 0.002, 80.0  # EDM's, table 1
+STEPS = 20
+GUIDANCE = 1.5  # little enough to keep a class diverse; without any, a network of a short training mixes the classes up
 
 
 def scheduler_config(sigma_data: float) -> dict[str, Any]:
