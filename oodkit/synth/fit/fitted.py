@@ -28,8 +28,8 @@ def is_fitted(folder: str | Path) -> bool:
 class FittedDiffusion(Generator):
     """What ``oodkit synth fit`` left in a folder, which makes images of the classes that it was trained on.
 
-    steps: passes of the network, 2 or more; 20 are enough for images of this size. guidance: 1 = none, in half the time; above, images
-    are more typical of their class and more alike. dtype: "auto" is bfloat16 where the device is fast in it, float32
+    steps: passes of the network, 2 or more; 20 are enough for images of this size. guidance: 1 = none, in half the time; above,
+    images are more typical of their class and more alike. dtype: "auto" is bfloat16 where the device is fast in it, float32
     elsewhere.
     Raises UsageError for other settings and for a folder without a finished fit, CheckpointError where it is damaged.
     """

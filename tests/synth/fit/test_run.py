@@ -9,6 +9,7 @@ import pytest
 import torch
 from PIL import Image
 
+from oodkit import open_images
 from oodkit.errors import OodkitError, UsageError
 from oodkit.synth.fit.fitted import FittedDiffusion
 from oodkit.tensor_file import load_stored
@@ -86,6 +87,15 @@ def test_a_finished_fit_is_not_done_again(data, whole):
     before = (whole / WEIGHTS).stat().st_mtime_ns
     fitted(data, whole, progress=lambda _: pytest.fail("it trains"))
     assert (whole / WEIGHTS).stat().st_mtime_ns == before
+
+
+def test_an_image_that_can_not_be_read_is_left_out_and_named(tmp_path):
+    dark_and_bright(tmp_path / "set")
+    (tmp_path / "set" / "dark" / "bad.png").write_bytes(b"no image")
+    folder = fitted(open_images(str(tmp_path / "set")), tmp_path / "fit", epochs=1)
+    unreadable = json.loads((folder / "fit.json").read_text())["unreadable"]
+    assert len(unreadable) == 1
+    assert next(iter(unreadable)).startswith("dark/bad.png")
 
 
 def test_the_callers_generators_stay_as_they_are(data, tmp_path):
