@@ -255,6 +255,22 @@ def test_images_without_classes_get_them_from_a_classifier(tmp_path: Path) -> No
     assert run(tmp_path / "made")["counts"]["dropped"] == {"unsure": len(dropped)}
 
 
+def test_a_real_classifier_gives_digits_the_labels_that_they_have(demo: Any, tmp_path: Path) -> None:
+    model, sets, _ = demo
+
+    class Digits(StandIn):
+        def image(self, request: Request) -> torch.Tensor:
+            return torch.from_numpy(np.array(sets["val"].load(request.index))).permute(2, 0, 1)
+
+    found = synthesize(Digits(conditional=False, size=32), tmp_path / "made", count=48, label_with=model, device="cpu")
+    kept = manifest(tmp_path / "made")
+    true = [sets["val"].class_names[sets["val"].labels[one["index"]]] for one in kept]
+    assert len(found) == 48
+    assert sum(one["class"] == name for one, name in zip(kept, true, strict=True)) >= 44
+    assert {one["labelled_by"] for one in kept} == {model.name}
+    assert all(1 / model.num_classes <= one["confidence"] <= 1 for one in kept)
+
+
 def test_of_a_quota_the_first_of_each_class_are_kept(tmp_path: Path) -> None:
     with labelling():
         for name, more in (("all", {}), ("few", {"per_class": 3})):
