@@ -78,9 +78,8 @@ def call_of(pipeline: type, given: Mapping[str, Any]) -> Call:
     parts = dict(inspect.signature(pipeline).parameters)
     for name, value in given.items():
         if name in OURS:
-            raise UsageError(
-                f"{name} can't be given to {call.name}: oodkit says it, by --classes, --count, --seed and --batch-size"
-            )
+            what = "which images it makes, and how many, is said by --classes, --count, --seed and --batch-size"
+            raise UsageError(f"{name} can't be given to {call.name}: {what}")
         if name in parameters or _takes_any(pipeline.__call__):
             call.arguments[name] = value
         elif name in parts:

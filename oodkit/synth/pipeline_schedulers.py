@@ -22,7 +22,9 @@ def give_scheduler(pipe: Any, name: str | None) -> str:
     if wanted is not None and wanted != type(pipe.scheduler).__name__:
         pipe.scheduler = _scheduler(wanted, pipe).from_config(pipe.scheduler.config)
     now = type(pipe.scheduler).__name__
-    if kind == "DiTPipeline" and (now not in REPEATS or _draws(pipe.scheduler)):
+    if kind == "DiTPipeline" and _draws(pipe.scheduler):  # a form of DPM-Solver that REPEATS does not mean
+        pipe.scheduler = type(pipe.scheduler).from_config(pipe.scheduler.config, algorithm_type="dpmsolver++")
+    if kind == "DiTPipeline" and now not in REPEATS:
         raise UsageError(f"{kind} can't repeat the images of {now}; --generator-arg scheduler= takes {', '.join(REPEATS)}")
     if kind in UNSCALED and float(pipe.scheduler.init_noise_sigma) != 1.0:
         raise UsageError(f"{kind} starts {now} at the wrong noise level; use --generator-arg scheduler=DDIMScheduler")

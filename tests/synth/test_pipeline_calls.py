@@ -77,7 +77,10 @@ def test_the_facts_hold_the_pipelines_own_defaults_of_what_decides_most() -> Non
         ({"unet": "x"}, "unet is a part of ByClass, which can be left out: --generator-arg unet=null; got 'x'"),
         (
             {"generator": 4},
-            "generator can't be given to ByClass: oodkit says it, by --classes, --count, --seed and --batch-size",
+            (
+                "generator can't be given to ByClass: which images it makes, and how many, is said by "
+                "--classes, --count, --seed and --batch-size"
+            ),
         ),
     ],
 )

@@ -1,5 +1,8 @@
 """A pipeline runs only with samplers that it starts and repeats rightly."""
 
+import json
+from pathlib import Path
+
 import pytest
 import torch
 
@@ -31,6 +34,16 @@ def test_a_dit_repeats_its_images(dit: str, name: str | None) -> None:
     first, second = (torch.stack(list(generator.generate(requests))) for _ in range(2))
     assert torch.equal(first, second)
     assert not torch.equal(first[0], first[1])
+
+
+def test_a_dit_repeats_its_images_where_its_folder_asks_for_a_solver_that_draws(tmp_path: Path) -> None:
+    folder = save_dit(tmp_path / "dit", scheduler="DPMSolverMultistepScheduler")
+    config = folder / "scheduler" / "scheduler_config.json"
+    config.write_text(json.dumps({**json.loads(config.read_text()), "algorithm_type": "sde-dpmsolver++"}))
+    generator = Pipeline(str(folder), device="cpu", num_inference_steps=4)
+    first, second = (generator.generate([_request(generator, 1)])[0] for _ in range(2))
+    assert isinstance(first, torch.Tensor)
+    assert torch.equal(first, second)
 
 
 @pytest.mark.parametrize(

@@ -311,10 +311,21 @@ def test_precision_and_batch_size_follow_the_device() -> None:
     assert [_at_once(side, cpu) for side in (32, 512)] == [16, 8]
 
 
-def test_a_named_generator_with_a_copy_of_its_weights(folders: dict[str, Path]) -> None:
-    """``ddpm-cifar10`` runs by DDIM in 50 steps, from wherever its weights are."""
-    generator = make_generator("ddpm-cifar10", device="cpu", weights=str(folders["ddpm"]), num_inference_steps=2)
+@pytest.mark.parametrize(
+    ("name", "folder", "pipeline", "conditional"),
+    [
+        ("dit-256", "dit", "DiTPipeline", True),
+        ("dit-512", "dit", "DiTPipeline", True),
+        ("consistency-imagenet64", "consistency", "ConsistencyModelPipeline", True),
+        ("ddpm-cifar10", "ddpm", "DDIMPipeline", False),
+    ],
+)
+def test_a_named_generator_with_a_copy_of_its_weights(
+    folders: dict[str, Path], name: str, folder: str, pipeline: str, conditional: bool
+) -> None:
+    """Its licence is not that of the published weights, which these may not be."""
+    generator = make_generator(name, device="cpu", weights=str(folders[folder]), num_inference_steps=1)
     assert isinstance(generator, Pipeline)
-    assert generator.facts["pipeline"] == "DDIMPipeline"
-    assert generator.conditional is False
-    assert len(generator.generate([Request(None, 0, 1)])) == 1
+    assert generator.facts["weights"] == str(folders[folder])
+    assert (generator.facts["pipeline"], generator.conditional, generator.licence) == (pipeline, conditional, "unknown")
+    assert len(made(generator, requests_of(generator, (1,)))) == 1
