@@ -14,6 +14,7 @@ from oodkit.errors import OodkitError, UsageError
 from oodkit.forward import resolve_device
 from oodkit.images import open_images
 from oodkit.images.base import ImageSet
+from oodkit.images.folder import open_folder
 from oodkit.synth import make_generator
 from oodkit.synth.base import Generator, ImageClass
 from oodkit.synth.finishing import finish
@@ -101,7 +102,9 @@ def synthesize(  # noqa: PLR0913 (one argument an option)
         device=own_device(device),
     )
     document = carry_out(plan, Path(output), progress=progress, say=say)
-    if is_finished(document) and not document["counts"]["kept"]:
+    if not is_finished(document):
+        return open_folder(Path(output), str(output))  # in which there may be nothing yet
+    if not document["counts"]["kept"]:
         dropped = ", ".join(f"{reason}: {number}" for reason, number in document["counts"]["dropped"].items())
         raise OodkitError(f"no image was kept in {output} ({dropped}); ask for less confidence or for more images")
     return open_images(output)

@@ -127,6 +127,13 @@ def test_processes_that_know_nothing_of_each_other_make_the_same_folder(
     assert contents(tmp_path / "made") == contents(whole)
 
 
+def test_a_process_without_a_share_opens_what_is_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("WORLD_SIZE", "9")
+    for rank, there in (("8", 0), ("0", 4)):
+        monkeypatch.setenv("RANK", rank)
+        assert len(synthesize(StandIn(), tmp_path / "made", **EACH)) == there
+
+
 def test_processes_at_once_make_the_same_folder(whole: Path, tmp_path: Path) -> None:
     script = "import sys; from stand_in import StandIn; from oodkit.synth.run import synthesize\n"
     script += "synthesize(StandIn(), sys.argv[1], per_class=5, batch_size=4)"
