@@ -74,7 +74,8 @@ class FittedDiffusion(Generator):
         """uint8 (N, 3, H, W). Raises UsageError for a class that is none of ``classes``, GeneratorError for NaN."""
         assert self.classes is not None
         labels = [-1 if request.of is None else request.of.label for request in requests]
-        if unknown := [request.of for request, label in zip(requests, labels, strict=True) if not 0 <= label < len(self.classes)]:
+        known = {one.label for one in self.classes}
+        if unknown := [request.of for request, label in zip(requests, labels, strict=True) if label not in known]:
             name = "none" if unknown[0] is None else printable(repr(unknown[0].name))
             raise UsageError(f"{self.spec} has {len(self.classes)} classes, got {name}; choose among its own")
         seeds = [request.seed for request in requests]

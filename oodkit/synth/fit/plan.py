@@ -62,8 +62,8 @@ class FitSettings:
 class FitPlan:
     """A fit that can begin.
 
-    pool: the images. classes: what is made of them, label = their index. asked: all that decides what comes of it, as JSON has it:
-    by this a fit of before is known again. notes: what is to be said.
+    pool: the images. classes: those that have images, label = their index. asked: all that decides what comes of it, as JSON has
+    it: by this a fit of before is known again. notes: what is to be said.
     """
 
     pool: Pool
@@ -102,8 +102,9 @@ def plan_fit(
         "sets": {"data": {"spec": data.spec, "fingerprint": data.fingerprint()}},
         "processes": world_size(),
     }
+    classes = tuple(one for one in numbered_classes(names) if (pool.labels == one.label).any())
     notes = tuple(_notes(pool, names, settled))
-    return FitPlan(pool, numbered_classes(names), architecture, settled, json.loads(json.dumps(asked)), notes)
+    return FitPlan(pool, classes, architecture, settled, json.loads(json.dumps(asked)), notes)
 
 
 def shown(side: int) -> int:
@@ -179,6 +180,6 @@ def _notes(pool: Pool, names: Sequence[str], settings: Settings) -> Iterator[str
     counts = np.bincount(pool.labels, minlength=len(names))
     if empty := int((counts == 0).sum()):
         example = printable(repr(names[int(counts.argmin())]))
-        yield f"{counted(empty, 'class has', 'classes have')} no image, such as {example}: what is made of them is nothing"
+        yield f"{counted(empty, 'class has', 'classes have')} no image, such as {example}, and so none can be made"
     if len(pool) * settings.epochs < settings.batch_size * 500:
         yield "the training has fewer than 500 steps, after which images are still blurs: more --epochs, or a smaller --batch-size"

@@ -74,8 +74,9 @@ def test_mirroring_is_noted(tiny):
 def test_a_class_without_images_is_noted(tmp_path):
     dark_and_bright(tmp_path / "set", each=2)
     (tmp_path / "set" / "zebra").mkdir()
-    notes = plan_fit(open_images(str(tmp_path / "set"))).notes
-    assert any("1 class has no image, such as 'zebra'" in note for note in notes)
+    planned = plan_fit(open_images(str(tmp_path / "set")))
+    assert [one.name for one in planned.classes] == ["bright", "dark"]
+    assert any("1 class has no image, such as 'zebra'" in note for note in planned.notes)
 
 
 @pytest.mark.parametrize(
