@@ -33,8 +33,8 @@ def fit(
         typer.Option(
             min=1,
             metavar="SIDE",
-            help="Side of the patches that the network takes for one pixel, by default so that at most 16 stand side by side; "
-            "larger ones are faster and coarser.",
+            help="Side of the patches that the network takes for one pixel, by default 1 up to 16 pixels, 2 up to 64; larger ones "
+            "are faster and learn far worse.",
             show_default=False,
             rich_help_panel=GENERATOR,
         ),

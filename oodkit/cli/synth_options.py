@@ -65,7 +65,13 @@ LikeOption = Annotated[
 ]
 PerClassOption = Annotated[
     int | None,
-    typer.Option(min=1, metavar="N", help="Images of each class, by default 100.", show_default=False, rich_help_panel=ASKED),
+    typer.Option(
+        min=1,
+        metavar="N",
+        help="Images of each class, by default 100; of images made elsewhere all.",
+        show_default=False,
+        rich_help_panel=ASKED,
+    ),
 ]
 CountOption = Annotated[
     int | None,

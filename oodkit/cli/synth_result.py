@@ -20,9 +20,16 @@ REASONS = {"disagreed": "of another class, the classifier says", "unsure": "too 
 
 def generator_lines(generator: Generator) -> Iterator[str]:
     """What makes the images, all that decides them, and the licence."""
-    facts = [_fact(name, value) for name, value in generator.facts.items() if value not in (None, "", {}, [])]
-    yield f"generator: {', '.join([generator.spec, *facts])}"
+    yield f"generator: {', '.join([generator.spec, *_facts(generator.facts)])}"
     yield f"licence: {generator.licence}"
+
+
+def _facts(facts: Mapping[str, Any]) -> Iterator[str]:
+    for name, value in facts.items():
+        if isinstance(value, Mapping):
+            yield from _facts(value)
+        elif value not in (None, "", []):
+            yield _fact(name, value)
 
 
 def before_lines(folder: Path, before: Document | None, planned: Plan) -> Iterator[str]:

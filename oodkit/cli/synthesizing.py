@@ -15,7 +15,15 @@ from oodkit.cli.synth_progress import shown_images
 from oodkit.cli.synth_result import before_lines, generator_lines, told
 from oodkit.cli.training import told_once
 from oodkit.errors import OodkitError, UsageError
-from oodkit.synth import Generator, ImageClass, classes_like, classes_named, find_classes, make_generator
+from oodkit.synth import (
+    Generator,
+    ImageClass,
+    classes_beforehand,
+    classes_like,
+    classes_named,
+    find_classes,
+    make_generator,
+)
 from oodkit.synth.folder import Document, differences, is_finished, is_more, read_run, require_same
 from oodkit.synth.planning import Plan, plan_synthesis
 from oodkit.synth.run import carry_out, own_device
@@ -47,6 +55,10 @@ class Wanted:
     device: str
     seed: int
 
+    def class_words(self) -> list[str]:
+        """Of ``--classes``, one by one."""
+        return [word.strip() for text in self.classes or () for word in text.split(",")]
+
     def check(self) -> None:
         """Raise UsageError for options that contradict each other, before anything is loaded."""
         if self.classes and self.like:
@@ -70,6 +82,8 @@ def carry_out_wanted(wanted: Wanted, output: Path | None, *, as_json: bool, quie
         elif world_size() > 1:
             raise UsageError("several processes write into one folder: name it, -o DIR")
         arguments, device = generator_arguments(wanted.arguments), own_device(wanted.device)
+        if words := wanted.class_words():
+            _check_words(words, classes_beforehand(wanted.model, arguments))
         generator = make_generator(wanted.model, device=device, trust_remote_code=wanted.trust_remote_code, **arguments)
         for line in generator_lines(generator):
             say(line)
@@ -90,6 +104,12 @@ def _require_some(folder: Path, document: Document) -> None:
     if not counts["kept"]:
         dropped = ", ".join(f"{number} {reason}" for reason, number in counts["dropped"].items())
         raise OodkitError(f"no image was kept in {folder} ({dropped}); ask for a lower --min-confidence, or another generator")
+
+
+def _check_words(words: Sequence[str], known: Sequence[ImageClass] | None) -> None:
+    """Raise UsageError for a class that is none, where that can be known before gigabytes of weights are fetched."""
+    if known is not None:
+        find_classes(words, known)
 
 
 def _say(line: str) -> None:
@@ -127,7 +147,7 @@ def _classes(
     wanted: Wanted, generator: Generator, like: Classifier | None, say: Callable[[str], None]
 ) -> tuple[ImageClass, ...] | None:
     """The classes that were asked for; None where the generator knows none."""
-    words = [word.strip() for text in wanted.classes or () for word in text.split(",")]
+    words = wanted.class_words()
     if not generator.conditional:
         _check_without_classes(wanted, generator)
         return None
@@ -151,7 +171,7 @@ def _check_without_classes(wanted: Wanted, generator: Generator) -> None:
             raise UsageError(f"{told}: leave {option} out; --label-with MODEL gives its images labels")
     if wanted.keep_agreeing:
         raise UsageError(f"{generator.spec} knows no classes to agree on: leave --keep-agreeing out; --min-confidence drops images")
-    if not wanted.label_with and wanted.count is None:
+    if not wanted.label_with and wanted.count is None and generator.available(None) is None:
         raise UsageError(f"{generator.spec} knows no classes: give --label-with MODEL, which gives its images labels, or --count N")
 
 

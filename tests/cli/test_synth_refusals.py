@@ -67,6 +67,7 @@ def in_one_line(text):
         ),
         (FLAT[1:], "py:makers.py:flat knows no classes: give --label-with MODEL, which gives its images labels, or --count N"),
         ((*NOISE[1:], "-o", "makers.py"), "makers.py"),
+        (("--model", "biggan", "--classes", "crane"), "crane"),  # before weights are looked for
         ((*NOISE[1:], "--device", "cuda:77"), "no device 'cuda:77' here"),
         ((*NOISE[1:], "--trust-remote-code"), "--trust-remote-code"),
     ],
