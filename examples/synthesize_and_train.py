@@ -4,8 +4,6 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import oodkit
-from oodkit.synth.fit.run import fit_generator
-from oodkit.synth.run import synthesize
 from oodkit.training.loop import Reached
 
 OOD = {"unseen": "demo:digits-unseen", "patches": "demo:photo-patches"}
@@ -29,8 +27,8 @@ def judge(name: str, model: oodkit.Classifier) -> None:
 real = oodkit.open_images("demo:digits:train")
 with TemporaryDirectory() as folder:
     root = Path(folder)
-    generator = fit_generator(real, output=root / "generator", size=8, epochs=30, flip=False, progress=show)
-    made = synthesize(str(generator), root / "made", per_class=60)
+    generator = oodkit.fit_generator(real, output=root / "generator", size=8, epochs=30, flip=False, progress=show)
+    made = oodkit.synthesize(str(generator), root / "made", per_class=60)
     print(f"{len(made)} synthetic images of {len(made.class_names or ())} classes")
     judge("real images alone", oodkit.train("test_resnet", real, output=root / "plain", **TRAINING))
     judge("with synthetic ones", oodkit.train("test_resnet", real, output=root / "sio", synthetic=made, alpha=0.8, **TRAINING))
