@@ -21,7 +21,7 @@ class Architecture:
 
     side: of the images, in pixels. patch: the network sees patch × patch pixels as one with 3 · patch² channels. widths: the
     channels of each resolution, each half of the one before. classes: how many there are, beside that of "no class". sigma_data:
-    the standard deviation of pixels in [−1, 1].
+    the root mean square of pixels in [−1, 1], about 0 and not their mean, so that what the network sees has variance 1.
     """
 
     side: int

@@ -25,7 +25,7 @@ from oodkit.training.processes import world_size
 from oodkit.training.settings import SMALL, Amp, Settings
 from oodkit.wording import counted, printable
 
-LOOKED_AT = 256  # images, evenly spaced over the set, for their size and the spread of their pixels
+LOOKED_AT = 256  # images, evenly spaced over the set, for their size and the strength of their pixels
 WHOLE, GRID = 16, 32  # the side up to which every pixel is seen by itself; beyond, the patches a side that are seen at most
 LARGEST = 256  # pixels: beyond, patches of a thirty-second of the side hold more than so small a network can draw
 HALF = (0.5, 0.5, 0.5)  # mean and standard deviation that bring pixels to [−1, 1]
@@ -94,7 +94,7 @@ def plan_fit(
     _require_shape(side, patch, channels)
     widths = _widths(side // patch, channels or default_channels(side, patch))
     settled = checked.settled(len(pool), side)
-    architecture = Architecture(side, patch, widths, len(names), _spread(data, side))
+    architecture = Architecture(side, patch, widths, len(names), _strength(data, side))
     asked = {
         "size": side,
         "network": asdict(architecture),
@@ -168,10 +168,14 @@ def _own_side(data: ImageSet) -> int:
     raise UsageError(f"the images of {data.spec} are {found}: say what side, in pixels, is to be made, such as --size 32")
 
 
-def _spread(data: ImageSet, side: int) -> float:
-    """The standard deviation of the pixels in [−1, 1], to three digits; EDM has 0.5 for photos."""
+def _strength(data: ImageSet, side: int) -> float:
+    """The root mean square of the pixels in [−1, 1], to three digits; EDM has 0.5 for photos.
+
+    About 0, since equation 7 scales images that keep their mean.
+    """
     show = TrainTransform(side, False, HALF, HALF, shift=False)
-    return max(0.05, round(float(torch.stack([show(image)[0] for image in _some(data)]).std()), 3))
+    pixels = torch.stack([show(image)[0] for image in _some(data)])
+    return max(0.05, round(float(pixels.square().mean().sqrt()), 3))
 
 
 def _notes(pool: Pool, names: Sequence[str], settings: Settings) -> Iterator[str]:
