@@ -28,7 +28,7 @@ class ImageClass:
 
 @dataclass(frozen=True)
 class Request:
-    """One image to be made: the index-th of its class, or of all where there are no classes; its seed is in [0, 2⁶³)."""
+    """One image to be made: the index-th of its class, or of all where there are no classes; its seed is in [0, 2³²)."""
 
     of: ImageClass | None
     index: int

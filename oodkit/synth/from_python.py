@@ -26,7 +26,7 @@ EXPECTED = "uint8 images (N, H, W, 3) or (N, 3, H, W), an array or a tensor"
 class Called(Generator):
     """A function ``f(classes, seeds, **arguments)`` that returns uint8 images (N, H, W, 3) or (N, 3, H, W), an array or a tensor.
 
-    classes: a list of N names, or None where images have none. seeds: N whole numbers in [0, 2⁶³); each image is to depend on its
+    classes: a list of N names, or None where images have none. seeds: N whole numbers in [0, 2³²); each image is to depend on its
     own alone. What else the function takes are its arguments; one called ``device`` gets the name of the device.
     It may say what it is by attributes: ``classes``, the names of all that it can make, without which it is asked for any;
     ``conditional = False`` where it can't be told; ``size``, their side in pixels; ``licence``; ``batch_size``; and
