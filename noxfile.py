@@ -11,7 +11,7 @@ QUIET = {"NO_COLOR": "1", "TERM": "dumb", "HF_HUB_OFFLINE": "1", "OMP_NUM_THREAD
 @nox.session
 def tests(session: nox.Session) -> None:
     """The tests that pass offline from a fresh clone, on every core."""
-    session.install(".[tests,wds]")
+    session.install(".[tests,wds,fid,text]")
     session.run("pytest", "-m", "not slow", "-n", "auto", "--dist", "worksteal", *session.posargs, env=QUIET)
 
 

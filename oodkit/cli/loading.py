@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 import typer
 
 from oodkit.classifier import Classifier, load_classifier
+from oodkit.cli.keyed import keyed
 from oodkit.errors import InputError
 from oodkit.models.state import SUFFIXES
 from oodkit.recipe_facts import sibling_of
@@ -51,7 +52,7 @@ def loading_of(
     size = _numbers("--input-size", input_size, int)
     square = size * 2 if size is not None and len(size) == 1 else size
     scaling = _numbers("--mean", mean, float), _numbers("--std", std, float)
-    return Loading(arch, checkpoint, square, *scaling, _keyed(model_arg or []), allow_pickle)
+    return Loading(arch, checkpoint, square, *scaling, keyed(model_arg or [], "--model-arg"), allow_pickle)
 
 
 @dataclass(frozen=True)
@@ -114,31 +115,3 @@ def _numbers(option: str, text: str | None, kind: type[Number]) -> tuple[Number,
     if option != "--mean" and min(values) <= 0:
         raise typer.BadParameter(f"{text!r} must lie above 0", param_hint=option)
     return values
-
-
-def _keyed(texts: Sequence[str]) -> dict[str, Any]:
-    """``k=v`` texts, with numbers, booleans and lists read as Python writes them and anything else as text."""
-    import ast
-
-    arguments: dict[str, Any] = {}
-    for text in texts:
-        key, separator, value = text.partition("=")
-        if not (key and separator):
-            raise typer.BadParameter(f"{text!r} is not K=V", param_hint="--model-arg")
-        try:
-            arguments[key] = ast.literal_eval(value)
-        except (ValueError, SyntaxError, RecursionError, MemoryError):
-            arguments[key] = value
-        _require_storable(text, arguments[key])
-    return arguments
-
-
-def _require_storable(text: str, value: object) -> None:
-    """The result names every argument, as JSON: what that can't hold is refused before there is a result to lose."""
-    import json
-
-    try:
-        json.dumps(value, allow_nan=False)
-    except (TypeError, ValueError) as error:
-        expected = "expected text, a finite number, True, False, None, or a list or dict of these"
-        raise typer.BadParameter(f"{text!r} can't stand in the result; {expected}", param_hint="--model-arg") from error

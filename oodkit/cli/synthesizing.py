@@ -9,7 +9,7 @@ from typing import Literal
 import typer
 
 from oodkit.classifier import Classifier, load_classifier
-from oodkit.cli.generator_arguments import generator_arguments
+from oodkit.cli.keyed import keyed
 from oodkit.cli.runs import RUNS, new_folder, require_folder
 from oodkit.cli.synth_progress import shown_images
 from oodkit.cli.synth_result import before_lines, generator_lines, told
@@ -81,7 +81,7 @@ def carry_out_wanted(wanted: Wanted, output: Path | None, *, as_json: bool, quie
             require_folder(output)
         elif world_size() > 1:
             raise UsageError("several processes write into one folder: name it, -o DIR")
-        arguments, device = generator_arguments(wanted.arguments), own_device(wanted.device)
+        arguments, device = keyed(wanted.arguments, "--generator-arg"), own_device(wanted.device)
         if words := wanted.class_words():
             _check_words(words, classes_beforehand(wanted.model, arguments))
         generator = make_generator(wanted.model, device=device, trust_remote_code=wanted.trust_remote_code, **arguments)
