@@ -7,6 +7,7 @@ from typing import Any, Literal
 
 from oodkit.classifier import Classifier
 from oodkit.errors import UsageError
+from oodkit.images.folder_names import BESIDE
 from oodkit.synth.base import Generator, ImageClass
 from oodkit.synth.labelling import Labeller
 from oodkit.synth.storing import Form, SaveFormat
@@ -154,7 +155,7 @@ def _classes(generator: Generator, classes: Sequence[ImageClass] | None, count: 
     if not chosen:
         raise UsageError(f"{generator.spec} makes images of any class; say of which: classes")
     folders = [one.folder for one in chosen]
-    bad = next((one for one in folders if not one or one[0] in ". " or any(c in '/\\:*?"<>|' or ord(c) < 32 for c in one)), None)
+    bad = next((one for one in folders if _is_unfit(one)), None)
     if bad is not None:
         raise UsageError(
             f"{printable(bad)!r} is no name for the folder of a class; oodkit.images.folder_names.safe_folders makes one"
@@ -162,6 +163,10 @@ def _classes(generator: Generator, classes: Sequence[ImageClass] | None, count: 
     if len({one.casefold() for one in folders}) < len(folders):
         raise UsageError("two of the classes have folders of the same name; give each its own")
     return tuple(chosen)
+
+
+def _is_unfit(folder: str) -> bool:
+    return not folder or folder[0] in ". " or folder.casefold() in BESIDE or any(c in '/\\:*?"<>|' or ord(c) < 32 for c in folder)
 
 
 def _there(

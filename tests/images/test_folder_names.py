@@ -8,7 +8,7 @@ from PIL import Image
 
 import oodkit
 from oodkit.images.classes import align_labels, places_among
-from oodkit.images.folder_names import LONGEST, plain, safe_folders
+from oodkit.images.folder_names import BESIDE, LONGEST, plain, safe_folders
 
 
 @pytest.mark.parametrize("name", ["n01440764", "golden retriever", "tench, Tinca tinca", "Zürichsee", "7", "a.b", "köpek_2"])
@@ -28,6 +28,9 @@ def test_a_name_that_can_be_a_folder_stays_as_it_is(name):
         ("100%", "100%25"),
         ("a\\b:c", "a%5Cb%3Ac"),
         ("CON", "%43ON"),
+        ("run.json", "%72un.json"),
+        ("Manifest.jsonl", "%4Danifest.jsonl"),
+        (".journal", "%2Ejournal"),
         ("", "%"),
         ("\udcff", "%ED%B3%BF"),
     ],
@@ -70,12 +73,12 @@ def test_classes_that_share_a_name_are_found_by_their_folders():
 
 
 def test_folders_of_hostile_names_are_aligned_with_the_model(tmp_path):
-    names = ("tv/monitor", "../up", "crane", "crane", "line\nbreak")
+    names = ("tv/monitor", "../up", "crane", "crane", "line\nbreak", *BESIDE, ".journal", ".lock")
     for folder in safe_folders(names):
         (tmp_path / folder).mkdir()
         Image.new("RGB", (2, 2)).save(tmp_path / folder / "1.png")
     images = oodkit.open_images(tmp_path)
     labels, note = align_labels(images, names, None, len(names))
     assert note is None
-    assert np.array_equal(np.sort(labels), np.arange(5))
+    assert np.array_equal(np.sort(labels), np.arange(len(names)))
     assert [images.class_names[one] for one in images.labels[np.argsort(labels)]] == list(safe_folders(names))

@@ -38,7 +38,7 @@ def free(**more: Any) -> StandIn:
         (StandIn(), {"classes": [ImageClass("a", "a"), ImageClass("A", "b")]}, "two of the classes have folders of the same name"),
         *[
             (StandIn(), {"classes": [ImageClass(name, "a")]}, "is no name for the folder of a class")
-            for name in ("", ".", "..", ".hidden", "a/b", "a\\b", "/tmp", "a\0", "a\x1b[31m", "c:")
+            for name in ("", ".", "..", ".hidden", "a/b", "a\\b", "/tmp", "a\0", "a\x1b[31m", "c:", "Run.json")
         ],
     ],
 )
