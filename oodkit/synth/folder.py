@@ -8,12 +8,12 @@ from typing import Any
 
 from oodkit.atomic import write_atomically
 from oodkit.errors import OodkitError, UsageError
+from oodkit.images import synthesis
 from oodkit.synth.journal import JOURNAL
 from oodkit.wording import printable
 
-RUN = "run.json"
-KIND, SCHEMA = "synthesis", 1
-UNFINISHED, FINISHED = "unfinished", "finished"
+RUN, KIND, UNFINISHED = synthesis.RUN, synthesis.KIND, synthesis.UNFINISHED
+SCHEMA, FINISHED = 1, "finished"
 AMOUNTS = ("per_class", "count", "quota")  # more of these adds to what is there
 LOCK = ".lock"
 SHOWN = 40  # characters of a value that an error quotes
@@ -57,7 +57,7 @@ def read_run(folder: Path) -> Document | None:
 def _require_empty(folder: Path) -> None:
     there = sorted(one.name for one in folder.iterdir() if not one.name.startswith(".")) if folder.exists() else []
     if there:
-        beside = f"{folder} has a {printable(there[0])} and no synthesis of oodkit's beside it"
+        beside = f"{folder} holds {printable(repr(there[0]))} and no synthesis of oodkit's beside it"
         raise UsageError(f"{beside}; give another folder, a new one")
 
 

@@ -14,6 +14,7 @@ from oodkit.classifier import Classifier
 from oodkit.errors import ImageSetError, UsageError
 from oodkit.images.base import ImageSet
 from oodkit.images.classes import align_labels
+from oodkit.images.synthesis import require_finished
 from oodkit.models import SOURCES
 from oodkit.models.state import SUFFIXES
 from oodkit.specs import checked_settings
@@ -104,6 +105,8 @@ def plan(start: str | Classifier, sets: Sets, recipe: str | Recipe, alpha: Alpha
     checked = _checked(given)
     _require_its_sets(recipe, sets)
     _require_classes(sets.data)
+    for images in sets.given().values():
+        require_finished(images)
     fingerprints = {name: images.fingerprint() for name, images in sets.given().items()}
     _require_other_images(fingerprints)
     seed = int(checked.get("seed", 0))

@@ -26,7 +26,7 @@ def test_what_is_written_is_read(tmp_path: Path) -> None:
 def test_other_files_are_not_written_among(tmp_path: Path) -> None:
     (tmp_path / "mine\n.txt").touch()
     with pytest.raises(
-        UsageError, match=r"has a mine\\n.txt and no synthesis of oodkit's beside it; give another folder, a new one"
+        UsageError, match=r"holds 'mine\\n.txt' and no synthesis of oodkit's beside it; give another folder, a new one"
     ):
         read_run(tmp_path)
     with pytest.raises(UsageError, match="is a file; give the name of a folder"):
