@@ -45,7 +45,7 @@ class FitJob:
         given: dict[str, Any] = {
             name: str(value) if isinstance(value, str) else value for name, value in self.settings.items() if value is not None
         }
-        return plan_fit(open_images(self.data, limit=self.limit), **given)
+        return plan_fit(open_images(self.data, limit=self.limit), device=self.device, **given)
 
 
 def carry_out_fit_job(job: FitJob, output: Path | None, *, as_json: bool, quiet: bool) -> None:

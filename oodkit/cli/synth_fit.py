@@ -80,7 +80,7 @@ def fit(
     amp: Annotated[
         AmpName | None,
         typer.Option(
-            help="Half precision where it is safe; by default bf16 where the device is fast in it.",
+            help="Half precision where it is safe; by default bf16 where the device multiplies it in hardware, else no.",
             show_default=False,
             rich_help_panel=TRAINING,
         ),

@@ -14,6 +14,7 @@ from oodkit.synth.biggan import BigGAN as Network
 from oodkit.synth.biggan import load_biggan
 from oodkit.synth.biggan_weights import FILES
 from oodkit.synth.classes import imagenet_classes
+from oodkit.synth.precision import best_precision
 from oodkit.synth.weights_at import weights_at
 from oodkit.wording import printable
 
@@ -29,8 +30,8 @@ class BigGAN(Generator):
 
     Brock et al., arXiv:1809.11096. weights: a file, a folder, hf:OWNER/NAME[@REV] or a URL, with #sha256=HEX behind it if they are
     to be checked; by default those published for the size. truncation: in (0, 1], the range of the noise; 1 is the most diverse,
-    less is prettier and more alike. dtype: of the convolutions; "auto" is bfloat16 on a GPU, float32 elsewhere, where bfloat16 is
-    faster on CPUs that multiply matrices in it.
+    less is prettier and more alike. dtype: of the convolutions; "auto" is bfloat16 where the device multiplies it in
+    hardware (CUDA from 8.0 on, CPUs with AMX), float32 elsewhere.
     Raises UsageError for other settings, ModelNotFoundError and CheckpointError where the weights can't be had or are others.
     """
 
@@ -50,7 +51,7 @@ class BigGAN(Generator):
         if isinstance(truncation, str | bool) or not 0 < truncation <= 1:
             raise UsageError(f"{spec} takes a truncation above 0 and at most 1, got {truncation!r}")
         self.device = resolve_device(device)
-        precision = resolve_dtype("bfloat16" if dtype == "auto" and self.device.type == "cuda" else dtype)
+        precision = best_precision(self.device) if dtype == "auto" else resolve_dtype(dtype)
         found = weights_at(weights or PUBLISHED[size], FILES, INSTEAD)
         net = load_biggan(found.place)
         if net.sizes.output_dim != size:

@@ -16,6 +16,7 @@ from oodkit.synth.pipeline_classes import classes_of
 from oodkit.synth.pipeline_loading import first_line, load_pipeline, pipeline_class, quiet
 from oodkit.synth.pipeline_schedulers import give_scheduler
 from oodkit.synth.pipeline_source import fetched, is_in_pixels, licence_of, place_of, read_index, require_runnable, revision_of
+from oodkit.synth.precision import fast_in_bf16
 from oodkit.synth.prompts import TEMPLATE, prompt_of, require_template
 
 DtypeName = Literal["auto", "float32", "bfloat16", "float16"]
@@ -29,9 +30,10 @@ class Pipeline(Generator):
 
     weights: OWNER/NAME[/SUBFOLDER][@REV] on the hub or a folder with model_index.json, where the name does not say it. pipeline:
     another class of diffusers to run it with. scheduler: by its class; a DiT takes only those whose images it can repeat. dtype:
-    "auto" is bfloat16 on CUDA and float32 elsewhere. variant: of the weight files, such as fp16. template: of the prompt, with
-    {name} and {definition}. seeds: "batch" for a pipeline that takes one random generator only. num_classes: where it does not say
-    it itself. call: what its own call takes, such as guidance_scale and num_inference_steps (for a DiT 1.5 and 25), and parts to be
+    "auto" is bfloat16 on CUDA from 8.0 on, and there float32 weights under autocast where the network makes pixels itself; float32
+    elsewhere, also on CPUs with AMX. variant: of the weight files, such as fp16. template: of the prompt, with {name} and
+    {definition}. seeds: "batch" for a pipeline that takes one random generator only. num_classes: where it does not say it itself.
+    call: what its own call takes, such as guidance_scale and num_inference_steps (for a DiT 1.5 and 25), and parts to be
     left out, such as safety_checker=null.
     Raises ModelNotFoundError where it is out of reach, CheckpointError where it can't be read, and UsageError for what it does not
     take, for code of its own that was not allowed, and where a package is missing.
@@ -183,7 +185,7 @@ def _precision(dtype: DtypeName, device: torch.device, *, in_pixels: bool) -> tu
     """
     if dtype != "auto":
         return DTYPES[dtype], False
-    if device.type != "cuda":
+    if device.type != "cuda" or not fast_in_bf16(device):
         return torch.float32, False
     return (torch.float32, True) if in_pixels else (torch.bfloat16, False)
 

@@ -31,7 +31,7 @@ def requests(generator, labels=(0, 207, 999)):
 
 
 def test_what_it_says_of_itself(weights):
-    generator = make_generator("biggan-deep-128", device="cpu", weights=str(weights))
+    generator = make_generator("biggan-deep-128", device="cpu", weights=str(weights), dtype="float32")
     digest = hashlib.sha256(weights.read_bytes()).hexdigest()
     expected = {"weights": "narrow.bin", "sha256": digest, "revision": "", "truncation": 1.0, "dtype": "float32"}
     assert (generator.size, generator.seed_scope, generator.conditional, generator.facts) == (128, "image", True, expected)
@@ -43,7 +43,7 @@ def test_what_it_says_of_itself(weights):
 @pytest.mark.parametrize("truncation", [1.0, 0.4])
 def test_images_are_the_published_networks_to_a_grey_level(weights, truncation):
     """Noise by scipy's truncated normal of the same uniform numbers; (x + 1) · 127.5, rounded."""
-    generator = make_generator("biggan-deep-128", device="cpu", weights=str(weights), truncation=truncation)
+    generator = make_generator("biggan-deep-128", device="cpu", weights=str(weights), truncation=truncation, dtype="float32")
     images = generator.generate(requests(generator))
     uniform = [torch.rand(128, dtype=torch.float64, generator=torch.Generator().manual_seed(seed)).numpy() for seed in SEEDS]
     z = torch.from_numpy(truncation * scipy.stats.truncnorm.ppf(np.stack(uniform), -2, 2)).float()
@@ -62,7 +62,7 @@ def test_noise_is_a_normal_distribution_cut_off_at_two():
 
 
 def test_an_image_does_not_depend_on_those_beside_it(weights):
-    generator = make_generator("biggan-deep-128", device="cpu", weights=str(weights))
+    generator = make_generator("biggan-deep-128", device="cpu", weights=str(weights), dtype="float32")
     asked = requests(generator)
     together, alone = generator.generate(asked), torch.cat([generator.generate([one]) for one in asked])
     assert (together.int() - alone.int()).abs().max() <= 1
@@ -72,11 +72,19 @@ def test_an_image_does_not_depend_on_those_beside_it(weights):
 def test_half_precision_makes_the_same_images_nearly(weights):
     """Convolutions alone are in bfloat16, whose 8 bits are of the order of a grey level."""
     whole, half = (
-        make_generator("biggan-deep-128", device="cpu", weights=str(weights), dtype=dtype) for dtype in ("auto", "bfloat16")
+        make_generator("biggan-deep-128", device="cpu", weights=str(weights), dtype=dtype) for dtype in ("float32", "bfloat16")
     )
     assert half.facts["dtype"] == "bfloat16"
     difference = (whole.generate(requests(whole)).int() - half.generate(requests(half)).int()).abs().float()
     assert 0 < difference.mean() < 2
+
+
+@pytest.mark.parametrize(("amx", "precision"), [(True, "bfloat16"), (False, "float32")])
+def test_unsaid_precision_is_the_devices_best(weights, monkeypatch, amx, precision):
+    monkeypatch.setattr(torch.cpu, "_is_amx_tile_supported", lambda: amx)
+    generator = make_generator("biggan-deep-128", device="cpu", weights=str(weights))
+    assert generator.facts["dtype"] == precision
+    assert generator.net.generator.conv_to_rgb.weight.dtype == getattr(torch, precision)
 
 
 @pytest.mark.parametrize("truncation", [0, 1.5, -1, float("nan"), True, "0.4"])

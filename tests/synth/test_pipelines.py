@@ -300,8 +300,18 @@ def test_a_network_that_makes_pixels_computes_in_bfloat16_and_keeps_its_image_in
     assert set(seen) == {(torch.float32, torch.bfloat16)}
 
 
-def test_precision_and_batch_size_follow_the_device() -> None:
+@pytest.mark.parametrize(("capability", "weights"), [((9, 0), torch.bfloat16), ((7, 5), torch.float32)])
+def test_bfloat16_is_for_gpus_that_have_it(
+    monkeypatch: pytest.MonkeyPatch, capability: tuple[int, int], weights: torch.dtype
+) -> None:
+    monkeypatch.setattr(torch.cuda, "get_device_capability", lambda _: capability)
+    assert _precision("auto", torch.device("cuda"), in_pixels=False) == (weights, False)
+
+
+def test_precision_and_batch_size_follow_the_device(monkeypatch: pytest.MonkeyPatch) -> None:
     """bfloat16 on CUDA; but what makes pixels itself keeps them in float32. 32 images of 256 × 256 at once, or as many pixels."""
+    monkeypatch.setattr(torch.cuda, "get_device_capability", lambda _: (9, 0))
+    monkeypatch.setattr(torch.cpu, "_is_amx_tile_supported", lambda: True)
     cuda, cpu = torch.device("cuda"), torch.device("cpu")
     assert _precision("auto", cpu, in_pixels=False) == (torch.float32, False)
     assert _precision("auto", cuda, in_pixels=False) == (torch.bfloat16, False)

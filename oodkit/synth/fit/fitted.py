@@ -11,9 +11,9 @@ from oodkit.errors import GeneratorError, UsageError
 from oodkit.forward import DTYPES, resolve_device
 from oodkit.synth.base import Generator, ImageClass, Request
 from oodkit.synth.fit.folder import FIT, UNET_WEIGHTS, is_finished, read_fit
-from oodkit.synth.fit.precision import fast_in_bf16
 from oodkit.synth.fit.sampler import GUIDANCE, STEPS, as_pixels, sample
 from oodkit.synth.fit.stored import load_denoiser
+from oodkit.synth.precision import best_precision
 from oodkit.synth.weights_at import sha256_of
 from oodkit.wording import printable
 
@@ -29,8 +29,8 @@ class FittedDiffusion(Generator):
     """What ``oodkit synth fit`` left in a folder, which makes images of the classes that it was trained on.
 
     steps: passes of the network, 2 or more; 20 are enough for images of this size. guidance: 1 = none, in half the time; above,
-    images are more typical of their class and more alike. dtype: "auto" is bfloat16 where the device is fast in it, float32
-    elsewhere.
+    images are more typical of their class and more alike. dtype: "auto" is bfloat16 where the device multiplies it in
+    hardware (CUDA from 8.0 on, CPUs with AMX), float32 elsewhere.
     Raises UsageError for other settings and for a folder without a finished fit, CheckpointError where it is damaged.
     """
 
@@ -41,12 +41,11 @@ class FittedDiffusion(Generator):
         spec: str | Path,
         *,
         device: str | torch.device = "auto",
-        where: str | Path | None = None,
         steps: int = STEPS,
         guidance: float = GUIDANCE,
         dtype: Literal["auto", "float32", "bfloat16"] = "auto",
     ) -> None:
-        self.spec, folder = str(spec), Path(spec if where is None else where)
+        self.spec, folder = str(spec), Path(spec)
         _require(self.spec, steps, guidance, dtype)
         document = read_fit(folder)
         if document is None:
@@ -54,7 +53,7 @@ class FittedDiffusion(Generator):
         if not is_finished(folder, document):
             raise UsageError(f"the fit in {printable(str(folder))} is not finished; the same oodkit synth fit goes on with it")
         self.device = resolve_device(str(device))
-        precision = ("bfloat16" if fast_in_bf16(self.device) else "float32") if dtype == "auto" else dtype
+        precision = best_precision(self.device) if dtype == "auto" else dtype
         self.denoiser = load_denoiser(folder, document["network"])
         self.denoiser.to(self.device, DTYPES[precision]).to(memory_format=torch.channels_last)
         self.classes = tuple(ImageClass(**one) for one in document["classes"])

@@ -17,7 +17,7 @@ from oodkit.specs import checked_settings
 from oodkit.synth.base import ImageClass
 from oodkit.synth.classes import numbered_classes
 from oodkit.synth.fit.denoiser import GROUPS, Architecture
-from oodkit.synth.fit.precision import fast_in_bf16
+from oodkit.synth.precision import fast_in_bf16
 from oodkit.training.augment import TrainTransform
 from oodkit.training.draws import draws_of
 from oodkit.training.pools import Pool, real_pool
@@ -36,8 +36,8 @@ class FitSettings:
     """How long and how fast. epochs: passes over the images; None = as many as show the network ``shown`` images, by their size.
 
     batch_size: images a process in each step. lr: the largest learning rate, of AdamW. warmup: epochs of linear rise. ema: keep an
-    average of the weights, which then is the fitted network. flip: mirror images at random. amp: None = bf16 on the CPU and GPU
-    where these are fast in it. The ranges are ``training.settings.Settings``'s.
+    average of the weights, which then is the fitted network. flip: mirror images at random. amp: None = bf16 where the device that
+    trains multiplies it in hardware (CUDA from 8.0 on, CPUs with AMX), else no. The ranges are ``training.settings.Settings``'s.
     """
 
     epochs: int | None = None
@@ -50,11 +50,11 @@ class FitSettings:
     flip: bool = True
     seed: int = 0
 
-    def settled(self, images: int, side: int) -> Settings:
+    def settled(self, images: int, side: int, device: torch.device) -> Settings:
         """Of the training loop. Raises UsageError where a number lies outside its range."""
         epochs = max(1, math.ceil(shown(side) / images)) if self.epochs is None else self.epochs
         warmup = min(1.0, epochs / 20) if self.warmup is None else self.warmup
-        amp = self.amp or ("bf16" if fast_in_bf16(resolve_device("auto")) else "no")
+        amp = self.amp or ("bf16" if fast_in_bf16(device) else "no")
         return Settings(**{**asdict(self), "epochs": epochs, "warmup": warmup, "amp": amp, "optimizer": "adamw"})
 
 
@@ -80,9 +80,15 @@ class FitPlan:
 
 
 def plan_fit(
-    data: ImageSet, *, size: int | None = None, patch: int | None = None, channels: int | None = None, **settings: Any
+    data: ImageSet,
+    *,
+    size: int | None = None,
+    patch: int | None = None,
+    channels: int | None = None,
+    device: str = "auto",
+    **settings: Any,
 ) -> FitPlan:
-    """Settle a fit. data, size, patch, channels, settings: as ``fit_generator`` takes them.
+    """Settle a fit. data, size, patch, channels, settings: as ``fit_generator`` takes them. device: it is to be trained on.
 
     Raises UsageError or ImageSetError, in one line, for what can't be fitted.
     """
@@ -93,7 +99,7 @@ def plan_fit(
     patch = default_patch(side) if patch is None else patch
     _require_shape(side, patch, channels)
     widths = _widths(side // patch, channels or default_channels(side, patch))
-    settled = checked.settled(len(pool), side)
+    settled = checked.settled(len(pool), side, resolve_device(device))
     architecture = Architecture(side, patch, widths, len(names), _strength(data, side))
     asked = {
         "size": side,

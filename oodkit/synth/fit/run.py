@@ -79,7 +79,7 @@ def fit_generator(
     Raises UsageError for what does not go together, and where the folder holds another fit or other files; ImageSetError for
     images that can't be trained on; TrainingError where the loss becomes infinite or the memory does not suffice.
     """
-    planned = plan_fit(data, size=size, patch=patch, channels=channels, **settings)
+    planned = plan_fit(data, size=size, patch=patch, channels=channels, device=device, **settings)
     return carry_out_fit(planned, Path(output), device=device, workers=workers, tensorboard=tensorboard, progress=progress, say=say)
 
 

@@ -67,8 +67,10 @@ def test_guidance_and_half_precision_change_the_image(folder):
     assert (rounded.generate(asked).float() - plain.float()).abs().mean() < 8
 
 
-def test_a_folder_may_be_named_apart_from_the_spec(folder):
-    assert FittedDiffusion("mine", device="cpu", where=str(folder)).spec == "mine"
+@pytest.mark.parametrize(("amx", "precision"), [(True, "bfloat16"), (False, "float32")])
+def test_unsaid_precision_is_the_devices_best(folder, monkeypatch, amx, precision):
+    monkeypatch.setattr(torch.cpu, "_is_amx_tile_supported", lambda: amx)
+    assert generator(folder, dtype="auto").facts["dtype"] == precision
 
 
 @pytest.mark.parametrize(

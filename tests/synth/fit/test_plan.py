@@ -4,10 +4,12 @@ import math
 import re
 
 import pytest
+import torch
 from PIL import Image
 
 from oodkit import open_images
 from oodkit.errors import ImageSetError, UsageError
+from oodkit.synth.fit import plan
 from oodkit.synth.fit.plan import default_patch, plan_fit, shown
 
 from .tiny import dark_and_bright
@@ -68,6 +70,14 @@ def test_unsaid_precision_and_epochs_are_part_of_what_was_asked(tiny):
     asked = plan_fit(tiny).asked["settings"]
     assert asked["epochs"] == -(-shown(8) // 24)
     assert asked["amp"] in ("no", "bf16")
+
+
+@pytest.mark.parametrize(("fast", "amp"), [("cpu", "bf16"), ("meta", "no")])
+def test_unsaid_precision_is_that_of_the_device_that_was_asked_for(tiny, monkeypatch, fast, amp):
+    """And not that of the best device here."""
+    monkeypatch.setattr(plan, "resolve_device", lambda name: torch.device({"auto": "meta", "cpu": "cpu"}[name]))
+    monkeypatch.setattr(plan, "fast_in_bf16", lambda device: device.type == fast)
+    assert plan_fit(tiny, device="cpu").settings.amp == amp
 
 
 def test_mirroring_is_noted(tiny):
