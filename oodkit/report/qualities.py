@@ -100,9 +100,14 @@ def unseen_of(document: Row) -> str:
 
 
 def half_note(document: Row) -> list[str]:
-    """What can't be noticed where the real images had to stand for unseen ones too."""
-    missed = "copies of the half that stands for unseen images are not noticed: --held-out SET has all real images searched"
-    return [] if document["held_out"] else [missed]
+    """How many of the real images were searched, where it is not all of them."""
+    floor = document["floor"]
+    searched, there = floor["nearest"]["searched"], floor["images"]
+    if searched == there:
+        return []
+    why = "could not be read" if document["held_out"] else "are not noticed: with --held-out SET all are searched"
+    missed = "the others" if document["held_out"] else "copies of the others"
+    return [f"searched {searched} of {counted(there, 'real image', 'real images')}: {missed} {why}"]
 
 
 def digits_for(values: Iterable[float]) -> int:

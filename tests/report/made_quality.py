@@ -22,7 +22,7 @@ SIDE = 12
 
 def nearest(flagged: bool, copies: Sequence[Copy] = ()) -> Nearest:
     return Nearest(
-        searched=900,
+        searched=200,
         images=200,
         median=1.2,
         ratio=0.38 if flagged else 0.97,

@@ -18,7 +18,7 @@ from oodkit.synth.quality.found import FLOOR, NEIGHBOURS, Nearest, Quality, SetQ
 from oodkit.synth.quality.judging import Judge
 from oodkit.synth.quality.labels import known_as
 from oodkit.synth.quality.neighbours import expected_coverage
-from oodkit.synth.quality.samples import Reading, Sample, joined
+from oodkit.synth.quality.samples import Reading, Sample
 
 COMPARING = "comparing"
 
@@ -44,10 +44,10 @@ def assess(
     what the poorest of them has, at most ``count`` in all, or 10,000 where that is left out.
 
     real: images that the generators were made of, with classes or without. synthetic: by name. held_out: real images that no
-    generator has seen, with classes where the real ones have them: with them all real images that are read are searched for
-    copies, and new heads are tested on them. Without them the floor's half stands for unseen images, and copies of it can't be
-    told. device to cache: as in ``oodkit.extract``. progress: called with (done, in all, name of the set that is read), and with
-    "comparing" for the sets that are compared.
+    generator has seen, with classes where the real ones have them: with them all real images are read and searched for copies, and
+    new heads are tested on them. Without them the floor's half stands for unseen images, and only the other half's n images are
+    searched. device to cache: as in ``oodkit.extract``. progress: called with (done, in all, name of the set that is read), and
+    with "comparing" for the sets that are compared.
 
     Raises UsageError for a count that is too small, for no set, and for held-out images that are the real ones; ImageSetError
     where sets have no class in common, or hold too few images; NotApplicableError where features are not finite.
@@ -96,10 +96,9 @@ def ranked(sets: Sequence[SetQuality]) -> list[SetQuality]:
 
 def _judge(chosen: Chosen, real: ImageSet, held_out: ImageSet | None, known: Tensor | None, seed: int) -> tuple[Judge, Nearest]:
     """Who judges, and what is found of real images that are not among those searched."""
-    unseen, unseen_of, searched = chosen.others, real, chosen.real
-    if chosen.held_out is not None and held_out is not None:
-        unseen, unseen_of, searched = chosen.held_out, held_out, joined(chosen.real, chosen.others)
-    bank = Bank(real, searched.features, searched.positions)
+    unseen, unseen_of, bank = chosen.others, real, Bank(real, chosen.real.outputs, chosen.real.positions)
+    if chosen.held_out is not None and held_out is not None and chosen.whole is not None:
+        unseen, unseen_of, bank = chosen.held_out, held_out, Bank(real, chosen.whole.outputs, chosen.whole.readable)
     test: Sample = chosen.real if chosen.held_out is None else chosen.held_out
     names, each = (chosen.classes.names, chosen.each.tolist()) if chosen.classes.labelled else ((), [])
     judge = Judge(chosen.real, names, each, known, bank, test, seed)

@@ -11,7 +11,7 @@ from oodkit.forward import resolve_device
 from oodkit.images.base import ImageSet
 from oodkit.synth.quality import remarks
 from oodkit.synth.quality.draws import Classes, Ints, counts, equal_counts, places_in_class, require_enough, shuffled
-from oodkit.synth.quality.samples import Pick, Reading, Sample
+from oodkit.synth.quality.samples import Pick, Reading, Sample, Seen
 from oodkit.wording import printable
 
 HELD_OUT = "held out"
@@ -20,8 +20,9 @@ MOST = 10_000  # images of each set where no count is given: kernels and neighbo
 
 @dataclass(frozen=True, eq=False)
 class Chosen:
-    """labels: of all real images, (R,). each: how many of each class are compared, (C,). real, others: the two halves. held_out:
-    as many of a class, or fewer. picks: of the synthetic sets by name. missing: by name, the classes that a set has no image of.
+    """labels: of all real images, (R,). each: how many of each class are compared, (C,). real, others: the two halves. whole: all
+    real images, which are read where there are held-out ones, and may lie on disk. held_out: as many of a class, or fewer. picks:
+    of the synthetic sets by name. missing: by name, the classes that a set has no image of.
     """
 
     classes: Classes
@@ -29,6 +30,7 @@ class Chosen:
     each: Ints
     real: Sample
     others: Sample
+    whole: Seen | None
     held_out: Sample | None
     picks: Mapping[str, Pick]
     missing: Mapping[str, Sequence[str]]
@@ -55,7 +57,8 @@ def choose(
     notes = [note for _, note in theirs.values() if note]
 
     first, second = halves(labels, wanted, seed)
-    seen = reading.read("real", real, [first, second])
+    searched = [first, second] if held_out is None else [np.arange(len(real))]
+    seen = reading.read("real", real, searched)
     real_picks = [Pick.of(seen, one, labels) for one in (first, second)]
     picks = {name: _pick(reading, name, synthetic[name], own, wanted, seed) for name, (own, _) in theirs.items()}
     each = np.min([pick.counts(total) for pick in (*real_picks, *picks.values())], axis=0)
@@ -72,7 +75,8 @@ def choose(
     notes += remarks.of_choice(int(wanted.sum()), count, most, int((counts(labels, total) // 2).sum()), there)
     notes += [*remarks.of_missing(missing), *remarks.of_unreadable(unreadable)]
     own, others = (pick.first(each, device) for pick in real_picks)
-    return Chosen(classes, labels, each, own, others, held, picks, missing, notes, device)
+    whole = None if held is None else seen.to(device)
+    return Chosen(classes, labels, each, own, others, whole, held, picks, missing, notes, device)
 
 
 def halves(labels: Ints, each: Ints, seed: int) -> tuple[Ints, Ints]:

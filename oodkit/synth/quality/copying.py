@@ -3,9 +3,11 @@
 import math
 from dataclasses import dataclass
 
+import torch
 from torch import Tensor
 
 from oodkit.images.base import ImageSet
+from oodkit.outputs import Outputs
 from oodkit.synth.quality.draws import Ints
 from oodkit.synth.quality.found import Copy, Nearest
 from oodkit.synth.quality.neighbours import two_nearest
@@ -15,19 +17,20 @@ NEAR = 1 / 3  # of the second nearest distance; Yoon et al., 2023, after whom Gu
 SHOWN = 8
 HALF = 0.5  # of the median distance of unseen images
 UNLIKELY = 0.01
+ROWS = 2**14  # real images that are searched at once: of 2048 features in float32 128 MiB
 
 
 @dataclass(frozen=True, eq=False)
 class Bank:
-    """The real images that are searched. features: (N, D). positions: (N,) in ``real``."""
+    """The real images that are searched, which may lie on disk. outputs: of N images. positions: (N,) in ``real``."""
 
     real: ImageSet
-    features: Tensor
+    outputs: Outputs
     positions: Ints
 
     def nearest_of(self, images: ImageSet, sample: Sample, unseen: Nearest | None = None) -> Nearest:
         """unseen: what was found of unseen real images; None where these are they."""
-        distances, places = two_nearest(sample.features, self.features)
+        distances, places = self._two_nearest(sample.features)
         near = distances[:, 0] <= NEAR * distances[:, 1]
         median, count = float(distances[:, 0].median()), int(near.sum())
         p = 1.0 if unseen is None else more_often(count, len(sample), unseen.near_copies, unseen.images)
@@ -35,7 +38,18 @@ class Bank:
         often = unseen is not None and p < UNLIKELY and count * unseen.images >= 2 * unseen.near_copies * len(sample)
         flagged = often or (ratio is not None and ratio < HALF)
         copies = self._worst(images, sample, distances, places, near)
-        return Nearest(len(self.features), len(sample), median, ratio, count, p, flagged, copies)
+        return Nearest(len(self.outputs), len(sample), median, ratio, count, p, flagged, copies)
+
+    def _two_nearest(self, queries: Tensor) -> tuple[Tensor, Tensor]:
+        """As ``two_nearest``, of a part of the real images after the other."""
+        distances, places, start = [], [], 0
+        for chunk in self.outputs.chunks(ROWS):
+            own, at = two_nearest(queries, chunk.features)
+            distances.append(own)
+            places.append(at + start)
+            start += len(chunk)
+        nearest, order = torch.cat(distances, dim=1).sort(dim=1, stable=True)
+        return nearest[:, :2], torch.cat(places, dim=1).gather(1, order[:, :2])
 
     def _worst(self, images: ImageSet, sample: Sample, distances: Tensor, places: Tensor, near: Tensor) -> list[Copy]:
         ratios = (distances[:, 0] / distances[:, 1]).nan_to_num()

@@ -64,6 +64,16 @@ class Seen:
     outputs: Outputs
     positions: Ints
 
+    def to(self, device: torch.device) -> "Seen":
+        """The same, whose chunks arrive on ``device``."""
+        return Seen(self.outputs.to(device), self.positions)
+
+    @property
+    def readable(self) -> Ints:
+        """(N,) the positions of the outputs."""
+        found: Ints = self.positions[self.outputs.indices.numpy()]
+        return found
+
     def rows(self, picks: Ints) -> Ints:
         """The rows (K,) of the picked images, −1 for one that could not be read."""
         indices = self.outputs.indices.numpy()
@@ -118,9 +128,3 @@ class Sample:
 
     def __len__(self) -> int:
         return len(self.positions)
-
-
-def joined(first: Sample, second: Sample) -> Sample:
-    """The images of both."""
-    labels = torch.cat([first.labels, second.labels])
-    return Sample(Outputs.join([first.outputs, second.outputs]), labels, np.concatenate([first.positions, second.positions]))

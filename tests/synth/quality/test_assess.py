@@ -49,13 +49,13 @@ def of(found, name):
     return next(one for one in found.sets if one.name == name)
 
 
-def test_every_set_is_compared_by_as_many_images(found):
+def test_every_set_is_compared_by_as_many_images_and_all_real_ones_are_searched(found, digits):
     assert (found.n, found.asked, found.probed_on) == (240, 240, 240)
     for one in (found.floor, *found.sets):
         assert sum(own.n for own in one.classes) == 240
         assert sorted(own.name for own in one.classes) == list(DIGITS)
         assert one.nearest.images == 240
-    assert found.floor.nearest.searched == 480
+    assert found.floor.nearest.searched == found.floor.images == len(digits["train"])
 
 
 def test_real_images_are_the_floor_and_other_real_images_lie_at_it(found):
@@ -84,6 +84,19 @@ def test_copies_are_found_and_named(found):
     assert copied.nearest.copies[0].ratio < 0.2
     assert copied.nearest.copies[0].real.startswith("load_digits/")
     assert any(note.startswith("copied may hold copies of real images: ") for note in found.notes)
+
+
+def test_a_copy_of_any_real_image_is_found_where_images_are_held_out(digits, tmp_path):
+    """8 images of each set are compared, and the copies are of real images far from those eight."""
+    train = digits["train"]
+    picks = np.concatenate([np.flatnonzero(train.labels == digit)[-6:] for digit in range(8)])
+    copied = DemoSet("copied", train.pixels[picks], train.labels[picks], [str(n) for n in picks], DIGITS)
+    model = oodkit.load_classifier("demo:digits-v1")
+    ask = {"count": 16, "cache": tmp_path}
+    without = assess(train, {"copied": copied}, model, **ask).sets[0].nearest
+    found = assess(train, {"copied": copied}, model, **ask, held_out=digits["val"]).sets[0].nearest
+    assert (without.searched, without.near_copies < 8) == (16, True)
+    assert (found.searched, found.near_copies, found.flagged) == (len(train), 16, True)
 
 
 def test_labels_that_are_wrong_disagree_and_teach_wrongly(found):

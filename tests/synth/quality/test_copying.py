@@ -5,6 +5,7 @@ import pytest
 import torch
 
 from oodkit.outputs import Outputs
+from oodkit.synth.quality import copying
 from oodkit.synth.quality.copying import Bank, more_often
 from oodkit.synth.quality.samples import Sample
 
@@ -27,7 +28,8 @@ def sample(features):
 
 
 def bank(*features):
-    return Bank(Named("real"), torch.tensor(features), 20 + np.arange(len(features)))
+    outputs = Outputs(torch.tensor(features), logits=torch.zeros(len(features), 2))
+    return Bank(Named("real"), outputs, 20 + np.arange(len(features)))
 
 
 LINE = bank([0.0], [4.0], [8.0])
@@ -40,6 +42,16 @@ def test_a_copy_lies_at_most_a_third_as_far_from_one_real_image_as_from_the_next
     assert [(one.image, one.real) for one in found.copies] == [("made12", "real22"), ("made11", "real20")]
     assert [(one.distance, one.ratio) for one in found.copies] == [(0, 0), pytest.approx((1, 1 / 3))]
     assert found.median == pytest.approx(1)
+
+
+@pytest.mark.parametrize("rows", [1, 2, 7])
+def test_a_part_at_a_time_and_all_at_once_find_the_same(rows, monkeypatch):
+    rng = np.random.default_rng(0)
+    searched, asked = bank(*rng.normal(size=(20, 3)).tolist()), sample((2 * rng.normal(size=(30, 3))).tolist())
+    whole = searched.nearest_of(Named("made"), asked)
+    monkeypatch.setattr(copying, "ROWS", rows)
+    assert searched.nearest_of(Named("made"), asked) == whole
+    assert whole.near_copies > 0
 
 
 def test_copies_of_an_image_that_is_there_twice_are_copies():
