@@ -5,7 +5,7 @@ import torch
 _NO_MEMORY = ("out of memory", "not enough memory", "can't allocate memory", "ALLOC_FAILED")
 
 
-def is_out_of_memory(error: Exception) -> bool:
+def is_out_of_memory(error: BaseException) -> bool:
     """Whether an accelerator or the machine had no room; neither PyTorch's allocator for the CPU nor cuBLAS has a type for that."""
     if isinstance(error, torch.OutOfMemoryError | MemoryError):
         return True

@@ -3,6 +3,7 @@
 import re
 import unicodedata
 
+LONGEST_REASON = 300  # characters of an error that is quoted
 DASH = "–"  # where there is no number
 TURNING = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")  # bidirectional controls
 FROM_ELSEWHERE = re.compile(r"(hf|hf-hub|torch|torchvision|demo):(?![/.~])")
@@ -45,6 +46,13 @@ def printable(text: str) -> str:
     the direction of what follows, also on a page, and bytes that are no UTF-8.
     """
     return text if text.isprintable() else "".join(ascii(char)[1:-1] if _acts(char) else char for char in text)
+
+
+def raised(error: BaseException) -> str:
+    """``KeyError: 'weight'``, on one line, its middle left out where it is long: what a stranger's code raised."""
+    text = printable(" ".join(str(error).split()))
+    short = text if len(text) <= LONGEST_REASON else f"{text[: LONGEST_REASON * 2 // 3]} … {text[-LONGEST_REASON // 3 :]}"
+    return f"{type(error).__name__}: {short}" if short else type(error).__name__
 
 
 def without_folders(name: str) -> str:

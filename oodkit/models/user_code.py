@@ -5,13 +5,14 @@ import importlib
 import importlib.util
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stdout
 from difflib import get_close_matches
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 from oodkit.errors import InputError, ModelNotFoundError, UsageError
+from oodkit.wording import raised
 
 
 def found_function(name: str, example: str) -> tuple[ModuleType, Callable[..., Any]]:
@@ -38,14 +39,16 @@ def _imported(where: str, name: str) -> ModuleType:
         raise ModelNotFoundError(f"no file {file}, which {name} names")
     try:
         if file.suffix != ".py":
-            with importable(Path.cwd()):
+            with importable(Path.cwd()), prints_aside():
                 return importlib.import_module(where)
-        with importable(file.parent.resolve()):
+        with importable(file.parent.resolve()), prints_aside():
             return _executed(file.resolve())
     except ModuleNotFoundError as error:
         raise ModelNotFoundError(f"can't import {where}: {error}") from error
-    except Exception as error:  # a stranger's code may raise anything
-        raise InputError(f"can't import {where}: {type(error).__name__}: {error}") from error
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:  # a stranger's code may raise anything, and leave the program by sys.exit
+        raise InputError(f"can't import {where}: {raised(error)}") from error
 
 
 def _executed(file: Path) -> ModuleType:
@@ -66,6 +69,13 @@ def importable(folder: Path) -> Iterator[None]:
         yield
     finally:
         sys.path.remove(str(folder))
+
+
+@contextmanager
+def prints_aside() -> Iterator[None]:
+    """While open, what is printed goes to stderr: stdout holds the result, which programs read."""
+    with redirect_stdout(sys.stderr):
+        yield
 
 
 def source_hash(module: ModuleType) -> str:

@@ -9,7 +9,7 @@ from torch import Tensor
 from oodkit.errors import GeneratorError, OodkitError, UnreadableImageError
 from oodkit.failures import is_out_of_memory
 from oodkit.synth.base import Generator, Request
-from oodkit.wording import counted, printable
+from oodkit.wording import counted, printable, raised
 
 Given = Tensor | UnreadableImageError
 
@@ -50,12 +50,11 @@ class Asker:
         try:
             with torch.no_grad():
                 return self._generator.generate(requests)
-        except OodkitError:
+        except (OodkitError, KeyboardInterrupt):
             raise
-        except Exception as error:
+        except BaseException as error:  # also SystemExit, which would end the program as if all were well
             if not is_out_of_memory(error):
-                told = " ".join(printable(str(error)).split())
-                raise GeneratorError(f"{_name(self._generator)} failed with {type(error).__name__}: {told}") from error
+                raise GeneratorError(f"{_name(self._generator)} failed with {raised(error)}") from error
             if self._halves and len(requests) > 1:
                 raise _TooManyError from error
             remedy = "give a smaller --batch-size" if len(requests) > 1 else "use a smaller generator or --device cpu"

@@ -2,7 +2,7 @@
 
 import inspect
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Any
@@ -11,15 +11,17 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from oodkit.errors import GeneratorError, OodkitError
+from oodkit.errors import GeneratorError, OodkitError, UsageError
 from oodkit.failures import is_out_of_memory
-from oodkit.models.user_code import found_function, importable, source_hash
+from oodkit.models.user_code import found_function, importable, prints_aside, source_hash
 from oodkit.synth.arguments import checked_arguments
 from oodkit.synth.base import Generator, Request
 from oodkit.synth.classes import numbered_classes
-from oodkit.wording import printable
+from oodkit.wording import printable, raised
 
 GROUP = "oodkit.generators"  # the entry points by which a package gives functions their names
+GIVEN = "classes, seeds"
+CALLED = f"f({GIVEN}, …arguments)"
 EXPECTED = "uint8 images (N, H, W, 3) or (N, 3, H, W), an array or a tensor"
 
 
@@ -39,9 +41,11 @@ class Called(Generator):
     def __init__(self, spec: str, *, device: str = "auto", **arguments: Any) -> None:
         self.spec = spec
         self._function, source = _found(spec)
+        taken = _signature(self._function, spec)
         self._arguments = checked_arguments(self._function, arguments, spec, ("classes", "seeds"))
-        if "device" in inspect.signature(self._function).parameters:
+        if "device" in taken.parameters:
             self._arguments.setdefault("device", device)
+        _require_callable(taken, self._arguments, spec)
         self.facts = {"source": source, **json.loads(json.dumps(arguments, default=lambda value: type(value).__name__))}
         names = self._said("classes", _are_names, "names", None)
         self.conditional = self._said("conditional", lambda value: isinstance(value, bool), "true or false", default=True)
@@ -55,14 +59,14 @@ class Called(Generator):
         """What the function returns. Raises GeneratorError, one line, for whatever it raises, and where these are no images."""
         names = [one.of.name for one in requests if one.of is not None] or None
         try:
-            with importable(Path.cwd()):
+            with importable(Path.cwd()), prints_aside():
                 made = self._function(names, [one.seed for one in requests], **self._arguments)
-        except OodkitError:
+        except (OodkitError, KeyboardInterrupt):
             raise
-        except Exception as error:  # a stranger's function may raise anything
+        except BaseException as error:  # a stranger's function may raise anything, and leave the program by sys.exit
             if is_out_of_memory(error):
                 raise
-            raise GeneratorError(f"{self.spec} raised {type(error).__name__}: {printable(' '.join(str(error).split()))}") from error
+            raise GeneratorError(f"{self.spec} raised {raised(error)}") from error
         return self._images(made, len(requests))
 
     def _images(self, made: object, count: int) -> Tensor:
@@ -97,10 +101,30 @@ def _found(spec: str) -> tuple[Callable[..., Any], str]:
         return function, source_hash(module)
     named = entry_points(group=GROUP, name=spec)[spec]
     try:
-        function = named.load()
-    except Exception as error:  # as above
-        raise GeneratorError(f"can't load the generator {spec}, {named.value}: {type(error).__name__}: {error}") from error
+        with prints_aside():
+            function = named.load()
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:  # as above
+        raise GeneratorError(f"can't load the generator {spec}, {named.value}: {raised(error)}") from error
     return function, f"{named.dist.name} {named.dist.version}" if named.dist else named.value
+
+
+def _signature(function: Callable[..., Any], spec: str) -> inspect.Signature:
+    try:
+        return inspect.signature(function)
+    except (TypeError, ValueError) as error:
+        raise UsageError(f"{spec} does not say what it takes; expected a function of Python, {CALLED}") from error
+
+
+def _require_callable(taken: inspect.Signature, arguments: Mapping[str, Any], spec: str) -> None:
+    """Raise UsageError where a call would fail for what it is given, before anything is written."""
+    try:
+        taken.bind(None, [], **arguments)
+    except TypeError as error:
+        given = f"{GIVEN}, {', '.join(f'{name}=…' for name in arguments)}" if arguments else GIVEN
+        remedy = "--generator-arg NAME=VALUE gives what has no default"
+        raise UsageError(f"{spec} can't be called with ({given}): {error}; expected {CALLED}, and {remedy}") from error
 
 
 def _are_names(value: Any) -> bool:

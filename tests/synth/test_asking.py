@@ -58,7 +58,8 @@ def nothing(_line: str) -> None:
         (FINE.permute(0, 2, 3, 1), r"stand-in gave an image uint8 \(8, 8, 3\)"),
         (FINE.int(), r"stand-in gave an image int32"),
         (KeyError("weight\n\x1b[31m"), r"stand-in failed with KeyError: 'weight\\n\\x1b\[31m'"),
-        (RuntimeError("a line\nand another"), r"stand-in failed with RuntimeError: a line\\nand another"),
+        (RuntimeError("a line\nand another"), r"stand-in failed with RuntimeError: a line and another"),
+        (SystemExit(0), "stand-in failed with SystemExit: 0"),
     ],
 )
 def test_what_is_no_answer_is_one_line(answer: Any, text: str) -> None:

@@ -52,6 +52,29 @@ def nothing(classes, seeds):
 def full(classes, seeds):
     raise torch.OutOfMemoryError("out of memory")
 
+def leaves(classes, seeds):
+    import sys
+    sys.exit()
+
+def talks(classes, seeds):
+    print("a stranger's words")
+    return planes(classes, seeds)
+
+def long(classes, seeds):
+    raise ValueError("begin " + 9000 * "x" + " end")
+
+def wanting(classes, seeds, weights):
+    return planes(classes, seeds)
+
+def alone():
+    return None
+
+class Stop(BaseException):
+    pass
+
+def stops(classes, seeds):
+    raise Stop
+
 def misnamed(classes, seeds):
     return None
 
@@ -100,6 +123,9 @@ def test_a_function_that_cannot_be_told_gets_no_classes(mine):
     ("function", "told"),
     [
         ("raises", r"raised KeyError: '\x1b[31m no\nsuch weight'"),
+        ("leaves", "raised SystemExit"),
+        ("stops", "raised Stop"),
+        ("long", f"raised ValueError: begin {194 * 'x'} … {96 * 'x'} end"),
         ("floats", "returned float32 (2, 3, 4, 4); expected uint8 images (N, H, W, 3) or (N, 3, H, W), an array or a tensor"),
         ("nothing", "returned a NoneType; expected uint8 images (N, H, W, 3) or (N, 3, H, W), an array or a tensor"),
         ("fewer", "returned 1 images for 2 seeds; expected one for each"),
@@ -109,6 +135,35 @@ def test_what_goes_wrong_in_it_is_one_line(mine, function, told):
     with pytest.raises(GeneratorError) as caught:
         Called(f"py:{mine}:{function}").generate(asked(2))
     assert str(caught.value) == f"py:{mine}:{function} {told}"
+
+
+def test_what_a_function_prints_does_not_stand_among_results(mine, capsys):
+    mine.write_text("print('on import')\n" + mine.read_text())
+    Called(f"py:{mine}:talks").generate(asked(1))
+    assert capsys.readouterr() == ("", "on import\na stranger's words\n")
+
+
+@pytest.mark.parametrize("leaving", ["import sys; sys.exit(0)", "raise BaseException('0')", "exit(0)"])
+def test_a_module_that_leaves_the_program_is_an_error(mine, leaving):
+    mine.write_text(leaving)
+    with pytest.raises(InputError, match=r"can't import .*mine\.py: (SystemExit|BaseException): 0$"):
+        Called(f"py:{mine}:noise")
+
+
+@pytest.mark.parametrize(
+    ("function", "arguments", "told"),
+    [
+        ("alone", {}, r"\(classes, seeds\): too many positional arguments; expected f\(classes, seeds, …arguments\)"),
+        ("wanting", {}, r"\(classes, seeds\): missing a required argument: 'weights'; .*--generator-arg NAME=VALUE gives what has"),
+        ("wanting", {"weight": 1}, r"unknown argument of py:.*: 'weight'; did you mean weights\?"),
+        ("min", {}, "does not say what it takes; expected a function of Python"),
+    ],
+)
+def test_a_function_that_can_not_be_called_so_is_refused_beforehand(mine, function, arguments, told):
+    mine.write_text("from builtins import min\n" + mine.read_text())
+    with pytest.raises(UsageError, match=told):
+        Called(f"py:{mine}:{function}", **arguments)
+    assert Called(f"py:{mine}:wanting", weights="x").generate(asked(1)).shape == (1, 3, 4, 6)
 
 
 def test_a_want_of_memory_is_left_to_whoever_chose_the_batch(mine):
