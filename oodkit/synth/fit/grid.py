@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 from torch import Tensor
+from torch.nn.functional import pad
 
 from oodkit.atomic import write_atomically
 from oodkit.synth.base import ImageClass
@@ -14,7 +15,8 @@ from oodkit.synth.fit.sampler import GUIDANCE, STEPS, as_pixels, sample
 from oodkit.synth.seeds import seed_of
 
 ROWS, COLUMNS = 10, 8
-SMALLEST = 32  # pixels of an image in the picture
+SMALLEST = 48  # pixels of an image in the picture, of which the smallest are enlarged by a whole factor
+GAP = 4  # white pixels between images
 
 
 def write_grid(path: Path, denoiser: Denoiser, classes: Sequence[ImageClass]) -> None:
@@ -28,10 +30,11 @@ def write_grid(path: Path, denoiser: Denoiser, classes: Sequence[ImageClass]) ->
 
 
 def _tiled(images: Tensor, rows: int) -> np.ndarray:
-    """(rows · columns, 3, H, W) as one picture, (H', W', 3), of whole pixels."""
+    """(rows · columns, 3, H, W) as one picture, (H', W', 3), of whole pixels, with a white gap around each image."""
     larger = max(1, -(-SMALLEST // images.shape[-1]))
     whole = images.repeat_interleave(larger, 2).repeat_interleave(larger, 3)
-    _, channels, height, width = whole.shape
-    tiles = whole.view(rows, -1, channels, height, width).permute(0, 3, 1, 4, 2)
-    pixels: np.ndarray = tiles.reshape(rows * height, -1, channels).numpy()
+    framed = pad(whole, (0, GAP, 0, GAP), value=255)
+    _, channels, height, width = framed.shape
+    tiles = framed.view(rows, -1, channels, height, width).permute(2, 0, 3, 1, 4).reshape(channels, rows * height, -1)
+    pixels: np.ndarray = pad(tiles, (GAP, 0, GAP, 0), value=255).permute(1, 2, 0).numpy()
     return pixels

@@ -54,7 +54,7 @@ def test_the_folder_holds_what_was_promised(whole):
     assert document["result"]["seconds"] > 0
     assert document["result"]["loss"] == read_log(whole)[-1]["loss"]
     with Image.open(whole / "samples.png") as picture:
-        assert picture.size == (8 * 32, 2 * 32)
+        assert picture.size == (8 * (48 + 4) + 4, 2 * (48 + 4) + 4)
 
 
 def test_diffusers_reads_the_folder(whole):
