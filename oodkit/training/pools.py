@@ -7,9 +7,12 @@ import numpy as np
 
 from oodkit.errors import ImageSetError
 from oodkit.images.base import ImageSet
-from oodkit.images.classes import align_labels
+from oodkit.images.classes import align_labels, places_among
 from oodkit.images.limited import taken
 from oodkit.wording import counted, printable
+
+NAME_THEM = "name its class folders as those of the training images"
+LONGEST_NUMBER = 9  # digits
 
 
 @dataclass(frozen=True)
@@ -45,17 +48,51 @@ def outlier_pool(images: ImageSet) -> Pool:
 def trained_labels(
     images: ImageSet, class_names: Sequence[str] | None, num_classes: int, class_ids: Sequence[str] | None = None
 ) -> tuple[np.ndarray, str | None]:
-    """``align_labels`` with the classes that are trained, but names never go by their order.
+    """``align_labels`` with the classes that are trained, but no order decides where there are names or numbers to go by.
 
+    Where the trained classes have no names, class folders that are numbers are the labels.
     Raises ImageSetError where both sides have names and share none, or a label without a name is too large.
     """
     named = class_names or class_ids
+    if not named and (numbers := _numbers(images.class_names)) is not None:
+        return _of_numbers(images, numbers, num_classes), None
     labels, note = align_labels(images, class_names, class_ids, num_classes, "the training images'", by_order=not named)
     if named and images.class_names is not None and note is None and (images.labels >= 0).any() and not (labels >= 0).any():
         here, there = (printable(repr(names[0])) for names in (images.class_names, named))
-        way_out = "name its class folders as those of the training images"
-        raise ImageSetError(f"no class of {images.spec} is one of the training images': {here} here, {there} there; {way_out}")
+        raise ImageSetError(f"no class of {images.spec} is one of the training images': {here} here, {there} there; {NAME_THEM}")
     return labels, note
+
+
+def _synthetic_labels(
+    images: ImageSet, class_names: Sequence[str] | None, num_classes: int, class_ids: Sequence[str] | None
+) -> tuple[np.ndarray, str | None]:
+    """``trained_labels``, but folders that are numbers, of classes that are none, are taken for places in the class order.
+
+    So generators' own numbers are, as in the authors' labels.npy or the folders that were made of it.
+    """
+    named, numbers = class_names or class_ids, _numbers(images.class_names)
+    by_name = named and images.class_names and max(places_among(images.class_names, class_names or (), class_ids or ())) >= 0
+    if not named or numbers is None or by_name or _numbers(named) is not None:
+        return trained_labels(images, class_names, num_classes, class_ids)
+    labels = _of_numbers(images, numbers, num_classes)
+    first = int(labels[labels >= 0].min(initial=num_classes - 1))
+    return labels, f"{images.spec}: its class folders are numbers, taken for places in the class order: {first} is {named[first]!r}"
+
+
+def _numbers(names: Sequence[str] | None) -> np.ndarray | None:
+    """What the names are as numbers, (C,) int64; None where any is none."""
+    if not names or not all(name.isascii() and name.isdecimal() and len(name) <= LONGEST_NUMBER for name in names):
+        return None
+    return np.array([int(name) for name in names], dtype=np.int64)
+
+
+def _of_numbers(images: ImageSet, numbers: np.ndarray, num_classes: int) -> np.ndarray:
+    labels: np.ndarray = np.where(images.labels < 0, -1, numbers[images.labels])
+    largest = int(labels.max(initial=-1))
+    if largest >= num_classes:
+        there = f"there are {num_classes} classes that are trained (0 to {num_classes - 1})"
+        raise ImageSetError(f"{images.spec} has class folders of numbers up to {largest}, and {there}; {NAME_THEM}")
+    return labels
 
 
 def synthetic_pool(
@@ -63,15 +100,15 @@ def synthetic_pool(
 ) -> tuple[Pool, list[str]]:
     """Synthetic images in the order of the real classes, and a line for whatever does not fit.
 
-    class_names, class_ids: of the real images, matched as ``trained_labels`` does. Images of other classes are left out; classes
-    without synthetic images are named. Raises ImageSetError as it does, and where no image is left.
+    class_names, class_ids: of the real images, matched as ``trained_labels`` does, or by number where the synthetic classes are
+    numbers and these are names. Images of other classes are left out; classes without synthetic images are named.
+    Raises ImageSetError as it does, and where no image is left.
     """
-    labels, note = trained_labels(images, class_names, num_classes, class_ids)
+    labels, note = _synthetic_labels(images, class_names, num_classes, class_ids)
     notes = [] if note is None else [note]
     kept = np.flatnonzero(labels >= 0)
     if not len(kept):
-        way_out = "name its class folders as those of the training images"
-        raise ImageSetError(f"no image of {images.spec} is of a class that is trained; {way_out}")
+        raise ImageSetError(f"no image of {images.spec} is of a class that is trained; {NAME_THEM}")
     if left_out := len(labels) - len(kept):
         notes.append(f"{images.spec}: {counted(left_out, 'image', 'images')} of no class that is trained left out")
     missing = np.flatnonzero(np.bincount(labels[kept], minlength=num_classes) == 0)

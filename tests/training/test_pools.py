@@ -6,7 +6,7 @@ import pytest
 from oodkit.errors import ImageSetError
 from oodkit.images import open_images
 from oodkit.images.arrays import ArraySet
-from oodkit.training.pools import outlier_pool, real_pool, synthetic_pool
+from oodkit.training.pools import outlier_pool, real_pool, synthetic_pool, trained_labels
 
 NAMES = ("cat", "dog", "fox")
 
@@ -72,6 +72,51 @@ def test_where_the_training_images_have_no_names_synthetic_classes_go_by_their_o
     pool, (note,) = synthetic_pool(open_images(image_folder(classes=("emu", "gnu", "yak"), each=1)), None, 3)
     assert pool.labels.tolist() == [0, 1, 2]
     assert "its 3 classes are matched by order" in note
+
+
+def by_folder(pool):
+    """The label that the images of each folder have in the end."""
+    return {pool.images.image_name(place).split("/")[0]: label for place, label in enumerate(pool.labels.tolist())}
+
+
+def test_folders_that_are_numbers_are_places_in_the_order_of_named_classes_and_the_note_says_so(image_folder):
+    folder = image_folder(classes=("02", "1"), each=1)
+    pool, notes = synthetic_pool(open_images(folder), NAMES, 3)
+    assert by_folder(pool) == {"1": 1, "02": 2}
+    assert notes == [
+        f"{folder}: its class folders are numbers, taken for places in the class order: 1 is 'dog'",
+        f"{folder}: no images of 1 of the 3 classes, such as 'cat'",
+    ]
+    ids_alone, (note, _) = synthetic_pool(open_images(folder), None, 3, ("n01", "n02", "n03"))
+    assert (by_folder(ids_alone), note.endswith("1 is 'n02'")) == ({"1": 1, "02": 2}, True)
+
+
+@pytest.mark.parametrize("classes", [("0", "1", "3", "2"), ("0", "3"), ("3", "00")])
+def test_where_the_training_images_have_no_names_a_folder_that_is_a_number_is_the_label(image_folder, classes):
+    images = open_images(image_folder(classes=classes, each=1))
+    pool, notes = synthetic_pool(images, None, 4)
+    assert by_folder(pool) == {name: int(name) for name in classes}
+    assert all("no images of 2 of the 4 classes" in note for note in notes)
+    assert trained_labels(images, None, 4)[0].tolist() == pool.labels.tolist()
+
+
+@pytest.mark.parametrize("names", [None, ("cat", "dog", "fox", "owl")])
+def test_numbers_never_go_by_their_order_also_where_they_are_as_many_as_the_classes(image_folder, names):
+    folder = image_folder(classes=("0", "1", "2", "4"), each=1)
+    with pytest.raises(ImageSetError) as refused:
+        synthetic_pool(open_images(folder), names, 4)
+    there = "there are 4 classes that are trained (0 to 3); name its class folders as those of the training images"
+    assert str(refused.value) == f"{folder} has class folders of numbers up to 4, and {there}"
+
+
+@pytest.mark.parametrize(("names", "told"), [(("5", "6", "7"), "'0' here, '5' there"), (("cat", "1", "fox"), None)])
+def test_names_go_before_places_where_the_training_classes_are_numbers_too(image_folder, names, told):
+    images = open_images(image_folder(classes=("0", "1", "2"), each=1))
+    if told is None:
+        assert by_folder(synthetic_pool(images, names, 3)[0]) == {"1": 1}
+    else:
+        with pytest.raises(ImageSetError, match=told):
+            synthetic_pool(images, names, 3)
 
 
 def test_synthetic_labels_without_names_are_numbers_of_the_classes():
