@@ -42,8 +42,9 @@ def numbered_classes(names: Sequence[str]) -> tuple[ImageClass, ...]:
 def find_classes(words: Sequence[str], known: Sequence[ImageClass]) -> tuple[ImageClass, ...]:
     """The classes that the words name, in their order, each once.
 
-    A word is a folder (of ImageNet's classes the synset), or else an index (``ImageClass.label``), or else a name: in whole or by
-    the first of its synonyms, or else by any of them. Letter case does not count and ``_`` is a space.
+    A word is a folder (of ImageNet's classes the synset), or else an index (``ImageClass.label``) where the classes are no numbers
+    themselves, or else a name: in whole or by the first of its synonyms, or else by any of them. Letter case does not count and
+    ``_`` is a space.
     Raises UsageError for a word that names none, with near names, or several, with all of them.
     """
     return tuple(dict.fromkeys(_meant(word, known) for word in words))
@@ -64,7 +65,7 @@ def _readings(word: str, known: Sequence[ImageClass]) -> Iterator[list[ImageClas
     """The classes that a word may mean, reading after reading; the first that finds any holds."""
     key = plain(word)
     yield [one for one in known if plain(one.folder) == key]
-    yield [one for one in known if one.label == _number(word)]
+    yield [one for one in known if one.label == _number(word) and not _are_numbers(known)]
     yield [one for one in known if key in (plain(one.name), plain(one.name.partition(",")[0]))]
     yield [one for one in known if key in map(plain, one.name.split(","))]
 
@@ -86,7 +87,7 @@ def _told(one: ImageClass) -> str:
 
 
 def _hint(word: str, known: Sequence[ImageClass]) -> str:
-    if _number(word) is not None:
+    if _number(word) is not None and not _are_numbers(known):
         return f"there are {len(known)}, {known[0].label} to {known[-1].label}"
     names = {plain(name): one for one in known for name in (*one.name.split(","), one.folder)}
     near = list(dict.fromkeys(names[name] for name in get_close_matches(plain(word), names, n=3)))
@@ -106,10 +107,10 @@ def classes_of(model: Classifier) -> tuple[ImageClass, ...]:
 def classes_like(model: Classifier, generator: Generator, *, say: Callable[[str], None] | None = None) -> tuple[ImageClass, ...]:
     """The model's classes as the generator makes them, in folders that ``classes_of`` names, so that sets and model agree.
 
-    They are found among the generator's by id or name, as ``align_labels`` finds them, or else by their order, where there are as
-    many, none is found, and the classes of one of the two have numbers for names. A generator that takes a text is given the name,
-    and ImageNet's definition of it.
-    say: is told in one line where order decides, or where only some can be made. Raises UsageError where none can, and for a
+    They are found among the generator's by id or name, as ``align_labels`` finds them, or else, where none is found and the classes
+    of one of the two have numbers for names, by number. A generator that takes a text is given the name, and ImageNet's definition
+    of it.
+    say: is told in one line where numbers decide, or where only some can be made. Raises UsageError where none can, and for a
     generator that can't be told which class to make.
     """
     tell = say or (lambda _: None)
@@ -119,10 +120,12 @@ def classes_like(model: Classifier, generator: Generator, *, say: Callable[[str]
     if generator.classes is None:
         return tuple(_explained(one, place) for one, place in zip(own, _places(model, imagenet_classes()), strict=True))
     theirs, places = generator.classes, _places(model, generator.classes)
-    if max(places) < 0 and len(own) == len(theirs) and (_are_numbers(own) or _are_numbers(theirs)):
-        first = f"{printable(repr(theirs[0].name))} is taken for class 0, {printable(repr(own[0].name))}"
-        tell(f"no class of {model.name} is named among {generator.spec}'s; its {len(own)} classes are matched by order ({first})")
-        places = list(range(len(own)))
+    if max(places) < 0:
+        places = _by_number(own, theirs)
+        found = next(((one, theirs[place]) for one, place in zip(own, places, strict=True) if place >= 0), None)
+        if found:
+            first = " is ".join(printable(repr(one.name)) for one in reversed(found))
+            tell(f"no class of {model.name} is named among {generator.spec}'s; numbers are taken for places in the order ({first})")
     missing = [one for one, place in zip(own, places, strict=True) if place < 0]
     if missing:
         _require_some(model, generator, missing, own)
@@ -145,15 +148,37 @@ def _places(model: Classifier, known: Sequence[ImageClass]) -> list[int]:
 def places_in(model: Classifier, classes: Sequence[ImageClass]) -> list[int]:
     """Which of the model's classes each of these is, by its folder or else by its name; −1 where it is none of them.
 
-    Order decides where none is found, there are as many as the model has, and the classes of one of the two have numbers for names.
+    Where none is found and the classes of one of the two have numbers for names, numbers decide.
     """
     own = classes_of(model)
     names, folders = [one.name for one in own], [one.folder for one in own]
     by_folder = places_among([one.folder for one in classes], names, folders)
     by_name = places_among([one.name for one in classes], names, folders)
     found = [first if first >= 0 else second for first, second in zip(by_folder, by_name, strict=True)]
-    by_order = max(found, default=0) < 0 and len(own) == len(classes) and (_are_numbers(own) or _are_numbers(classes))
-    return list(range(len(own))) if by_order else found
+    if max(found, default=0) < 0:
+        for index, place in enumerate(_by_number(own, classes)):
+            if place >= 0:
+                found[place] = index
+    return found
+
+
+def _by_number(own: Sequence[ImageClass], theirs: Sequence[ImageClass]) -> list[int]:
+    """Where numbers stand for the names of a model's classes, or of a generator's: which of theirs each own is; else −1 for all.
+
+    A number is a place in the order of the other side's names, all of which are −1 where it goes beyond them. A model's numbers are
+    places only among as many classes: which of a generator's thousand its ten are, they don't tell.
+    """
+    numbered, named = (theirs, own) if _are_numbers(theirs) else (own, theirs)
+    if not _are_numbers(numbered):
+        return [-1] * len(own)
+    if not _are_numbers(named) and (max(_keys(numbered)) >= len(named) or (numbered is own and len(own) != len(theirs))):
+        return [-1] * len(own)
+    places = {key: place for place, key in enumerate(_keys(theirs))}
+    return [places.get(key, -1) for key in _keys(own)]
+
+
+def _keys(classes: Sequence[ImageClass]) -> list[int]:
+    return [int(one.name) for one in classes] if _are_numbers(classes) else list(range(len(classes)))
 
 
 def _are_numbers(classes: Sequence[ImageClass]) -> bool:

@@ -18,6 +18,7 @@ from oodkit.synth.classes import (
     find_classes,
     imagenet_classes,
     numbered_classes,
+    places_in,
 )
 
 
@@ -103,10 +104,10 @@ def test_a_word_that_two_classes_have_on_equal_terms_is_ambiguous(word):
     assert "is 2 classes" in refused(find_classes, [word], imagenet_classes())
 
 
-def test_a_folder_that_is_a_number_goes_before_the_index():
+def test_where_folders_are_numbers_a_number_is_the_folder_and_never_the_index():
     known = numbered_classes(["1", "2", "10"])
     assert [one.label for one in find_classes(["1", "10"], known)] == [0, 2]
-    assert [one.label for one in find_classes(["0"], known)] == [0]
+    assert refused(find_classes, ["0"], known).startswith("no class '0'; ")
 
 
 def test_a_models_classes_have_folders_by_id_or_else_by_name_or_number(model_of):
@@ -151,12 +152,37 @@ def test_a_generator_of_none_of_the_classes_is_an_error_with_the_ways_out(model_
     )
 
 
-def test_order_decides_only_where_numbers_stand_for_names(model_of):
+def test_numbers_decide_only_where_they_stand_for_names(model_of):
     said = []
     made = classes_like(model_of(("cat", "dog")), Made(numbered_classes(["0", "1"])), say=said.append)
     assert [(one.folder, one.label) for one in made] == [("cat", 0), ("dog", 1)]
-    assert said == ["no class of tiny is named among made's; its 2 classes are matched by order ('0' is taken for class 0, 'cat')"]
+    assert said == ["no class of tiny is named among made's; numbers are taken for places in the order ('0' is 'cat')"]
     assert "makes none" in refused(classes_like, model_of(("cat", "dog")), Made(numbered_classes(["pear", "fig"])))
+
+
+@pytest.mark.parametrize(
+    ("own", "theirs", "places"),
+    [
+        (("cat", "dog", "fox"), ("2", "0", "1"), [1, 2, 0]),
+        (("cat", "dog", "fox"), ("2", "0"), [1, -1, 0]),
+        (("cat", "dog", "fox"), ("0", "1", "3"), [-1, -1, -1]),
+        (("0", "1", "2"), ("cat", "dog", "fox"), [0, 1, 2]),
+        (("0", "1", "3"), ("cat", "dog", "fox"), [-1, -1, -1]),
+        (("0", "1"), ("cat", "dog", "fox"), [-1, -1]),
+        (("5", "6"), ("0", "1"), [-1, -1]),
+        (("0", "1", "3"), ("00", "01", "02"), [0, 1, -1]),
+    ],
+)
+def test_a_number_is_a_place_or_a_number_and_never_its_own_place_among_numbers(model_of, own, theirs, places):
+    """For images to be made as for those to be agreed to, which are found the other way round."""
+    model, classes = model_of(own), numbered_classes(theirs)
+    found = [(place, label) for label, place in enumerate(places) if place >= 0]
+    assert places_in(model, classes) == [dict(found).get(place, -1) for place in range(len(theirs))]
+    if found:
+        made = classes_like(model, Made(classes))
+        assert [(one.label, own.index(one.folder)) for one in made] == found
+    else:
+        assert "makes none" in refused(classes_like, model, Made(classes))
 
 
 def test_a_text_gets_the_models_name_and_imagenets_definition_of_it(model_of):

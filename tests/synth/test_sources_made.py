@@ -12,6 +12,7 @@ from oodkit.images.classes import align_labels
 from oodkit.synth import make_generator
 from oodkit.synth.classes import classes_like
 from oodkit.synth.run import synthesize
+from oodkit.training.plan import Sets, Shape, plan
 
 
 def manifest(folder):
@@ -90,3 +91,18 @@ def test_shards_that_webdataset_wrote_are_images_made_elsewhere(tmp_path):
     made = synthesize(f"wds:{tmp_path / 'a.tar'}", tmp_path / "made", per_class=2)
     found = sorted((int(label), int(np.asarray(made.load(index))[0, 0, 0])) for index, label in enumerate(made.labels))
     assert found == [(0, 0), (0, 18), (1, 9), (1, 27)]
+
+
+def test_copies_of_numbered_arrays_are_trained_with_real_images_of_named_classes(image_folder, tmp_path):
+    """As the pair of arrays itself is: its labels are places in the class order."""
+    images = np.random.default_rng(0).integers(0, 256, (6, 8, 8, 3), dtype=np.uint8)
+    labels = np.array([2, 0, 1, 2, 2, 0])
+    np.save(tmp_path / "a.npy", images)
+    np.save(tmp_path / "b.npy", labels)
+    made = synthesize(f"npy:{tmp_path / 'a.npy'},{tmp_path / 'b.npy'}", tmp_path / "made", device="cpu")
+    real = oodkit.open_images(image_folder(classes=("cat", "dog", "fox")))
+    planned = plan("test_resnet", Sets(real, synthetic=made), "v1", 0.5, Shape(input_size=32), {"epochs": 1, "batch_size": 4})
+    for place, label in enumerate(planned.synthetic.labels):
+        whose = [n for n in range(6) if np.array_equal(np.asarray(planned.synthetic.images.load(place)), images[n])]
+        assert labels[whose].tolist() == [label]
+    assert f"{tmp_path / 'made'}: its class folders are numbers, taken for places in the class order: 0 is 'cat'" in planned.notes
