@@ -17,6 +17,7 @@ KEYS = (("images", "labels"), ("x", "y"), ("arr_0", "arr_1"))
 PAIR = ("images.npy", "labels.npy")
 HASHED_WHOLE = 64 << 20  # bytes; a larger file is known by its size and time of change
 ROWS_AT_ONCE = 1024
+MOST_CLASSES = 1_000_000  # beyond that a label is no number of a class, and nothing could be made for each
 
 
 class ArraySet(ImageSet):
@@ -71,6 +72,7 @@ def open_arrays(file: Path, spec: str, labels: Path | None = None) -> ArraySet:
 
     The labels of ``images.npy`` are in ``labels.npy`` beside it, those of ``test_images.npy`` in ``test_labels.npy``; without such
     they are −1. labels: the ``.npy`` that has them instead.
+    Images in [0, 1] become uint8: times 255, rounded.
     Raises ImageSetError for anything but uint8 or [0, 1] images (N, H, W, 3), (N, H, W, 1) or (N, H, W) with integer labels (N,).
     Pickled arrays are not read.
     """
@@ -133,4 +135,8 @@ def _checked_labels(labels: np.ndarray, count: int, spec: str) -> np.ndarray:
     if labels.shape != (count,) or labels.dtype.kind not in "iu" or (count and int(labels.min()) < -1):
         got = f"{labels.dtype} {labels.shape}"
         raise ImageSetError(f"{spec} holds labels {got}; expected integers ({count},), one per image, −1 = none of the classes")
+    if count and (largest := int(labels.max())) >= MOST_CLASSES:
+        raise ImageSetError(
+            f"{spec} holds labels up to {largest}; expected numbers of classes, counted from 0, below {MOST_CLASSES}"
+        )
     return labels.astype(np.int64)

@@ -15,12 +15,15 @@ from oodkit.images.base import ImageSet
 from oodkit.synth.base import Generator, ImageClass, Request
 from oodkit.synth.classes import numbered_classes
 
+MOST_NUMBERED = 100_000  # every number up to the largest is a class
+
 
 class Existing(Generator):
     """Images that are there: ``dir:PATH``, ``npy:IMAGES,LABELS`` or ``wds:PATH-OR-URL``. They are copied, in their order.
 
     ``dir:``: class folders, or a flat folder, whose images have no classes yet. ``npy:``: uint8 (N, H, W, 3) and integers (N,), as
-    the sets of SIO's authors are; one file alone may be an ``.npz`` with both, or images without classes. ``wds:``: shards with a
+    the sets of SIO's authors are, or floating-point images in [0, 1], which are taken times 255 and rounded; one file alone may be
+    an ``.npz`` with both, or images without classes. ``wds:``: shards with a
     ``.cls`` member for each image. Labels without names stand for classes "0", "1" and so on; images with the label −1 are left out
     where others have one.
     Raises ImageSetError where they can't be opened.
@@ -77,6 +80,8 @@ def _classes(images: ImageSet) -> tuple[ImageClass, ...] | None:
     last = int(images.labels.max(initial=-1))
     if last < 0:
         return None
+    if images.class_names is None and last >= MOST_NUMBERED:
+        raise ImageSetError(f"{images.spec} holds labels up to {last}; expected numbers of classes, from 0, below {MOST_NUMBERED}")
     return numbered_classes(images.class_names or [str(label) for label in range(last + 1)])
 
 

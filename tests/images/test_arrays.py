@@ -68,6 +68,17 @@ def test_other_labels_are_refused(tmp_path, labels):
         open_images(npz(tmp_path, images=RGB, labels=labels))
 
 
+@pytest.mark.parametrize("largest", [10**6, 2**40, 2**63 + 1])
+def test_labels_that_are_no_numbers_of_classes_are_refused_with_the_largest(tmp_path, largest):
+    """A network, or a folder, for each class up to it would never be done."""
+    file = npz(tmp_path, images=RGB[:2], labels=np.array([0, largest], dtype=np.uint64))
+    with pytest.raises(ImageSetError) as refused:
+        open_images(file)
+    expected = "expected numbers of classes, counted from 0, below 1000000"
+    assert str(refused.value) == f"{file} holds labels up to {largest}; {expected}"
+    assert open_images(npz(tmp_path, images=RGB[:2], labels=np.array([0, 10**6 - 1]))).labels[1] == 10**6 - 1
+
+
 def test_other_keys_are_named(tmp_path):
     with pytest.raises(ImageSetError, match="holds the arrays data, target; expected images and labels"):
         open_images(npz(tmp_path, data=RGB, target=LABELS))

@@ -54,6 +54,21 @@ def test_a_pair_of_arrays_is_numbered_and_knows_its_size(tmp_path):
     assert np.array_equal(torch.stack(images).permute(0, 2, 3, 1).numpy(), pixels[[0, 3, 1]])
 
 
+@pytest.mark.parametrize("largest", [10**5, 2**40])
+def test_labels_that_are_no_numbers_of_classes_are_one_line(tmp_path, largest):
+    """Every number up to the largest would be a class with a folder."""
+    _, spec = arrays(tmp_path, [0, largest])
+    with pytest.raises(ImageSetError, match=rf"^npy:\S+ holds labels up to {largest}; expected numbers of classes, [^\n]*$"):
+        Existing(spec)
+
+
+def test_images_in_fractions_are_taken_times_255(tmp_path):
+    _, spec = arrays(tmp_path, [0, 0])
+    np.save(tmp_path / "a.npy", np.full((2, 4, 4, 3), 0.25, np.float32))
+    made = Existing(spec)
+    assert [int(image.max()) for image in made.generate(asked(made.classes[0], 0, 1))] == [64, 64]
+
+
 def test_images_that_are_no_squares_have_no_size(tmp_path):
     assert Existing(arrays(tmp_path, [0, 1], (4, 6))[1]).size is None
 
