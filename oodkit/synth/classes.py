@@ -11,7 +11,7 @@ from oodkit.errors import UsageError
 from oodkit.images.classes import places_among
 from oodkit.images.folder_names import plain, safe_folders
 from oodkit.synth.base import Generator, ImageClass
-from oodkit.wording import printable
+from oodkit.wording import counted, printable
 
 MOST_LISTED = 5
 
@@ -129,10 +129,9 @@ def classes_like(model: Classifier, generator: Generator, *, say: Callable[[str]
     missing = [one for one, place in zip(own, places, strict=True) if place < 0]
     if missing:
         _require_some(model, generator, missing, own)
-        tell(
-            f"{len(missing)} of {len(own)} classes of {model.name} are none of {generator.spec}'s, such as "
-            f"{printable(repr(missing[0].name))}; no images are made of them"
-        )
+        such = f"such as {printable(repr(missing[0].name))}; no images are made of {'it' if len(missing) == 1 else 'them'}"
+        verb = "is" if len(missing) == 1 else "are"
+        tell(f"{len(missing)} of {len(own)} classes of {model.name} {verb} none of {generator.spec}'s, {such}")
     return tuple(replace(theirs[place], folder=one.folder) for one, place in zip(own, places, strict=True) if place >= 0)
 
 
@@ -194,9 +193,9 @@ def _explained(own: ImageClass, place: int) -> ImageClass:
 
 def _require_some(model: Classifier, generator: Generator, missing: Sequence[ImageClass], own: Sequence[ImageClass]) -> None:
     if len(missing) == len(own):
-        listed = ", ".join(printable(repr(one.name)) for one in missing[:MOST_LISTED])
+        listed = ", ".join(printable(repr(one.name)) for one in missing[:MOST_LISTED]) + ", …" * (len(own) > MOST_LISTED)
         raise UsageError(
-            f"{generator.spec} makes none of the {len(own)} classes of {model.name} ({listed}{', …' * (len(own) > MOST_LISTED)}); "
+            f"{generator.spec} makes none of the {counted(len(own), 'class', 'classes')} of {model.name} ({listed}); "
             "train one on your images with oodkit synth fit, or use a text-to-image generator"
         )
 

@@ -109,7 +109,12 @@ def imbalance(kept: Mapping[str, int]) -> str | None:
     if empty and len(empty) == len(kept):
         return None
     if empty:
-        return f"no image was kept of {len(empty)} of {len(kept)} classes, such as {printable(empty[0])}; {REMEDY}"
+        return f"no image was kept of {len(empty)} of {len(kept)} classes, such as {_quoted(empty[0])}; {REMEDY}"
     if kept and kept[most] > UNEVEN * kept[least]:
-        return f"classes are uneven: {kept[most]} images of {printable(most)}, {kept[least]} of {printable(least)}; {REMEDY}"
+        return f"classes are uneven: {kept[most]} images of {_quoted(most)}, {kept[least]} of {_quoted(least)}; {REMEDY}"
     return None
+
+
+def _quoted(folder: str) -> str:
+    """Classes may be called by numbers, which would be read as numbers of images."""
+    return printable(repr(folder))

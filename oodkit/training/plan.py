@@ -26,7 +26,7 @@ from oodkit.training.pools import Pool, outlier_pool, real_pool, synthetic_pool,
 from oodkit.training.processes import world_size
 from oodkit.training.recipes import RECIPES, Recipe, parse_recipe
 from oodkit.training.settings import Settings, defaults_for
-from oodkit.wording import printable
+from oodkit.wording import counted, printable
 
 ALPHA = 0.8  # SIO's for CIFAR (arXiv:2303.14531, section 4)
 FINETUNING = {"epochs": 10, "lr": 0.01}
@@ -257,7 +257,8 @@ def _val_pool(val: ImageSet | None, built: Built, notes: list[str]) -> Pool | No
         raise ImageSetError(f"no image of {val.spec}, given as --val, has one of the classes that are trained; check its classes")
     notes += [note] if note else []
     if not known.all():
-        notes.append(f"{int((~known).sum())} of {len(val)} images of {val.spec} are of no class that is trained: they are left out")
+        left_out = counted(int((~known).sum()), "image is", "images are")
+        notes.append(f"{val.spec}: of {len(val)} images {left_out} of no class that is trained and left out")
     return Pool(val, labels)
 
 

@@ -34,7 +34,8 @@ def of_images(data: ImageSet, labels: np.ndarray, built: Built) -> list[str]:
     """labels: in the class order that is trained."""
     remarks = _of_size(data, built)
     if empty := built.num_classes - len(np.unique(labels)):
-        remarks.append(f"{empty} of {built.num_classes} classes have no training images: they will never be predicted")
+        what = "has no training images: it" if empty == 1 else "have no training images: they"
+        remarks.append(f"{empty} of {built.num_classes} classes {what} will never be predicted")
     return remarks
 
 

@@ -141,6 +141,10 @@ def test_classes_that_cannot_be_made_are_told_and_the_others_made(model_of):
     made = classes_like(model_of(("tench", "left\nsock", "unheard of")), Made(imagenet_classes()), say=said.append)
     assert [one.label for one in made] == [0]
     assert said == ["2 of 3 classes of tiny are none of made's, such as 'left\\nsock'; no images are made of them"]
+    said.clear()
+    classes_like(model_of(("tench", "7")), Made(imagenet_classes()), say=said.append)
+    assert said == ["1 of 2 classes of tiny is none of made's, such as '7'; no images are made of it"]
+    assert "makes none of the 1 class of tiny ('7')" in refused(classes_like, model_of(("7",)), Made(imagenet_classes()))
 
 
 def test_a_generator_of_none_of_the_classes_is_an_error_with_the_ways_out(model_of):

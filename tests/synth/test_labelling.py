@@ -99,8 +99,9 @@ def test_an_image_that_the_transform_refuses_is_one_line(tiny_model, images):
         ({}, None),
         ({"cat": 0, "dog": 0}, None),
         ({"cat": 4, "dog": 2}, None),
-        ({"cat": 5, "dog": 2}, "classes are uneven: 5 images of cat, 2 of dog; "),
-        ({"cat": 5, "\x1b": 0, "owl": 0}, "no image was kept of 2 of 3 classes, such as \\x1b; "),
+        ({"cat": 5, "dog": 2}, "classes are uneven: 5 images of 'cat', 2 of 'dog'; "),
+        ({"cat": 5, "\x1b": 0, "owl": 0}, "no image was kept of 2 of 3 classes, such as '\\x1b'; "),
+        ({"1": 2, "2": 9}, "classes are uneven: 9 images of '2', 2 of '1'; "),
     ],
 )
 def test_classes_that_are_uneven_or_got_nothing_are_told(kept, told):

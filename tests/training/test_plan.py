@@ -110,7 +110,11 @@ def test_what_is_to_be_said_of_the_images_is_said():
     assert "images of 32 × 32 pixels are enlarged to 160 × 160; --input-size 32 takes far less time" in large
     assert "no validation images were given, so that no accuracy is told: --val SET" in large
     val = squares([0, 0, 1], ("0", "nine"))
-    assert "1 of 3 images of squares-0 are of no class that is trained: they are left out" in planned(val=val).notes
+    assert "squares-0: of 3 images 1 image is of no class that is trained and left out" in planned(val=val).notes
+    fewer = planned(val=squares([0, 1, 1], ("0", "nine"))).notes
+    assert "squares-0: of 3 images 2 images are of no class that is trained and left out" in fewer
+    one = planned(data=squares([0, 3, 1, 2], tuple("abcde"))).notes
+    assert "1 of 5 classes has no training images: it will never be predicted" in one
 
 
 def test_the_same_arguments_ask_for_the_same_and_json_can_hold_it():
