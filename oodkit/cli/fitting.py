@@ -18,7 +18,7 @@ from oodkit.cli.training_result import unreadable_lines
 from oodkit.errors import OodkitError, UsageError
 from oodkit.forward import resolve_device
 from oodkit.images import open_images
-from oodkit.synth.fit.folder import SAMPLES, Document, differences, is_finished, read_fit, require_same_fit
+from oodkit.synth.fit.folder import FINISHED, SAMPLES, Document, differences, is_finished, read_fit, require_same_fit
 from oodkit.synth.fit.run import FitPlan, carry_out_fit, plan_fit
 from oodkit.training.checkpoints import Checkpoints
 from oodkit.training.interruption import exit_code
@@ -119,6 +119,8 @@ def _before_lines(folder: Path, before: Document | None, planned: FitPlan) -> It
     step = Checkpoints(folder).step()
     if before is not None and is_finished(folder, before):
         yield f"{folder} is finished: nothing is trained again; another --seed or -o DIR trains anew"
+    elif before is not None and before["status"] == FINISHED:
+        yield f"{folder} is finished, but its weights are missing: making them again"
     elif step:
         yield f"{folder} is unfinished: going on from step {step}"
     else:

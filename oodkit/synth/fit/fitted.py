@@ -7,10 +7,10 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from oodkit.errors import GeneratorError, UsageError
+from oodkit.errors import CheckpointError, GeneratorError, UsageError
 from oodkit.forward import DTYPES, resolve_device
 from oodkit.synth.base import Generator, ImageClass, Request
-from oodkit.synth.fit.folder import FIT, UNET_WEIGHTS, is_finished, read_fit
+from oodkit.synth.fit.folder import FINISHED, FIT, UNET_WEIGHTS, Document, is_finished, read_fit
 from oodkit.synth.fit.sampler import GUIDANCE, STEPS, as_pixels, sample
 from oodkit.synth.fit.stored import load_denoiser
 from oodkit.synth.precision import best_precision
@@ -47,11 +47,7 @@ class FittedDiffusion(Generator):
     ) -> None:
         self.spec, folder = str(spec), Path(spec)
         _require(self.spec, steps, guidance, dtype)
-        document = read_fit(folder)
-        if document is None:
-            raise UsageError(f"{printable(str(folder))} has no {FIT}; oodkit synth fit --data SET -o DIR makes such a folder")
-        if not is_finished(folder, document):
-            raise UsageError(f"the fit in {printable(str(folder))} is not finished; the same oodkit synth fit goes on with it")
+        document = _finished(folder)
         self.device = resolve_device(str(device))
         precision = best_precision(self.device) if dtype == "auto" else dtype
         self.denoiser = load_denoiser(folder, document["network"])
@@ -82,6 +78,19 @@ class FittedDiffusion(Generator):
         if not bool(torch.isfinite(images).all()):
             raise GeneratorError(f"{self.spec} gave pixels that are not finite; try --generator-arg dtype=float32")
         return as_pixels(images)
+
+
+def _finished(folder: Path) -> Document:
+    """What fit.json says of the folder's fit."""
+    named = printable(str(folder))
+    document = read_fit(folder) if is_fitted(folder) else None
+    if document is None:
+        raise UsageError(f"{named} has no {FIT}; oodkit synth fit --data SET -o DIR makes such a folder")
+    if document["status"] != FINISHED:
+        raise UsageError(f"the fit in {named} is not finished; the same oodkit synth fit goes on with it")
+    if not is_finished(folder, document):
+        raise CheckpointError(f"the weights are missing: {named} has no {UNET_WEIGHTS}; the same oodkit synth fit makes it again")
+    return document
 
 
 def _require(spec: str, steps: object, guidance: object, dtype: object) -> None:

@@ -7,24 +7,23 @@ from typing import Any
 
 from oodkit.atomic import write_atomically
 from oodkit.errors import UsageError
-from oodkit.training.folder import BEST, FINISHED, LAST, LOG, MODEL, TRAINING, Document, differences
+from oodkit.training.folder import FINISHED, LAST, Document, differences
+from oodkit.wording import printable
 
-__all__ = ["FIT", "Document", "differences", "is_finished", "read_fit", "require_same_fit", "write_fit"]
+__all__ = ["FINISHED", "FIT", "Document", "differences", "is_finished", "read_fit", "require_same_fit", "write_fit"]
 
 FIT = "fit.json"
 UNET_CONFIG, UNET_WEIGHTS = "unet/config.json", "unet/diffusion_pytorch_model.safetensors"  # as diffusers names them
 SCHEDULER = "scheduler/scheduler_config.json"
 SAMPLES = "samples.png"
 KIND, SCHEMA = "synthesis-fit", 1
-# another training's files, and what this one would write over
-OWN = (LOG, LAST, UNET_CONFIG, UNET_WEIGHTS, SCHEDULER, SAMPLES, TRAINING, BEST, MODEL)
 REQUIRED = {"status": str, "created": str, "asked": dict, "classes": list, "network": dict, "images": int, "unreadable": dict}
 
 
 def read_fit(folder: Path) -> Document | None:
-    """The fit.json of the folder; None where no fit is in it.
+    """The fit.json of the folder; None where nothing is in it.
 
-    Raises UsageError where a fit would write over other files, and for one that is damaged or of another version.
+    Raises UsageError where other files are, such as a synthesis or images, and for a fit.json damaged or of another version.
     """
     if folder.exists() and not folder.is_dir():
         raise UsageError(f"{folder} is a file; give the name of a folder")
@@ -32,8 +31,7 @@ def read_fit(folder: Path) -> Document | None:
     try:
         document = json.loads(path.read_text("utf-8"))
     except FileNotFoundError:
-        if there := [name for name in OWN if (folder / name).exists()]:
-            raise UsageError(f"{folder} has a {there[0]} and no {FIT} beside it; give another folder, a new one") from None
+        _require_empty(folder)
         return None
     except (OSError, ValueError, RecursionError) as error:
         raise UsageError(f"{path} is damaged; give another folder, a new one") from error
@@ -45,6 +43,13 @@ def read_fit(folder: Path) -> Document | None:
     if unfit := [key for key, kind in REQUIRED.items() if not isinstance(document.get(key), kind)]:
         raise UsageError(f"{path} is damaged: {unfit[0]} is missing or no such value; give another folder, a new one")
     return document
+
+
+def _require_empty(folder: Path) -> None:
+    there = sorted(one.name for one in folder.iterdir() if not one.name.startswith(".")) if folder.exists() else []
+    if there:
+        beside = f"{printable(str(folder))} holds other files, such as {printable(there[0])}, and no {FIT}"
+        raise UsageError(f"{beside}; give another folder, a new one")
 
 
 def write_fit(folder: Path, document: Mapping[str, Any]) -> None:

@@ -116,6 +116,14 @@ def test_weights_of_another_network_are_told(copied):
         generator(copied)
 
 
+def test_the_configurations_beside_the_weights_are_for_diffusers_alone(folder, copied):
+    """fit.json is what counts."""
+    for name in ("unet/config.json", "scheduler/scheduler_config.json"):
+        (copied / name).write_text(json.dumps({**json.loads((copied / name).read_text()), "sample_size": 64, "sigma_data": 9}))
+    asked = requests(generator(folder).classes)
+    assert generator(copied).generate(asked).equal(generator(folder).generate(asked))
+
+
 def test_a_network_that_can_not_be_built_is_told(copied):
     document = json.loads((copied / "fit.json").read_text())
     (copied / "fit.json").write_text(json.dumps({**document, "network": {"side": 8}}))

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 from shutil import copytree
 
@@ -10,7 +11,7 @@ import torch
 from PIL import Image
 
 from oodkit import open_images
-from oodkit.errors import OodkitError, UsageError
+from oodkit.errors import CheckpointError, OodkitError, UsageError
 from oodkit.synth.fit.fitted import FittedDiffusion
 from oodkit.tensor_file import load_stored
 from oodkit.training.journal import read_log
@@ -111,10 +112,28 @@ def test_another_fit_into_the_folder_is_refused(data, whole):
         fitted(data, whole, lr=0.01)
 
 
-def test_a_folder_of_other_files_is_refused(data, tmp_path):
-    (tmp_path / "log.jsonl").touch()
-    with pytest.raises(UsageError, match=r"has a log\.jsonl and no fit\.json"):
-        fitted(data, tmp_path)
+@pytest.mark.parametrize("name", ["log.jsonl", "run.json", "cat/1.png", "notes\x1b[2J.txt"])
+def test_a_folder_of_other_files_is_refused(data, tmp_path, name):
+    """Of a training, of a synthesis, of images or of anything; what is hidden, such as a lock, stops nothing."""
+    (tmp_path / "there" / name).parent.mkdir(parents=True)
+    (tmp_path / "there" / name).touch()
+    first = re.escape(name.split("/")[0].replace("\x1b", "\\x1b"))
+    with pytest.raises(UsageError, match=rf"there holds other files, such as {first}, and no fit\.json; give another folder"):
+        fitted(data, tmp_path / "there")
+
+
+def test_a_folder_of_hidden_files_alone_is_empty(data, tmp_path):
+    (tmp_path / ".lock").touch()
+    assert FittedDiffusion(fitted(data, tmp_path, epochs=1), device="cpu").size == 8
+
+
+def test_weights_that_are_missing_are_told_and_made_again(data, whole, tmp_path):
+    folder = copytree(whole, tmp_path / "fit")
+    (folder / WEIGHTS).unlink()
+    with pytest.raises(CheckpointError, match=f"^the weights are missing: .*fit has no {WEIGHTS}; the same oodkit synth fit makes"):
+        FittedDiffusion(folder, device="cpu")
+    fitted(data, folder, progress=lambda _: pytest.fail("it trains"))
+    assert_same(folder, whole)
 
 
 @pytest.mark.parametrize("text", ["{", "[]", '{"kind": "synthesis-fit", "schema": 9}', '{"kind": "synthesis-fit", "schema": 1}'])
