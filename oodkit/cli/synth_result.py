@@ -33,7 +33,7 @@ def _facts(facts: Mapping[str, Any]) -> Iterator[str]:
 
 
 def before_lines(folder: Path, before: Document | None, planned: Plan) -> Iterator[str]:
-    """What is going to be made, and where."""
+    """What is going to be made, and where; of a finished folder nothing, which is looked at first."""
     classes, images = planned.classes, counted(planned.items, "image", "images")
     what = f"{images} of {counted(len(classes), 'class', 'classes')}" if classes else images
     labelled = f", labelled by {planned.labelled_by}" if planned.labelled_by and not classes else ""
@@ -43,8 +43,6 @@ def before_lines(folder: Path, before: Document | None, planned: Plan) -> Iterat
         yield f"{folder} is unfinished: going on, {what}{labelled} in all"
     elif is_more(before["asked"], planned.asked):
         yield f"{folder} has fewer: adding to it, {what}{labelled} in all"
-    else:
-        yield f"{folder} is finished: nothing is made again; another --seed or -o DIR makes anew"
     yield from (f"note: {note}" for note in planned.notes)
 
 
@@ -83,7 +81,7 @@ def _dropped(counts: Mapping[str, Any]) -> Iterator[str]:
     most = sorted(by_class, key=lambda folder: -by_class[folder])[:FEW]
     if most:
         more = f", and of {counted(len(by_class) - FEW, 'more class', 'more classes')}" if len(by_class) > FEW else ""
-        yield f"most of: {', '.join(f'{folder} {by_class[folder]}' for folder in most)}{more}"
+        yield f"most of: {', '.join(f'{folder!r}: {by_class[folder]}' for folder in most)}{more}"
 
 
 def train_command(folder: Path, document: Document) -> str:

@@ -14,7 +14,7 @@ from oodkit.cli.runs import RUNS, new_folder, require_folder
 from oodkit.cli.synth_progress import shown_images
 from oodkit.cli.synth_result import before_lines, generator_lines, told
 from oodkit.cli.training import told_once
-from oodkit.errors import OodkitError, UsageError
+from oodkit.errors import UsageError
 from oodkit.synth import (
     Generator,
     ImageClass,
@@ -24,6 +24,7 @@ from oodkit.synth import (
     find_classes,
     make_generator,
 )
+from oodkit.synth.finishing import require_some
 from oodkit.synth.folder import Document, differences, is_finished, is_more, read_run, require_same
 from oodkit.synth.planning import Plan, plan_synthesis
 from oodkit.synth.run import carry_out, own_device
@@ -96,14 +97,7 @@ def carry_out_wanted(wanted: Wanted, output: Path | None, *, as_json: bool, quie
         say(f"this process has done its part; the last one to end finishes {folder} and tells what came of it")
     elif rank() == 0 or before is None or not is_finished(before):
         typer.echo(json.dumps(document, indent=1) if as_json else folder if quiet else told(folder, document, planned.notes))
-        _require_some(folder, document)
-
-
-def _require_some(folder: Path, document: Document) -> None:
-    counts = document["counts"]
-    if not counts["kept"]:
-        dropped = ", ".join(f"{number} {reason}" for reason, number in counts["dropped"].items())
-        raise OodkitError(f"no image was kept in {folder} ({dropped}); ask for a lower --min-confidence, or another generator")
+        require_some(folder, document)
 
 
 def _check_words(words: Sequence[str], known: Sequence[ImageClass] | None) -> None:

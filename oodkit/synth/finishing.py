@@ -1,5 +1,6 @@
 """The end of a synthesis: what is over the quota goes, the manifests are written, and the result."""
 
+import shutil
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
@@ -8,10 +9,12 @@ from pathlib import Path
 import numpy as np
 
 from oodkit.atomic import write_atomically
-from oodkit.synth.folder import FINISHED, Document, write_run
-from oodkit.synth.journal import DROPPED, MANIFEST, OVER_QUOTA, Ledger, Line, encoded
+from oodkit.errors import ImageSetError, OodkitError
+from oodkit.synth.folder import FINISHED, RUN, Document, write_run
+from oodkit.synth.journal import DROPPED, JOURNAL, MANIFEST, OVER_QUOTA, UNREADABLE, Ledger, Line, encoded
 from oodkit.synth.labelling import imbalance
 from oodkit.synth.planning import Plan
+from oodkit.wording import printable
 
 
 def finish(plan: Plan, folder: Path, ledger: Ledger, document: Document) -> Document:
@@ -35,6 +38,35 @@ def finish(plan: Plan, folder: Path, ledger: Ledger, document: Document) -> Docu
     finished = document | {"status": FINISHED, "counts": counts | {"dropped": dict(sorted(reasons.items()))}, "notes": notes}
     write_run(folder, finished)
     return finished
+
+
+def require_readable(plan: Plan, folder: Path, ledger: Ledger) -> None:
+    """Raise ImageSetError where not one image could be had, such as of a source that is not mounted whole.
+
+    Nothing of it stays: a source that was mended since is another, and the same command begins anew.
+    """
+    if ledger.kept.any() or (folder / MANIFEST).exists():
+        return
+    first = None
+    for line in ledger.lines(np.arange(len(ledger.done))):
+        if line["dropped"] != UNREADABLE:
+            return
+        first = first or line["detail"]
+    shutil.rmtree(folder / JOURNAL, ignore_errors=True)
+    (folder / RUN).unlink(missing_ok=True)
+    none = f"none of the {len(ledger.done)} images of {printable(plan.generator.spec)} could be had"
+    raise ImageSetError(f"{none}, the first: {first}; mend them, and give the same command again")
+
+
+def require_some(folder: Path, document: Document) -> None:
+    """Raise OodkitError where a finished synthesis kept no image, with what they were dropped for and the way out."""
+    counts = document["counts"]
+    if not counts["kept"]:
+        dropped = ", ".join(f"{number} {reason}" for reason, number in counts["dropped"].items())
+        remedy = (
+            "ask for a lower --min-confidence, or another generator" if "unsure" in counts["dropped"] else "ask another generator"
+        )
+        raise OodkitError(f"no image was kept in {folder} ({dropped}); {remedy}")
 
 
 def _over_quota(ledger: Ledger, quota: int | None) -> np.ndarray:

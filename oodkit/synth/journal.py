@@ -15,11 +15,12 @@ from typing import Any, Self
 import numpy as np
 
 from oodkit.errors import OodkitError
+from oodkit.synth.storing import ENDS, is_whole
 from oodkit.synth.work import Work
 
 JOURNAL = ".journal"
 MANIFEST, DROPPED = "manifest.jsonl", "dropped.jsonl"
-OVER_QUOTA = "over the quota"
+OVER_QUOTA, UNREADABLE = "over the quota", "unreadable"  # why an image is not kept
 
 Line = dict[str, Any]
 
@@ -58,10 +59,14 @@ class Ledger:
 
     done: that it is settled: its file is there, or it is not to be kept. kept: the former. label: the position of the class that it
     stands for in the end, −1 where it has none. Lines themselves stay on the disk, and only where each begins is remembered.
+    is_whole: whether all are settled, and the manifests have a line for each and nothing else.
     """
 
-    def __init__(self, folder: Path, work: Work, labels: Sequence[str]) -> None:
-        """labels: the folders of the classes that images can stand for, in their order."""
+    def __init__(self, folder: Path, work: Work, labels: Sequence[str], *, quota_stands: bool = False) -> None:
+        """labels: the folders of the classes that images can stand for, in their order. quota_stands: what was over the quota when
+        the manifests were written is settled; else it is to be made again, as the quota may be larger now.
+        """
+        self._quota_stands, fitting, read = quota_stands, 0, 0
         self.done, self.kept = np.zeros(len(work), bool), np.zeros(len(work), bool)
         self.label = np.full(len(work), -1, np.int32)
         self._work, self._labels = work, {name: position for position, name in enumerate(labels)}
@@ -70,7 +75,10 @@ class Ledger:
         self._paths = [*sorted((folder / JOURNAL).glob("*.jsonl")), folder / DROPPED, folder / MANIFEST]
         for number, path in enumerate(self._paths):
             for place, text in _lines(path):
-                self._note(folder, text, (number, place))
+                fits = text.endswith(b"\n") and self._note(folder, text, (number, place))  # else its writer was killed
+                if path.name in (DROPPED, MANIFEST):
+                    fitting, read = fitting + fits, read + 1
+        self.is_whole = bool(self.done.all()) and fitting == read == len(work)
 
     def lines(self, numbers: np.ndarray) -> Iterator[Line]:
         """The lines of these images, in this order."""
@@ -87,17 +95,21 @@ class Ledger:
                 if file is not None:
                     file.close()
 
-    def _note(self, folder: Path, text: bytes, place: tuple[int, int]) -> None:
+    def _note(self, folder: Path, text: bytes, place: tuple[int, int]) -> bool:
+        """Whether the line is of an image that is asked for, and settles it."""
         try:
             line = json.loads(text)
             file, dropped, index, name = line["file"], line.get("dropped"), line["index"], line["class"]
             label = -1 if name is None else self._labels[name]
             number = self._work.number(max(label, 0) if self._work.classes else 0, index)
         except (ValueError, KeyError, TypeError, AttributeError, IndexError):
-            return  # a process that was killed while it wrote, or a class of another oodkit's
-        if number is None or dropped == OVER_QUOTA or (dropped is None and not os.path.exists(f"{folder}/{file}")):  # noqa: PTH110
-            return
+            return False  # a process that was killed while it wrote, or a class of another oodkit's
+        if number is None or (dropped == OVER_QUOTA and not self._quota_stands):
+            return False
+        if dropped is None and not (isinstance(file, str) and file.endswith(tuple(ENDS)) and is_whole(f"{folder}/{file}")):
+            return False
         self.done[number], self.kept[number], self.label[number], self._place[number] = True, dropped is None, label, place
+        return True
 
 
 def encoded(line: Mapping[str, Any]) -> bytes:
@@ -106,13 +118,12 @@ def encoded(line: Mapping[str, Any]) -> bytes:
 
 
 def _lines(path: Path) -> Iterator[tuple[int, bytes]]:
-    """The whole lines of a file, each with the place where it begins."""
+    """The lines of a file, each with the place where it begins."""
     place = 0
     try:
         with path.open("rb") as file:
             for text in file:
-                if text.endswith(b"\n"):
-                    yield place, text
+                yield place, text
                 place += len(text)
     except FileNotFoundError:
         return

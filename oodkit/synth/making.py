@@ -12,14 +12,12 @@ from torch import Tensor
 from oodkit.errors import UnreadableImageError
 from oodkit.synth.asking import Asker, Given
 from oodkit.synth.base import Request
-from oodkit.synth.journal import Journal, Line
+from oodkit.synth.journal import UNREADABLE, Journal, Line
 from oodkit.synth.labelling import Verdict
 from oodkit.synth.planning import Plan
 from oodkit.synth.storing import Storing
 from oodkit.training.processes import rank, world_size
 from oodkit.wording import printable
-
-UNREADABLE = "unreadable"
 
 Progress = Callable[[int, int | None, str], None]
 

@@ -10,14 +10,14 @@ from pathlib import Path
 from typing import Any, Literal
 
 from oodkit.classifier import Classifier
-from oodkit.errors import OodkitError, UsageError
+from oodkit.errors import UsageError
 from oodkit.forward import resolve_device
 from oodkit.images import open_images
 from oodkit.images.base import ImageSet
 from oodkit.images.folder import open_folder
 from oodkit.synth import make_generator
 from oodkit.synth.base import Generator, ImageClass
-from oodkit.synth.finishing import finish
+from oodkit.synth.finishing import finish, require_readable, require_some
 from oodkit.synth.folder import (
     KIND,
     LOCK,
@@ -104,9 +104,7 @@ def synthesize(  # noqa: PLR0913 (one argument an option)
     document = carry_out(plan, Path(output), progress=progress, say=say)
     if not is_finished(document):
         return open_folder(Path(output), str(output))  # in which there may be nothing yet
-    if not document["counts"]["kept"]:
-        dropped = ", ".join(f"{reason}: {number}" for reason, number in document["counts"]["dropped"].items())
-        raise OodkitError(f"no image was kept in {output} ({dropped}); ask for less confidence or for more images")
+    require_some(Path(output), document)
     return open_images(output)
 
 
@@ -118,42 +116,57 @@ def own_device(device: str) -> str:
 
 def carry_out(plan: Plan, folder: Path, *, progress: Progress | None = None, say: Callable[[str], None] | None = None) -> Document:
     """``synthesize`` for a planned synthesis: gives the run.json, "unfinished" where other processes have yet to do their part."""
-    before = read_run(folder)
+    before, say = read_run(folder), say or (lambda _: None)
     if before is not None:
         require_same(folder, before["asked"], plan.asked)
-        if is_finished(before) and not is_more(before["asked"], plan.asked):
-            _remove_journal(folder)
-            return before
+    mending = before is not None and is_finished(before) and not is_more(before["asked"], plan.asked)
+    if before is not None and mending and _is_still_whole(plan, folder, say):
+        return before
     with alone_in(folder, rank()):
         began, document = time.monotonic(), _document(plan, before)
         if before is None or any(before[key] != document[key] for key in ("asked", "batch_size")):
             write_run(folder, document)
-        ledger = _ledger(plan, folder)
+        ledger = _ledger(plan, folder, mending=mending)
         with Journal(folder, rank()) as journal:
-            made = make(plan, folder, ledger.done, document["batch_size"], journal, progress, say or (lambda _: None))
+            made = make(plan, folder, ledger.done, document["batch_size"], journal, progress, say)
         seconds = time.monotonic() - began
         speed = {"seconds": round(seconds, 3), "images_per_second": round(made / seconds, 3) if made else None}
-        return _finished(plan, folder, document | speed)
+        return _finished(plan, folder, document | speed, mending=mending)
 
 
-def _finished(plan: Plan, folder: Path, document: Document) -> Document:
+def _is_still_whole(plan: Plan, folder: Path, say: Callable[[str], None]) -> bool:
+    """Whether a finished folder has all that it had; says so, or what is to be mended."""
+    ledger = _ledger(plan, folder, mending=True)
+    lost = int((~ledger.done).sum())
+    if ledger.is_whole:
+        _remove_journal(folder)
+        say(f"{folder} is finished: nothing is made again; another seed or folder makes anew")
+    elif lost:
+        say(f"{folder} was finished, and {lost} of its {len(ledger.done)} images are missing or damaged: they are made again")
+    else:
+        say(f"{folder} was finished, and its manifests are damaged: they are written again")
+    return ledger.is_whole
+
+
+def _finished(plan: Plan, folder: Path, document: Document, *, mending: bool) -> Document:
     """The end, where every process has done its part; two that come to theirs at once do this one after the other."""
     from filelock import FileLock
 
     with FileLock(folder / LOCK):
-        now = read_run(folder)
-        if now is not None and is_finished(now) and now["asked"] == plan.asked:
+        now, ledger = read_run(folder), _ledger(plan, folder, mending=mending)
+        if now is not None and is_finished(now) and now["asked"] == plan.asked and (ledger.is_whole or not mending):
+            _remove_journal(folder)
             return now
-        ledger = _ledger(plan, folder)
         if not ledger.done.all():
             return document
+        require_readable(plan, folder, ledger)
         document = finish(plan, folder, ledger, document)
         _remove_journal(folder)
         return document
 
 
-def _ledger(plan: Plan, folder: Path) -> Ledger:
-    return Ledger(folder, plan.work, [one.folder for one in plan.labels])
+def _ledger(plan: Plan, folder: Path, *, mending: bool) -> Ledger:
+    return Ledger(folder, plan.work, [one.folder for one in plan.labels], quota_stands=mending)
 
 
 def _remove_journal(folder: Path) -> None:

@@ -51,7 +51,7 @@ def test_the_same_command_makes_nothing_twice_more_adds_and_another_gets_a_folde
     run(*NOISE, "--per-class", "2", "-q")
     first, made = "oodkit-runs/synth-001", files("oodkit-runs/synth-001")
     again = run(*NOISE, "--per-class", "2")
-    finished = f"{first} is finished: nothing is made again; another --seed or -o DIR makes anew"
+    finished = f"{first} is finished: nothing is made again; another seed or folder makes anew"
     assert (again.code, again.err.splitlines()[2:]) == (0, [finished])
     assert "6 images of 3 classes" in again.out
     more = run(*NOISE, "--per-class", "3")
@@ -176,7 +176,7 @@ def test_what_the_classifier_disagrees_with_is_dropped_and_told_by_class(run, tm
     assert "note: " in ran.err
     lines = ran.out.splitlines()
     assert lines[0].startswith("3 images of 1 class by dir:found, in ")
-    assert lines[1:3] == ["3 of 6 dropped (50.0 %): 3 of another class, the classifier says", "most of: 3 3"]
+    assert lines[1:3] == ["3 of 6 dropped (50.0 %): 3 of another class, the classifier says", "most of: '3': 3"]
 
 
 def test_names_from_elsewhere_do_not_reach_the_terminal_as_they_are(run):

@@ -10,6 +10,7 @@ import pytest
 from oodkit.errors import OodkitError
 from oodkit.synth.base import ImageClass
 from oodkit.synth.journal import DROPPED, JOURNAL, MANIFEST, OVER_QUOTA, Journal, Ledger
+from oodkit.synth.storing import ENDS
 from oodkit.synth.work import Work
 
 WORK = Work((ImageClass("a", "a"), ImageClass("b", "b")), [2, 2], 0)
@@ -23,7 +24,7 @@ def line(name: str | None, index: int, **more: object) -> dict[str, object]:
 def there(folder: Path, *lines: dict[str, object]) -> None:
     for one in lines:
         (folder / str(one["file"])).parent.mkdir(exist_ok=True)
-        (folder / str(one["file"])).touch()
+        (folder / str(one["file"])).write_bytes(b"".join(ENDS[".png"]))
 
 
 def ledger(folder: Path, work: Work = WORK) -> Ledger:

@@ -301,7 +301,7 @@ def test_what_a_classifier_takes_for_another_class_is_dropped_and_counted_by_cla
 
 
 def test_where_no_image_is_kept_it_says_so(tmp_path: Path) -> None:
-    with labelling(), pytest.raises(OodkitError, match=r"no image was kept in .*made \(unsure: 4\); ask for less confidence"):
+    with labelling(), pytest.raises(OodkitError, match=r"no image was kept in .*made \(4 unsure\); ask for a lower --min-confidence"):
         synthesize(StandIn(conditional=False), tmp_path / "made", count=4, label_with=Looks(), min_confidence=1.0)
 
 
