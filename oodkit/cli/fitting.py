@@ -135,11 +135,9 @@ def told(folder: Path, document: Mapping[str, Any]) -> str:
 
 def _lines(folder: Path, document: Mapping[str, Any]) -> Iterator[str]:
     asked, result = document["asked"], document["result"]
-    epochs = asked["settings"]["epochs"]
-    yield (
-        f"a generator of {asked['size']} × {asked['size']} pixels, trained on {counted(document['images'], 'image', 'images')} of "
-        f"{len(document['classes'])} classes for {counted(epochs, 'epoch', 'epochs')}, in {duration(result['seconds'])}"
-    )
+    images, classes = counted(document["images"], "image", "images"), counted(len(document["classes"]), "class", "classes")
+    trained = f"trained on {images} of {classes} for {counted(asked['settings']['epochs'], 'epoch', 'epochs')}"
+    yield f"a generator of {asked['size']} × {asked['size']} pixels, {trained}, in {duration(result['seconds'])}"
     yield from unreadable_lines(document["unreadable"], document["images"])
     yield f"samples: {folder / SAMPLES}"
     yield f"make images with it: oodkit synth --model {shlex.quote(str(folder))} --per-class 100"

@@ -63,6 +63,14 @@ def test_the_result_goes_to_stdout_and_the_way_there_to_stderr(run):
     assert [line.partition(":")[0] for line in told[3:]] == ["epoch 1 of 2", "epoch 2 of 2"]
 
 
+def test_one_of_a_kind_is_told_as_one(run, tmp_path):
+    (tmp_path / "one" / "cat").mkdir(parents=True)
+    Image.new("RGB", (8, 8)).save(tmp_path / "one" / "cat" / "1.png")
+    ran = run(*FIT, "--data", "one", "--epochs", "1", "--seed", str(2**63 - 1))
+    assert ran.out.startswith("a generator of 8 × 8 pixels, trained on 1 image of 1 class for 1 epoch, in "), ran.err
+    assert ": 8 × 8 pixels, 1 class; 1 epoch, 1 step\n" in ran.err
+
+
 def test_what_it_left_makes_images_and_the_train_command_names_its_data(run):
     run(*FIT, "-o", "mine", "-q")
     ran = run("synth", "--model", "mine", "--per-class", "2", "--device", "cpu", "--generator-arg", "steps=2", "-o", "made")
@@ -116,6 +124,7 @@ def test_an_image_that_can_not_be_read_is_counted_and_named(run, tmp_path):
         (("--data", "demo:digits-unseen"), 3, "demo:digits-unseen"),
         (("--lr", "nan"), 2, "--lr takes a finite number, got nan"),
         (("--lr", "0"), 2, "lr must be a number above 0, got 0.0"),
+        (("--seed", "99999999999999999999"), 2, "seed must be from 0 to 9223372036854775807, got 99999999999999999999"),
         (("--channels", "9"), 2, "channels, the width of the network, is a multiple of 8, got 9"),
         (("--size", "7"), 2, "7"),
         (("--device", "cuda:77"), 2, "no device 'cuda:77' here"),

@@ -13,6 +13,7 @@ from PIL import Image
 from oodkit.errors import ImageSetError, UnreadableImageError, UsageError
 from oodkit.forward import resolve_device
 from oodkit.images.base import ImageSet
+from oodkit.specs import LARGEST as LARGEST_WHOLE
 from oodkit.specs import checked_settings
 from oodkit.synth.base import ImageClass
 from oodkit.synth.classes import numbered_classes
@@ -92,6 +93,7 @@ def plan_fit(
 
     Raises UsageError or ImageSetError, in one line, for what can't be fitted.
     """
+    _require_whole(settings)
     checked = FitSettings(**checked_settings("fit", {"fit": FitSettings}, "fit", settings))
     pool = real_pool(data)
     names = data.class_names or [str(label) for label in range(int(pool.labels.max()) + 1)]
@@ -132,6 +134,12 @@ def default_patch(side: int) -> int:
 def default_channels(side: int, patch: int) -> int:
     """The width of the network at the full size: what a patch holds has to fit through."""
     return 128 if patch > 2 else 32 if side < WHOLE else 64
+
+
+def _require_whole(settings: Mapping[str, Any]) -> None:
+    for name, value in settings.items():
+        if isinstance(value, int) and value > LARGEST_WHOLE:
+            raise UsageError(f"{name} must be from 0 to {LARGEST_WHOLE}, got {value}")
 
 
 def _require_shape(side: int, patch: int, channels: int | None) -> None:

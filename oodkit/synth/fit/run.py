@@ -220,7 +220,7 @@ def _told(planned: FitPlan, document: Document) -> str:
     precision = "" if settings.amp == "no" else f" in {settings.amp}"
     epochs = counted(settings.epochs, "epoch", "epochs")
     images = f"{shape.side} × {shape.side} pixels, {counted(shape.classes, 'class', 'classes')}"
-    return f"{network}{precision}: {images}; {epochs}, {planned.steps} steps"
+    return f"{network}{precision}: {images}; {epochs}, {counted(planned.steps, 'step', 'steps')}"
 
 
 def _result(folder: Path) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 import math
 import re
+from pathlib import Path
 
 import pytest
 import torch
@@ -85,6 +86,17 @@ def test_mirroring_is_noted(tiny):
     assert not any("--no-flip" in note for note in plan_fit(tiny, flip=False).notes)
 
 
+def test_the_documented_fit_of_the_demos_digits_has_the_steps_that_it_needs():
+    """Of ``docs/commands/synth-fit.md`` and ``docs/sio.md``."""
+    docs = Path(__file__).parents[3] / "docs"
+    command = re.compile(r"synth fit --data demo:digits:train --size 8(?: --epochs (\d+))? --no-flip")
+    for page in ("commands/synth-fit.md", "sio.md"):
+        said = command.search((docs / page).read_text("utf-8"))
+        assert said is not None
+        epochs = {} if said[1] is None else {"epochs": int(said[1])}
+        assert plan_fit(open_images("demo:digits:train"), size=8, flip=False, **epochs).notes == ()
+
+
 def test_a_class_without_images_is_noted(tmp_path):
     dark_and_bright(tmp_path / "set", each=2)
     (tmp_path / "set" / "zebra").mkdir()
@@ -102,6 +114,8 @@ def test_a_class_without_images_is_noted(tmp_path):
         ({"patch": 4}, "8 pixels are none of 4 × 4; give --size 16"),
         ({"channels": 12}, "a multiple of 8, got 12"),
         ({"epochs": 0}, "epochs must be 1 or more, got 0"),
+        ({"seed": -1}, "seed must be 0 or more, got -1"),
+        ({"seed": 10**20 - 1}, "seed must be from 0 to 9223372036854775807, got 99999999999999999999"),
         ({"alpha": 0.5}, "alpha"),
         ({"lr": "fast"}, "lr"),
         ({"batch_size": 1}, "batch_size must be 2 or more, got 1"),
