@@ -113,9 +113,10 @@ KeepAgreeingOption = Annotated[
 SizeOption = Annotated[
     int | None,
     typer.Option(
-        min=1,
+        min=4,
+        max=8192,
         metavar="SIDE",
-        help="Side in pixels to resize to, antialiased; by default the generator's.",
+        help="Side in pixels to resize to, 4 to 8192, antialiased; by default the generator's.",
         show_default=False,
         rich_help_panel=SAVED,
     ),

@@ -28,7 +28,7 @@ from oodkit.synth.finishing import require_some
 from oodkit.synth.folder import Document, differences, is_finished, is_more, read_run, require_same
 from oodkit.synth.planning import Plan, plan_synthesis
 from oodkit.synth.run import carry_out, own_device
-from oodkit.training.interruption import exit_code
+from oodkit.training.interruption import ended_by_sigterm, exit_code
 from oodkit.training.processes import rank, world_size
 from oodkit.wording import printable
 
@@ -60,8 +60,15 @@ class Wanted:
         """Of ``--classes``, one by one."""
         return [word.strip() for text in self.classes or () for word in text.split(",")]
 
+    def _check_words(self) -> None:
+        for text in self.classes or ():
+            if not all(word.strip() for word in text.split(",")):
+                empty = "is empty" if not text.strip() else "has an empty word, where a comma has no class beside it"
+                raise UsageError(f"--classes {text!r} {empty}: name a class there, or leave it out")
+
     def check(self) -> None:
         """Raise UsageError for options that contradict each other, before anything is loaded."""
+        self._check_words()
         if self.classes and self.like:
             raise UsageError("--classes and --like both say which classes to make: give one of them")
         if self.keep_agreeing and not (self.label_with or self.like):
@@ -193,7 +200,7 @@ def _of_before(folder: Path) -> Document | None:
 def _make(planned: Plan, folder: Path, *, hushed: bool) -> Document:
     say = None if hushed else _say
     try:
-        with shown_images(quiet=hushed) as progress:
+        with ended_by_sigterm(), shown_images(quiet=hushed) as progress:
             return carry_out(planned, folder, progress=progress, say=say)
     except KeyboardInterrupt as stop:
         if rank() == 0:

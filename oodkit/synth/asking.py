@@ -21,11 +21,13 @@ class _TooManyError(Exception):
 class Asker:
     """Asks for so many images at once, and for half as many from there on where the memory does not suffice.
 
-    at_once: None = as many as a batch has, and that may be halved; a number is the user's, and is kept to.
+    at_once: None = as many as a batch has, and that may be halved, but not where images that are made together share a seed: those
+    of half a batch would be others. A number is the user's, and is kept to.
     """
 
     def __init__(self, generator: Generator, at_once: int | None, say: Callable[[str], None]) -> None:
         self._generator, self._at_once, self._halves, self._say = generator, at_once, at_once is None, say
+        self._together = generator.seed_scope == "batch"
 
     def ask(self, requests: Sequence[Request]) -> list[Given]:
         """An image for each request, uint8 (3, H, W) on the CPU, or why it can't be had.
@@ -55,11 +57,16 @@ class Asker:
         except BaseException as error:  # also SystemExit, which would end the program as if all were well
             if not is_out_of_memory(error):
                 raise GeneratorError(f"{_name(self._generator)} failed with {raised(error)}") from error
-            if self._halves and len(requests) > 1:
+            if self._halves and not self._together and len(requests) > 1:
                 raise _TooManyError from error
-            remedy = "give a smaller --batch-size" if len(requests) > 1 else "use a smaller generator or --device cpu"
+            remedy = self._smaller(len(requests)) if len(requests) > 1 else "use a smaller generator or --device cpu"
             many = counted(len(requests), "image", "images at once")
             raise OodkitError(f"{_name(self._generator)}: {many} did not fit in the memory; {remedy}") from error
+
+    def _smaller(self, count: int) -> str:
+        if not self._together:
+            return "give a smaller --batch-size"
+        return f"its images depend on those that they are made with, so it is yours to choose: give --batch-size {count // 2}"
 
 
 def checked(found: Any, requests: Sequence[Request], generator: Generator) -> list[Given]:

@@ -36,6 +36,7 @@ class Labeller:
     model: trained on real images. classes: those that images are asked for of; None where the generator can't be told: then the
     model's top class is the label (SIO, arXiv 2303.14531, section 3.1). min_confidence: the softmax of the top class that an image
     is kept from. keep_agreeing: drop images whose top class is not the one that was asked for.
+    folders: of the model's classes in its order, the names that those asked for have.
     Raises UsageError where the model can't agree to some class, as it has no such class.
     """
 
@@ -52,6 +53,8 @@ class Labeller:
         self._min_confidence, self._keep_agreeing, self._model = min_confidence, keep_agreeing, model
         places = range(len(self.classes)) if classes is None else places_in(model, self.classes)
         self._places = {one.folder: place for one, place in zip(self.classes, places, strict=True)}
+        asked = {place: folder for folder, place in self._places.items()}
+        self.folders = tuple(asked.get(one.label, one.folder) for one in classes_of(model))
         if keep_agreeing:
             self._require_all_known()
         place = resolve_device(device)

@@ -109,7 +109,7 @@ def _line(plan: Plan, request: Request, image: Given, verdict: Verdict | None) -
         "prompt": plan.generator.prompt(request.of) if request.of else "",
         "labelled_by": "generator" if request.of else plan.labelled_by,
         "confidence": verdict and verdict.confidence,
-        "predicted": verdict and verdict.predicted,
+        "predicted": verdict and plan.labeller and plan.labeller.folders[verdict.predicted],
     }
     if isinstance(image, UnreadableImageError):
         return line | {"file": None, "dropped": UNREADABLE, "detail": printable(str(image))}

@@ -15,6 +15,11 @@ from oodkit.synth.work import Work
 from oodkit.wording import counted, printable
 
 PER_CLASS = 100
+SMALLEST, LARGEST = 4, 8192  # pixels a side; from 9,460 on Pillow takes them for an attack when they are read
+LABELS_STAY = (
+    "the labels are the generator's, and what the classifier says stands in manifest.jsonl alone: --keep-agreeing drops images "
+    "that it takes for another class, --min-confidence those that it is unsure of"
+)
 
 
 @dataclass(frozen=True)
@@ -81,6 +86,8 @@ def plan_synthesis(
     if size is not None and generator.size is not None and size > generator.size:
         enlarged = f"images of {generator.size} pixels are enlarged to {size}"
         notes.append(f"{enlarged}: a network that is trained on them can tell them from real ones by that alone")
+    if label_with is not None and asked_for is not None and not (keep_agreeing or min_confidence):
+        notes.append(LABELS_STAY)
     asked = {
         "generator": generator.spec,
         "facts": dict(generator.facts),
@@ -122,6 +129,8 @@ def _check_numbers(
     for name, value in at_least_1.items():
         if value is not None and (not isinstance(value, int) or isinstance(value, bool) or value < 1):
             raise UsageError(f"{name} is a whole number of at least 1, got {value!r}")
+    if size is not None and not SMALLEST <= size <= LARGEST:
+        raise UsageError(f"size is the side of images in pixels, {SMALLEST} to {LARGEST}, got {size}")
     if not isinstance(seed, int):
         raise UsageError(f"seed is a whole number, got {seed!r}")
     if not 0 <= min_confidence <= 1:

@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Any, Literal
 
 from oodkit.classifier import Classifier
-from oodkit.errors import UsageError
+from oodkit.errors import OodkitError, UsageError
+from oodkit.failures import is_out_of_memory
 from oodkit.forward import resolve_device
 from oodkit.images import open_images
 from oodkit.images.base import ImageSet
@@ -128,10 +129,28 @@ def carry_out(plan: Plan, folder: Path, *, progress: Progress | None = None, say
             write_run(folder, document)
         ledger = _ledger(plan, folder, mending=mending)
         with Journal(folder, rank()) as journal:
-            made = make(plan, folder, ledger.done, document["batch_size"], journal, progress, say)
+            made = _made(plan, folder, ledger, document["batch_size"], journal, progress, say)
         seconds = time.monotonic() - began
         speed = {"seconds": round(seconds, 3), "images_per_second": round(made / seconds, 3) if made else None}
         return _finished(plan, folder, document | speed, mending=mending)
+
+
+def _made(
+    plan: Plan,
+    folder: Path,
+    ledger: Ledger,
+    batch_size: int,
+    journal: Journal,
+    progress: Progress | None,
+    say: Callable[[str], None],
+) -> int:
+    try:
+        return make(plan, folder, ledger.done, batch_size, journal, progress, say)
+    except Exception as error:
+        if not is_out_of_memory(error):
+            raise
+        reason = "the memory does not suffice to store or label what is made"
+        raise OodkitError(f"{reason}; give a smaller --size or --batch-size, and the same command goes on") from error
 
 
 def _is_still_whole(plan: Plan, folder: Path, say: Callable[[str], None]) -> bool:
@@ -179,7 +198,8 @@ def _document(plan: Plan, before: Document | None) -> Document:
     generator, notes = plan.generator, list(plan.notes)
     batch_size = plan.batch_size or (generator.batch_size if before is None else before["batch_size"])
     if before is not None and before["batch_size"] != batch_size:
-        notes.append(f"made in batches of {before['batch_size']} and of {batch_size}, which can tell in an image's last bits")
+        tells = "in which images are others" if generator.seed_scope == "batch" else "which can tell in an image's last bits"
+        notes.append(f"made in batches of {before['batch_size']} and of {batch_size}, {tells}")
     about = ("spec", "title", "licence", "size", "conditional", "seed_scope")
     return {
         "kind": KIND,

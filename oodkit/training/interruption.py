@@ -2,6 +2,8 @@
 
 import signal
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from types import FrameType
 from typing import Any, Self
 
@@ -49,6 +51,23 @@ class Interruption:
         if self:
             raise self.error
         self._noted = number
+
+
+@contextmanager
+def ended_by_sigterm() -> Iterator[None]:
+    """While open, SIGTERM raises Terminated at once, as Ctrl-C raises KeyboardInterrupt: for what can be left at any moment."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGTERM, _terminate)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, signal.SIG_DFL if before is None else before)
+
+
+def _terminate(_number: int, _frame: FrameType | None) -> None:
+    raise Terminated
 
 
 def leave_signals_to_parent(_worker: int) -> None:

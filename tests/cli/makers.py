@@ -4,6 +4,9 @@ from pathlib import Path
 
 SOURCE = '''"""Images of noise, by each seed; of cats the darkest."""
 
+import os
+import signal
+
 import numpy as np
 
 
@@ -37,6 +40,14 @@ def stopped(classes, seeds, after=1):
 
 stopped.calls = 0
 stopped.classes, stopped.size, stopped.batch_size = noise.classes, 8, 4
+
+
+def terminated(classes, seeds):
+    os.kill(os.getpid(), signal.SIGTERM)
+    return noise(classes, seeds)
+
+
+terminated.classes = noise.classes
 
 
 def broken(classes, seeds):

@@ -1,6 +1,7 @@
 """``oodkit synth`` as a user sees it: what is printed where, which folder, and how it goes on."""
 
 import json
+import signal
 from pathlib import Path
 
 import pytest
@@ -88,6 +89,18 @@ def test_it_goes_on_where_ctrl_c_ended_it_and_comes_to_the_same(run):
     told = run(*words, "--generator-arg", "after=2", "-o", "made")
     assert told.code == 2, "the source of the function has changed, and what it makes may have"
     assert "source of the generator" in told.err
+
+
+def test_sigterm_ends_it_as_it_ends_a_training(run):
+    """And not as a fault: what is made stays, and the exit code is a shell's for that signal."""
+    before = signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    try:
+        ran = run("synth", "--model", "py:makers.py:terminated", "--per-class", "4", "-o", "made")
+        assert signal.getsignal(signal.SIGTERM) is signal.SIG_IGN
+    finally:
+        signal.signal(signal.SIGTERM, before)
+    assert (ran.code, ran.out) == (143, "")
+    assert ran.err.splitlines()[-1] == "interrupted: what is done is kept in made; the same command goes on from there"
 
 
 @pytest.mark.parametrize(

@@ -42,6 +42,11 @@ def in_one_line(text):
             "--quality is of jpeg files, and png ones lose nothing: give --save-format jpeg, or leave it out",
         ),
         ((*NOISE[1:], "--classes", "catt"), "no class 'catt'; did you mean 0 cat?"),
+        (
+            (*NOISE[1:], "--classes", "0,"),
+            "--classes '0,' has an empty word, where a comma has no class beside it: name a class there, or leave it out",
+        ),
+        ((*NOISE[1:], "--classes", " "), "--classes ' ' is empty: name a class there, or leave it out"),
         ((*NOISE[1:], "--generator-arg", "brigthness=3"), "did you mean brightness?"),
         (
             (*NOISE[1:], "--count", "3"),
@@ -82,6 +87,8 @@ def test_what_can_not_be_made_is_one_line(run, words, message):
     ("words", "message"),
     [
         (("--per-class", "0"), "greater than or equal to 1"),
+        (("--size", "3"), "greater than or equal to 4"),
+        (("--size", "100000"), "less than or equal to 8192"),
         (("--min-confidence", "1.5"), "less than or equal to 1"),
         (("--save-format", "jpg"), "'jpg' is not one of 'png', 'jpeg'; did you mean jpeg?"),
         (("--batch-size", "none"), "'none' is neither auto nor a whole number above 0"),

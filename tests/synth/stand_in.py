@@ -59,6 +59,7 @@ class Looks:
 
     def __init__(self, _model: object = None, classes: Sequence[ImageClass] | None = None, **settings: Any) -> None:
         self.asked, self.classes, self.settings = classes, tuple(classes or CLASSES), settings
+        self.folders = tuple(one.folder for one in CLASSES)
 
     def fingerprint(self) -> str:
         return "f00d"

@@ -96,6 +96,16 @@ def test_where_the_memory_does_not_suffice_a_batch_is_halved_until_it_does() -> 
     assert told[-1] == "3 images at once did not fit in the memory; 1 at once from here on"
 
 
+def test_a_batch_whose_images_depend_on_each_other_is_not_halved() -> None:
+    generator = Roomy(2)
+    generator.seed_scope = "batch"
+    with pytest.raises(
+        OodkitError, match=r"7 images at once did not fit in the memory; its images depend .*: give --batch-size 3$"
+    ):
+        Asker(generator, None, nothing).ask(REQUESTS)
+    assert not generator.asked
+
+
 def test_a_batch_size_of_the_user_s_is_kept_to_and_the_error_names_it() -> None:
     with pytest.raises(OodkitError, match="stand-in: 4 images at once did not fit in the memory; give a smaller --batch-size"):
         Asker(Roomy(2), 4, nothing).ask(REQUESTS)

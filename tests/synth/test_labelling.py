@@ -57,6 +57,7 @@ def test_an_image_of_another_class_than_asked_for_is_dropped_where_it_has_to_agr
     assert {"", "disagreed"} == set(expected)
     with Labeller(tiny_model, classes, device="cpu") as labeller:
         assert {one.dropped for one in labeller(images, asked)} == {""}
+        assert labeller.folders == ("CAT", "x", "Fox"), "the model's classes in its order, by the folders that were asked for"
 
 
 def test_a_class_that_the_model_does_not_have_cannot_be_agreed_to(tiny_model):

@@ -20,6 +20,8 @@ def free(**more: Any) -> StandIn:
     [
         (StandIn(), {"per_class": 0}, "per_class is a whole number of at least 1, got 0"),
         (StandIn(), {"size": 2.5}, "size is a whole number of at least 1, got 2.5"),
+        (StandIn(), {"size": 3}, "size is the side of images in pixels, 4 to 8192, got 3"),
+        (StandIn(), {"size": 8193}, "size is the side of images in pixels, 4 to 8192, got 8193"),
         (StandIn(), {"batch_size": "some"}, "batch_size is a whole number of at least 1, got 'some'"),
         (StandIn(), {"min_confidence": 1.5}, "min_confidence is a probability, 0 to 1, got 1.5"),
         (StandIn(), {"min_confidence": float("nan")}, "min_confidence is a probability, 0 to 1, got nan"),

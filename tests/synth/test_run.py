@@ -254,7 +254,7 @@ def test_images_without_classes_get_them_from_a_classifier(tmp_path: Path) -> No
     assert [(one["label"], one["index"]) for one in kept] == sorted((one["label"], one["index"]) for one in kept)
     for one in kept + dropped:
         assert one["class"] == CLASSES[one["seed"] % 3].folder
-        assert (one["labelled_by"], one["predicted"]) == ("looks", one["seed"] % 3)
+        assert (one["labelled_by"], one["predicted"]) == ("looks", one["class"])
         assert ("dropped" in one) == (one["confidence"] < 0.3)
     assert {one["dropped"] for one in dropped} == {"unsure"}
     assert all(one["file"] is None for one in dropped)
@@ -276,6 +276,32 @@ def test_a_real_classifier_gives_digits_the_labels_that_they_have(demo: Any, tmp
     assert sum(one["class"] == name for one, name in zip(kept, true, strict=True)) >= 44
     assert {one["labelled_by"] for one in kept} == {model.name}
     assert all(1 / model.num_classes <= one["confidence"] <= 1 for one in kept)
+
+
+def test_what_a_classifier_takes_an_image_for_is_a_class_folder_and_labels_stay_the_generator_s(tmp_path: Path) -> None:
+    with labelling():
+        synthesize(StandIn(classes=CLASSES[::-1]), tmp_path / "made", per_class=2, label_with=Looks(), say=lambda _: None)
+    assert {(one["class"], one["label"], one["predicted"]) for one in manifest(tmp_path / "made")} == {
+        (of.folder, of.label, of.folder) for of in CLASSES
+    }
+    note = run(tmp_path / "made")["notes"][0]
+    assert note.startswith("the labels are the generator's, and what the classifier says stands in manifest.jsonl alone: --keep-ag")
+
+
+def test_a_want_of_memory_outside_the_generator_is_one_line_and_the_same_command_goes_on(
+    whole: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> None:
+        raise MemoryError
+
+    monkeypatch.setattr("oodkit.synth.storing.Form.resized", full)
+    with pytest.raises(
+        OodkitError, match=r"the memory does not suffice to store .*; give a smaller --size or --batch-size, and the"
+    ):
+        synthesize(StandIn(), tmp_path / "made", **EACH)
+    monkeypatch.undo()
+    synthesize(StandIn(), tmp_path / "made", **EACH)
+    assert contents(tmp_path / "made") == contents(whole)
 
 
 def test_of_a_quota_the_first_of_each_class_are_kept(tmp_path: Path) -> None:
@@ -301,7 +327,10 @@ def test_what_a_classifier_takes_for_another_class_is_dropped_and_counted_by_cla
 
 
 def test_where_no_image_is_kept_it_says_so(tmp_path: Path) -> None:
-    with labelling(), pytest.raises(OodkitError, match=r"no image was kept in .*made \(4 unsure\); ask for a lower --min-confidence"):
+    with (
+        labelling(),
+        pytest.raises(OodkitError, match=r"no image was kept in .*made \(4 unsure\); ask for a lower --min-confidence"),
+    ):
         synthesize(StandIn(conditional=False), tmp_path / "made", count=4, label_with=Looks(), min_confidence=1.0)
 
 
