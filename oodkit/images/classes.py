@@ -45,7 +45,8 @@ def align_labels(
         note = f"{images.spec}: no class name is {whose}; its {num_classes} classes are matched by order ({first})"
     elif 0 < found < len(own):
         missing = images.class_names[int((own < 0).argmax())]
-        note = f"{images.spec}: {len(own) - found} of {len(own)} classes are none of {whose}, such as {missing!r}; label −1"
+        unknown = f"{len(own) - found} of {len(own)} classes {'is' if len(own) - found == 1 else 'are'} none of {whose}"
+        note = f"{images.spec}: {unknown}, such as {missing!r}; label −1"
     return np.where(labels < 0, -1, own[labels]), note
 
 

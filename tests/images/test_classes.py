@@ -34,7 +34,7 @@ def test_a_name_that_two_classes_share_is_neither():
     """ImageNet has a crane that flies and one that lifts."""
     labels, note = aligned([0, 1], ("crane", "tench"))
     assert labels == [-1, 0]
-    assert note == "set: 1 of 2 classes are none of the model's, such as 'crane'; label −1"
+    assert note == "set: 1 of 2 classes is none of the model's, such as 'crane'; label −1"
 
 
 def test_an_exact_name_goes_before_a_first_synonym():

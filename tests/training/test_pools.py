@@ -53,7 +53,7 @@ def test_foreign_synthetic_classes_are_left_out_and_missing_ones_named(image_fol
     assert [pool.images.image_name(position) for position in range(4)] == ["cat/0.png", "cat/1.png", "fox/0.png", "fox/1.png"]
     assert pool.labels.tolist() == [0, 0, 2, 2]
     assert notes == [
-        f"{folder}: 1 of 3 classes are none of the training images', such as 'emu'; label −1",
+        f"{folder}: 1 of 3 classes is none of the training images', such as 'emu'; label −1",
         f"{folder}: 2 images of no class that is trained left out",
         f"{folder}: no images of 1 of the 3 classes, such as 'dog'",
     ]

@@ -53,7 +53,7 @@ def test_classes_are_found_by_name_in_the_real_sets_order(image_folder):
         None if name == "wolf" else name.casefold() for name in names
     ]
     assert note is not None
-    assert "1 of 3 classes are none of the real images', such as 'wolf'" in note
+    assert "1 of 3 classes is none of the real images', such as 'wolf'" in note
 
 
 def test_without_classes_all_images_are_of_one(image_folder):
