@@ -9,7 +9,7 @@ import numpy as np
 from oodkit.images.base import ImageSet
 from oodkit.images.thumbnails import thumbnail
 from oodkit.report.document import plain
-from oodkit.report.qualities import classes_worst_first
+from oodkit.report.qualities import classes_worst_first, mean_above
 from oodkit.synth.quality.draws import Classes
 from oodkit.synth.quality.found import FLOOR, Quality
 
@@ -27,7 +27,10 @@ class Samples:
         self._sets = {FLOOR: real, **synthetic}
 
     def of_classes(self, found: Quality, count: int) -> list[Row]:
-        """Of each class that is shown, the worst first, ``count`` images of the real set and of the synthetic ones by rank."""
+        """Of each class that is shown, ``count`` images of the real set and of the synthetic ones by rank.
+
+        The worst first, where that can be told.
+        """
         if not count:
             return []
         real = self._sets[FLOOR]
@@ -36,12 +39,16 @@ class Samples:
         labels |= {one.name: classes.labels_of(self._sets[one.name])[0] for one in found.sets}
         if not classes.labelled:
             return [{"class": None, "place": None, "rows": self._rows(labels, 0, count)}]
-        ordered = classes_worst_first(plain(found))
+        document = plain(found)
+        every, measured = classes_worst_first(document), len(mean_above(document["sets"]))
         label_of = {name: label for label, name in enumerate(classes.names)}
         return [
-            {"class": name, "place": len(ordered) - at, "rows": self._rows(labels, label_of[name], count)}
-            for at, name in enumerate(ordered)
-            if len(ordered) <= ALL_CLASSES or at < EACH_END or at >= len(ordered) - EACH_END
+            {
+                "class": every[at],
+                "place": measured - at if at < measured else None,
+                "rows": self._rows(labels, label_of[every[at]], count),
+            }
+            for at in _shown(len(every), measured)
         ]
 
     def of_copies(self, found: Quality, count: int) -> list[Row]:
@@ -72,6 +79,15 @@ def without_names(found: Quality) -> Quality:
     """The same without the images' names, for images that are private."""
     sets = [replace(one, nearest=replace(one.nearest, copies=())) for one in (found.floor, *found.sets)]
     return replace(found, floor=sets[0], sets=sets[1:])
+
+
+def _shown(classes: int, measured: int) -> list[int]:
+    """Which are shown of the classes, of which those that are ``measured`` come first, the worst first."""
+    if classes <= ALL_CLASSES:
+        return list(range(classes))
+    if measured <= ALL_CLASSES:
+        return list(range(ALL_CLASSES))
+    return [*range(EACH_END), *range(measured - EACH_END, measured)]
 
 
 def _spread(positions: np.ndarray, count: int) -> np.ndarray:

@@ -7,11 +7,13 @@ from typing import Any
 from oodkit.report.document import Document, heading, plain
 from oodkit.report.numerals import number
 from oodkit.synth.quality.found import FLOOR, Quality
-from oodkit.wording import counted, decimal
+from oodkit.wording import DASH, counted, decimal
 
 SCHEMA = 1
 KIND = "quality"
 FLOOR_NAME = "real against real"
+UNSEEN_NAME = "held-out real images"
+WITHIN = 2  # standard errors
 
 Row = Mapping[str, Any]
 
@@ -30,9 +32,9 @@ def document_of_quality(
 
     command: as typed. settings: what else was asked for, JSON-able. model: what is known of the extractor. sets: one mapping for
     each image set: "name", "role" ("real", "held-out" or "synthetic"), "spec", "fingerprint", "images" and "made_by", the
-    "generator" with its "licence", None where that is not known. samples: of a class "class", its "place" among all from 1 = best,
-    and "rows", each with the "set" and "images" ("name", "thumbnail"). copies: of a set its "set" and two "rows": the near-copies,
-    and what each of them is near to.
+    "generator" with its "licence", None where that is not known. samples: of a class "class", its "place" among those that are
+    ordered, from 1 = best, and "rows", each with the "set" and "images" ("name", "thumbnail"). copies: of a set its "set" and
+    two "rows": the near-copies, and what each of them is near to.
     """
     return {
         "schema": SCHEMA,
@@ -58,17 +60,28 @@ def sentence_of(document: Row) -> str:
 
     A copy is as near to the real images as can be: where the first may hold copies, its place tells nothing.
     """
-    first, others = document["sets"][0], document["sets"][1:]
-    copies = (
-        f" It may hold copies of them{', so that its place tells little' if others else ''}." if first["nearest"]["flagged"] else ""
-    )
-    digits = digits_for(one["frechet"] for one in rows_of(document))
-    told = f"a Fréchet distance of {number(first['frechet'], digits, 1)} to the real images{_beside_floor(document, digits)}"
-    if not others:
-        return f"{first['name']} has {told}.{copies}"
-    covering = min(document["sets"], key=lambda one: one["coverage_rank"])
-    also = "" if covering is first else f" By coverage {covering['name']} comes first, with {number(covering['coverage'])} %."
-    return f"{first['name']} comes first, with {told}.{copies}{also}"
+    sets = document["sets"]
+    level = [one for one in sets if one["rank"] == 1]
+    first, digits = level[0], digits_for(one["frechet"] for one in rows_of(document))
+    distance = f"a Fréchet distance of {number(first['frechet'], digits, 1)} to the real images{_beside_floor(document, digits)}"
+    if len(sets) == 1:
+        return f"{first['name']} has {distance}.{_copies(level, sets)}"
+    covering = min(sets, key=lambda one: one["coverage_rank"])
+    also = "" if covering in level else f" By coverage {covering['name']} comes first, with {number(covering['coverage'])} %."
+    if len(level) == 1:
+        return f"{first['name']} comes first, with {distance}.{_copies(level, sets)}{also}"
+    noise = f"the {number(document['frechet_noise'], digits, 1)} by which real images differ"
+    others = f"{', '.join(one['name'] for one in level[:-1])} and {level[-1]['name']} are level and come first"
+    return f"{others}, within {noise}; {first['name']} has {distance}.{_copies(level, sets)}{also}"
+
+
+def _copies(level: Sequence[Row], sets: Sequence[Row]) -> str:
+    flagged = [one["name"] for one in level if one["nearest"]["flagged"]]
+    if not flagged:
+        return ""
+    who = "It" if len(level) == 1 else ", ".join(flagged)
+    whose = "its" if len(flagged) == 1 else "their"
+    return f" {who} may hold copies of them{f', so that {whose} place tells little' if len(sets) > 1 else ''}."
 
 
 def _beside_floor(document: Row, digits: int) -> str:
@@ -99,6 +112,11 @@ def unseen_of(document: Row) -> str:
     return str(document["held_out"] or "the other half of the real images")
 
 
+def seen_note(document: Row) -> str:
+    """What is to be known of the real images that linear probes are measured on, behind their number."""
+    return "" if document["held_out"] else ", which generators and often the classifier learnt from"
+
+
 def half_note(document: Row) -> list[str]:
     """How many of the real images were searched, where it is not all of them."""
     floor = document["floor"]
@@ -116,21 +134,28 @@ def digits_for(values: Iterable[float]) -> int:
     return min(max(1 - floor(log10(smallest)), 0), 6)
 
 
+def place_beside_floor(one: Row) -> str:
+    """``within error``, or ``5.2 s.e.``, of a class's kernel distance above that of real images; a dash where there is none."""
+    if one["above"] is None:
+        return DASH
+    return "within error" if one["above"] < WITHIN else f"{number(one['above'], 1, 1)} s.e."
+
+
 def classes_worst_first(document: Row) -> list[str]:
-    """The classes that were compared by the mean of their kernel distance over the sets; those without one last."""
-    kids = mean_kids(document["sets"])
+    """The classes that were compared by how far they lie above the floor, the mean over the sets; those without that last."""
+    above = mean_above(document["sets"])
     every = dict.fromkeys(one["name"] for row in document["sets"] for one in row["classes"])
-    return [*sorted(kids, key=lambda name: -kids[name]), *(name for name in every if name not in kids)]
+    return [*sorted(above, key=lambda name: -above[name]), *(name for name in every if name not in above)]
 
 
-def mean_kids(sets: Sequence[Row]) -> dict[str, float]:
-    """By class the mean over the sets of the kernel distance, where any has one."""
+def mean_above(sets: Sequence[Row]) -> dict[str, float]:
+    """By class how far its kernel distance lies above the floor's, in standard errors: the mean over the sets that tell."""
     found: dict[str, list[float]] = {}
     for row in sets:
         for one in row["classes"]:
-            if one["kid"] is not None:
-                found.setdefault(one["name"], []).append(one["kid"])
-    return {name: sum(kids) / len(kids) for name, kids in found.items()}
+            if one["above"] is not None:
+                found.setdefault(one["name"], []).append(one["above"])
+    return {name: sum(values) / len(values) for name, values in found.items()}
 
 
 def class_rows(document: Row) -> dict[str, dict[str, Row]]:

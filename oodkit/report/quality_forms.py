@@ -13,8 +13,8 @@ from oodkit.report.rows_csv import cell
 
 OF_SETS = ("frechet", "kid", "kid_sd", "density", "coverage", "agreement", "confidence", "probe", "rank", "coverage_rank")
 OF_NEAREST = ("median", "ratio", "near_copies", "p", "flagged")
-OF_CLASSES = ("n", "kid", "kid_sd", "coverage", "agreement")
-CSV_COLUMNS = ("set", "class", "n", *OF_SETS, *(f"nearest_{key}" for key in OF_NEAREST))
+OF_CLASSES = ("n", "kid", "kid_sd", "coverage", "agreement", "above")
+CSV_COLUMNS = ("set", "class", "n", *OF_SETS, "above", *(f"nearest_{key}" for key in OF_NEAREST))
 
 
 def quality_markdown(document: Document) -> str:

@@ -11,12 +11,16 @@ from oodkit.report.markup import drawn, environment_with, part
 from oodkit.report.pictures import Bar, bars_svg
 from oodkit.report.qualities import (
     FLOOR_NAME,
+    UNSEEN_NAME,
     class_rows,
     digits_for,
     half_note,
     maker_of,
+    mean_above,
     name_of,
+    place_beside_floor,
     rows_of,
+    seen_note,
     sentence_of,
     title_of,
     unseen_of,
@@ -37,7 +41,7 @@ def quality_html(document: Document, thumbnails: Mapping[str, bytes]) -> str:
     labelled = {key: term for key, term in OF_LABELS.items() if any(row[key] is not None for row in rows)}
     terms = terms_named(ALWAYS | set(labelled.values()))
     environment = environment_with({one["key"] for one in terms})
-    environment.filters |= {"name_of": name_of, "maker_of": maker_of}
+    environment.filters |= {"name_of": name_of, "maker_of": maker_of, "beside_floor": place_beside_floor}
     script, style = (part(environment, name) for name in ("tables.js", "style.css"))
     classes = class_rows(document)
     known = {
@@ -46,8 +50,10 @@ def quality_html(document: Document, thumbnails: Mapping[str, bytes]) -> str:
         "sentence": sentence_of(document),
         "rows": rows,
         "floor_name": FLOOR_NAME,
+        "unseen_name": UNSEEN_NAME,
         "unseen": unseen_of(document),
         "half_note": half_note(document),
+        "seen_note": seen_note(document),
         "makers": any(one["made_by"] for one in document["image_sets"]),
         "labelled": labelled,
         "digits": {
@@ -58,6 +64,7 @@ def quality_html(document: Document, thumbnails: Mapping[str, bytes]) -> str:
         "pictures": [drawn(one) for one in _pictures(document)],
         "classes": _shown(classes),
         "count": len(classes),
+        "measured": len(mean_above(document["sets"])),
         "columns": [row["name"] for row in rows],
         "remarks": document["notes"],
         "terms": terms,

@@ -5,7 +5,17 @@ from typing import Any
 
 from oodkit.report.document import Document
 from oodkit.report.numerals import number
-from oodkit.report.qualities import digits_for, half_note, name_of, rows_of, unseen_of
+from oodkit.report.qualities import (
+    FLOOR_NAME,
+    UNSEEN_NAME,
+    digits_for,
+    half_note,
+    name_of,
+    place_beside_floor,
+    rows_of,
+    seen_note,
+    unseen_of,
+)
 from oodkit.report.sheets import Sheet
 from oodkit.wording import DASH, counted, p_value
 
@@ -18,7 +28,8 @@ EACH_END = 3  # classes that are told of the best and of the worst; JSON, CSV an
 def quality_sheets(document: Document) -> list[Sheet]:
     """The ranking, the labels, the nearest real images, and the best and worst classes of every set."""
     found = [_ranking(document), *_labels(document), _nearest(document)]
-    return [*found, *(sheet for row in document["sets"] if (sheet := _classes(row)) is not None)]
+    of_floor = {one["name"]: one for one in document["floor"]["classes"]}
+    return [*found, *(sheet for row in document["sets"] if (sheet := _classes(row, of_floor)) is not None)]
 
 
 def _ranking(document: Document) -> Sheet:
@@ -55,7 +66,10 @@ def _labels(document: Document) -> list[Sheet]:
         return []
     cells = [[name_of(row), *(number(row[key]) for key in ("agreement", "confidence", "probe"))] for row in rows]
     head = ["set", "agreement", "confidence", "linear probe"]
-    below = [f"linear probe: a head trained on the set's features, its accuracy on {counted(document['probed_on'], *REAL)}"]
+    if (unseen := document["unseen"]) is not None:
+        cells.append([UNSEEN_NAME, *(number(unseen[key]) for key in ("agreement", "confidence")), DASH])
+    tested_on = counted(document["probed_on"], *REAL) + seen_note(document)
+    below = [f"linear probe: a head trained on the set's features, its accuracy on {tested_on}"]
     return [Sheet("Labels", head, cells, f"in percent, by {document['extractor']}", below=below)]
 
 
@@ -72,13 +86,25 @@ def _nearest(document: Document) -> Sheet:
     )
 
 
-def _classes(row: Row) -> Sheet | None:
+def _classes(row: Row, of_floor: Mapping[str, Row]) -> Sheet | None:
     """The worst first, as the user will look for what to mend."""
-    known = [one for one in reversed(row["classes"]) if one["kid"] is not None]
+    known = [one for one in reversed(row["classes"]) if one["above"] is not None]
     if not known:
         return None
     shown = known if len(known) <= 2 * EACH_END else [*known[:EACH_END], *known[-EACH_END:]]
     digits = digits_for(one["kid_sd"] for one in shown)
-    cells = [[one["name"], str(one["n"]), kid(one, digits), number(one["coverage"]), number(one["agreement"])] for one in shown]
+    cells = [
+        [
+            one["name"],
+            str(one["n"]),
+            kid(one, digits),
+            number(of_floor[one["name"]]["kid"], digits, 1),
+            place_beside_floor(one),
+            number(one["coverage"]),
+            number(one["agreement"]),
+        ]
+        for one in shown
+    ]
+    head = ["class", "images", "kernel ± s.e.", FLOOR_NAME, "above that", "coverage, %", "agreement, %"]
     which = "" if len(known) == len(shown) else f", the {EACH_END} worst and the {EACH_END} best of {len(known)}"
-    return Sheet(f"{row['name']} by class{which}", ["class", "images", "kernel ± s.e.", "coverage, %", "agreement, %"], cells)
+    return Sheet(f"{row['name']} by class{which}", head, cells)

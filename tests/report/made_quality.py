@@ -9,7 +9,7 @@ import numpy as np
 from PIL import Image
 
 from oodkit.report.document import plain
-from oodkit.report.qualities import classes_worst_first, document_of_quality
+from oodkit.report.qualities import classes_worst_first, document_of_quality, mean_above
 from oodkit.report.runs import Run
 from oodkit.synth.quality.found import FLOOR, ClassQuality, Copy, Nearest, Quality, SetQuality
 
@@ -33,12 +33,19 @@ def nearest(flagged: bool, copies: Sequence[Copy] = ()) -> Nearest:
     )
 
 
+def above(place: int, at: int) -> float | None:
+    """The second class of every set is the worst, and the first within error; of the floor there is none."""
+    return 1.5 + 2.0 * place * (at % 4 and 5 - at % 4) if place else None
+
+
 def of_set(name: str, place: int, classes: Sequence[str] = CLASSES, *, labelled: bool = True, flagged: bool = False) -> SetQuality:
     """The place says how far from the real images it lies; the floor's is 0."""
     rng = np.random.default_rng(place)
     rows = [
-        ClassQuality(one, 50, float(0.004 * place + rng.normal(0, 0.001)), 0.0007, 0.95 - 0.1 * place, 0.9 - 0.1 * place)
-        for one in classes
+        ClassQuality(
+            one, 50, float(0.004 * place + rng.normal(0, 0.001)), 0.0007, 0.95 - 0.1 * place, 0.9 - 0.1 * place, above(place, at)
+        )
+        for at, one in enumerate(classes)
     ]
     copies = [Copy(f"{name}/{at}.png", f"real/{at}.png", 0.1 * at, 0.01 * at) for at in range(3)] if flagged else []
     return SetQuality(
@@ -55,7 +62,7 @@ def of_set(name: str, place: int, classes: Sequence[str] = CLASSES, *, labelled:
         confidence=0.95 - 0.08 * place if labelled else None,
         probe=0.96 - 0.05 * place if labelled else None,
         nearest=nearest(flagged, copies),
-        classes=sorted(rows, key=lambda one: one.kid or 0),
+        classes=sorted(rows, key=lambda one: one.above or 0),
         rank=place,
         coverage_rank={3: 2, 2: 3}.get(place, place),
     )
@@ -75,6 +82,8 @@ def made(names: Sequence[str] = SETS, classes: Sequence[str] = CLASSES, *, label
         class_names=tuple(classes),
         expected_coverage=0.969,
         probed_on=350,
+        unseen=None,
+        frechet_noise=0.3 if len(names) > 1 else None,
         floor=of_set(FLOOR, 0, classes, labelled=labelled),
         sets=sets,
         notes=("8 images of sets/ddpm could not be read",),
@@ -103,10 +112,11 @@ def run_of(quality: Quality, shown: int = 8, command: str = "oodkit synth qualit
 
     names = [FLOOR, *(one.name for one in quality.sets)]
     ordered: list[str | None] = [*classes_worst_first(plain(quality))] or [None]
+    measured = len(mean_above(plain(quality)["sets"]))
     samples = [
         {
             "class": name,
-            "place": len(ordered) - at if name is not None else None,
+            "place": measured - at if at < measured else None,
             "rows": [{"set": one, "images": images(f"{one}/{name}", shown)} for one in names],
         }
         for at, name in enumerate(ordered)

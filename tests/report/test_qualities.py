@@ -20,7 +20,7 @@ from oodkit.report.quality_sheets import quality_sheets
 from oodkit.report.runs import Run, load_run, save_run
 from oodkit.report.terminal import print_quality
 from oodkit.report.tiles import LARGEST
-from oodkit.synth.quality.found import ClassQuality, Copy, Nearest, Quality, SetQuality
+from oodkit.synth.quality.found import ClassQuality, Copy, Nearest, Quality, SetQuality, Unseen
 
 from .made_quality import CLASSES, SETS, hostile_run, made, run_of
 
@@ -53,7 +53,9 @@ def test_it_is_a_schema_whose_objects_are_closed_and_described():
         assert all(value["description"] for value in one["properties"].values())
 
 
-@pytest.mark.parametrize(("name", "kind"), [("set", SetQuality), ("class", ClassQuality), ("nearest", Nearest), ("copy", Copy)])
+@pytest.mark.parametrize(
+    ("name", "kind"), [("set", SetQuality), ("class", ClassQuality), ("nearest", Nearest), ("copy", Copy), ("unseen", Unseen)]
+)
 def test_its_keys_are_those_of_the_dataclasses_in_their_order(name, kind):
     assert list(SCHEMA["$defs"][name]["properties"]) == [one.name for one in fields(kind)]
 
@@ -71,8 +73,9 @@ def test_the_document_is_the_assessment_between_a_heading_and_the_images():
         made(["alone"], held_out="demo:digits", asked=200),
         made(["flat"], (), labelled=False),
         made(["other"], labelled=False),
+        made(unseen=Unseen(300, 0.875, 0.75)),
     ],
-    ids=["whole", "one set", "held out", "without classes", "other classes"],
+    ids=["whole", "one set", "held out", "without classes", "other classes", "unseen"],
 )
 def test_every_assessment_fits_and_is_told_in_every_form(quality):
     run = run_of(quality)
@@ -112,9 +115,11 @@ def test_the_ranking_holds_the_figures_and_ends_in_the_floor(run):
 
 
 def test_labels_are_told_where_there_are_any(run):
-    sheet = sheet_of(run.document, "Labels")
+    sheet, seen = sheet_of(run.document, "Labels"), ", which generators and often the classifier learnt from"
     assert sheet.rows[0] == ["fitted", "88.00", "87.00", "91.00"]
-    assert sheet.below == ["linear probe: a head trained on the set's features, its accuracy on 350 real images"]
+    assert sheet.below == ["linear probe: a head trained on the set's features, its accuracy on 350 real images" + seen]
+    assert seen in render_html(run)
+    assert seen not in render_html(run_of(made(held_out="x")))
     without = run_of(made(["flat"], (), labelled=False)).document
     assert not any(one.title == "Labels" for one in quality_sheets(without))
     assert 'href="#labels"' not in render_html(Run(without))
@@ -174,7 +179,7 @@ def test_classes_come_worst_first_by_their_mean_over_the_sets():
     kids = {"x": {"a": 1.0, "b": 4.0, "c": 9.0, "d": None}, "y": {"a": 5.0, "b": 0.0, "c": None, "d": None}}
     found = made(["x", "y"], ("a", "b", "c", "d", "e"))
     sets = [
-        replace(one, classes=[ClassQuality(name, 3, kid, None, None, None) for name, kid in kids[one.name].items()])
+        replace(one, classes=[ClassQuality(name, 3, 0.1, 0.1, None, None, above) for name, above in kids[one.name].items()])
         for one in found.sets
     ]
     document = run_of(replace(found, sets=sets)).document
@@ -188,15 +193,64 @@ def test_of_many_classes_the_worst_and_the_best_are_in_the_tables_and_all_in_csv
     run = run_of(made(["one"], names), shown=0)
     sheet = sheet_of(run.document, "one by class")
     assert sheet.title == "one by class, the 3 worst and the 3 best of 300"
-    kids = [one["kid"] for one in run.document["sets"][0]["classes"]]
-    worst, best = max(kids), min(kids)
-    assert [sheet.rows[0][2].split()[0], sheet.rows[-1][2].split()[0]] == [
-        f"{worst:.5f}".replace("-", "−"), f"{best:.5f}".replace("-", "−"),
-    ]  # fmt: skip
+    assert [row[4] for row in sheet.rows] == ["9.5 s.e."] * 3 + ["within error"] * 3
+    of_floor = {one["name"]: one["kid"] for one in run.document["floor"]["classes"]}
+    assert sheet.rows[0][3] == f"{of_floor[sheet.rows[0][0]]:.5f}".replace("-", "−")
     page = render_html(run)
     assert "200 of 300, the worst and the best half of these" in page
     assert page.count('<th scope="row">class') == 200
     assert quality_csv(run.document).count("\n") == 1 + 2 * 301
+
+
+def test_classes_that_none_can_be_told_to_be_worse_have_no_order_and_no_places():
+    found = made(["one"])
+    bare = [ClassQuality(name, 2, None, None, None, 0.5) for name in CLASSES]
+    run = run_of(replace(found, sets=[replace(one, classes=bare) for one in found.sets], floor=replace(found.floor, classes=bare)))
+    VALIDATOR.validate(run.document)
+    assert classes_worst_first(run.document) == list(CLASSES)
+    assert {one["place"] for one in run.document["samples"]} == {None}
+    page = render_html(run)
+    assert "Every class: too few images of each to tell which are worse." in page
+    assert not any(word in page for word in ("worst first", "place 1 of", "within error"))
+    assert not any("by class" in one.title for one in quality_sheets(run.document))
+
+
+def test_classes_without_a_kernel_distance_have_no_place_among_the_others():
+    found = made(["one"])
+    last = ClassQuality("three", 2, None, None, None, 0.5)
+    classes = [one for one in found.sets[0].classes if one.name != "three"]
+    run = run_of(replace(found, sets=[replace(found.sets[0], classes=[*classes, last])]))
+    assert [(one["class"], one["place"]) for one in run.document["samples"]] == [
+        ("one", 3),
+        ("two", 2),
+        ("zero", 1),
+        ("three", None),
+    ]
+    assert "place 3 of 3" in render_html(run)
+
+
+def test_held_out_images_have_a_line_of_their_own_beside_the_labels(run):
+    document = run_of(made(unseen=Unseen(300, 0.875, 0.75))).document
+    assert sheet_of(document, "Labels").rows[-1] == ["held-out real images", "87.50", "75.00", "–"]
+    assert '<th scope="row">held-out real images</th><td data-value="0.875">87.50</td>' in render_html(Run(document))
+    assert "held-out real images" not in render_html(run)
+
+
+def test_sets_that_are_level_come_first_together():
+    found = made()
+    sets = [
+        replace(found.sets[0], rank=1),
+        replace(found.sets[1], rank=1, coverage_rank=2),
+        replace(found.sets[2], coverage_rank=3),
+    ]
+    document = run_of(replace(found, sets=sets)).document
+    assert sentence_of(document) == (
+        "fitted and biggan are level and come first, within the 0.30 by which real images differ; "
+        "fitted has a Fréchet distance of 1.75 to the real images, 3.5 times the 0.50 of other real images."
+    )
+    assert render_html(Run(document)).count("★</span>") == 2
+    document["sets"][1]["nearest"]["flagged"] = True
+    assert sentence_of(document).endswith(" biggan may hold copies of them, so that its place tells little.")
 
 
 def test_csv_has_a_line_for_each_set_and_each_of_its_classes(run):

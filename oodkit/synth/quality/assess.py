@@ -1,6 +1,6 @@
 """The assessment of synthetic images: what is measured, of which images, and in which order the sets come out."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Literal
@@ -14,11 +14,12 @@ from oodkit.images.base import ImageSet
 from oodkit.synth.quality import remarks
 from oodkit.synth.quality.choosing import Chosen, choose
 from oodkit.synth.quality.copying import Bank
-from oodkit.synth.quality.found import FLOOR, NEIGHBOURS, Nearest, Quality, SetQuality
+from oodkit.synth.quality.found import FLOOR, NEIGHBOURS, Nearest, Quality, Unseen
 from oodkit.synth.quality.judging import Judge
-from oodkit.synth.quality.labels import known_as
+from oodkit.synth.quality.labels import Agreement, known_as, without_agreement
 from oodkit.synth.quality.neighbours import expected_coverage
 from oodkit.synth.quality.samples import Reading, Sample
+from oodkit.synth.quality.standing import beside_floor, noise_of, ranked
 
 COMPARING = "comparing"
 
@@ -31,6 +32,7 @@ def assess(
     held_out: ImageSet | None = None,
     count: int | None = None,
     seed: int = 0,
+    labelled_by_it: Collection[str] = (),
     device: str = "auto",
     batch_size: int | None = None,
     workers: int | None = None,
@@ -46,8 +48,9 @@ def assess(
     real: images that the generators were made of, with classes or without. synthetic: by name. held_out: real images that no
     generator has seen, with classes where the real ones have them: with them all real images are read and searched for copies, and
     new heads are tested on them. Without them the floor's half stands for unseen images, and only the other half's n images are
-    searched. device to cache: as in ``oodkit.extract``. progress: called with (done, in all, name of the set that is read), and
-    with "comparing" for the sets that are compared.
+    searched. labelled_by_it: names of synthetic sets whose labels are the extractor's own, or that hold only images that it agrees
+    with: their agreement would be true by construction, and is None. device to cache: as in ``oodkit.extract``. progress: called
+    with (done, in all, name of the set that is read), and with "comparing" for the sets that are compared.
 
     Raises UsageError for a count that is too small, for no set, and for held-out images that are the real ones; ImageSetError
     where sets have no class in common, or hold too few images; NotApplicableError where features are not finite.
@@ -65,10 +68,15 @@ def assess(
         tell(done, len(synthetic), COMPARING)
         sample = chosen.sample(name)
         nearest = judge.bank.nearest_of(images, sample, unseen)
-        found.append(judge.judge(name, images, sample, chosen.missing[name], nearest))
+        one = judge.judge(name, images, sample, chosen.missing[name], nearest)
+        one = replace(one, classes=beside_floor(one.classes, floor.classes))
+        found.append(without_agreement(one) if name in labelled_by_it else one)
     tell(len(synthetic), len(synthetic), COMPARING)
     n, width = len(others), others.outputs.num_features
-    sets = ranked(found)
+    noise = noise_of(floor.frechet, chosen.real, others, seed) if len(found) > 1 else None
+    sets = ranked(found, noise or 0.0)
+    own = [name for name in synthetic if name in labelled_by_it]
+    told = [] if known is None else remarks.of_labels(extractor.name, own, held_out)
     return Quality(
         extractor=extractor.name,
         features=width,
@@ -80,18 +88,12 @@ def assess(
         class_names=[name for name, own in zip(chosen.classes.names, chosen.each, strict=True) if own and name],
         expected_coverage=expected_coverage(n, n, NEIGHBOURS),
         probed_on=len(judge.test),
+        unseen=_unseen(chosen.held_out, known),
+        frechet_noise=noise,
         floor=floor,
         sets=sets,
-        notes=[*chosen.notes, *([note] if note else []), *remarks.of_results(n, width, floor, sets)],
+        notes=[*chosen.notes, *([note] if note else []), *told, *remarks.of_results(n, width, floor, sets)],
     )
-
-
-def ranked(sets: Sequence[SetQuality]) -> list[SetQuality]:
-    """By Fréchet distance, as SIO's Figure 3, each with its two ranks; of equal ones the first comes first."""
-    by_coverage = sorted(sets, key=lambda one: (-one.coverage, one.frechet))
-    places = {one.name: place for place, one in enumerate(by_coverage, 1)}
-    by_distance = sorted(sets, key=lambda one: one.frechet)
-    return [replace(one, rank=rank, coverage_rank=places[one.name]) for rank, one in enumerate(by_distance, 1)]
 
 
 def _judge(chosen: Chosen, real: ImageSet, held_out: ImageSet | None, known: Tensor | None, seed: int) -> tuple[Judge, Nearest]:
@@ -103,6 +105,13 @@ def _judge(chosen: Chosen, real: ImageSet, held_out: ImageSet | None, known: Ten
     names, each = (chosen.classes.names, chosen.each.tolist()) if chosen.classes.labelled else ((), [])
     judge = Judge(chosen.real, names, each, known, bank, test, seed)
     return judge, bank.nearest_of(unseen_of, unseen)
+
+
+def _unseen(held_out: Sample | None, known: Tensor | None) -> Unseen | None:
+    if held_out is None or known is None:
+        return None
+    found = Agreement.of(held_out, known)
+    return Unseen(len(held_out), float(found.right.double().mean()), found.confidence)
 
 
 def _require_usable(real: ImageSet, synthetic: Mapping[str, ImageSet], held_out: ImageSet | None, count: int | None) -> None:

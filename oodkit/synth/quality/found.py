@@ -14,7 +14,9 @@ class ClassQuality:
 
     kid, kid_sd: the unbiased kernel distance of its images to the real ones of the class, and its standard error; None of fewer
     than 3. coverage: in [0, 1], neighbours within the class alone; None of no more than 5. agreement: the share of its images that
-    the extractor gives the class; None where the extractor does not know the classes.
+    the extractor gives the class; None where the extractor does not know the classes. above: how far its kernel distance lies above
+    the floor's of the class, in standard errors of the difference (taken for independent), at most 10⁶; below 2 it is within error;
+    None without kernel distances, and of the floor.
     """
 
     name: str
@@ -23,6 +25,16 @@ class ClassQuality:
     kid_sd: float | None
     coverage: float | None
     agreement: float | None
+    above: float | None = None
+
+
+@dataclass(frozen=True)
+class Unseen:
+    """Of held-out real images, as many of a class as are compared, or fewer: what a perfect generator's would come to."""
+
+    images: int
+    agreement: float
+    confidence: float
 
 
 @dataclass(frozen=True)
@@ -66,13 +78,14 @@ class SetQuality:
     name, spec: what the user calls it, and where it is. images: how many it holds; n of them were compared. missing: classes of the
     real images that it has none of, whose images are in no comparison.
     frechet: the Fréchet distance, 0 or more, of the classifier's features; grows smaller with n by itself, so only distances at
-    equal n compare. kid, kid_sd: unbiased kernel distance, 0 for the same distribution and below as often as above, and its
-    standard error. density: 0 or more, 1 is expected of real images. coverage: in [0, 1]; ``Quality.expected_coverage`` is
-    expected of real images. agreement: the share whose most likely class is their label. confidence: the mean largest softmax
-    probability; both None where the extractor does not know the classes. probe: the accuracy on real images of a linear head that
-    was trained on the n features of this set; None where the real images have no classes, or only one.
-    classes: by kid, best first, then those without; empty where the real images have none. rank: by Fréchet distance, from 1.
-    coverage_rank: by coverage and then by Fréchet distance. Ranks are 0 of the floor.
+    equal n compare. kid, kid_sd: unbiased kernel distance, whose mean is 0 for the same distribution, and its standard error.
+    density: 0 or more, 1 is expected of real images. coverage: in [0, 1]; ``Quality.expected_coverage`` is expected of real
+    images. agreement: the share whose most likely class is their label. confidence: the mean largest softmax probability; both
+    None where the extractor does not know the classes. probe: the accuracy on real images of a linear head that was trained on the
+    n features of this set; None where the real images have no classes, or only one.
+    classes: by ``above``, best first, then those without, the floor's by kid; empty where the real images have none. rank: by
+    Fréchet distance, from 1; level sets share one. coverage_rank: by coverage and then by Fréchet distance. Ranks are 0 of the
+    floor.
     """
 
     name: str
@@ -100,6 +113,9 @@ class Quality:
     extractor: the classifier's name. features: D. real, held_out: specs; held_out None where there are none, and half of the real
     images stands for them. n: images compared of every set, drawn class by class with ``seed``, as many of a class in each.
     asked: the count that the user gave, None for as many as there are. probed_on: the real images that ``probe`` is measured on.
+    unseen: agreement and confidence of held-out images; None without them, and where the extractor does not know the classes.
+    frechet_noise: by how much the floor's Fréchet distance differs when the real images are split anew, the most of four; sets that
+    differ by no more are level; None of a single set.
     floor: real images against other real images, at the same n. sets: the synthetic ones, by rank. notes: what else is to know, a
     sentence each.
     """
@@ -114,6 +130,8 @@ class Quality:
     class_names: Sequence[str]
     expected_coverage: float
     probed_on: int
+    unseen: Unseen | None
+    frechet_noise: float | None
     floor: SetQuality
     sets: Sequence[SetQuality]
     notes: Sequence[str]

@@ -62,10 +62,11 @@ class Kernels:
 def kernel_distance(first: Kernels, second: Kernels) -> tuple[float, float]:
     """The squared maximum mean discrepancy of two sets of N images with the same strata, without bias, and its standard error.
 
-    Kernel (x·y / D + 1)³. Bińkowski et al., ICLR 2018, arXiv:1801.01401: for the same distribution it is 0 on average, below 0 as
-    often as above. Where images were drawn class by class, two sets have as many of each, which their estimate would take for
-    likeness: pairs of one class are weighted here as if the classes were drawn too. The error is that of the sum of each image's
-    share (the infinitesimal jackknife) within the strata; for sets of one distribution it comes out about √2 too large.
+    Kernel (x·y / D + 1)³. Bińkowski et al., ICLR 2018, arXiv:1801.01401: for the same distribution its mean is 0, so that it can be
+    below. Where images were drawn class by class, two sets have as many of each, which their estimate would take for likeness:
+    pairs of one class are weighted here as if the classes were drawn too, a stratified estimate (theirs is the mean over blocks of
+    independent draws). The error is that of the sum of each image's share (the infinitesimal jackknife) within the strata; for
+    sets of one distribution it comes out about √2 too large, and where features have heavy tails it may be too small.
     """
     count = len(first.features)
     across, back = _across(first.features, second.features)

@@ -1,6 +1,6 @@
 """Whether images are of the class that they are labelled with, as the classifier sees them and as a new head would learn them."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -14,6 +14,7 @@ from oodkit.images.classes import align_labels
 from oodkit.outputs import Outputs
 from oodkit.refitting import refit
 from oodkit.synth.quality.draws import Classes, Ints
+from oodkit.synth.quality.found import SetQuality
 from oodkit.synth.quality.samples import Sample
 from oodkit.wording import printable
 
@@ -58,6 +59,11 @@ class Agreement:
             sure += float(probabilities.sum())
             start += len(predicted)
         return cls(torch.cat(right), sure / len(sample))
+
+
+def without_agreement(found: SetQuality) -> SetQuality:
+    """The same of a set whose agreement says nothing."""
+    return replace(found, agreement=None, classes=[replace(one, agreement=None) for one in found.classes])
 
 
 def probe_accuracy(train: Sample, test: Sample, seed: int) -> float | None:

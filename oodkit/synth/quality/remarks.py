@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
+from oodkit.images.base import ImageSet
 from oodkit.synth.quality.draws import Ints
 from oodkit.synth.quality.found import SetQuality
 from oodkit.wording import counted, printable
@@ -41,12 +42,28 @@ def of_unreadable(unreadable: Mapping[str, int]) -> list[str]:
     ]
 
 
+def of_labels(extractor: str, own: Sequence[str], held_out: ImageSet | None) -> list[str]:
+    """Of agreement and confidence. own: the sets that the extractor itself labelled or filtered."""
+    found = [
+        f"{printable(name)} was labelled or filtered by {printable(extractor)} itself: "
+        "its agreement would be true by construction, and its confidence may be chosen too"
+        for name in own
+    ]
+    if held_out is None:
+        seen = f"{printable(extractor)} was probably trained on the real images"
+        out = "even a perfect generator may not reach their agreement and confidence"
+        found.append(f"{seen}: {out}; --held-out SET tells those of images that it has not seen")
+    return found
+
+
 def of_results(n: int, width: int, floor: SetQuality, sets: Sequence[SetQuality]) -> list[str]:
     """Of what was found at n images in ``width`` features."""
     notes = []
     if n <= width:
         bias = f"Fréchet distances are mostly an effect of n, {floor.frechet:.3g} of real images"
         notes.append(f"{n} images do not fill {width} features: {bias}; go by the kernel distance, or compare more images")
+    if floor.classes and all(one.kid is None for one in floor.classes):
+        notes.append("each class has at most 2 images to compare: too few to tell which classes are worse than others")
     unseen = floor.nearest
     for one in sets:
         if one.nearest.flagged:

@@ -12,8 +12,17 @@ import oodkit
 from oodkit.demo.sets import DemoSet
 from oodkit.errors import ImageSetError, UsageError
 from oodkit.images import open_images
-from oodkit.synth.quality.assess import assess, ranked
+from oodkit.outputs import Outputs
+from oodkit.synth.quality.assess import assess
+from oodkit.synth.quality.found import ClassQuality
+from oodkit.synth.quality.gaussian import Gaussian, frechet
+from oodkit.synth.quality.samples import Sample
+from oodkit.synth.quality.standing import beside_floor, noise_of, ranked
 
+SEEN = (
+    "tiny was probably trained on the real images: even a perfect generator may not reach their agreement and confidence; "
+    "--held-out SET tells those of images that it has not seen"
+)
 DIGITS = tuple(str(digit) for digit in range(8))
 
 
@@ -70,7 +79,11 @@ def test_real_images_are_the_floor_and_other_real_images_lie_at_it(found):
 
 
 def test_sets_come_by_frechet_distance_each_with_both_ranks(found):
-    assert [one.rank for one in found.sets] == [1, 2, 3, 4]
+    first, *others = found.sets
+    assert first.rank == 1
+    for place, (before, one) in enumerate(zip(found.sets, others, strict=False), 2):
+        lead = next(own.frechet for own in found.sets if own.rank == before.rank)
+        assert one.rank == (place if one.frechet > lead + found.frechet_noise else before.rank)
     assert [one.frechet for one in found.sets] == sorted(one.frechet for one in found.sets)
     by_coverage = sorted(found.sets, key=lambda one: one.coverage_rank)
     assert [one.coverage for one in by_coverage] == sorted((one.coverage for one in found.sets), reverse=True)
@@ -111,12 +124,15 @@ def test_labels_that_are_wrong_disagree_and_teach_wrongly(found):
 
 def test_classes_come_best_first(found):
     for one in found.sets:
-        assert [own.kid for own in one.classes] == sorted(own.kid for own in one.classes)
+        assert [own.above for own in one.classes] == sorted(own.above for own in one.classes)
+    assert all(own.above is None for own in found.floor.classes)
+    assert sum(own.above < 2 for own in of(found, "good").classes) >= 7
+    assert min(own.above for own in of(found, "swapped").classes) > 5
 
 
 def test_it_is_json(found):
     text = json.dumps(asdict(found), allow_nan=False)
-    assert json.loads(text)["sets"][0]["classes"][0]["n"] == 30
+    assert sum(one["n"] for one in json.loads(text)["sets"][0]["classes"]) == 240
 
 
 def test_the_same_again_is_the_same_and_reads_the_cache(digits, tmp_path, monkeypatch):
@@ -160,7 +176,7 @@ def test_what_limits_the_comparison_is_said(sets, tiny_model):
     why = "as many of each class as every set has (half of the real images are"
     found = assess(sets[0], {"made": sets[1]}, tiny_model, cache=False, count=99)
     assert (found.n, found.held_out) == (36, None)
-    assert found.notes == [f"36 images of each set are compared, not 99: {why} 36, made has 36)"]
+    assert found.notes == [f"36 images of each set are compared, not 99: {why} 36, made has 36)", SEEN]
     few = assess(sets[1], {"mine": open_images(sets[1].spec, limit=9)}, tiny_model, cache=False)
     assert few.notes[0] == f"9 images of each set are compared: {why} 18, mine has 9)"
 
@@ -251,11 +267,80 @@ def test_sets_without_a_common_class_are_refused(sets, image_folder, tiny_model)
         )
 
 
-def test_ranks_of_equal_distances_keep_the_order_given(found):
+def test_what_unseen_real_images_come_to_is_told_where_there_are_some(found, digits, tmp_path):
+    """The classifier's own accuracy on them."""
+    model, val = oodkit.load_classifier("demo:digits-v1"), digits["val"]
+    outputs = oodkit.extract(model, val, cache=tmp_path)
+    accuracy = float((outputs.predictions() == outputs.labels).double().mean())
+    assert found.unseen.images == 240
+    assert found.unseen.agreement == pytest.approx(accuracy, abs=0.02)
+    assert 0.9 < found.unseen.confidence <= 1
+    assert not any("was probably trained on the real images" in note for note in found.notes)
+
+
+def test_labels_that_the_extractor_gave_itself_have_no_agreement(sets, tiny_model):
+    own = {"made": sets[1], "other\x1b": sets[1]}
+    found = assess(sets[0], own, tiny_model, cache=False, labelled_by_it=["other\x1b"])
+    made, other = sorted(found.sets, key=lambda one: one.name)
+    assert None not in (made.agreement, *(one.agreement for one in made.classes), other.confidence)
+    assert {other.agreement, *(one.agreement for one in other.classes)} == {None}
+    assert found.unseen is None
+    assert (
+        "other\\x1b was labelled or filtered by tiny itself: its agreement would be true by construction, "
+        "and its confidence may be chosen too"
+    ) in found.notes
+    assert sum("construction" in note for note in found.notes) == 1
+
+
+def test_two_images_a_class_are_too_few_to_order_classes(sets, tiny_model):
+    few = "each class has at most 2 images to compare: too few to tell which classes are worse than others"
+    found = assess(sets[0], {"made": sets[1]}, tiny_model, cache=False, count=6)
+    assert few in found.notes
+    assert {one.above for one in found.sets[0].classes} == {None}
+    assert few not in assess(sets[0], {"made": sets[1]}, tiny_model, cache=False, count=9).notes
+
+
+def test_classes_stand_by_how_far_they_lie_above_real_ones_in_standard_errors():
+    """a: (5 − 4) / √(0.6² + 0.8²) = 1; b: (1 − 0) / 0.1 = 10, though its distance is smaller; without an error, the most."""
+    floor = [ClassQuality(name, 9, kid, sd, None, None) for name, kid, sd in (("a", 4, 0.8), ("b", 0, 0), ("c", 0, 0), ("d", 0, 0))]
+    kids = (("c", 1, 0), ("e", None, None), ("b", 1, 0.1), ("a", 5, 0.6), ("d", 0, 0))
+    own = [ClassQuality(name, 9, kid, sd, None, None) for name, kid, sd in kids]
+    floor.append(ClassQuality("e", 2, None, None, None, None))
+    assert [(one.name, one.above) for one in beside_floor(own, floor)] == [
+        ("d", 0), ("a", pytest.approx(1)), ("b", pytest.approx(10)), ("c", pytest.approx(1e6)), ("e", None),
+    ]  # fmt: skip
+
+
+def test_the_noise_is_what_other_halves_of_the_same_images_differ_by(found):
+    """Of identical images all halves lie at 0; else four distances are drawn, none of which is the other."""
+    rng = np.random.default_rng(0)
+
+    def half(features):
+        labels = torch.arange(2).repeat_interleave(20)
+        return Sample(Outputs(torch.from_numpy(features), logits=torch.zeros(40, 2)), labels, np.arange(40))
+
+    same = half(np.ones((40, 3)))
+    assert noise_of(0.0, same, same, 0) == pytest.approx(0, abs=1e-9)
+    first, second = half(rng.normal(size=(40, 3))), half(rng.normal(size=(40, 3)))
+    own = frechet(Gaussian.of(first.outputs), Gaussian.of(second.outputs))
+    assert 0 < noise_of(own, first, second, 0) < 1
+    assert noise_of(own, first, second, 0) != noise_of(own, first, second, 1)
+    assert noise_of(own + 100, first, second, 0) == pytest.approx(100, abs=2)
+    assert 0 < found.frechet_noise < found.floor.frechet
+
+
+def test_sets_that_differ_by_no_more_than_real_images_share_a_rank(found):
+    """Held against the first of the rank: 1.25 is level with 1, 1.5 is not, 1.625 is level with 1.5."""
+    sets = [replace(found.sets[0], name=str(distance), frechet=distance) for distance in (1.625, 1.0, 1.5, 1.25)]
+    assert [(one.name, one.rank) for one in ranked(sets, 0.25)] == [("1.0", 1), ("1.25", 1), ("1.5", 3), ("1.625", 3)]
+    assert [one.rank for one in ranked(sets, 0.0)] == [1, 2, 3, 4]
+
+
+def test_equal_distances_share_a_rank_in_the_order_given(found):
     first, second, third = (replace(found.sets[0], name=name) for name in "abc")
     third = replace(third, frechet=0.0, coverage=0.1)
-    assert [(one.name, one.rank, one.coverage_rank) for one in ranked([first, second, third])] == [
+    assert [(one.name, one.rank, one.coverage_rank) for one in ranked([first, second, third], 0.0)] == [
         ("c", 1, 3),
         ("a", 2, 1),
-        ("b", 3, 2),
+        ("b", 2, 2),
     ]
