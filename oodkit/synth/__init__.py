@@ -60,7 +60,7 @@ class Listed:
 
 
 def _biggan(form: str, size: int) -> Listed:
-    licence, megabytes = "Apache-2.0", {128: 211, 256: 234, 512: 236}[size]
+    licence, megabytes = "Apache-2.0 (of the original weights)", {128: 211, 256: 234, 512: 236}[size]
     images = f"ImageNet-1k, {size} × {size}"
     needs = f"{megabytes} MB of weights"
     return Listed(form, "biggan_generator:BigGAN", "BigGAN-deep", images, licence, needs, {"size": size}, imagenet_classes)
@@ -111,7 +111,11 @@ SCHEMES: dict[str, Listed] = {
 }
 FOLDERS: dict[str, Listed] = {  # by the file that tells a folder
     "fit.json": Listed(
-        "FOLDER of synth fit", "fit.fitted:FittedDiffusion", "Your own small diffusion model", "your classes", "yours"
+        "FOLDER of synth fit",
+        "fit.fitted:FittedDiffusion",
+        "Your own small diffusion model",
+        "your classes",
+        "as the images it was fitted to",
     ),
     "model_index.json": Listed("FOLDER of diffusers", "pipelines:Pipeline", "Any pipeline of diffusers", "by its call", "its own"),
 }

@@ -18,7 +18,7 @@ from oodkit.synth.precision import best_precision
 from oodkit.synth.weights_at import weights_at
 from oodkit.wording import printable
 
-LICENCE = "Apache-2.0"  # of DeepMind's biggan-deep-*/1 on TF-Hub, which the published files were converted from
+LICENCE = "Apache-2.0 (of the original weights)"  # DeepMind's biggan-deep-*/1 on TF-Hub, from which the published were converted
 ARCHIVE = "https://s3.amazonaws.com/models.huggingface.co/biggan/biggan-deep-{}-pytorch_model.bin"
 PUBLISHED = {128: "hf:osanseviero/BigGAN-deep-128", 256: ARCHIVE.format(256), 512: ARCHIVE.format(512)}
 INSTEAD = "give the file: --generator-arg weights=PATH"

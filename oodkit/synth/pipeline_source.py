@@ -16,6 +16,12 @@ from oodkit.models.reach import hub_or_cache, out_of_reach
 INDEX = "model_index.json"
 HUB = re.compile(r"(?P<id>[\w.-]+/[\w.-]+)(?:/(?P<subfolder>[^@]+))?(?:@(?P<revision>.+))?")
 LOCAL_COPY = "give a local copy: --generator-arg weights=FOLDER"
+PUBLISHED = {  # by their repository the pipelines that have names here, and the classes that run them
+    "facebook/DiT-XL-2-256": "DiTPipeline",
+    "facebook/DiT-XL-2-512": "DiTPipeline",
+    "openai/diffusers-cd_imagenet64_l2": "ConsistencyModelPipeline",
+    "google/ddpm-cifar10-32": "DDPMPipeline",
+}
 ENDS = 1 << 16  # bytes of a file's head and tail: no two trainings share the weights that lie there
 
 
@@ -34,17 +40,18 @@ class Place:
         """Read the hub, or its cache where it is out of reach; what fails there becomes a ModelNotFoundError."""
         from huggingface_hub.errors import EntryNotFoundError, LocalEntryNotFoundError
 
+        no_folder = "" if self.hub_id in PUBLISHED else f"there is no folder {self.name} here either; "
         try:
             with hub_or_cache():
                 yield
         except (EntryNotFoundError, ValueError) as error:
             if isinstance(error, LocalEntryNotFoundError):
-                raise out_of_reach(self.name, error, LOCAL_COPY) from error
+                raise out_of_reach(self.name, error, f"{no_folder}{LOCAL_COPY}") from error
             if isinstance(error, EntryNotFoundError):
                 raise ModelNotFoundError(f"{self.name} has no {INDEX} on the hub, so it is no diffusers pipeline") from error
             raise CheckpointError(f"can't download {self.name}: {(str(error).splitlines() or ['no more is known'])[0]}") from error
         except Exception as error:  # the hub's client lets those of its transport through
-            raise out_of_reach(self.name, error, LOCAL_COPY) from error
+            raise out_of_reach(self.name, error, f"{no_folder}{LOCAL_COPY}") from error
 
 
 def place_of(name: str) -> Place:
@@ -52,7 +59,9 @@ def place_of(name: str) -> Place:
 
     Raises UsageError where it is neither, and ModelNotFoundError for a folder that is not there.
     """
-    name = name.removeprefix("diffusers:").removeprefix("hf:")
+    spec, name = name, name.removeprefix("diffusers:").removeprefix("hf:")
+    if not name:
+        raise UsageError(f"a name is missing behind {spec!r}: expected OWNER/NAME[@REVISION] on the hub, or a folder with {INDEX}")
     folder = Path(name).expanduser()
     if folder.is_dir():
         return Place(name, folder)

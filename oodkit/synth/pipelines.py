@@ -15,7 +15,16 @@ from oodkit.synth.pipeline_calls import as_pixels, call_of, guide_only_where_non
 from oodkit.synth.pipeline_classes import classes_of
 from oodkit.synth.pipeline_loading import first_line, load_pipeline, pipeline_class, quiet
 from oodkit.synth.pipeline_schedulers import give_scheduler
-from oodkit.synth.pipeline_source import fetched, is_in_pixels, licence_of, place_of, read_index, require_runnable, revision_of
+from oodkit.synth.pipeline_source import (
+    PUBLISHED,
+    fetched,
+    is_in_pixels,
+    licence_of,
+    place_of,
+    read_index,
+    require_runnable,
+    revision_of,
+)
 from oodkit.synth.precision import fast_in_bf16
 from oodkit.synth.prompts import TEMPLATE, prompt_of, require_template
 
@@ -62,11 +71,13 @@ class Pipeline(Generator):
         _require_one_of("seeds", seeds, SEEDS)
         self.spec, self.template, self.device = spec, template, resolve_device(device)
         place = place_of(weights or spec)
+        if known := pipeline or PUBLISHED.get(place.hub_id):
+            _left_out(pipeline_class(known), call)
         index = read_index(place)
         require_runnable(place, index, trust_remote_code=trust_remote_code)
         made_by = pipeline_class(pipeline or index["_class_name"])
         self._of_diffusers = made_by is not None
-        parts = call_of(made_by, call).parts if made_by else {}  # a wrong argument is told before gigabytes are fetched
+        parts = _left_out(made_by, call)
         folder = fetched(place, trust_remote_code=trust_remote_code, variant=variant, without=list(parts))
         precision, self._autocast = _precision(dtype, self.device, in_pixels=is_in_pixels(index))
         self.pipe = load_pipeline(
@@ -174,6 +185,11 @@ class Pipeline(Generator):
             with torch.random.fork_rng(devices=[self.device] if self.device.type == "cuda" else []):
                 torch.manual_seed(seeds[0])
                 yield {}
+
+
+def _left_out(made_by: type | None, call: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The parts that the pipeline is to do without; a wrong argument is told, before gigabytes are fetched."""
+    return call_of(made_by, call).parts if made_by else {}
 
 
 def _precision(dtype: DtypeName, device: torch.device, *, in_pixels: bool) -> tuple[torch.dtype, bool]:

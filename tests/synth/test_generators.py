@@ -18,6 +18,10 @@ from oodkit.synth import (
     pipelines,
 )
 from oodkit.synth.arguments import known_arguments, takes_any
+from oodkit.synth.fit.fitted import FittedDiffusion
+
+from .fit.tiny import dark_and_bright
+from .fit.tiny import fitted as fit_of
 
 EVERY = {**GENERATORS, **SCHEMES, **FOLDERS}
 
@@ -63,12 +67,22 @@ def test_what_is_listed_is_made_by_a_generator_that_takes_what_is_listed(name):
 def test_a_name_brings_its_arguments_and_its_licence(recorder):
     assert make_generator("biggan", device="cpu").made_with["size"] == 256
     made = make_generator("biggan-deep-128", truncation=0.4)
-    assert (made.made_with["size"], made.made_with["truncation"], made.licence) == (128, 0.4, "Apache-2.0")
+    assert (made.made_with["size"], made.made_with["truncation"], made.licence) == (
+        128,
+        0.4,
+        "Apache-2.0 (of the original weights)",
+    )
     assert make_generator("dit-256").licence == "CC-BY-NC-4.0"
     assert make_generator("ddpm-cifar10", num_inference_steps=20).made_with["call"] == {
         "pipeline": "DDIMPipeline",
         "num_inference_steps": 20,
     }
+
+
+def test_the_list_and_the_generator_say_the_same_licence(tmp_path):
+    assert GENERATORS["biggan"].licence == biggan_generator.LICENCE
+    fitted = FittedDiffusion(fit_of(dark_and_bright(tmp_path / "set"), tmp_path / "fit", epochs=1), device="cpu")
+    assert FOLDERS["fit.json"].licence == fitted.licence == "as the images it was fitted to"
 
 
 def test_the_licence_of_other_weights_is_not_the_tables(recorder):

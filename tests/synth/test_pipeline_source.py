@@ -89,6 +89,7 @@ def test_a_folder_that_is_there_wins_over_the_hub(tmp_path: Path, monkeypatch: p
     ("name", "kind", "message"),
     [
         ("diffusers:dit", UsageError, "can't read 'dit': expected OWNER/NAME[@REVISION] on the hub, or the path of a folder"),
+        ("diffusers:", UsageError, "a name is missing behind 'diffusers:': expected OWNER/NAME[@REVISION] on the hub, or a folder"),
         ("./dit", ModelNotFoundError, "no folder ./dit; expected a folder with model_index.json"),
     ],
 )
@@ -198,6 +199,12 @@ def test_out_of_reach_is_one_line_with_the_ways_out() -> None:
         f"can't download the weights of facebook/DiT-XL-2-256: {constants.ENDPOINT} can't be reached and they are not in the "
         "cache; give a local copy: --generator-arg weights=FOLDER, or copy a filled cache here (HF_HOME)"
     )
+
+
+@pytest.mark.usefixtures("out_of_reach")
+def test_a_name_that_may_be_meant_as_a_folder_is_told_to_be_none() -> None:
+    with pytest.raises(ModelNotFoundError, match=r"cache; there is no folder models/DiT-XL-2-256 here either; give a local copy: "):
+        read_index(place_of("models/DiT-XL-2-256"))
 
 
 @pytest.mark.parametrize(

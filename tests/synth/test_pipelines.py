@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from oodkit.errors import CheckpointError, GeneratorError, UnreadableImageError, UsageError
-from oodkit.synth import imagenet_classes, make_generator
+from oodkit.synth import GENERATORS, imagenet_classes, make_generator, pipelines
 from oodkit.synth.base import ImageClass, Request
 from oodkit.synth.pipelines import Pipeline, _at_once, _precision
 
@@ -279,6 +279,13 @@ def test_a_wrong_setting_is_one_line(folders: dict[str, Path], arguments: dict[s
     with pytest.raises(UsageError) as caught:
         Pipeline(str(folders["dit"]), **{"device": "cpu", **arguments})
     assert message in str(caught.value)
+
+
+@pytest.mark.parametrize("name", [name for name, one in GENERATORS.items() if one.made_by == "pipelines:Pipeline"])
+def test_a_wrong_argument_of_a_published_one_is_told_before_anything_is_fetched(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    monkeypatch.setattr(pipelines, "read_index", lambda place: pytest.fail("it fetches"))
+    with pytest.raises(UsageError, match=r"Pipeline takes no argument 'bogus'; it takes .*num_inference_steps"):
+        make_generator(name, device="cpu", bogus=2)
 
 
 @pytest.mark.parametrize("name", ["dit", "consistency"])
