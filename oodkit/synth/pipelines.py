@@ -71,8 +71,8 @@ class Pipeline(Generator):
         _require_one_of("seeds", seeds, SEEDS)
         self.spec, self.template, self.device = spec, template, resolve_device(device)
         place = place_of(weights or spec)
-        if known := pipeline or PUBLISHED.get(place.hub_id):
-            _left_out(pipeline_class(known), call)
+        if published := pipeline or PUBLISHED.get(place.hub_id):
+            _left_out(pipeline_class(published), call)
         index = read_index(place)
         require_runnable(place, index, trust_remote_code=trust_remote_code)
         made_by = pipeline_class(pipeline or index["_class_name"])
