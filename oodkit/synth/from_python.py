@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from oodkit.errors import GeneratorError, OodkitError, UsageError
+from oodkit.errors import GeneratorError, InputError, OodkitError, UsageError
 from oodkit.failures import is_out_of_memory
 from oodkit.models.user_code import found_function, importable, prints_aside, source_hash
 from oodkit.synth.arguments import checked_arguments
@@ -106,7 +106,7 @@ def _found(spec: str) -> tuple[Callable[..., Any], str]:
     except KeyboardInterrupt:
         raise
     except BaseException as error:  # as above
-        raise GeneratorError(f"can't load the generator {spec}, {named.value}: {raised(error)}") from error
+        raise InputError(f"can't load the generator {spec}, {named.value}: {raised(error)}") from error
     return function, f"{named.dist.name} {named.dist.version}" if named.dist else named.value
 
 

@@ -200,6 +200,6 @@ def test_an_installed_package_names_a_generator(mine, monkeypatch):
     assert from_python.installed_names() == ("broken", "their-gan")
     made = Called("their-gan")
     assert (made.spec, made.size, made.facts["source"]) == ("their-gan", 4, "mine:noise")
-    with pytest.raises(GeneratorError, match="can't load the generator broken, mine:gone: AttributeError: "):
+    with pytest.raises(InputError, match="can't load the generator broken, mine:gone: AttributeError: "):
         Called("broken")
     sys.modules.pop("mine")
