@@ -178,6 +178,16 @@ def test_another_batch_size_is_noted(tmp_path: Path) -> None:
     assert run(tmp_path / "made")["notes"] == ["made in batches of 4 and of 3, which can tell in an image's last bits"]
 
 
+def test_where_images_of_a_batch_depend_on_each_other_the_note_says_more(tmp_path: Path) -> None:
+    stopping = Stopping(1, KeyboardInterrupt())
+    for generator in (stopping, again := StandIn()):
+        generator.seed_scope = "batch"
+    with pytest.raises(KeyboardInterrupt):
+        synthesize(stopping, tmp_path / "made", **EACH)
+    synthesize(again, tmp_path / "made", per_class=5, batch_size=3)
+    assert run(tmp_path / "made")["notes"] == ["made in batches of 4 and of 3, in which images are others"]
+
+
 def test_a_batch_of_which_one_image_is_missing_is_made_whole_and_the_rest_of_it_stays(whole: Path, tmp_path: Path) -> None:
     with pytest.raises(KeyboardInterrupt):
         synthesize(Stopping(2, KeyboardInterrupt()), tmp_path / "made", **EACH)
