@@ -36,7 +36,7 @@ def of_missing(missing: Mapping[str, Sequence[str]]) -> list[str]:
 def of_unreadable(unreadable: Mapping[str, int]) -> list[str]:
     """Of images that could not be read, and that others of their set do not make up for."""
     return [
-        f"{counted(count, 'image', 'images')} of {printable(name)} could not be read and are left out"
+        f"{counted(count, 'image', 'images')} of {printable(name)} could not be read and {'is' if count == 1 else 'are'} left out"
         for name, count in unreadable.items()
         if count
     ]

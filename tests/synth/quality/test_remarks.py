@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from oodkit.synth.quality.remarks import of_choice
+from oodkit.synth.quality.remarks import of_choice, of_unreadable
 
 WHY = "as many of each class as every set has (half of the real images are 900, few has"
 
@@ -21,3 +21,10 @@ WHY = "as many of each class as every set has (half of the real images are 900, 
 )
 def test_it_is_said_what_limits_the_comparison_where_something_does(n, asked, most, has, said):
     assert of_choice(n, asked, most, 900, {"many": np.array([3000]), "few": np.array([has - 10, 10])}) == said
+
+
+def test_images_that_could_not_be_read_are_counted_one_as_one():
+    assert of_unreadable({"made": 1, "whole": 0, "\x1b": 2}) == [
+        "1 image of made could not be read and is left out",
+        r"2 images of \x1b could not be read and are left out",
+    ]
