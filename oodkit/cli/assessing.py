@@ -20,12 +20,15 @@ from oodkit.cli.samples import Samples, without_names
 from oodkit.errors import OodkitError, UsageError
 from oodkit.images import open_images
 from oodkit.images.base import ImageSet
+from oodkit.images.folder import images_below
 from oodkit.report.qualities import document_of_quality
-from oodkit.report.runs import Run
+from oodkit.report.runs import RESULT, Run
+from oodkit.synth.fit.folder import FIT
 from oodkit.synth.folder import FINISHED, RUN, read_run
 from oodkit.synth.quality.assess import assess
 from oodkit.synth.quality.found import FLOOR
 from oodkit.synth.quality.inception import load_inception
+from oodkit.training.folder import TRAINING
 from oodkit.wording import printable, without_folders
 
 COMMAND = "oodkit synth quality --extractor"
@@ -55,10 +58,12 @@ class Asked:
 def carry_out_quality(asked: Asked, *, report: Path | None, output: Path | None, form: Format) -> None:
     """Assess the sets, store the result and print it."""
     require_writable(report, output)
+    _require_result_folder(output)
     specs = named_sets(asked.synthetic)
-    opened = {name: open_images(spec, limit=asked.limit) for name, spec in specs.items()}
-    real = open_images(asked.real, limit=asked.limit)
-    held_out = None if asked.held_out is None else open_images(asked.held_out, limit=asked.limit)
+    asked = _with_extractor(asked)
+    opened = {name: _opened(spec, asked.limit) for name, spec in specs.items()}
+    real = _opened(asked.real, asked.limit)
+    held_out = None if asked.held_out is None else _opened(asked.held_out, asked.limit)
     extractor = _extractor(asked)
     try:
         with progress_bar(f"{extractor.name} on", quiet=asked.quiet) as progress:
@@ -69,6 +74,7 @@ def carry_out_quality(asked: Asked, *, report: Path | None, output: Path | None,
                 held_out=held_out,
                 count=asked.count,
                 seed=asked.seed,
+                labelled_by_it=_labelled_by(extractor, specs),
                 device=asked.device,
                 batch_size=asked.batch_size,
                 workers=asked.workers,
@@ -111,16 +117,18 @@ def named_sets(texts: Sequence[str]) -> dict[str, str]:
 
 
 def _extractor(asked: Asked) -> Classifier:
-    """The classifier that was named, or the one that was diagnosed last, which is then told on stderr."""
-    if asked.extractor is None:
-        return _last_diagnosed(asked.loading)
+    assert asked.extractor is not None  # _with_extractor saw to it
     name, _, weights = asked.extractor.partition(":")
     if name == INCEPTION:
         return load_inception(weights or None)
     return load_classifier(asked.extractor, **vars(asked.loading))
 
 
-def _last_diagnosed(given: Loading) -> Classifier:
+def _with_extractor(asked: Asked) -> Asked:
+    """The same with a classifier named: the one that was diagnosed last, which is then told on stderr, where none was."""
+    if asked.extractor is not None:
+        return asked
+    given = asked.loading
     if given.flags() not in {"", "--allow-pickle"}:
         raise UsageError(f"{given.flags()} goes with a model: name it too, with --extractor MODEL")
     if latest(lambda _: True) is None:
@@ -130,7 +138,39 @@ def _last_diagnosed(given: Loading) -> Classifier:
         )
     before = remembered(COMMAND, allow_pickle=given.allow_pickle)
     typer.echo(f"its model: {printable(before.model)}", err=True)
-    return load_classifier(before.model, **vars(before.loading))
+    return replace(asked, extractor=before.model, loading=before.loading)
+
+
+def _opened(spec: str, limit: int | None) -> ImageSet:
+    """As ``open_images``; ``dir:`` is what ``oodkit synth`` calls a folder."""
+    if spec.startswith("dir:") and not Path(spec).exists():
+        raise UsageError(f"an image set that is a folder is given by its path alone: {spec.removeprefix('dir:')}, not {spec}")
+    return open_images(spec, limit=limit)
+
+
+def _require_result_folder(folder: Path | None) -> None:
+    """Raise UsageError for a folder that holds a synthesis, a fit, a training, or images."""
+    if folder is None or not folder.is_dir() or (folder / RESULT).is_file():
+        return
+    kinds = {RUN: "a synthesis", FIT: "a fit", TRAINING: "a training"}
+    held = next((f"{folder} is {what} ({name})" for name, what in kinds.items() if (folder / name).is_file()), None)
+    if held is None:
+        image = next((one for one in images_below(str(folder)) if isinstance(one, str)), "")
+        held = f"{folder} holds images, such as {printable(image)}" if image and image.count("/") <= 1 else None
+    if held is not None:
+        raise UsageError(f"{held}, beside which no result is written; give another folder, a new one")
+
+
+def _labelled_by(extractor: Classifier, specs: Mapping[str, str]) -> list[str]:
+    """The sets whose labels the very extractor gave, or that hold only images that it agrees with, as their run.json says."""
+    found = []
+    for name, spec in specs.items():
+        asked = (_synthesis(spec) or {}).get("asked", {})
+        labeller = asked.get("label_with")
+        chosen = asked.get("keep_agreeing") or "quota" in asked  # what can't be told a class has its labels from the labeller
+        if chosen and isinstance(labeller, dict) and labeller.get("fingerprint") == extractor.fingerprint():
+            found.append(name)
+    return found
 
 
 def _set_rows(real: ImageSet, held_out: ImageSet | None, synthetic: Mapping[str, ImageSet]) -> list[dict[str, Any]]:

@@ -149,6 +149,13 @@ def test_quiet_prints_the_paths_alone(run, command):
         (("--held-out", "sets/nothing", *V1), 3, "no folder or file sets/nothing"),
         (("--extractor", "demo:digits-v9"), 3, "demo:digits-v9"),
         (("--extractor", "inception:nothing.pth"), 3, "nothing.pth"),
+        (("--real", "dir:sets/others", *V1), 2, "a folder is given by its path alone: sets/others, not dir:sets/others"),
+        (("--synthetic", "x=dir:sets/others", *V1), 2, "a folder is given by its path alone: sets/others, not dir:sets/others"),
+        (
+            ("-o", "sets/others", *V1),
+            2,
+            "sets/others holds images, such as 0/",
+        ),
         (("--report", "report.txt", *V1), 2, "--report report.txt would hold a page of HTML"),
         (("--format", "csv", "--json", *V1), 2, "--json and --format csv contradict each other"),
         (("--model-arg", "depth", *V1), 2, "'depth' is not K=V"),
@@ -162,6 +169,34 @@ def test_what_is_refused_is_refused_before_any_image_is_read(run, command, forwa
     assert message in " ".join(ran.err.replace("│", " ").split())
     assert forwarded == []
     assert not list(Path().glob("oodkit-runs/quality-*"))
+
+
+@pytest.mark.parametrize(("name", "what"), [("run.json", "a synthesis"), ("fit.json", "a fit"), ("training.json", "a training")])
+def test_no_result_is_written_into_what_another_command_made(run, command, tmp_path, name, what):
+    (tmp_path / "there").mkdir()
+    (tmp_path / "there" / name).write_text("{}")
+    ran = run(*command, *V1, "-o", "there")
+    assert (ran.code, sorted(path.name for path in Path("there").iterdir())) == (2, [name])
+    assert f"there is {what} ({name}), beside which no result is written; give another folder, a new one" in ran.err
+
+
+def test_a_missing_classifier_is_told_before_any_set_is_opened(run, command, monkeypatch):
+    monkeypatch.setattr("oodkit.cli.assessing.open_images", lambda *_, **__: pytest.fail("a set was opened"))
+    ran = run(*command)
+    assert (ran.code, "no classifier to measure with: give --extractor MODEL" in ran.err) == (2, True)
+
+
+def test_labels_of_the_extractor_s_own_have_no_agreement(run, command):
+    """Of three syntheses one was filtered by the extractor, one labelled by another model, one by none."""
+    make = ("synth", "--model", "dir:sets/others", "--per-class", "10")
+    for name, model in (("own", "demo:digits-v1"), ("another", "demo:digits-v2")):
+        assert run(*make, "--label-with", model, "--keep-agreeing", "-o", name).code == 0
+    ran = run(*command, "--synthetic", "own", "--synthetic", "another", *V1, "--samples", "0", "--json")
+    document = json.loads(ran.out)
+    assert {one["name"]: one["agreement"] is None for one in document["sets"]} == {"blurred": False, "own": True, "another": False}
+    own = "own was labelled or filtered by demo:digits-v1 itself: its agreement would be true by construction"
+    assert [own in note for note in document["notes"]].count(True) == 1
+    assert "another was labelled" not in ran.out
 
 
 def test_a_run_of_several_models_is_not_guessed_from(run, command, demo_sets):
