@@ -105,6 +105,14 @@ def test_the_same_command_goes_on_where_ctrl_c_ended_it_and_trains_nothing_twice
     assert f"{folder} holds another fit: seed 0 there, 1 here" in refused.err
 
 
+def test_weights_that_are_missing_are_told_and_made_again(run):
+    first = run(*FIT, "-o", "mine")
+    Path("mine/unet/diffusion_pytorch_model.safetensors").unlink()
+    again = run(*FIT, "-o", "mine")
+    assert (again.code, again.out) == (0, first.out)
+    assert again.err.splitlines()[0] == "mine is finished, but its weights are missing: making them again"
+
+
 def test_the_exit_code_is_that_of_the_signal(run):
     with interrupted(signal.SIGTERM):
         assert run(*FIT).code == 143
