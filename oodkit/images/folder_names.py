@@ -21,7 +21,8 @@ def safe_folders(names: Sequence[str]) -> tuple[str, ...]:
     """A folder's name for each class, no two alike: the class's own where that can be one, else spelled as in URLs.
 
     What is a path or hidden, ends in a dot, has control characters, or is the name of a file that stands beside class folders is
-    spelled: ``tv/monitor`` is ``tv%2Fmonitor``, and ``run.json`` ``%72un.json``. A name that is too long is cut, with a hash behind it; classes that share a name get their number behind it: ``crane (134)``.
+    spelled: ``tv/monitor`` is ``tv%2Fmonitor``, and ``run.json`` ``%72un.json``. A name that is too long is cut, with a hash behind
+    it; classes that share a name get their number behind it: ``crane (134)``.
     ``align_labels`` finds the classes by these names.
     """
     return tuple(_told_apart([_spelled(name) for name in names]))
