@@ -274,6 +274,9 @@ def test_the_page_shows_every_sample_below_the_real_ones_and_each_copy_below_wha
     names = [one.partition("<")[0].strip() for one in part.split('<p class="who">')[1:]]
     assert names == ["real", "fitted", "biggan", "ddpm"] * 4
     assert part.count("agreement 80&nbsp;%") == 4  # of fitted
+    assert "within error,</span> <span" in part
+    assert "sets within 0.30, by which real images differ, share a rank" in page
+    assert "share a rank" not in render_html(run_of(made(["alone"])))
 
 
 def test_a_page_of_many_large_samples_is_kept_small(run):
