@@ -12,6 +12,7 @@ from typing import Any
 
 from oodkit.errors import CheckpointError, InputError, ModelNotFoundError, UsageError
 from oodkit.models.reach import hub_or_cache, out_of_reach
+from oodkit.synth.weights_at import sha256_of
 
 INDEX = "model_index.json"
 HUB = re.compile(r"(?P<id>[\w.-]+/[\w.-]+)(?:/(?P<subfolder>[^@]+))?(?:@(?P<revision>.+))?")
@@ -22,7 +23,6 @@ PUBLISHED = {  # by their repository the pipelines that have names here, and the
     "openai/diffusers-cd_imagenet64_l2": "ConsistencyModelPipeline",
     "google/ddpm-cifar10-32": "DDPMPipeline",
 }
-ENDS = 1 << 16  # bytes of a file's head and tail: no two trainings share the weights that lie there
 
 
 @dataclass(frozen=True)
@@ -149,17 +149,11 @@ def revision_of(place: Place, folder: Path) -> dict[str, str]:
 
 
 def fingerprint(folder: Path) -> str:
-    """Of the names, the sizes, and the first and last 64 KiB of a pipeline's files: a whole hash would read gigabytes."""
+    """A hash of the names and bytes of a pipeline's files; a pipeline that was tuned in part shares most of them with its origin."""
     hashed = hashlib.sha256()
-    for file in sorted(
-        file for file in folder.rglob("*") if file.suffix in {".json", ".safetensors", ".bin", ".txt", ".model", ".py"}
-    ):
-        size = file.stat().st_size
-        hashed.update(f"{file.relative_to(folder).as_posix()}\0{size}\0".encode())
-        with file.open("rb") as opened:
-            hashed.update(opened.read(ENDS))
-            opened.seek(max(0, size - ENDS))
-            hashed.update(opened.read(ENDS))
+    for file in sorted(folder.rglob("*")):
+        if file.suffix in {".json", ".safetensors", ".bin", ".txt", ".model", ".py"}:
+            hashed.update(f"{file.relative_to(folder).as_posix()}\0{sha256_of(file)}\0".encode())
     return hashed.hexdigest()
 
 

@@ -64,7 +64,6 @@ class FittedDiffusion(Generator):
         }
         self.batch_size = BATCH.get(self.device.type, 64)
 
-    @torch.inference_mode()
     def generate(self, requests: Sequence[Request]) -> Tensor:
         """uint8 (N, 3, H, W). Raises UsageError for a class that is none of ``classes``, GeneratorError for NaN."""
         assert self.classes is not None

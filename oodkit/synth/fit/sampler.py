@@ -18,7 +18,7 @@ def scheduler_config(sigma_data: float) -> dict[str, Any]:
     return {"sigma_min": SIGMA_MIN, "sigma_max": SIGMA_MAX, "sigma_data": sigma_data, "solver_order": 2}
 
 
-@torch.inference_mode()
+@torch.no_grad()
 def sample(denoiser: Denoiser, labels: Sequence[int], seeds: Sequence[int], *, steps: int, guidance: float) -> Tensor:
     """Images (N, 3, H, W) in about [−1, 1], float32, of N labels, each from noise of its own seed.
 
