@@ -149,7 +149,7 @@ def revision_of(place: Place, folder: Path) -> dict[str, str]:
 
 
 def fingerprint(folder: Path) -> str:
-    """A hash of the names and bytes of a pipeline's files; a pipeline that was tuned in part shares most of them with its origin."""
+    """A hash of the names and bytes of a pipeline's files; one that was tuned in part shares most of them with its origin."""
     hashed = hashlib.sha256()
     for file in sorted(folder.rglob("*")):
         if file.suffix in {".json", ".safetensors", ".bin", ".txt", ".model", ".py"}:
