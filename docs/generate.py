@@ -78,8 +78,7 @@ def generators(_: str) -> str:
     """A table of all generators, and a section for each of those that make them, with what ``--generator-arg`` takes."""
     listed = [*GENERATORS.values(), *FOLDERS.values(), *SCHEMES.values()]
     rows = [
-        (f"`{one.form}`", f"[{one.title}](#{_section(one.maker)})", one.images, one.licence, _fetched(one.needs))
-        for one in listed
+        (f"`{one.form}`", f"[{one.title}](#{_section(one.maker)})", one.images, one.licence, _fetched(one.needs)) for one in listed
     ]
     makers = dict.fromkeys(one.maker for one in listed)
     return "\n\n".join([_table(("generator", "method", "makes", "licence", "needs"), rows), *map(_maker, makers)])
