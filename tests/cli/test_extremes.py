@@ -11,7 +11,7 @@ from PIL import Image
 from oodkit.cli import main
 from oodkit.images import open_images
 from oodkit.images.thumbnails import thumbnail
-from oodkit.report import html
+from oodkit.report import tiles
 from oodkit.report.runs import load_run
 
 V1, V2 = "demo:digits-v1", "demo:digits-v2"
@@ -169,7 +169,7 @@ def test_without_thumbnails_no_image_is_named_shown_or_written(diagnosed):
 
 
 def test_a_run_keeps_every_thumbnail_that_was_asked_for_whatever_a_page_has_room_for(diagnosed, monkeypatch):
-    monkeypatch.setattr(html, "LARGEST", 0)
+    monkeypatch.setattr(tiles, "LARGEST", 0)
     found = diagnosed(V2, "--thumbnails", "20", "--report", "report.html")
     extremes = found.document["models"][0]["extremes"]
     assert [len(shown) for shown in (extremes["rejected"], *extremes["accepted"].values())] == [20] * 3
