@@ -27,8 +27,9 @@ LAYERS = (
     | {"accuracies", "calibration", "holm"}
     | {"classifier", "models", "heads", "tap", "probes", "code_identity", "recipe_facts", "images", "benchmarks", "demo"},
     {"solvers"},
-    {"head", "outputs", "parts", "shards", "stats", "moments", "memo", "failures", "percentiles", "cache", "tensor_file"},
-    {"atomic", "errors", "specs", "wording"},
+    {"head", "outputs", "parts", "shards", "stats", "moments", "memo", "failures", "percentiles", "cache", "tensor_file"}
+    | {"run_folder"},
+    {"atomic", "errors", "processes", "specs", "wording"},
 )
 TENSOR_SIDE = {
     "scorers",

@@ -7,8 +7,8 @@ from oodkit.ablation.trial import Images
 from oodkit.errors import ImageSetError, UsageError
 from oodkit.images.base import ImageSet
 from oodkit.images.classes import align_labels
+from oodkit.processes import world_size
 from oodkit.scorers import one_pass_scorers, parse_scorer
-from oodkit.training.processes import world_size
 from oodkit.training.recipes import parse_recipe
 from oodkit.wording import printable
 

@@ -23,12 +23,11 @@ from oodkit.images.base import ImageSet
 from oodkit.images.folder import images_below
 from oodkit.report.qualities import document_of_quality
 from oodkit.report.runs import RESULT, Run
-from oodkit.synth.fit.folder import FIT
-from oodkit.synth.folder import FINISHED, RUN, read_run
+from oodkit.run_folder import FINISHED, FIT, SYNTHESIS, TRAINING
+from oodkit.synth.folder import read_run
 from oodkit.synth.quality.assess import assess
 from oodkit.synth.quality.found import FLOOR
 from oodkit.synth.quality.inception import load_inception
-from oodkit.training.folder import TRAINING
 from oodkit.wording import printable, without_folders
 
 COMMAND = "oodkit synth quality --extractor"
@@ -152,7 +151,7 @@ def _require_result_folder(folder: Path | None) -> None:
     """Raise UsageError for a folder that holds a synthesis, a fit, a training, or images."""
     if folder is None or not folder.is_dir() or (folder / RESULT).is_file():
         return
-    kinds = {RUN: "a synthesis", FIT: "a fit", TRAINING: "a training"}
+    kinds = {SYNTHESIS: "a synthesis", FIT: "a fit", TRAINING: "a training"}
     held = next((f"{folder} is {what} ({name})" for name, what in kinds.items() if (folder / name).is_file()), None)
     if held is None:
         image = next((one for one in images_below(str(folder)) if isinstance(one, str)), "")
@@ -208,6 +207,6 @@ def _unfinished(specs: Mapping[str, str]) -> list[str]:
 def _synthesis(spec: str) -> Mapping[str, Any] | None:
     """What the folder says of itself; None where it is none of oodkit's, or can't be read."""
     try:
-        return read_run(Path(spec)) if (Path(spec) / RUN).is_file() else None
+        return read_run(Path(spec)) if (Path(spec) / SYNTHESIS).is_file() else None
     except (OodkitError, OSError):
         return None

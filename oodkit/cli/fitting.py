@@ -11,18 +11,19 @@ from typing import Any
 
 import typer
 
-from oodkit.cli.runs import RUNS, new_folder, require_folder
+from oodkit.cli.runs import begun, new_folder, require_folder
 from oodkit.cli.training import told_once
 from oodkit.cli.training_progress import duration, shown_progress
 from oodkit.cli.training_result import unreadable_lines
 from oodkit.errors import OodkitError, UsageError
 from oodkit.forward import resolve_device
 from oodkit.images import open_images
-from oodkit.synth.fit.folder import FINISHED, SAMPLES, Document, differences, is_finished, read_fit, require_same_fit
+from oodkit.processes import rank, world_size
+from oodkit.run_folder import FINISHED, Document
+from oodkit.synth.fit.folder import SAMPLES, differences, is_finished, read_fit, require_same_fit
 from oodkit.synth.fit.run import FitPlan, carry_out_fit, plan_fit
 from oodkit.training.checkpoints import Checkpoints
 from oodkit.training.interruption import exit_code
-from oodkit.training.processes import rank, world_size
 from oodkit.wording import counted, printable
 
 
@@ -100,19 +101,8 @@ def _folder(output: Path | None, planned: FitPlan) -> tuple[Path, Document | Non
         if before is not None:
             require_same_fit(output, before["asked"], planned.asked)
         return output, before
-    for path in sorted(RUNS.glob("synth-fit-*"), reverse=True):
-        before = _of_before(path)
-        if before is not None and not differences(before["asked"], planned.asked):
-            return path, before
-    return new_folder("synth-fit"), None
-
-
-def _of_before(folder: Path) -> Document | None:
-    """The fit.json in the folder; None for anything else."""
-    try:
-        return read_fit(folder)
-    except UsageError:
-        return None
+    same = (one for one in begun("synth-fit", read_fit) if not differences(one[1]["asked"], planned.asked))
+    return next(same, None) or (new_folder("synth-fit"), None)
 
 
 def _before_lines(folder: Path, before: Document | None, planned: FitPlan) -> Iterator[str]:

@@ -1,7 +1,7 @@
 """``oodkit-runs/``: where a command leaves its result, and where the next one finds what was done last."""
 
 import shlex
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
@@ -41,16 +41,23 @@ def find_run(text: str | None, kinds: Sequence[str] | None = None) -> Path:
 
 def _refuse_others(path: Path) -> None:
     """Raise UsageError, with what to type instead, for a training and for synthetic images: by the folder or its document."""
-    from oodkit.synth.folder import RUN
-    from oodkit.training.folder import TRAINING
+    from oodkit.run_folder import SYNTHESIS, TRAINING
 
     folder = path.parent if path.is_file() else path
     quoted, name = shlex.quote(str(folder)), path.name if path.is_file() else None
     if (folder / TRAINING).is_file() and name in {None, TRAINING}:
         raise UsageError(f"{folder} is a training ({TRAINING}); diagnose it first: oodkit diagnose local-dir:{quoted}")
-    if (folder / RUN).is_file() and name in {None, RUN}:
+    if (folder / SYNTHESIS).is_file() and name in {None, SYNTHESIS}:
         command = f"oodkit synth quality --real SET --synthetic {quoted}"
-        raise UsageError(f"{folder} holds synthetic images ({RUN}); how good they are: {command}")
+        raise UsageError(f"{folder} holds synthetic images ({SYNTHESIS}); how good they are: {command}")
+
+
+def begun(kind: str, read: Callable[[Path], dict[str, Any] | None]) -> Iterator[tuple[Path, dict[str, Any]]]:
+    """The folders ``oodkit-runs/<kind>-…`` with what ``read`` finds there, the newest first; its UsageError counts as nothing."""
+    for path in sorted(RUNS.glob(f"{kind}-*"), reverse=True):
+        with suppress(UsageError):
+            if (found := read(path)) is not None:
+                yield path, found
 
 
 def new_folder(kind: str) -> Path:

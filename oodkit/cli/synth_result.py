@@ -7,9 +7,10 @@ from typing import Any
 
 from oodkit.cli.training_progress import duration
 from oodkit.errors import UsageError
+from oodkit.run_folder import Document
 from oodkit.synth.base import Generator
 from oodkit.synth.fit.folder import read_fit
-from oodkit.synth.folder import Document, is_finished, is_more
+from oodkit.synth.folder import is_finished, is_more
 from oodkit.synth.planning import Plan
 from oodkit.wording import counted, percent, printable
 

@@ -10,11 +10,13 @@ import typer
 
 from oodkit.classifier import Classifier, load_classifier
 from oodkit.cli.keyed import keyed
-from oodkit.cli.runs import RUNS, new_folder, require_folder
+from oodkit.cli.runs import begun, new_folder, require_folder
 from oodkit.cli.synth_progress import shown_images
 from oodkit.cli.synth_result import before_lines, generator_lines, told
 from oodkit.cli.training import told_once
 from oodkit.errors import UsageError
+from oodkit.processes import rank, world_size
+from oodkit.run_folder import Document
 from oodkit.synth import (
     Generator,
     ImageClass,
@@ -25,11 +27,10 @@ from oodkit.synth import (
     make_generator,
 )
 from oodkit.synth.finishing import require_some
-from oodkit.synth.folder import Document, differences, is_finished, is_more, read_run, require_same
+from oodkit.synth.folder import differences, is_finished, is_more, read_run, require_same
 from oodkit.synth.planning import Plan, plan_synthesis
 from oodkit.synth.run import carry_out, own_device
 from oodkit.training.interruption import ended_by_sigterm, exit_code
-from oodkit.training.processes import rank, world_size
 from oodkit.wording import printable
 
 JPEG_QUALITY = 95
@@ -183,18 +184,9 @@ def _folder(output: Path | None, planned: Plan) -> tuple[Path, Document | None]:
         if before is not None:
             require_same(output, before["asked"], planned.asked)
         return output, before
-    found = [(path, before) for path in sorted(RUNS.glob("synth-*"), reverse=True) if (before := _of_before(path)) is not None]
-    fitting = [(path, before) for path, before in found if not differences(before["asked"], planned.asked)]
+    fitting = [one for one in begun("synth", read_run) if not differences(one[1]["asked"], planned.asked)]
     same = [(path, before) for path, before in fitting if not is_more(before["asked"], planned.asked)]
     return next(iter([*same, *fitting]), None) or (new_folder("synth"), None)
-
-
-def _of_before(folder: Path) -> Document | None:
-    """The run.json in the folder; None for anything else."""
-    try:
-        return read_run(folder)
-    except UsageError:
-        return None
 
 
 def _make(planned: Plan, folder: Path, *, hushed: bool) -> Document:

@@ -12,18 +12,19 @@ import typer
 
 from oodkit.classifier import load_classifier
 from oodkit.cli.loading import Loading
-from oodkit.cli.runs import RUNS, new_folder, require_folder
+from oodkit.cli.runs import begun, new_folder, require_folder
 from oodkit.cli.training_progress import shown_progress
 from oodkit.cli.training_result import told
 from oodkit.errors import OodkitError, UsageError
 from oodkit.images import open_images
 from oodkit.images.base import ImageSet
+from oodkit.processes import rank, world_size
+from oodkit.run_folder import Document
 from oodkit.training.checkpoints import Checkpoints
-from oodkit.training.folder import LOG, Document, differences, is_finished, read_run, require_same
+from oodkit.training.folder import LOG, differences, is_finished, read_run, require_same
 from oodkit.training.interruption import exit_code
 from oodkit.training.networks import Stem
 from oodkit.training.plan import Alpha, Plan, Sets, Shape, plan
-from oodkit.training.processes import rank, world_size
 from oodkit.training.run import accelerator_for, carry_out
 from oodkit.wording import printable
 
@@ -140,19 +141,8 @@ def _folder(command: str, output: Path | None, planned: Plan) -> tuple[Path, Doc
         if before is not None:
             require_same(output, before["asked"], planned.asked)
         return output, before
-    for path in sorted(RUNS.glob(f"{command}-*"), reverse=True):
-        before = _of_before(path)
-        if before is not None and not differences(before["asked"], planned.asked):
-            return path, before
-    return new_folder(command), None
-
-
-def _of_before(folder: Path) -> Document | None:
-    """The training.json in the folder; None for anything else."""
-    try:
-        return read_run(folder)
-    except UsageError:
-        return None
+    same = (one for one in begun(command, read_run) if not differences(one[1]["asked"], planned.asked))
+    return next(same, None) or (new_folder(command), None)
 
 
 def _say_before(folder: Path, before: Document | None, planned: Plan, *, tensorboard: bool) -> None:

@@ -7,10 +7,9 @@ from typing import Any
 from oodkit.errors import UsageError
 from oodkit.images.base import ImageSet
 from oodkit.images.folder import open_folder
+from oodkit.run_folder import SYNTHESIS, UNFINISHED
 
-RUN = "run.json"
 KIND = "synthesis"
-UNFINISHED = "unfinished"
 
 
 def require_finished(images: ImageSet) -> None:
@@ -25,7 +24,7 @@ def require_finished(images: ImageSet) -> None:
 
 def _asked_of_unfinished(folder: Path) -> dict[str, Any] | None:
     try:
-        document = json.loads((folder / RUN).read_text("utf-8"))
+        document = json.loads((folder / SYNTHESIS).read_text("utf-8"))
     except (OSError, ValueError, RecursionError):
         return None
     if not isinstance(document, dict) or (document.get("kind"), document.get("status")) != (KIND, UNFINISHED):

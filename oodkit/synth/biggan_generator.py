@@ -7,13 +7,14 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from oodkit.errors import CheckpointError, GeneratorError, UsageError
+from oodkit.errors import CheckpointError, UsageError
 from oodkit.forward import DTYPES, Dtype, resolve_device, resolve_dtype
 from oodkit.synth.base import Generator, ImageClass, Request
 from oodkit.synth.biggan import BigGAN as Network
 from oodkit.synth.biggan import load_biggan
 from oodkit.synth.biggan_weights import FILES
 from oodkit.synth.classes import imagenet_classes
+from oodkit.synth.pixels import finite_pixels
 from oodkit.synth.precision import best_precision
 from oodkit.synth.weights_at import weights_at
 from oodkit.wording import printable
@@ -74,10 +75,7 @@ class BigGAN(Generator):
         labels = [self._label(request.of) for request in requests]
         noise = self.truncation * truncated_noise([request.seed for request in requests], self.net.sizes.z_dim)
         images: Tensor = self.net(noise.to(self.device), torch.tensor(labels, device=self.device), self.truncation)
-        if not images.isfinite().all():
-            remedy = "try --generator-arg dtype=float32, or fetch the weights again"
-            raise GeneratorError(f"{self.spec} made images that are not finite; {remedy}")
-        return images.add_(1).mul_(127.5).round_().clamp_(0, 255).to(torch.uint8)
+        return finite_pixels(images, self.spec)
 
     def _label(self, of: ImageClass | None) -> int:
         if of is None:

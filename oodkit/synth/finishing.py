@@ -10,7 +10,8 @@ import numpy as np
 
 from oodkit.atomic import write_atomically
 from oodkit.errors import ImageSetError, OodkitError
-from oodkit.synth.folder import FINISHED, RUN, Document, write_run
+from oodkit.run_folder import FINISHED, SYNTHESIS, Document
+from oodkit.synth.folder import write_run
 from oodkit.synth.journal import DROPPED, JOURNAL, MANIFEST, OVER_QUOTA, UNREADABLE, Ledger, Line, encoded
 from oodkit.synth.labelling import imbalance
 from oodkit.synth.planning import Plan
@@ -53,7 +54,7 @@ def require_readable(plan: Plan, folder: Path, ledger: Ledger) -> None:
             return
         first = first or line["detail"]
     shutil.rmtree(folder / JOURNAL, ignore_errors=True)
-    (folder / RUN).unlink(missing_ok=True)
+    (folder / SYNTHESIS).unlink(missing_ok=True)
     none = f"none of the {len(ledger.done)} images of {printable(plan.generator.spec)} could be had"
     raise ImageSetError(f"{none}, the first: {first}; mend them, and give the same command again")
 

@@ -10,13 +10,13 @@ import numpy as np
 from torch import Tensor
 
 from oodkit.errors import UnreadableImageError
+from oodkit.processes import rank, world_size
 from oodkit.synth.asking import Asker, Given
 from oodkit.synth.base import Request
 from oodkit.synth.journal import UNREADABLE, Journal, Line
 from oodkit.synth.labelling import Verdict
 from oodkit.synth.planning import Plan
 from oodkit.synth.storing import Storing
-from oodkit.training.processes import rank, world_size
 from oodkit.wording import printable
 
 Progress = Callable[[int, int | None, str], None]

@@ -16,27 +16,17 @@ from oodkit.forward import resolve_device
 from oodkit.images import open_images
 from oodkit.images.base import ImageSet
 from oodkit.images.folder import open_folder
+from oodkit.images.synthesis import KIND
+from oodkit.processes import rank, world_size
+from oodkit.run_folder import LOCK, UNFINISHED, Document
 from oodkit.synth import make_generator
 from oodkit.synth.base import Generator, ImageClass
 from oodkit.synth.finishing import finish, require_readable, require_some
-from oodkit.synth.folder import (
-    KIND,
-    LOCK,
-    SCHEMA,
-    UNFINISHED,
-    Document,
-    alone_in,
-    is_finished,
-    is_more,
-    read_run,
-    require_same,
-    write_run,
-)
+from oodkit.synth.folder import SCHEMA, alone_in, is_finished, is_more, read_run, require_same, write_run
 from oodkit.synth.journal import JOURNAL, Journal, Ledger
 from oodkit.synth.making import Progress, make
 from oodkit.synth.planning import Plan, plan_synthesis
 from oodkit.synth.storing import SaveFormat
-from oodkit.training.processes import rank, world_size
 
 LIBRARIES = ("oodkit", "torch", "diffusers", "pillow")
 

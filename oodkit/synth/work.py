@@ -24,10 +24,6 @@ class Work:
     def __len__(self) -> int:
         return len(self._index)
 
-    def class_of(self, number: int) -> int:
-        """The position of its class; 0 where there are no classes."""
-        return int(self._class[number])
-
     def index_of(self, number: int) -> int:
         """Its own number within its class."""
         return int(self._index[number])

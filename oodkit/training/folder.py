@@ -1,30 +1,35 @@
 """A run's folder: what its training.json says, and whether a run of before is the one that is asked for now."""
 
 import json
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from collections.abc import Mapping
+from contextlib import AbstractContextManager, suppress
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from oodkit.atomic import write_atomically
-from oodkit.errors import OodkitError, UsageError
+from oodkit.errors import UsageError
+from oodkit.run_folder import (
+    FINISHED,
+    FIT,
+    LOCK,
+    SYNTHESIS,
+    TRAINING,
+    Document,
+    alone_with,
+    shown,
+    the_first,
+    write_document,
+)
 from oodkit.training.settings import Settings
-from oodkit.wording import printable
 
-TRAINING = "training.json"
 LOG = "log.jsonl"
 LAST, BEST = "last.safetensors", "best.safetensors"
 MODEL, BEFORE = "model.safetensors", "before.safetensors"  # local-dir:RUN loads the first
 KIND, SCHEMA = "training", 1
-LOCK = ".lock"
-UNFINISHED, FINISHED = "unfinished", "finished"
 # beside a config.json timm would take model.safetensors for its own
-OWN = (TRAINING, LOG, LAST, BEST, MODEL, BEFORE, "config.json")
+OWN = (TRAINING, SYNTHESIS, FIT, LOG, LAST, BEST, MODEL, BEFORE, "config.json")
 OF_RECIPE = " of the recipe"  # behind its settings, where they are told
-SHOWN = 40  # characters of a value that an error quotes
 
-Document = dict[str, Any]
 Shape = Mapping[str, "type | Shape"]
 ASKED: Shape = {"recipe": str, "classes": int, "settings": {"epochs": int, "alpha": float}, "sets": {"data": {"spec": str}}}
 RUN: Shape = {"status": str, "created": str, "asked": ASKED, "images": {"data": int}, "notes": list, "unreadable": dict}
@@ -57,7 +62,7 @@ def read_run(folder: Path) -> Document | None:
 
 def _require_readable(path: Path, document: Mapping[str, Any]) -> None:
     if (schema := document.get("schema")) != SCHEMA:
-        found = f"{path} is of schema {_shown(schema)}, and this oodkit reads schema {SCHEMA}"
+        found = f"{path} is of schema {shown(schema)}, and this oodkit reads schema {SCHEMA}"
         raise UsageError(f"{found}; take the oodkit that wrote it, or give another folder, a new one")
     unfit = _unfit(document, RUN) or (_unfit(document, {"result": RESULT}) if document["status"] == FINISHED else None)
     if unfit:
@@ -96,8 +101,7 @@ def trained_on(model: str) -> str | None:
 
 def write_run(folder: Path, document: Mapping[str, Any]) -> None:
     """Raises OodkitError where the disk is full or the folder can't be written."""
-    text = json.dumps(document, indent=1, allow_nan=False) + "\n"
-    write_atomically(folder / TRAINING, lambda path: path.write_text(text, "utf-8"))
+    write_document(folder / TRAINING, document)
 
 
 def is_finished(folder: Path, document: Mapping[str, Any]) -> bool:
@@ -112,8 +116,7 @@ def require_same(folder: Path, before: Mapping[str, Any], now: Mapping[str, Any]
     """
     saved = any((folder / name).exists() for name in (LAST, BEST, MODEL))
     if saved and (differing := differences(before, now)):
-        few = "; ".join(differing[:4]) + ("; …" if len(differing) > 4 else "")
-        raise UsageError(f"{folder} holds another training: {few}; ask for the same again, or give another folder")
+        raise UsageError(f"{folder} holds another training: {the_first(differing)}; ask for the same again, or give another folder")
 
 
 def differences(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
@@ -132,7 +135,7 @@ def differences(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
         if key.endswith(" fingerprint"):
             found.append(_of_sets(key.removesuffix(" fingerprint"), one, other))
         else:
-            found.append(f"{key} {_shown(one.get(key))} there, {_shown(other.get(key))} here")
+            found.append(f"{key} {shown(one.get(key))} there, {shown(other.get(key))} here")
     return found
 
 
@@ -150,7 +153,7 @@ def _completed(asked: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _of_sets(name: str, one: Mapping[str, Any], other: Mapping[str, Any]) -> str:
-    specs = [_shown(values.get(f"{name} spec")) for values in (one, other)]
+    specs = [shown(values.get(f"{name} spec")) for values in (one, other)]
     if specs[0] == specs[1]:
         return f"the images of {name}, {specs[0]}, have changed since"
     return f"{name} {specs[0]} there, {specs[1]} here"
@@ -171,28 +174,6 @@ def _flat(asked: Mapping[str, Any]) -> dict[str, Any]:
     return flat
 
 
-def _shown(value: Any) -> str:
-    text = "none" if value is None else printable(str(value))
-    return text if len(text) <= SHOWN else f"{text[:SHOWN]}…"
-
-
-@contextmanager
-def alone_in(folder: Path) -> Iterator[None]:
-    """While open, no other process can train into the folder; the lock goes with the process, however that ends.
-
-    Raises UsageError where another one does, OodkitError where the folder can't be made.
-    """
-    from filelock import FileLock, Timeout
-
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        lock = FileLock(folder / LOCK)
-        lock.acquire(blocking=False)
-    except Timeout as error:
-        raise UsageError(f"another process is training into {folder}; wait for it, or give another folder") from error
-    except OSError as error:
-        raise OodkitError(f"can't write to {folder}: {error.strerror or error}; give another folder") from error
-    try:
-        yield
-    finally:
-        lock.release()
+def alone_in(folder: Path) -> AbstractContextManager[None]:
+    """While open, no other process can train into the folder. Raises as ``run_folder.alone_with``."""
+    return alone_with(folder / LOCK, folder, "training")

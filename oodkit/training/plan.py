@@ -17,13 +17,13 @@ from oodkit.images.classes import align_labels
 from oodkit.images.synthesis import require_finished
 from oodkit.models import SOURCES
 from oodkit.models.state import SUFFIXES
+from oodkit.processes import world_size
 from oodkit.specs import checked_settings
 from oodkit.training import remarks
 from oodkit.training.draws import draws_of, share_of_pool
 from oodkit.training.learner import linear_head
 from oodkit.training.networks import Built, Stem, adopt, build
 from oodkit.training.pools import Pool, outlier_pool, real_pool, synthetic_pool, trained_labels
-from oodkit.training.processes import world_size
 from oodkit.training.recipes import RECIPES, Recipe, parse_recipe
 from oodkit.training.settings import Settings, defaults_for
 from oodkit.wording import counted, printable

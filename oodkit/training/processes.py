@@ -1,6 +1,5 @@
 """The processes that train together, and the device of each: accelerate's, however they were started."""
 
-import os
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
@@ -8,6 +7,7 @@ import torch
 
 from oodkit.errors import UsageError
 from oodkit.forward import resolve_device
+from oodkit.processes import world_size
 from oodkit.training.settings import Amp
 
 if TYPE_CHECKING:
@@ -16,16 +16,6 @@ if TYPE_CHECKING:
 # After the last step the first process alone extracts features and refits the last layer, hours on ImageNet, while the others wait
 # for it. By default that ends all with an error after 10 minutes on GPUs, or 30 on CPUs.
 PATIENCE = timedelta(days=7)
-
-
-def world_size() -> int:
-    """The processes that train together, as torchrun and ``accelerate launch`` tell each."""
-    return int(os.environ.get("WORLD_SIZE", "1"))
-
-
-def rank() -> int:
-    """Which of them this is; 0 prints and writes."""
-    return int(os.environ.get("RANK", "0"))
 
 
 def join_processes(*, device: str = "auto", amp: Amp = "no", leaves_unused: bool = False) -> "Accelerator":

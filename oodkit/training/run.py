@@ -11,23 +11,13 @@ import torch
 from oodkit.classifier import Classifier, load_classifier
 from oodkit.errors import OodkitError
 from oodkit.images.base import ImageSet
+from oodkit.run_folder import FINISHED, UNFINISHED, Document
 from oodkit.training.augment import TrainTransform, kept_generators, seed_generators
 from oodkit.training.checkpoints import Checkpoints
 from oodkit.training.draws import draws_of
 from oodkit.training.feed import Feed
 from oodkit.training.finishing import finish, save_trained
-from oodkit.training.folder import (
-    FINISHED,
-    KIND,
-    SCHEMA,
-    UNFINISHED,
-    Document,
-    alone_in,
-    is_finished,
-    read_run,
-    require_same,
-    write_run,
-)
+from oodkit.training.folder import KIND, SCHEMA, alone_in, is_finished, read_run, require_same, write_run
 from oodkit.training.journal import Journal
 from oodkit.training.learner import Learner
 from oodkit.training.loop import Reached, learn

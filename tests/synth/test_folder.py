@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from oodkit.errors import UsageError
-from oodkit.synth.folder import RUN, alone_in, differences, is_more, read_run, require_same, write_run
+from oodkit.run_folder import SYNTHESIS
+from oodkit.synth.folder import alone_in, differences, is_more, read_run, require_same, write_run
 
 ASKED = {"generator": "biggan", "facts": {"truncation": 1.0}, "seed": 0, "per_class": 5, "classes": ["a", "b"], "quality": None}
 RUN_OF = {"kind": "synthesis", "schema": 1, "status": "finished", "created": "", "asked": ASKED, "batch_size": 4, "counts": {}}
@@ -35,7 +36,7 @@ def test_other_files_are_not_written_among(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("text", ["", "[]", "{}", "null", '{"kind": "training"}', "[" * 9999, "\udcff"])
 def test_a_damaged_run_is_one_line(tmp_path: Path, text: str) -> None:
-    (tmp_path / RUN).write_bytes(text.encode("utf-8", "surrogateescape"))
+    (tmp_path / SYNTHESIS).write_bytes(text.encode("utf-8", "surrogateescape"))
     with pytest.raises(UsageError, match=r"run.json is damaged or none of a synthesis; give another folder, a new one"):
         read_run(tmp_path)
 
@@ -98,4 +99,4 @@ def test_a_run_is_json_that_any_program_reads(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="not JSON compliant"):
         write_run(tmp_path, {"seconds": float("nan")})
     write_run(tmp_path, {"name": "ä\n"})
-    assert json.loads((tmp_path / RUN).read_text("ascii")) == {"name": "ä\n"}
+    assert json.loads((tmp_path / SYNTHESIS).read_text("ascii")) == {"name": "ä\n"}

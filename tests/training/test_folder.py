@@ -117,3 +117,10 @@ def test_another_recipe_is_told_by_its_name_alone():
     other = {**ASKED, "recipe": "v1", "recipe_settings": {}}
     assert differences(ASKED, other) == ["recipe mixup:alpha=0.4 there, v1 here"]
     assert differences({**ASKED, "recipe": "of-another-version"}, other) == ["recipe of-another-version there, v1 here"]
+
+
+@pytest.mark.parametrize("document", ["run.json", "fit.json"])
+def test_the_folder_of_a_synthesis_or_a_fit_is_none_to_train_into(tmp_path, document):
+    (tmp_path / document).write_text("{}")
+    with pytest.raises(UsageError, match=f"has a {document} and no training of oodkit's beside it; give another folder"):
+        read_run(tmp_path)

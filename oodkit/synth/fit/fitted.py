@@ -7,12 +7,14 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from oodkit.errors import CheckpointError, GeneratorError, UsageError
+from oodkit.errors import CheckpointError, UsageError
 from oodkit.forward import DTYPES, resolve_device
+from oodkit.run_folder import FINISHED, FIT, Document
 from oodkit.synth.base import Generator, ImageClass, Request
-from oodkit.synth.fit.folder import FINISHED, FIT, UNET_WEIGHTS, Document, is_finished, read_fit
-from oodkit.synth.fit.sampler import GUIDANCE, STEPS, as_pixels, sample
+from oodkit.synth.fit.folder import UNET_WEIGHTS, is_finished, read_fit
+from oodkit.synth.fit.sampler import GUIDANCE, STEPS, sample
 from oodkit.synth.fit.stored import load_denoiser
+from oodkit.synth.pixels import finite_pixels
 from oodkit.synth.precision import best_precision
 from oodkit.synth.weights_at import sha256_of
 from oodkit.wording import printable
@@ -74,9 +76,7 @@ class FittedDiffusion(Generator):
             raise UsageError(f"{self.spec} has {len(self.classes)} classes, got {name}; choose among its own")
         seeds = [request.seed for request in requests]
         images = sample(self.denoiser, labels, seeds, steps=self.steps, guidance=self.guidance)
-        if not bool(torch.isfinite(images).all()):
-            raise GeneratorError(f"{self.spec} gave pixels that are not finite; try --generator-arg dtype=float32")
-        return as_pixels(images)
+        return finite_pixels(images, self.spec)
 
 
 def _finished(folder: Path) -> Document:

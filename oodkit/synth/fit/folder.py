@@ -5,14 +5,13 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from oodkit.atomic import write_atomically
 from oodkit.errors import UsageError
-from oodkit.training.folder import FINISHED, LAST, Document, differences
+from oodkit.run_folder import FINISHED, FIT, Document, first_file, the_first, write_document
+from oodkit.training.folder import LAST, differences
 from oodkit.wording import printable
 
-__all__ = ["FINISHED", "FIT", "Document", "differences", "is_finished", "read_fit", "require_same_fit", "write_fit"]
+__all__ = ["differences", "is_finished", "read_fit", "require_same_fit", "write_fit"]
 
-FIT = "fit.json"
 UNET_CONFIG, UNET_WEIGHTS = "unet/config.json", "unet/diffusion_pytorch_model.safetensors"  # as diffusers names them
 SCHEDULER = "scheduler/scheduler_config.json"
 SAMPLES = "samples.png"
@@ -31,8 +30,10 @@ def read_fit(folder: Path) -> Document | None:
     try:
         document = json.loads(path.read_text("utf-8"))
     except FileNotFoundError:
-        _require_empty(folder)
-        return None
+        if (other := first_file(folder)) is None:
+            return None
+        beside = f"{printable(str(folder))} holds other files, such as {printable(other)}, and no {FIT}"
+        raise UsageError(f"{beside}; give another folder, a new one") from None
     except (OSError, ValueError, RecursionError) as error:
         raise UsageError(f"{path} is damaged; give another folder, a new one") from error
     if not isinstance(document, dict) or document.get("kind") != KIND:
@@ -45,17 +46,9 @@ def read_fit(folder: Path) -> Document | None:
     return document
 
 
-def _require_empty(folder: Path) -> None:
-    there = sorted(one.name for one in folder.iterdir() if not one.name.startswith(".")) if folder.exists() else []
-    if there:
-        beside = f"{printable(str(folder))} holds other files, such as {printable(there[0])}, and no {FIT}"
-        raise UsageError(f"{beside}; give another folder, a new one")
-
-
 def write_fit(folder: Path, document: Mapping[str, Any]) -> None:
     """Raises OodkitError where the disk is full or the folder can't be written."""
-    text = json.dumps(document, indent=1, allow_nan=False) + "\n"
-    write_atomically(folder / FIT, lambda path: path.write_text(text, "utf-8"))
+    write_document(folder / FIT, document)
 
 
 def is_finished(folder: Path, document: Mapping[str, Any]) -> bool:
@@ -70,5 +63,4 @@ def require_same_fit(folder: Path, before: Mapping[str, Any], now: Mapping[str, 
     """
     saved = any((folder / name).exists() for name in (LAST, UNET_WEIGHTS))
     if saved and (differing := differences(before, now)):
-        few = "; ".join(differing[:4]) + ("; …" if len(differing) > 4 else "")
-        raise UsageError(f"{folder} holds another fit: {few}; ask for the same again, or give another folder")
+        raise UsageError(f"{folder} holds another fit: {the_first(differing)}; ask for the same again, or give another folder")

@@ -11,7 +11,8 @@ from torch.nn.functional import pad
 from oodkit.atomic import write_atomically
 from oodkit.synth.base import ImageClass
 from oodkit.synth.fit.denoiser import Denoiser
-from oodkit.synth.fit.sampler import GUIDANCE, STEPS, as_pixels, sample
+from oodkit.synth.fit.sampler import GUIDANCE, STEPS, sample
+from oodkit.synth.pixels import as_pixels
 from oodkit.synth.seeds import seed_of
 
 ROWS, COLUMNS = 10, 8

@@ -13,6 +13,7 @@ from PIL import Image
 from oodkit.errors import ImageSetError, UnreadableImageError, UsageError
 from oodkit.forward import resolve_device
 from oodkit.images.base import ImageSet
+from oodkit.processes import world_size
 from oodkit.specs import LARGEST as LARGEST_WHOLE
 from oodkit.specs import checked_settings
 from oodkit.synth.base import ImageClass
@@ -22,7 +23,6 @@ from oodkit.synth.precision import fast_in_bf16
 from oodkit.training.augment import TrainTransform
 from oodkit.training.draws import draws_of
 from oodkit.training.pools import Pool, real_pool
-from oodkit.training.processes import world_size
 from oodkit.training.settings import SMALL, Amp, Settings
 from oodkit.wording import counted, printable
 

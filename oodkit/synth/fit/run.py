@@ -12,17 +12,9 @@ import torch
 
 from oodkit.errors import OodkitError
 from oodkit.images.base import ImageSet
+from oodkit.run_folder import FINISHED, UNFINISHED, Document
 from oodkit.synth.fit.denoiser import Denoiser, edm_loss
-from oodkit.synth.fit.folder import (
-    KIND,
-    SAMPLES,
-    SCHEMA,
-    Document,
-    is_finished,
-    read_fit,
-    require_same_fit,
-    write_fit,
-)
+from oodkit.synth.fit.folder import KIND, SAMPLES, SCHEMA, is_finished, read_fit, require_same_fit, write_fit
 from oodkit.synth.fit.grid import write_grid
 from oodkit.synth.fit.plan import HALF, FitPlan, plan_fit
 from oodkit.synth.fit.stored import save_denoiser
@@ -30,7 +22,7 @@ from oodkit.training.augment import TrainTransform, kept_generators, seed_genera
 from oodkit.training.checkpoints import Checkpoints
 from oodkit.training.draws import draws_of
 from oodkit.training.feed import Feed
-from oodkit.training.folder import FINISHED, UNFINISHED, alone_in
+from oodkit.training.folder import alone_in
 from oodkit.training.journal import Journal, read_log
 from oodkit.training.learner import Learner
 from oodkit.training.loop import Reached, learn

@@ -44,8 +44,3 @@ def sample(denoiser: Denoiser, labels: Sequence[int], seeds: Sequence[int], *, s
 
 def _noise(seeds: Sequence[int], side: int) -> Tensor:
     return torch.stack([torch.randn(3, side, side, generator=torch.Generator().manual_seed(seed)) for seed in seeds])
-
-
-def as_pixels(images: Tensor) -> Tensor:
-    """Images in [−1, 1] as uint8."""
-    return ((images + 1) * 127.5).round().clamp(0, 255).to(torch.uint8)

@@ -8,8 +8,9 @@ import torch
 
 from oodkit.atomic import write_atomically
 from oodkit.errors import CheckpointError, OutputsError
+from oodkit.run_folder import FIT
 from oodkit.synth.fit.denoiser import Architecture, Denoiser
-from oodkit.synth.fit.folder import FIT, SCHEDULER, UNET_CONFIG, UNET_WEIGHTS
+from oodkit.synth.fit.folder import SCHEDULER, UNET_CONFIG, UNET_WEIGHTS
 from oodkit.synth.fit.sampler import scheduler_config
 from oodkit.tensor_file import load_stored, save_stored
 

@@ -5,7 +5,8 @@ import torch
 from torch import nn
 
 from oodkit.synth.fit.denoiser import Architecture, Denoiser
-from oodkit.synth.fit.sampler import as_pixels, sample
+from oodkit.synth.fit.sampler import sample
+from oodkit.synth.pixels import as_pixels
 
 SHAPE = Architecture(8, 1, (8, 16), 2, 0.5)
 

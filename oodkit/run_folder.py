@@ -1,0 +1,62 @@
+"""What the folder of a training, a synthesis or a fit has in common: a document, a lock, and words for what differs."""
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from oodkit.atomic import write_atomically
+from oodkit.errors import OodkitError, UsageError
+from oodkit.wording import printable
+
+UNFINISHED, FINISHED = "unfinished", "finished"
+TRAINING, SYNTHESIS, FIT = "training.json", "run.json", "fit.json"  # a folder has one of these, or is none of them
+LOCK = ".lock"
+SHOWN = 40  # characters of a value that an error quotes
+
+Document = dict[str, Any]
+
+
+def write_document(path: Path, document: Mapping[str, Any]) -> None:
+    """Raises OodkitError where the disk is full or the folder can't be written, ValueError for a number that is not finite."""
+    text = json.dumps(document, indent=1, allow_nan=False) + "\n"
+    write_atomically(path, lambda temporary: temporary.write_text(text, "utf-8"))
+
+
+def first_file(folder: Path) -> str | None:
+    """The name of the first visible file or folder in it; None where there is none."""
+    return min((one.name for one in folder.iterdir() if not one.name.startswith(".")), default=None) if folder.exists() else None
+
+
+@contextmanager
+def alone_with(lock: Path, folder: Path, doing: str) -> Iterator[None]:
+    """While open, no other process holds this lock; it goes with the process, however that ends. doing: as "training".
+
+    Raises UsageError where another one holds it, OodkitError where its folder can't be made.
+    """
+    from filelock import FileLock, Timeout
+
+    try:
+        lock.parent.mkdir(parents=True, exist_ok=True)
+        held = FileLock(lock)
+        held.acquire(blocking=False)
+    except Timeout as error:
+        raise UsageError(f"another process is {doing} into {folder}; wait for it, or give another folder") from error
+    except OSError as error:
+        raise OodkitError(f"can't write to {folder}: {error.strerror or error}; give another folder") from error
+    try:
+        yield
+    finally:
+        held.release()
+
+
+def the_first(differing: Sequence[str]) -> str:
+    """Four differences at most, on one line."""
+    return "; ".join(differing[:4]) + ("; …" if len(differing) > 4 else "")
+
+
+def shown(value: object) -> str:
+    """A value as an error quotes it."""
+    text = "none" if value is None else printable(str(value))
+    return text if len(text) <= SHOWN else f"{text[:SHOWN]}…"
