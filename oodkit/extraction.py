@@ -1,8 +1,7 @@
 """One forward pass over an image set: features and logits, in shards that survive an interruption."""
 
-import hashlib
-import json
-from collections.abc import Callable, Sequence
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain, islice
 from pathlib import Path
@@ -14,22 +13,18 @@ import torch
 
 from oodkit.cache import cache_root
 from oodkit.classifier import Classifier
-from oodkit.code_identity import stable_repr
 from oodkit.errors import OutputsError, UnsupportedModelError
-from oodkit.forward import DTYPES, Dtype, Runner, default_batch_size, obstacle, resolve_device, resolve_dtype
+from oodkit.extraction_plan import Plan, outputs_key, plan_extraction
+from oodkit.forward import DTYPES, Dtype, Runner, obstacle, resolve_device, resolve_dtype
 from oodkit.head import FORMAT as HEAD_FORMAT
 from oodkit.head import load_head
 from oodkit.images.base import ImageSet
 from oodkit.images.classes import align_labels
 from oodkit.outputs import Outputs, Skipped
 from oodkit.probes import parse_probe
-from oodkit.probes.base import Probe
 from oodkit.reading import read_batches
 from oodkit.shards import (
-    COLUMNS,
-    FORMAT,
     HEAD_FILE,
-    Manifest,
     missing_shards,
     open_outputs,
     open_parts,
@@ -38,7 +33,6 @@ from oodkit.shards import (
     write_shard,
 )
 
-SHARD_SIZE = 512
 Progress = Callable[[int, int, str], None]
 
 
@@ -67,6 +61,10 @@ def extract(
     image, cached by itself; ``extra`` gives its tensor under the whole spec. progress: called with (images done, images in all,
     what runs), which is ``""`` for the forward pass and else a probe's name, for which it counts from 0 again.
 
+    Several processes, as torchrun or ``accelerate launch`` start them, share the shards through the cache and do not talk to each
+    other: each makes its own, then whatever is still to be made, and returns when all are there. So a run that began in two
+    processes goes on in one or in three, and one that dies is not waited for.
+
     Labels are in the model's class order, −1 where a class is none of the model's; with ``labelled=False``, for OOD images, all
     are −1 whatever the set says. Images that can't be read are in ``skipped``. The network comes back on the device and in the
     mode that it was in. A run that goes on with another batch size or device may differ in the last bits from one that did not.
@@ -82,6 +80,28 @@ def extract(
         root = cache_root() if cache is None else Path(cache)
         outputs = _extract_into(model, images, probes, _How(root, device, dtype, batch_size, workers, progress))
     return _with_labels(outputs, aligned)
+
+
+def extract_own_share(
+    model: Classifier,
+    images: ImageSet,
+    *,
+    device: str = "auto",
+    dtype: Dtype = "auto",
+    batch_size: int | None = None,
+    workers: int | None = None,
+    cache: str | Path | None = None,
+    probes: Sequence[str] = (),
+    progress: Progress | None = None,
+) -> None:
+    """What this one of several processes has to do for ``extract``, and no more: called for all sets first, none is idle between.
+
+    Arguments and errors as in ``extract``.
+    """
+    root = cache_root() if cache is None else Path(cache)
+    how = _How(root, device, dtype, batch_size, workers, progress, own_only=True)
+    for plan in _plans(model, images, probes, how):
+        _carry_out(plan, model, images, how)
 
 
 def extracted(
@@ -107,23 +127,6 @@ def extracted(
     return _with_labels(open_outputs(folder), aligned)
 
 
-def outputs_key(model: Classifier, images: ImageSet, dtype: Dtype = "auto", probe: str | None = None) -> str:
-    """The cache key: a hash of weights, transform, dtype, image list and, for what a probe finds, its spec and version; never
-    of a name.
-    """
-    asked = None if probe is None else parse_probe(probe)
-    parts = [
-        FORMAT,
-        model.fingerprint(),
-        stable_repr(model.transform),
-        dict(model.preprocessing),
-        resolve_dtype(dtype),
-        images.fingerprint(),
-        *([] if asked is None else [asked.spec(), asked.version]),
-    ]
-    return hashlib.blake2b(json.dumps(parts, sort_keys=True, default=str).encode(), digest_size=12).hexdigest()
-
-
 @dataclass(frozen=True)
 class _How:
     """What a run was asked for, and where its results go."""
@@ -134,25 +137,11 @@ class _How:
     batch_size: int | None
     workers: int | None
     progress: Progress | None
-
-
-@dataclass(frozen=True)
-class _Plan:
-    """A folder of outputs, or of what one probe finds, and its shards that are still to be made."""
-
-    probe: Probe | None
-    folder: Path
-    manifest: Manifest
-    missing: Sequence[int]
+    own_only: bool = False
 
 
 def _extract_into(model: Classifier, images: ImageSet, probes: Sequence[str], how: _How) -> Outputs:
-    ready = list(dict.fromkeys(parse_probe(spec) for spec in probes))
-    plans = [_plan(model, images, probe, how) for probe in (None, *ready)]
-    for plan in plans:
-        if plan.probe and plan.missing and (why := obstacle(model, plan.probe)):
-            raise UnsupportedModelError(f"the probe {plan.probe.name} can't run on {model.name}: {why}")
-    forward, *further = plans
+    forward, *further = _plans(model, images, probes, how)
     _carry_out(forward, model, images, how)
     outputs = open_outputs(forward.folder)
     for plan in further:
@@ -161,26 +150,21 @@ def _extract_into(model: Classifier, images: ImageSet, probes: Sequence[str], ho
     return outputs
 
 
-def _plan(model: Classifier, images: ImageSet, probe: Probe | None, how: _How) -> _Plan:
-    spec = None if probe is None else probe.spec()
-    key = outputs_key(model, images, how.dtype, spec)
-    manifest = read_manifest(how.root / key)
-    if manifest is None or manifest.count != len(images) or how.batch_size not in {None, manifest.batch_size}:
-        columns = COLUMNS if spec is None else (spec, "indices")
-        about = {
-            "model": model.name,
-            "images": images.spec,
-            "dtype": resolve_dtype(how.dtype),
-            "preprocessing": dict(model.preprocessing),
-        }
-        about |= {} if spec is None else {"probe": spec}
-        batch_size = how.batch_size or default_batch_size(model, resolve_device(how.device), probe)
-        manifest = Manifest(key, len(images), SHARD_SIZE, batch_size, about, columns)
-    return _Plan(probe, how.root / key, manifest, missing_shards(how.root / key, manifest))
+def _plans(model: Classifier, images: ImageSet, probes: Sequence[str], how: _How) -> list[Plan]:
+    """Of the forward pass, and of each probe."""
+    ready = list(dict.fromkeys(parse_probe(spec) for spec in probes))
+    plans = [
+        plan_extraction(model, images, probe, how.root, device=how.device, dtype=how.dtype, batch_size=how.batch_size)
+        for probe in (None, *ready)
+    ]
+    for plan in plans:
+        if plan.probe and plan.missing and (why := obstacle(model, plan.probe)):
+            raise UnsupportedModelError(f"the probe {plan.probe.name} can't run on {model.name}: {why}")
+    return plans
 
 
-def _carry_out(plan: _Plan, model: Classifier, images: ImageSet, how: _How) -> None:
-    """Make what is missing, so that every shard is there."""
+def _carry_out(plan: Plan, model: Classifier, images: ImageSet, how: _How) -> None:
+    """Make what is missing, so that every shard is there, or those that are this process's."""
     manifest, what = plan.manifest, "" if plan.probe is None else plan.probe.name
     if read_manifest(plan.folder) != manifest:
         write_manifest(plan.folder, manifest)
@@ -189,21 +173,33 @@ def _carry_out(plan: _Plan, model: Classifier, images: ImageSet, how: _How) -> N
     done = manifest.count - sum(len(manifest.shard_range(shard)) for shard in plan.missing)
     tell = how.progress or (lambda _done, _all, _what: None)
     tell(done, manifest.count, what)
-    if plan.missing:
+    if dealt := plan.dealt(own_only=how.own_only):
         device = resolve_device(how.device)
-        runner = Runner(model, device, DTYPES[resolve_dtype(how.dtype)], _runs_at(plan, model, how, device), plan.probe)
-        _run_shards(plan, images, runner, how.workers, lambda count: tell(done + count, manifest.count, what))
+        runner = Runner(model, device, DTYPES[resolve_dtype(how.dtype)], plan.runs_at(model, device, how.batch_size), plan.probe)
+        _run_shards(plan, dealt, images, runner, how.workers, lambda count: tell(done + count, manifest.count, what))
 
 
-def _run_shards(plan: _Plan, images: ImageSet, runner: Runner, workers: int | None, tell: Callable[[int], None]) -> None:
-    batches_of = {shard: _batches(plan.manifest, shard) for shard in plan.missing}
-    batches = list(chain.from_iterable(batches_of.values()))
-    stream = read_batches(images, runner.model.transform, batches, workers=workers, pin_memory=runner.device.type == "cuda")
+def _run_shards(
+    plan: Plan, dealt: Sequence[int], images: ImageSet, runner: Runner, workers: int | None, tell: Callable[[int], None]
+) -> None:
+    begun = deque[tuple[int, int]]()  # each shard that is being read, and its batches
+
+    def batches() -> Iterator[list[int]]:
+        for shard in dealt:
+            if not plan.made_elsewhere(shard):
+                planned = plan.batches(shard)
+                begun.append((shard, len(planned)))
+                yield from planned
+
+    stream = read_batches(images, runner.model.transform, batches(), workers=workers, pin_memory=runner.device.type == "cuda")
     done = 0
     with runner.network_in_place():
-        for shard, planned in batches_of.items():
+        for first in stream:
+            shard, count = begun.popleft()
             rows, skipped = [], []
-            for read, pixels, failures in islice(stream, len(planned)):
+            for read, pixels, failures in chain([first], islice(stream, count - 1)):
+                if plan.made_elsewhere(shard):
+                    continue
                 positions = torch.tensor(read, dtype=torch.int64)
                 skipped += [Skipped(index, images.image_name(index), reason) for index, reason in failures]
                 labels = torch.from_numpy(images.labels[positions.numpy()])
@@ -211,15 +207,8 @@ def _run_shards(plan: _Plan, images: ImageSet, runner: Runner, workers: int | No
                 rows.append({"indices": positions, "labels": labels, **found})
                 done += len(positions) + len(failures)
                 tell(done)
-            write_shard(plan.folder, shard, {name: torch.cat([row[name] for row in rows]) for name in rows[0]}, skipped)
-
-
-def _runs_at(plan: _Plan, model: Classifier, how: _How, device: torch.device) -> int:
-    """The batch size of the manifest; of a probe with gradients that began on another device no more than this one has room for."""
-    begun = plan.manifest.batch_size
-    if how.batch_size is not None or plan.probe is None or not plan.probe.differentiates:
-        return begun
-    return min(begun, default_batch_size(model, device, plan.probe))
+            if len(rows) == count:
+                write_shard(plan.folder, shard, {name: torch.cat([row[name] for row in rows]) for name in rows[0]}, skipped)
 
 
 def _head_format(folder: Path) -> str | None:
@@ -228,11 +217,6 @@ def _head_format(folder: Path) -> str | None:
         return load_head(folder / HEAD_FILE)[1]["format"]
     except OutputsError:
         return None
-
-
-def _batches(manifest: Manifest, shard: int) -> list[list[int]]:
-    rows = list(manifest.shard_range(shard))
-    return [rows[start : start + manifest.batch_size] for start in range(0, len(rows), manifest.batch_size)]
 
 
 def _aligned(model: Classifier, images: ImageSet, *, labelled: bool) -> tuple[np.ndarray, str | None]:

@@ -13,6 +13,7 @@ from oodkit.errors import OodkitError, UnsupportedModelError, UsageError
 from oodkit.failures import is_out_of_memory
 from oodkit.heads import features_and_logits
 from oodkit.probes.base import Probe
+from oodkit.processes import local_rank, world_size
 
 Columns = dict[str, Tensor]
 Dtype = Literal["auto", "float32", "bfloat16", "float16"]
@@ -20,9 +21,14 @@ DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch
 
 
 def resolve_device(device: str) -> torch.device:
-    """The torch device of a name; "auto" is the best one here. Raises UsageError where there is no such device."""
-    if device == "auto":
-        device = "cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu"
+    """The torch device of a name; "auto" is the best one here, for each of several processes a GPU of its own.
+
+    Raises UsageError where there is no such device.
+    """
+    if device == "auto" and torch.cuda.is_available():
+        device = f"cuda:{local_rank()}" if world_size() > 1 else "cuda"
+    elif device == "auto":
+        device = "mps" if torch.backends.mps.is_available() else "cpu"
     ways = "use auto, cpu, cuda, cuda:1 or mps"
     try:
         torch.device(device)

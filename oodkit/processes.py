@@ -11,3 +11,19 @@ def world_size() -> int:
 def rank() -> int:
     """Which of them this is; 0 prints and writes."""
     return int(os.environ.get("RANK", "0"))
+
+
+def local_rank() -> int:
+    """Which of those on this machine it is."""
+    return int(os.environ.get("LOCAL_RANK", "0"))
+
+
+def default_workers() -> int:
+    """Worker processes that decode images: one a core, at most 8; the processes on one machine share its cores."""
+    together = int(os.environ.get("LOCAL_WORLD_SIZE", "1"))
+    return max(1, min(8, _usable_cores() // together))
+
+
+def _usable_cores() -> int:
+    """In a container fewer than the machine has."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

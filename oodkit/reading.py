@@ -1,6 +1,5 @@
 """Batches of images, decoded and transformed in worker processes while the network computes."""
 
-import os
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain, islice
 from typing import Any, Protocol, TypeVar
@@ -12,6 +11,7 @@ from torch.utils.data import DataLoader, Dataset
 
 from oodkit.classifier import Transform
 from oodkit.errors import InputError, OodkitError, UnreadableImageError
+from oodkit.processes import default_workers
 
 Key = TypeVar("Key")  # what images are asked for by: positions in a set, the entries of a stream
 Loaded = TypeVar("Loaded")
@@ -45,7 +45,7 @@ def read_batches(
     fewer, but one. workers: processes that decode; None = one a core, at most 8, and none for a single batch. Raises InputError
     where the transform refuses a whole batch, unless ``lenient``, OodkitError where a worker dies or the disk fails.
     """
-    workers = min(8, usable_cores()) if workers is None else workers
+    workers = default_workers() if workers is None else workers
     rest = iter(batches)
     first = list(islice(rest, workers + 1))
     workers = max(0, min(workers, len(first) - 1))
@@ -122,8 +122,3 @@ def _require_fitting_transform(batch: Batch[Key]) -> None:
     read, _, failed = batch
     if not read and len(failed) > 1 and all(reason.startswith(REFUSED) for _, reason in failed):
         raise InputError(f"a whole batch of images {failed[0][1]}; look at the transform")
-
-
-def usable_cores() -> int:
-    """In a container fewer than the machine has."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

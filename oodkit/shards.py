@@ -84,7 +84,7 @@ def write_shard(folder: Path, shard: int, tensors: Mapping[str, Tensor], skipped
     """Write one shard, whole or not at all. tensors: by name, with the same images as rows; skipped: those that have none."""
     whole = {name: tensor.contiguous() for name, tensor in tensors.items()}
     metadata = {"skipped": json.dumps([asdict(one) for one in skipped]), "checksum": _checksum(whole)}
-    write_atomically(_shard_path(folder, shard), lambda path: save_file(whole, path, metadata))
+    write_atomically(shard_path(folder, shard), lambda path: save_file(whole, path, metadata))
 
 
 def read_shard(
@@ -95,7 +95,7 @@ def read_shard(
     columns: what it must have. verify: read every byte and compare with the checksum. Raises OutputsError where the shard is
     missing or damaged.
     """
-    path = _shard_path(folder, shard)
+    path = shard_path(folder, shard)
     try:
         with safe_open(str(path), "pt") as file:
             facts = file.metadata() or {}
@@ -156,7 +156,8 @@ def _piece(folder: Path, shard: int, head: Head) -> Outputs:
     return piece
 
 
-def _shard_path(folder: Path, shard: int) -> Path:
+def shard_path(folder: Path, shard: int) -> Path:
+    """Where a shard lies, whether it is there or not."""
     return folder / f"{shard:05}.safetensors"
 
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from oodkit import extraction as extract_module
+from oodkit import extraction_plan
 from oodkit.errors import ImageSetError, InputError, OodkitError, OutputsError, UsageError
 from oodkit.extraction import extract
 from oodkit.forward import resolve_device
@@ -16,7 +16,7 @@ from oodkit.images import open_images
 
 @pytest.fixture(autouse=True)
 def small_shards(monkeypatch):
-    monkeypatch.setattr(extract_module, "SHARD_SIZE", 5)
+    monkeypatch.setattr(extraction_plan, "SHARD_SIZE", 5)
 
 
 def test_features_and_logits_are_the_networks_own(tiny_model, image_folder, tmp_path):

@@ -8,17 +8,18 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from oodkit import extraction as extract_module
+from oodkit import extraction_plan
 from oodkit.cache import cache_entries
 from oodkit.classifier import load_classifier
-from oodkit.extraction import extract, extracted, outputs_key
+from oodkit.extraction import extract, extracted
+from oodkit.extraction_plan import outputs_key
 from oodkit.head import load_head
 from oodkit.images import open_images
 
 
 @pytest.fixture(autouse=True)
 def small_shards(monkeypatch):
-    monkeypatch.setattr(extract_module, "SHARD_SIZE", 5)
+    monkeypatch.setattr(extraction_plan, "SHARD_SIZE", 5)
 
 
 @pytest.fixture

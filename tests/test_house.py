@@ -2,9 +2,8 @@
 
 import ast
 import re
+from collections.abc import Callable
 from pathlib import Path
-
-import pytest
 
 import oodkit
 
@@ -15,41 +14,39 @@ OTHER = [path for folder in ("docs", "examples", "tests") for path in sorted((RE
 LEFT_UNDONE = re.compile("|".join(("TO" + "DO", "FIX" + "ME", "XX" + "X", "HA" + "CK")))
 
 
-def _id(path: Path) -> str:
-    return "/".join(path.parts[-2:])
+def _having(paths: list[Path], offends: Callable[[str], object]) -> list[str]:
+    """The files whose text offends."""
+    return [str(path.relative_to(REPOSITORY)) for path in paths if offends(path.read_text(encoding="utf-8"))]
 
 
-@pytest.mark.parametrize("path", OWN, ids=_id)
-def test_a_file_fits_300_lines(path: Path) -> None:
-    assert len(path.read_text(encoding="utf-8").splitlines()) <= 300
+def test_a_file_fits_300_lines() -> None:
+    assert not _having(OWN, lambda text: len(text.splitlines()) > 300)
 
 
-@pytest.mark.parametrize("path", OWN + OTHER, ids=_id)
-def test_nothing_is_left_undone(path: Path) -> None:
-    text = path.read_text(encoding="utf-8")
-    assert not (found := LEFT_UNDONE.findall(text)), found
-    assert path not in OWN or "NotImplementedError" not in text
+def test_nothing_is_left_undone() -> None:
+    assert not _having(OWN + OTHER, LEFT_UNDONE.search)
+    assert not _having(OWN, lambda text: "NotImplementedError" in text)
 
 
-@pytest.mark.parametrize("path", OWN + OTHER, ids=_id)
-def test_an_exception_to_the_type_checker_has_its_reason_beside_it(path: Path) -> None:
-    bare = [
-        line for line in path.read_text(encoding="utf-8").splitlines() if re.search(r"#\s*type:\s*ignore(\[[\w, -]+\])?\s*$", line)
-    ]
-    assert not bare
+def test_an_exception_to_the_type_checker_has_its_reason_beside_it() -> None:
+    bare = re.compile(r"#\s*type:\s*ignore(\[[\w, -]+\])?\s*$", re.MULTILINE)
+    assert not _having(OWN + OTHER, bare.search)
 
 
-@pytest.mark.parametrize("path", OWN, ids=_id)
-def test_every_public_function_and_class_has_a_docstring(path: Path) -> None:
-    tree = ast.parse(path.read_text(encoding="utf-8"))
-    public = [node for node in tree.body if isinstance(node, ast.FunctionDef | ast.ClassDef) and not node.name.startswith("_")]
-    if path.name == "errors.py":  # the tree in the module's docstring explains them all at once
-        assert all(node.name in (ast.get_docstring(tree) or "") for node in public)
-        return
-    assert not [node.name for node in public if ast.get_docstring(node) is None]
+def test_every_public_function_and_class_has_a_docstring() -> None:
+    """The errors are explained all at once, by the tree in their module's docstring."""
+    assert not _having([path for path in OWN if path.name != "errors.py"], _undocumented)
+    tree = ast.parse((PACKAGE / "errors.py").read_text(encoding="utf-8"))
+    assert not [node.name for node in _public(tree) if node.name not in (ast.get_docstring(tree) or "")]
 
 
-@pytest.mark.parametrize("path", OWN, ids=_id)
-def test_every_module_says_what_it_is(path: Path) -> None:
-    text = path.read_text(encoding="utf-8")
-    assert not text.strip() or ast.get_docstring(ast.parse(text))
+def _undocumented(text: str) -> list[str]:
+    return [node.name for node in _public(ast.parse(text)) if ast.get_docstring(node) is None]
+
+
+def _public(tree: ast.Module) -> list[ast.FunctionDef | ast.ClassDef]:
+    return [node for node in tree.body if isinstance(node, ast.FunctionDef | ast.ClassDef) and not node.name.startswith("_")]
+
+
+def test_every_module_says_what_it_is() -> None:
+    assert not _having(OWN, lambda text: text.strip() and not ast.get_docstring(ast.parse(text)))

@@ -8,9 +8,11 @@ import pytest
 import torch
 
 from oodkit import extraction as extract_module
+from oodkit import extraction_plan
 from oodkit.cache import cache_entries
 from oodkit.errors import OodkitError, OutputsError, UnsupportedModelError, UsageError
-from oodkit.extraction import extract, outputs_key
+from oodkit.extraction import extract
+from oodkit.extraction_plan import outputs_key
 from oodkit.images import open_images
 from oodkit.probes import parse_probe
 from oodkit.scorers import make_scorer
@@ -22,7 +24,7 @@ ADASCALE = "adascale:share=0.05,step=0.5"
 
 @pytest.fixture(autouse=True)
 def small_shards(monkeypatch):
-    monkeypatch.setattr(extract_module, "SHARD_SIZE", 5)
+    monkeypatch.setattr(extraction_plan, "SHARD_SIZE", 5)
 
 
 @pytest.fixture
@@ -75,7 +77,7 @@ def test_a_run_that_began_on_a_gpu_goes_on_in_batches_that_this_device_has_room_
         key = outputs_key(model, images, probe=spec)
         columns = COLUMNS if spec is None else (ODIN, "indices")
         write_manifest(tmp_path / key, Manifest(key, len(images), 5, 5, columns=columns))
-    monkeypatch.setattr(extract_module, "default_batch_size", lambda _model, _device, probe: 2 if probe else 5)
+    monkeypatch.setattr(extraction_plan, "default_batch_size", lambda _model, _device, probe: 2 if probe else 5)
     extract(model, images, cache=tmp_path, probes=["odin"])
     tried = [1, 1]
     assert seen == [*tried, 5, 5, 2, *[2] * 4, *[1] * 2, *[2] * 4, *[1] * 2, 2, 2], "two passes a piece"
@@ -224,7 +226,7 @@ def test_one_image_alone_is_found_as_in_a_batch(model, image_folder, tmp_path):
 
 def test_the_default_batch_keeps_memory_for_gradients_on_a_cpu_and_is_never_empty(model):
     def size(probe, device="cpu"):
-        return extract_module.default_batch_size(model, torch.device(device), probe and parse_probe(probe))
+        return extraction_plan.default_batch_size(model, torch.device(device), probe and parse_probe(probe))
 
     model.input_size = (3, 224, 224)
     assert [size(None), size("odin"), size("odin", "cuda"), size("rankfeat")] == [64, 8, 64, 64]

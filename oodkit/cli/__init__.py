@@ -19,6 +19,7 @@ from oodkit.cli import (
     listing,
     report,
     score,
+    several,
     synth,
     train,
 )
@@ -68,11 +69,15 @@ _show_traceback = False
 
 @app.callback()
 def _options(
+    ctx: typer.Context,
     _version: Annotated[bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version.")] = False,
     debug: Annotated[bool, typer.Option("--debug", envvar="OODKIT_DEBUG", help="Show the traceback of an error.")] = False,
 ) -> None:
     global _show_traceback  # noqa: PLW0603 (typer calls the commands, and main what comes of their errors)
     _show_traceback = debug
+    if ctx.invoked_subcommand not in several.SHARED:
+        with several.told_once():
+            several.require_alone(str(ctx.invoked_subcommand))
 
 
 def main() -> None:

@@ -144,16 +144,18 @@ def diagnose(
     from oodkit.cli.loading import load_subjects, loading_of
     from oodkit.cli.request import Request
     from oodkit.cli.runs import require_writable
+    from oodkit.cli.several import told_once
 
-    require_writable(report, output)
-    form = chosen(format_, json_)
-
+    with told_once():
+        require_writable(report, output)
+        form = chosen(format_, json_)
     loading = loading_of(arch, checkpoint, input_size, mean, std, model_arg, allow_pickle=allow_pickle)
     running = Running(device, dtype.value, None if batch_size == "auto" else int(batch_size), workers, cache, quiet)
     named = named_pairs("--near", near or []), named_pairs("--far", far or [])
     own = named_pairs("--tune", [text for text in tune or [] if text != BENCHMARK])
     names = SetNames(id_test, *named, fit, val, benchmark, data_root, limit, own, BENCHMARK in (tune or []))
-    subjects = load_subjects(models, baseline, loading)
+    with told_once():
+        subjects = load_subjects(models, baseline, loading)
     request = Request(subjects, names, loading, running, scorer or [], preset.value, seed, baseline, thumbnails)
     finished = run(request, mixed=mixed)
     show(finished, report=report, output=output, form=form, quiet=quiet)

@@ -19,11 +19,13 @@ from oodkit.cli.options import Format
 from oodkit.cli.probing import with_affordable_val
 from oodkit.cli.request import Request
 from oodkit.cli.runs import new_folder
-from oodkit.cli.session import Reading, Task, Told, diagnose_all, recipe
+from oodkit.cli.session import Reading, Task, Told, diagnose_all, extract_share, recipe
+from oodkit.cli.several import told_once
 from oodkit.diagnosis import Diagnosis
 from oodkit.images.base import ImageSet
 from oodkit.images.mixed import mixed_sets
 from oodkit.metrics import Vector
+from oodkit.processes import rank
 from oodkit.repair import Repair
 from oodkit.report.document import make_document
 from oodkit.report.runs import RESULT, Run, save_run
@@ -32,12 +34,20 @@ from oodkit.wording import printable
 
 
 def run(request: Request, *, mixed: bool = False) -> Run:
-    """Extract, choose settings where asked to, diagnose, and put everything into one document; with ``mixed`` mixed images too."""
-    sets, request = request.opened()
-    mixed_images = mixed_sets(sets.id_test, seed=request.seed) if mixed else {}
-    sets = with_affordable_val(sets, request.scorers, request.preset, request.seed)
-    withheld = images_to_withhold(sets, request.running) if sets.tune else []
-    told = diagnose_all(request.subjects, task_of(request, sets, mixed=mixed_images, withheld=withheld))
+    """Extract, choose settings where asked to, diagnose, and put everything into one document; with ``mixed`` mixed images too.
+
+    Of several processes the first alone gets beyond the forward passes.
+    """
+    with told_once():
+        sets, request = request.opened()
+        mixed_images = mixed_sets(sets.id_test, seed=request.seed) if mixed else {}
+        sets = with_affordable_val(sets, request.scorers, request.preset, request.seed)
+        withheld = images_to_withhold(sets, request.running) if sets.tune else []
+    task = task_of(request, sets, mixed=mixed_images, withheld=withheld)
+    if rank() > 0:
+        extract_share(request.subjects, task)
+        raise typer.Exit
+    told = diagnose_all(request.subjects, task)
     return finished(request, sets, told, [one.model for one in request.subjects], withheld=withheld)
 
 

@@ -12,7 +12,8 @@ import typer
 from oodkit.calibration import require_alpha
 from oodkit.classifier import Classifier, load_classifier
 from oodkit.cli.export import Form
-from oodkit.cli.inputs import Running, extract_set
+from oodkit.cli.extracting import extract_set
+from oodkit.cli.inputs import Running
 from oodkit.cli.last_run import last_repair, remembered
 from oodkit.cli.loading import Loading
 from oodkit.detector import Detector

@@ -12,7 +12,7 @@ from typing import Any
 import typer
 
 from oodkit.cli.runs import begun, new_folder, require_folder
-from oodkit.cli.training import told_once
+from oodkit.cli.several import told_once
 from oodkit.cli.training_progress import duration, shown_progress
 from oodkit.cli.training_result import unreadable_lines
 from oodkit.errors import OodkitError, UsageError

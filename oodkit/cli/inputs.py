@@ -4,24 +4,18 @@ import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from itertools import chain, combinations
+from itertools import combinations
 from pathlib import Path
 
 import numpy as np
-import torch
-import typer
 
 from oodkit.benchmarks import BENCHMARKS, Benchmark, benchmark_for, open_benchmark_set
 from oodkit.classifier import Classifier
-from oodkit.cli.progress import progress_bar
 from oodkit.errors import ImageSetError, UsageError
-from oodkit.extraction import extract, extracted
-from oodkit.forward import Dtype, obstacle, resolve_device
+from oodkit.forward import Dtype
 from oodkit.images import open_images
 from oodkit.images.base import ImageSet
 from oodkit.images.classes import align_labels
-from oodkit.outputs import Outputs
-from oodkit.probes import parse_probe
 from oodkit.scoring import USED_BY_TABLES
 from oodkit.wording import printable
 
@@ -230,60 +224,6 @@ def _open_benchmark(names: SetNames, benchmark: Benchmark) -> Sets:
     if taken := set(names.tune) & {*sets.ood, *(benchmark.ood_val if names.tune_benchmark else ())}:
         raise UsageError(f"{min(taken)!r} is a set of {benchmark.name} already; give --tune another name")
     return sets
-
-
-def extract_sets(model: Classifier, sets: Sets, running: Running, probes: Mapping[str, Sequence[str]]) -> dict[str, Outputs]:
-    """The model's outputs on the sets that ``probes`` names, each with the probes that it names for it.
-
-    A probe that can't run on this network is left out, and the outputs say why.
-    """
-    named, outside = sets.named(), sets.outside()
-    asked = dict.fromkeys(chain.from_iterable(probes.values()))
-    obstacles = {spec: why for spec in asked if (why := obstacle(model, parse_probe(spec)))}
-    found = {}
-    for name, specs in probes.items():
-        able = [spec for spec in specs if spec not in obstacles]
-        known = _known_share(model, sets.drawn, running) if name == "fit" and sets.drawn and not able else None
-        if known is None:
-            known = extract_set(model, name, named[name], running, labelled=name not in outside, probes=able)
-        found[name] = known
-        found[name].obstacles = obstacles
-    return found
-
-
-def _known_share(model: Classifier, drawn: Drawn, running: Running) -> Outputs | None:
-    """The share's outputs out of those of the whole set, where the cache holds them."""
-    device = resolve_device(running.device)
-    whole = extracted(model, drawn.whole, dtype=running.dtype, cache=running.cache)
-    if whole is None:
-        return None
-    outputs = whole.of_images(torch.from_numpy(drawn.rows))
-    return outputs.to(device) if device.type == "cuda" else outputs
-
-
-def extract_set(
-    model: Classifier, name: str, images: ImageSet, running: Running, *, labelled: bool, probes: Sequence[str] = ()
-) -> Outputs:
-    """The model's outputs on one set; where that is a GPU, they go through the scorers on it too. name: for the progress bar."""
-    device = resolve_device(running.device)
-    try:
-        with progress_bar(f"{model.name} on {name}", quiet=running.quiet) as progress:
-            outputs = extract(
-                model,
-                images,
-                device=running.device,
-                dtype=running.dtype,
-                batch_size=running.batch_size,
-                workers=running.workers,
-                cache=running.cache,
-                labelled=labelled,
-                probes=probes,
-                progress=progress,
-            )
-    except KeyboardInterrupt:
-        typer.echo("interrupted; what is done is kept, and the same command goes on from there", err=True)
-        raise
-    return outputs.to(device) if device.type == "cuda" else outputs
 
 
 def _require_known_classes(images: ImageSet, model: Classifier) -> None:

@@ -14,6 +14,7 @@ from oodkit.cli.request import Request
 from oodkit.cli.runs import last_run, latest, named
 from oodkit.errors import InputError, UsageError
 from oodkit.models.untrusted import stored_source
+from oodkit.processes import rank
 from oodkit.report.document import REPAIR
 from oodkit.report.loading import load_document
 from oodkit.report.runs import RESULT
@@ -120,7 +121,8 @@ def request_again(request: Request, given: Collection[str]) -> Request:
         raise UsageError(
             f"{before.folder} had no training images to refit on: give --train SET, a folder of class folders for example"
         )
-    typer.echo(f"its model: {printable(before.model)}; its image sets: {printable(names.flags())}", err=True)
+    if rank() == 0:
+        typer.echo(f"its model: {printable(before.model)}; its image sets: {printable(names.flags())}", err=True)
     settings = {
         name: getattr(request, name) if name in given else before.settings[name] for name in ("preset", "seed", "thumbnails")
     }

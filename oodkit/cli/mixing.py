@@ -3,7 +3,8 @@
 from collections.abc import Mapping
 
 from oodkit.classifier import Classifier
-from oodkit.cli.inputs import Running, extract_set
+from oodkit.cli.extracting import extract_set
+from oodkit.cli.inputs import Running
 from oodkit.images.base import ImageSet
 from oodkit.outputs import Outputs
 

@@ -7,18 +7,21 @@ from time import perf_counter
 from typing import Any
 
 import numpy as np
+import typer
 
 from oodkit.after_repair import export_flags, verdict_after
 from oodkit.calibration import require_alpha
 from oodkit.changes import Share, gain, share_of
 from oodkit.classifier import Classifier
 from oodkit.cli.diagnosing import finished, task_of
-from oodkit.cli.inputs import Sets, extract_sets
+from oodkit.cli.extracting import extract_sets
+from oodkit.cli.inputs import Sets
 from oodkit.cli.loading import Subject
 from oodkit.cli.probing import probes_by_set, with_affordable_val
 from oodkit.cli.progress import status_line
 from oodkit.cli.request import Request
-from oodkit.cli.session import Task, diagnose_all, extract_and_tune, recipe, tell
+from oodkit.cli.session import Task, diagnose_all, extract_and_tune, extract_share, recipe, tell
+from oodkit.cli.several import told_once
 from oodkit.cli.train_shares import TrainShares
 from oodkit.detector import Detector
 from oodkit.diagnosis import Diagnosis
@@ -29,6 +32,7 @@ from oodkit.images.base import ImageSet
 from oodkit.metrics import accuracy
 from oodkit.models.base import AUGDELETE
 from oodkit.outputs import Outputs
+from oodkit.processes import rank
 from oodkit.refitting import Refit, refit, require_settings
 from oodkit.repair import Repair, compare_repair, shown_in_shares
 from oodkit.report.runs import DETECTOR, HEAD, Run
@@ -87,18 +91,24 @@ def repair(request: Request, wanted: Wanted) -> Repaired:
 
     Every image goes through a network once: of the training images those of the largest share alone, and of these none where the
     cache holds them. The model before and after is told of on the same outputs; what its scorers learn, they learn from all
-    training images where the cache holds them, as after a diagnosis, else from the largest share.
+    training images where the cache holds them, as after a diagnosis, else from the largest share. Of several processes the first
+    alone gets beyond the forward passes.
     """
-    if wanted.views and request.seed < 0:
-        raise UsageError(f"--views draws with a seed of 0 or more, got {request.seed}")
-    sets, request = request.opened()
-    (subject,) = request.subjects
-    model, whole = subject.model, _training_images(sets, subject.model)
-    shares = TrainShares.drawn(whole, model, wanted.fracs, request.seed)
-    sets = shares.learnt_from(sets, [one for one in (model, subject.baseline) if one], request.running)
-    judged_by_val, notes = sets.val is not None and _is_labelled(sets.val), [*shares.notes(), *_notes(sets)]
-    sets = with_affordable_val(sets, request.scorers, request.preset, request.seed)
+    with told_once():
+        if wanted.views and request.seed < 0:
+            raise UsageError(f"--views draws with a seed of 0 or more, got {request.seed}")
+        sets, request = request.opened()
+        (subject,) = request.subjects
+        model, whole = subject.model, _training_images(sets, subject.model)
+        shares = TrainShares.drawn(whole, model, wanted.fracs, request.seed)
+        sets = shares.learnt_from(sets, [one for one in (model, subject.baseline) if one], request.running)
+        judged_by_val, notes = sets.val is not None and _is_labelled(sets.val), [*shares.notes(), *_notes(sets)]
+        sets = with_affordable_val(sets, request.scorers, request.preset, request.seed)
     task = task_of(request, sets)
+    if rank() > 0:
+        extract_share(request.subjects, task)
+        shares.extract_views(model, wanted.views, request.running, request.seed)
+        raise typer.Exit
     told = {} if subject.baseline is None else diagnose_all([Subject(subject.baseline, None)], task)
     outputs, _ = extract_and_tune(model, task)
     refitted_on = shares.outputs(model, sets, outputs["fit"], wanted.views, request.running, request.seed)

@@ -8,8 +8,9 @@ import torch
 
 from oodkit.classifier import Classifier
 from oodkit.cli.choosing import choose, chosen_on, judged_by
+from oodkit.cli.extracting import extract_sets
 from oodkit.cli.extremes import extremes_of
-from oodkit.cli.inputs import Running, Sets, extract_sets
+from oodkit.cli.inputs import Running, Sets
 from oodkit.cli.loading import Subject
 from oodkit.cli.mixing import extract_mixed, unread_note
 from oodkit.cli.probing import probes_by_set, searched
@@ -83,6 +84,14 @@ def diagnose_all(subjects: Sequence[Subject], task: Task) -> dict[str, Told]:
     for one in subjects:
         settle(one.model)
     return told
+
+
+def extract_share(subjects: Sequence[Subject], task: Task) -> None:
+    """What a process beside the first does of a diagnosis: its share of the forward passes of every model and baseline."""
+    models = [model for one in subjects for model in (one.baseline, one.model) if model is not None]
+    for model in {model.name: model for model in models}.values():
+        extract_and_tune(model, task)
+        extract_mixed(model, task.mixed, task.running)
 
 
 def recipe(model: Classifier) -> Recipe:

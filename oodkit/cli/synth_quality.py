@@ -147,7 +147,10 @@ def quality(
     from oodkit.cli.assessing import Asked, carry_out_quality
     from oodkit.cli.formats import chosen
     from oodkit.cli.loading import loading_of
+    from oodkit.cli.several import require_alone, told_once
 
+    with told_once():
+        require_alone("synth quality")
     loading = loading_of(arch, checkpoint, input_size, mean, std, model_arg, allow_pickle=allow_pickle)
     asked = Asked(
         real=real,

@@ -11,10 +11,11 @@ import typer
 from oodkit.classifier import Classifier, load_classifier
 from oodkit.cli.keyed import keyed
 from oodkit.cli.runs import begun, new_folder, require_folder
+from oodkit.cli.several import told_once
 from oodkit.cli.synth_progress import shown_images
 from oodkit.cli.synth_result import before_lines, generator_lines, told
-from oodkit.cli.training import told_once
 from oodkit.errors import UsageError
+from oodkit.forward import resolve_device
 from oodkit.processes import rank, world_size
 from oodkit.run_folder import Document
 from oodkit.synth import (
@@ -29,7 +30,7 @@ from oodkit.synth import (
 from oodkit.synth.finishing import require_some
 from oodkit.synth.folder import differences, is_finished, is_more, read_run, require_same
 from oodkit.synth.planning import Plan, plan_synthesis
-from oodkit.synth.run import carry_out, own_device
+from oodkit.synth.run import carry_out
 from oodkit.training.interruption import ended_by_sigterm, exit_code
 from oodkit.wording import printable
 
@@ -90,13 +91,14 @@ def carry_out_wanted(wanted: Wanted, output: Path | None, *, as_json: bool, quie
             require_folder(output)
         elif world_size() > 1:
             raise UsageError("several processes write into one folder: name it, -o DIR")
-        arguments, device = keyed(wanted.arguments, "--generator-arg"), own_device(wanted.device)
+        resolve_device(wanted.device)
+        arguments = keyed(wanted.arguments, "--generator-arg")
         if words := wanted.class_words():
             _check_words(words, classes_beforehand(wanted.model, arguments))
-        generator = make_generator(wanted.model, device=device, trust_remote_code=wanted.trust_remote_code, **arguments)
+        generator = make_generator(wanted.model, device=wanted.device, trust_remote_code=wanted.trust_remote_code, **arguments)
         for line in generator_lines(generator):
             say(line)
-        planned = _plan(wanted, generator, device, say)
+        planned = _plan(wanted, generator, say)
         folder, before = _folder(output, planned)
     for line in before_lines(folder, before, planned):
         say(line)
@@ -118,7 +120,7 @@ def _say(line: str) -> None:
     typer.echo(printable(line), err=True)
 
 
-def _plan(wanted: Wanted, generator: Generator, device: str, say: Callable[[str], None]) -> Plan:
+def _plan(wanted: Wanted, generator: Generator, say: Callable[[str], None]) -> Plan:
     like, label_with = _classifiers(wanted)
     return plan_synthesis(
         generator,
@@ -133,7 +135,7 @@ def _plan(wanted: Wanted, generator: Generator, device: str, say: Callable[[str]
         size=wanted.size,
         save_format=wanted.save_format,
         quality=JPEG_QUALITY if wanted.quality is None else wanted.quality,
-        device=device,
+        device=wanted.device,
     )
 
 

@@ -8,7 +8,8 @@ import numpy as np
 import torch
 
 from oodkit.classifier import Classifier
-from oodkit.cli.inputs import Drawn, Running, Sets, extract_set
+from oodkit.cli.extracting import extract_set
+from oodkit.cli.inputs import Drawn, Running, Sets
 from oodkit.errors import UsageError
 from oodkit.extraction import extracted
 from oodkit.images.base import ImageSet
@@ -65,10 +66,17 @@ class TrainShares:
 
     def outputs(self, model: Classifier, sets: Sets, learnt: Outputs, views: int, running: Running, seed: int) -> Outputs:
         """Of the largest share as it is evaluated, or of so many augmented views of it. learnt: what scorers learn from."""
-        if views:
-            images = ViewSet(taken(self.whole, self.largest), views, seed)
-            return extract_set(model, f"{views} views of fit", images, running, labelled=True)
+        views_of_it = self.extract_views(model, views, running, seed)
+        if views_of_it is not None:
+            return views_of_it
         return learnt if sets.drawn else learnt.of_images(torch.from_numpy(self.largest))
+
+    def extract_views(self, model: Classifier, views: int, running: Running, seed: int) -> Outputs | None:
+        """Of so many augmented views of the largest share; None for 0."""
+        if not views:
+            return None
+        images = ViewSet(taken(self.whole, self.largest), views, seed)
+        return extract_set(model, f"{views} views of fit", images, running, labelled=True)
 
     def positions(self, frac: float, views: int) -> torch.Tensor:
         """Of a share's images, each so many times, in ``outputs``."""

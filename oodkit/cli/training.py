@@ -2,8 +2,7 @@
 
 import json
 import math
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,9 +12,10 @@ import typer
 from oodkit.classifier import load_classifier
 from oodkit.cli.loading import Loading
 from oodkit.cli.runs import begun, new_folder, require_folder
+from oodkit.cli.several import told_once
 from oodkit.cli.training_progress import shown_progress
 from oodkit.cli.training_result import told
-from oodkit.errors import OodkitError, UsageError
+from oodkit.errors import UsageError
 from oodkit.images import open_images
 from oodkit.images.base import ImageSet
 from oodkit.processes import rank, world_size
@@ -102,17 +102,6 @@ def carry_out_job(command: str, name: str, job: Job, output: Path | None, *, ten
     assert document is not None
     if rank() == 0:
         typer.echo(json.dumps(document, indent=1) if as_json else folder if quiet else told(folder, document, name))
-
-
-@contextmanager
-def told_once() -> Iterator[None]:
-    """What every process finds out by itself the first alone tells."""
-    try:
-        yield
-    except OodkitError as error:
-        if rank() > 0:
-            raise typer.Exit(error.exit_code) from error
-        raise
 
 
 def _carry_out(planned: Plan, folder: Path, job: Job, accelerator: "Accelerator", *, tensorboard: bool, quiet: bool) -> None:

@@ -13,6 +13,7 @@ from torch import Tensor
 
 from oodkit.errors import GeneratorError, InputError, OodkitError, UsageError
 from oodkit.failures import is_out_of_memory
+from oodkit.forward import resolve_device
 from oodkit.models.user_code import found_function, importable, prints_aside, source_hash
 from oodkit.synth.arguments import checked_arguments
 from oodkit.synth.base import Generator, Request
@@ -29,7 +30,7 @@ class Called(Generator):
     """A function ``f(classes, seeds, **arguments)`` that returns uint8 images (N, H, W, 3) or (N, 3, H, W), an array or a tensor.
 
     classes: a list of N names, or None where images have none. seeds: N whole numbers in [0, 2³²); each image is to depend on its
-    own alone. What else the function takes are its arguments; one called ``device`` gets the name of the device.
+    own alone. What else the function takes are its arguments; one called ``device`` gets the name of the device, as ``cuda:0``.
     It may say what it is by attributes: ``classes``, the names of all that it can make, without which it is asked for any;
     ``conditional = False`` where it can't be told; ``size``, their side in pixels; ``licence``; ``batch_size``; and
     ``seed_scope = "batch"`` where it draws for all at once.
@@ -44,7 +45,7 @@ class Called(Generator):
         taken = _signature(self._function, spec)
         self._arguments = checked_arguments(self._function, arguments, spec, ("classes", "seeds"))
         if "device" in taken.parameters:
-            self._arguments.setdefault("device", device)
+            self._arguments.setdefault("device", str(resolve_device(device)))
         _require_callable(taken, self._arguments, spec)
         self.facts = {"source": source, **json.loads(json.dumps(arguments, default=lambda value: type(value).__name__))}
         names = self._said("classes", _are_names, "names", None)

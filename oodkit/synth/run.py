@@ -1,6 +1,5 @@
 """A synthesis, from a generator to a folder of labelled images."""
 
-import os
 import shutil
 import time
 from collections.abc import Callable, Sequence
@@ -12,12 +11,11 @@ from typing import Any, Literal
 from oodkit.classifier import Classifier
 from oodkit.errors import OodkitError, UsageError
 from oodkit.failures import is_out_of_memory
-from oodkit.forward import resolve_device
 from oodkit.images import open_images
 from oodkit.images.base import ImageSet
 from oodkit.images.folder import open_folder
 from oodkit.images.synthesis import KIND
-from oodkit.processes import rank, world_size
+from oodkit.processes import rank
 from oodkit.run_folder import LOCK, UNFINISHED, Document
 from oodkit.synth import make_generator
 from oodkit.synth.base import Generator, ImageClass
@@ -74,7 +72,7 @@ def synthesize(  # noqa: PLR0913 (one argument an option)
     no image was kept.
     """
     if isinstance(generator, str):
-        generator = make_generator(generator, device=own_device(device), **arguments)
+        generator = make_generator(generator, device=device, **arguments)
     elif arguments:
         raise UsageError(f"{', '.join(arguments)}: no arguments of synthesize, and the generator is made already")
     plan = plan_synthesis(
@@ -90,19 +88,13 @@ def synthesize(  # noqa: PLR0913 (one argument an option)
         size=size,
         save_format=save_format,
         quality=quality,
-        device=own_device(device),
+        device=device,
     )
     document = carry_out(plan, Path(output), progress=progress, say=say)
     if not is_finished(document):
         return open_folder(Path(output), str(output))  # in which there may be nothing yet
     require_some(Path(output), document)
     return open_images(output)
-
-
-def own_device(device: str) -> str:
-    """The device of this process: "auto" in one of several on a machine with GPUs is a GPU of its own."""
-    place = resolve_device(device)
-    return f"cuda:{os.environ.get('LOCAL_RANK', '0')}" if device == "auto" and place.type == "cuda" and world_size() > 1 else device
 
 
 def carry_out(plan: Plan, folder: Path, *, progress: Progress | None = None, say: Callable[[str], None] | None = None) -> Document:

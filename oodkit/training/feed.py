@@ -9,7 +9,8 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, default_collate
 
 from oodkit.errors import InputError, OodkitError, UnreadableImageError
-from oodkit.reading import REFUSED, from_workers, usable_cores
+from oodkit.processes import default_workers
+from oodkit.reading import REFUSED, from_workers
 from oodkit.training.augment import TrainTransform, seed_generators
 from oodkit.training.batch import Batch
 from oodkit.training.draws import Draws, Key, Source
@@ -43,7 +44,7 @@ class Feed:
         are then seeded for each image (see ``kept_generators``). Raises InputError where no image of a batch can be read, or no
         outlier, and OodkitError where a worker dies or the disk fails.
         """
-        workers = min(8, usable_cores()) if workers is None else workers
+        workers = default_workers() if workers is None else workers
         workers = max(0, min(workers, stop_step - start_step - 1))
         loader: DataLoader[Any] = DataLoader(
             self._reader,

@@ -223,9 +223,9 @@ def test_a_shared_baseline_is_loaded_and_diagnosed_once(run, demo_sets, monkeypa
 
 def test_of_a_model_that_was_diagnosed_no_outputs_are_kept(run, demo_sets, monkeypatch):
     """What the scorers made of the outputs of ten models, and keeps as long as they do, would be gigabytes."""
-    from oodkit.cli import inputs
+    from oodkit.cli import extracting
 
-    made, alive, extract = [], {}, inputs.extract
+    made, alive, extract = [], {}, extracting.extract
 
     def extracted(model, images, **more):
         gc.collect()
@@ -234,7 +234,7 @@ def test_of_a_model_that_was_diagnosed_no_outputs_are_kept(run, demo_sets, monke
         made.append((model.name, weakref.ref(outputs)))
         return outputs
 
-    monkeypatch.setattr(inputs, "extract", extracted)
+    monkeypatch.setattr(extracting, "extract", extracted)
     assert run("diagnose", V2, *demo_sets, "--scorer", "mls", "--quiet").code == 0
     assert alive == {V1: 0, V2: 0}
 

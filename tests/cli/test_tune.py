@@ -117,11 +117,11 @@ def test_of_a_mere_baseline_only_what_the_verdict_rests_on_is_searched(asked, se
 
 
 def test_the_test_sets_are_extracted_after_the_search(run, halves, monkeypatch):
-    from oodkit.cli import choosing, inputs
+    from oodkit.cli import choosing, extracting
 
     order = []
-    extract, tune = inputs.extract, choosing.tune
-    monkeypatch.setattr(inputs, "extract", lambda model, one, **more: order.append(one.spec) or extract(model, one, **more))
+    extract, tune = extracting.extract, choosing.tune
+    monkeypatch.setattr(extracting, "extract", lambda model, one, **more: order.append(one.spec) or extract(model, one, **more))
     monkeypatch.setattr(choosing, "tune", lambda *given, **more: order.append("search") or tune(*given, **more))
     diagnosed(run, V1, *SETS, *TUNE, "--scorer", "ash-b", *SMALL)
     assert order == ["demo:digits:train", "demo:digits:val", "first.npz", "search", "demo:digits", "second.npz"]
@@ -165,9 +165,9 @@ def test_the_demos_models_bring_their_sets_to_a_search_too(run, halves, tmp_path
 
 @pytest.fixture
 def no_forward_pass(monkeypatch):
-    from oodkit.cli import inputs
+    from oodkit.cli import extracting
 
-    monkeypatch.setattr(inputs, "extract", lambda *_, **__: pytest.fail("a forward pass was made"))
+    monkeypatch.setattr(extracting, "extract", lambda *_, **__: pytest.fail("a forward pass was made"))
 
 
 def refused(run, *words) -> str:

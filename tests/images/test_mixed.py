@@ -5,9 +5,10 @@ import pytest
 import torch
 from PIL import Image
 
-from oodkit import extraction as extract_module
+from oodkit import extraction_plan
 from oodkit.errors import ImageSetError, InputError, UsageError
-from oodkit.extraction import extract, outputs_key
+from oodkit.extraction import extract
+from oodkit.extraction_plan import outputs_key
 from oodkit.images import open_images
 from oodkit.images.arrays import ArraySet
 from oodkit.images.mixed import LAMBDAS, MixedSet, mixed_sets
@@ -128,7 +129,7 @@ def test_the_network_gets_the_mixed_pixels(tiny_model, image_folder):
 
 
 def test_a_run_goes_on_at_the_first_unfinished_shard(tiny_model, image_folder, tmp_path, monkeypatch):
-    monkeypatch.setattr(extract_module, "SHARD_SIZE", 4)
+    monkeypatch.setattr(extraction_plan, "SHARD_SIZE", 4)
     seen = []
     tiny_model.net.register_forward_pre_hook(lambda _net, inputs: seen.append(len(inputs[0])))
     mixed = MixedSet(open_images(image_folder()), 0.2)

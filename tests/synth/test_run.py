@@ -16,7 +16,7 @@ import oodkit
 from oodkit.errors import GeneratorError, OodkitError, UnreadableImageError, UsageError
 from oodkit.images.decode import decode
 from oodkit.synth.base import Request
-from oodkit.synth.run import carry_out, own_device, plan_synthesis, synthesize
+from oodkit.synth.run import carry_out, plan_synthesis, synthesize
 
 from .killed_often import contents
 from .stand_in import CLASSES, Looks, StandIn, labelling
@@ -374,11 +374,3 @@ def test_a_generator_that_is_made_takes_no_arguments(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="truncation: no arguments of synthesize, and the generator is made already"):
         synthesize(StandIn(), tmp_path / "made", truncation=0.5)
     assert not (tmp_path / "made").exists()
-
-
-def test_on_a_cpu_a_process_has_no_device_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("WORLD_SIZE", "2")
-    monkeypatch.setenv("LOCAL_RANK", "1")
-    assert own_device("cpu") == "cpu"
-    if not torch.cuda.is_available():
-        assert own_device("auto") == "auto"

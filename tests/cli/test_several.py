@@ -1,0 +1,69 @@
+"""Commands in several processes, as torchrun starts them: the first prints, and the outputs are those of one process."""
+
+import json
+from pathlib import Path
+
+import pytest
+import torch
+
+from oodkit.cache import cache_entries
+from oodkit.shards import read_shard
+
+from ..training.in_two import in_two  # noqa: TID252 (tests are no package)
+
+SETS = ("--id", "demo:digits", "--near", "unseen=demo:digits-unseen", "--far", "patches=demo:photo-patches")
+SMALL = (*SETS, "--fit", "demo:digits:train", "--baseline", "none", "--limit", "600", "--workers", "0", "--device", "cpu")
+DIAGNOSE = ("diagnose", "demo:digits-v2", *SMALL, "--scorer", "mls", "--scorer", "knn")
+
+
+def test_two_processes_diagnose_as_one_does_and_the_first_alone_prints(run, tmp_path, monkeypatch):
+    torch.set_num_threads(1)
+    alone = run(*DIAGNOSE, "-o", "one")
+    monkeypatch.setenv("OODKIT_CACHE", "shared")
+    first, second = in_two("-m", "oodkit", *DIAGNOSE, "-o", "two")
+    assert (first[0], second) == (0, (0, "", "")), first
+    assert first[1] == alone.out
+    ours, theirs = (cache_entries(tmp_path / name) for name in ("cache", "shared"))
+    assert [one.key for one in ours] == [one.key for one in theirs]
+    for one, other in zip(ours, theirs, strict=True):
+        for shard in range(one.manifest.num_shards):
+            (mine, _), (its, _) = read_shard(one.folder, shard), read_shard(other.folder, shard)
+            assert all(torch.equal(mine[name], its[name]) for name in mine)
+    documents = [json.loads(Path(name, "result.json").read_text("utf-8")) for name in ("one", "two")]
+    assert [name for name in documents[0] if documents[0][name] != documents[1][name]] == ["created", "command"]
+
+
+def test_of_two_that_augdelete_the_first_alone_writes(run, monkeypatch):
+    refit = ("augdelete", "demo:digits-v2", *SMALL, "--scorer", "mls", "--views", "1", "-q")
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    monkeypatch.setenv("RANK", "1")
+    assert run(*refit, "-o", "second") == (0, "", "")
+    assert not Path("second").exists()
+    monkeypatch.setenv("RANK", "0")
+    ran = run(*refit, "-o", "first")
+    assert ran.code == 0, ran.err
+    assert ran.out.splitlines() == ["first/result.json", "first/head.safetensors", "first/detector.safetensors"]
+
+
+@pytest.mark.parametrize(
+    "words",
+    [("score", "d", "i"), ("demo",), ("list", "scorers"), ("synth", "quality", "--real", "a", "--synthetic", "b")],
+)
+def test_what_is_no_work_for_several_says_so_once(run, monkeypatch, words):
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    monkeypatch.setenv("RANK", "0")
+    name = "synth quality" if words[0] == "synth" else words[0]
+    told = f"error: oodkit {name} is the work of one process, and this is one of 2: start it by itself, without torchrun"
+    ran = run(*words)
+    assert (ran.code, ran.out, ran.err.startswith(told)) == (2, "", True), ran.err
+    monkeypatch.setenv("RANK", "1")
+    assert run(*words) == (2, "", "")
+
+
+def test_an_error_that_all_find_is_told_once(run, monkeypatch):
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    monkeypatch.setenv("RANK", "0")
+    ran = run("diagnose", "demo:digits-v2", "--id", "nowhere", "--near", "a=nowhere")
+    assert (ran.code, ran.err.count("\n")) == (3, 1)
+    monkeypatch.setenv("RANK", "1")
+    assert run("diagnose", "demo:digits-v2", "--id", "nowhere", "--near", "a=nowhere") == (3, "", "")
