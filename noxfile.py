@@ -45,7 +45,13 @@ def docs(session: nox.Session) -> None:
 @nox.session
 def examples(session: nox.Session) -> None:
     session.install(".")
-    for script in ("diagnose_in_python.py", "repair_and_deploy.py", "train_and_diagnose.py", "synthesize_and_train.py"):
+    for script in (
+        "diagnose_in_python.py",
+        "repair_and_deploy.py",
+        "train_and_diagnose.py",
+        "synthesize_and_train.py",
+        "own_scorer.py",
+    ):
         session.run("python", f"examples/{script}", env=QUIET)
 
 
