@@ -6,10 +6,12 @@ import shutil
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from oodkit.errors import OodkitError, UsageError
-from oodkit.shards import Manifest, absent_shards, read_manifest
+
+if TYPE_CHECKING:
+    from oodkit.shards import Manifest  # which needs torch; where the cache is can be asked without
 
 
 @dataclass(frozen=True)
@@ -17,7 +19,7 @@ class Entry:
     """One model on one image set. bytes: its size on disk. missing: shards that are not there, 0 = complete."""
 
     folder: Path
-    manifest: Manifest | None
+    manifest: "Manifest | None"
     bytes: int
     missing: int
 
@@ -63,6 +65,8 @@ def clear_cache(keys: list[str] | None = None, root: Path | None = None) -> list
 
 
 def _entry(folder: Path) -> Entry:
+    from oodkit.shards import absent_shards, read_manifest
+
     manifest = read_manifest(folder)
     return Entry(folder, manifest, _bytes_in(folder), len(absent_shards(folder, manifest)) if manifest else 0)
 

@@ -21,9 +21,9 @@ def local_rank() -> int:
 def default_workers() -> int:
     """Worker processes that decode images: one a core, at most 8; the processes on one machine share its cores."""
     together = int(os.environ.get("LOCAL_WORLD_SIZE", "1"))
-    return max(1, min(8, _usable_cores() // together))
+    return max(1, min(8, usable_cores() // together))
 
 
-def _usable_cores() -> int:
-    """In a container fewer than the machine has."""
+def usable_cores() -> int:
+    """The cores that this process may run on; in a container fewer than the machine has."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -239,6 +239,7 @@ def test_a_command_imports_only_light_modules_when_it_is_imported() -> None:
         ["data", "check"],
         ["cache", "list"],
         ["cache", "clear"],
+        ["env"],
     ],
 )
 def test_help_does_not_import_torch(words: list[str]) -> None:

@@ -131,7 +131,7 @@ def test_a_damaged_shard_is_nobodys(tiny_model, images, tmp_path, process):
 def test_processes_on_one_machine_share_its_cores(monkeypatch):
     from oodkit import processes
 
-    monkeypatch.setattr(processes, "_usable_cores", lambda: 12)
+    monkeypatch.setattr(processes, "usable_cores", lambda: 12)
     found = []
     for together in (1, 2, 4, 100):
         monkeypatch.setenv("LOCAL_WORLD_SIZE", str(together))

@@ -14,6 +14,7 @@ from oodkit.cli import (
     data,
     demo,
     diagnose,
+    env,
     export,
     finetune,
     listing,
@@ -54,6 +55,7 @@ app.command("compare")(compare.compare)
 app.command("list")(listing.list_)
 app.add_typer(data.app, name="data")
 app.add_typer(cache.app, name="cache")
+app.command("env")(env.env)
 
 
 def _print_version(wanted: bool) -> None:
@@ -75,7 +77,7 @@ def _options(
 ) -> None:
     global _show_traceback  # noqa: PLW0603 (typer calls the commands, and main what comes of their errors)
     _show_traceback = debug
-    if ctx.invoked_subcommand not in several.SHARED:
+    if ctx.invoked_subcommand not in (*several.SHARED, "env"):  # a stray WORLD_SIZE is what a bug report has to tell
         with several.told_once():
             several.require_alone(str(ctx.invoked_subcommand))
 
