@@ -53,6 +53,7 @@ def examples(session: nox.Session) -> None:
         "own_scorer.py",
     ):
         session.run("python", f"examples/{script}", env=QUIET)
+    session.run("python", "docs/run_page.py", "docs/tour.md", env=QUIET)
 
 
 @nox.session
