@@ -188,6 +188,8 @@ def _look_into(root: Path, facts: Facts) -> None:
 
     try:
         facts["is_there"] = root.is_dir()
+        if root.exists() and not root.is_dir():
+            facts["error"] = "NotADirectoryError: it is a file, and outputs need a folder"
         there = next(folder for folder in (root, *root.absolute().parents) if folder.exists())
         facts["writable"] = os.access(there, os.W_OK | os.X_OK)
         facts["free_bytes"] = shutil.disk_usage(there).free

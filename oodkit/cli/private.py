@@ -38,7 +38,8 @@ def _homes() -> list[str]:
     return sorted((str(one) for one in both if one.name), key=len, reverse=True)
 
 
-def _user_names() -> set[str]:
+def _user_names() -> list[str]:
+    """The longer first: the name of the home folder may be the beginning of the user's."""
     names = {os.environ.get(variable, "") for variable in ("LOGNAME", "USER", "USERNAME", "SUDO_USER")}
     names |= {Path(home).name for home in _homes()}
-    return names - {""}
+    return sorted(names - {""}, key=len, reverse=True)
