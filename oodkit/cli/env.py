@@ -48,7 +48,7 @@ def _short(text: str) -> str:
 
 
 def _oodkit(told: Facts) -> list[str]:
-    return [f"{told['version']} in {told['folder']}"]
+    return [f"{told['version'] or 'not installed'}, in {told['folder']}"]
 
 
 def _python(told: Facts) -> list[str]:

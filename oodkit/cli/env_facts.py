@@ -4,6 +4,7 @@ import json
 import os
 import platform
 import re
+import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterable
@@ -94,7 +95,14 @@ def _run_checks(modules: list[str]) -> tuple[list[Facts], str]:
 
 def _how_it_ended(code: int, stderr: bytes) -> str:
     last = [line for line in stderr.decode(errors="replace").splitlines() if line.strip()][-1:]
-    return ": ".join([f"Python ended with {code}", *last])
+    return ": ".join([f"Python ended with {_name_of(code)}", *last])
+
+
+def _name_of(code: int) -> str:
+    try:
+        return signal.Signals(-code).name
+    except ValueError:  # an exit code, or a signal that Python has no name for
+        return str(code)
 
 
 def _told(tell: Callable[[], Facts]) -> Facts:
@@ -105,9 +113,7 @@ def _told(tell: Callable[[], Facts]) -> Facts:
 
 
 def _oodkit() -> Facts:
-    from importlib.metadata import version
-
-    return {"folder": str(Path(__file__).parents[1]), "version": version("oodkit")}
+    return {"version": _version("oodkit"), "folder": str(Path(__file__).parents[1])}
 
 
 def _python() -> Facts:

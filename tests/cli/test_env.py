@@ -57,7 +57,7 @@ def test_it_tells_versions_devices_codecs_cache_and_settings(run, few_packages, 
     assert (ran.code, ran.err) == (0, "")
     lines = ran.out.splitlines()
     assert [line.split()[0] for line in lines if line[0] != " "] == list(env.SECTIONS)
-    assert lines[0].startswith(f"oodkit     {importlib.metadata.version('oodkit')} in ")
+    assert lines[0].startswith(f"oodkit     {importlib.metadata.version('oodkit')}, in ")
     assert f"torch      {torch.__version__}: " in ran.out
     assert "faiss      1." in ran.out
     assert re.search(r"^images     Pillow \S+: jpg \S+, ", ran.out, re.MULTILINE)
@@ -87,7 +87,7 @@ def test_a_package_that_raises_crashes_or_leaves_is_told_and_the_others_go_on(mo
     assert errors == {
         "raising": "OSError: libzzz.so: no such file",
         "leaving": "SystemExit: good-bye",
-        "crashing": "Python ended with -6: OMP: Error #15",
+        "crashing": "Python ended with SIGABRT: OMP: Error #15",
         "noisy": None,
         "zzz_not_there": "ModuleNotFoundError: No module named 'zzz_not_there'",
     }
@@ -138,7 +138,8 @@ def test_where_everything_is_broken_each_section_says_so_and_the_exit_code_is_0(
     assert (ran.code, ran.err) == (0, "")
     lines = ran.out.splitlines()
     assert [line.split()[0] for line in lines] == list(env.SECTIONS)
-    assert all("can't be told: RuntimeError: " in line for line in lines)
+    assert lines[0].startswith("oodkit     unknown (RuntimeError), in ")
+    assert all("can't be told: RuntimeError: " in line for line in lines[1:])
 
 
 def test_a_missing_interpreter_costs_the_imports_alone(run, monkeypatch, few_packages):
@@ -155,6 +156,17 @@ def test_a_damaged_installation_of_a_package_is_told(monkeypatch, few_packages, 
 
     monkeypatch.setattr(importlib.metadata, "version", damaged)
     assert env_facts.environment()["packages"]["list"][0]["version"] == "unknown (KeyError)"
+
+
+def test_an_oodkit_that_is_run_from_its_folder_has_no_version(monkeypatch, unchecked):
+    def missing(name: str) -> str:
+        raise importlib.metadata.PackageNotFoundError(name)
+
+    monkeypatch.setattr(importlib.metadata, "version", missing)
+    monkeypatch.setattr(importlib.metadata, "requires", missing)
+    lines = env.as_text(env_facts.environment())
+    assert lines[0].startswith("oodkit     not installed, in ")
+    assert lines[-1] == "packages   can't be told: PackageNotFoundError: No package metadata was found for oodkit"
 
 
 def test_the_cache_is_counted_without_what_its_links_lead_to(tmp_path, monkeypatch):
