@@ -52,15 +52,15 @@ def pictures() -> dict[str, str]:
     plain, softened = both = [maximal_logits(name) for name in MODELS]
     edges = [robust_edges(one.id, [one.near, one.far], bins=40) for one in both]
     span = min(one[0] for one in edges), max(one[-1] for one in edges)
-    alone = {"near-and-far.svg": near_and_far(), "scorer.svg": scorer(plain)}
-    beside = {
+    single = {"near-and-far.svg": near_and_far(), "scorer.svg": scorer(plain)}
+    paired = {
         "maximal-logit-v1.svg": maximal_logit(MODELS[0], plain, edges[0], span),
         "maximal-logit-v2.svg": maximal_logit(MODELS[1], softened, edges[1], span, baseline=plain),
         "fpr95-ood.svg": fpr95_of_ood(plain),
         "fpr95-id.svg": fpr95_of_id(plain),
     }
-    sized = {name: standing_alone(svg, 1.35) for name, svg in alone.items()}
-    return sized | {name: standing_alone(svg, 1.1) for name, svg in beside.items()}
+    sized = {name: standing_alone(svg, 1.35) for name, svg in single.items()}
+    return sized | {name: standing_alone(svg, 1.1) for name, svg in paired.items()}
 
 
 def maximal_logits(name: str) -> Scores:
