@@ -27,7 +27,8 @@ def judge(name: str, model: oodkit.Classifier) -> None:
 real = oodkit.open_images("demo:digits:train")
 with TemporaryDirectory() as folder:
     root = Path(folder)
-    generator = oodkit.fit_generator(real, output=root / "generator", size=8, epochs=30, flip=False, progress=show)
+    small = oodkit.open_images("demo:digits-8x8:train")  # at their own size; those above are the same images enlarged
+    generator = oodkit.fit_generator(small, output=root / "generator", epochs=30, flip=False, progress=show)
     made = oodkit.synthesize(str(generator), root / "made", per_class=60)
     print(f"{len(made)} synthetic images of {len(made.class_names or ())} classes")
     judge("real images alone", oodkit.train("test_resnet", real, output=root / "plain", **TRAINING))

@@ -15,11 +15,12 @@ SEEN = 8  # digits 0 … 7 are the classes; the last two, 8 and 9, were left out
 SPLITS = {"train": 0.5, "val": 0.2, "test": 0.3}
 PATCHES = 400
 PATCH_SIDES = (32, 64, 128, 256)
-NAMES = ("digits", *(f"digits:{split}" for split in SPLITS), "digits-unseen", "photo-patches")
+SMALL = "digits-8x8"
+NAMES = ("digits", *(f"{kind}:{split}" for kind in ("digits", SMALL) for split in SPLITS), "digits-unseen", "photo-patches")
 
 
 class DemoSet(ImageSet):
-    """Images held in memory: pixels (N, 32, 32, 3) uint8, labels (N,), and where each image comes from."""
+    """Images held in memory: pixels (N, H, W, 3) uint8, labels (N,), and where each image comes from."""
 
     def __init__(
         self, spec: str, pixels: np.ndarray, labels: np.ndarray, names: Sequence[str], class_names: tuple[str, ...] | None = None
@@ -39,11 +40,12 @@ class DemoSet(ImageSet):
 
 
 def open_demo_set(name: str) -> DemoSet:
-    """An image set of the demo, RGB at 32 × 32 pixels. ``name`` is what follows ``demo:``.
+    """An image set of the demo, RGB. ``name`` is what follows ``demo:``; images are of 32 × 32 pixels but for digits-8x8.
 
     digits: in-distribution, the digits 0 to 7 of ``sklearn.datasets.load_digits`` (1,443 of its 1,797 images, 8 × 8 pixels each),
     split by class and a fixed seed into ``digits:train`` (50 %), ``digits:val`` (20 %) and ``digits:test`` (30 %); ``digits`` alone
-    is the test split. digits-unseen: near-OOD, the 354 images of 8 and 9, the last two digits, left out before anything was
+    is the test split. digits-8x8:train, :val and :test are the same images at their own size, which a generator learns from: no
+    reduction of the enlarged ones gives them back. digits-unseen: near-OOD, the 354 images of 8 and 9, left out before anything was
     trained. photo-patches: far-OOD, 400 squares of 32 to 256 pixels' side cut at seeded places out of the two photographs of
     ``sklearn.datasets.load_sample_images``. Labels are the digit, −1 in the OOD sets. Raises ImageSetError for any other name.
     """
@@ -51,21 +53,22 @@ def open_demo_set(name: str) -> DemoSet:
         raise ImageSetError(f"no demo image set named {name!r}; there are demo:{', demo:'.join(NAMES)}")
     if name == "photo-patches":
         return _photo_patches()
-    pixels, digits = _digits()
+    pixels, digits = _digits(enlarged=not name.startswith(SMALL))
     if name == "digits-unseen":
         rows = np.flatnonzero(digits >= SEEN)
         return DemoSet(f"demo:{name}", pixels[rows], np.full(len(rows), -1), _digit_names(rows))
-    rows = _split(digits)[name.removeprefix("digits").removeprefix(":") or "test"]
+    rows = _split(digits)[name.partition(":")[2] or "test"]
     return DemoSet(f"demo:{name}", pixels[rows], digits[rows], _digit_names(rows), tuple(str(digit) for digit in range(SEEN)))
 
 
 @cache  # a run opens three sets of them; 6 MB
-def _digits() -> tuple[np.ndarray, np.ndarray]:
+def _digits(*, enlarged: bool) -> tuple[np.ndarray, np.ndarray]:
     from sklearn.datasets import load_digits
 
     data = load_digits()
     grey = np.rint(data.images * (255 / 16)).astype(np.uint8)
-    return np.stack([_square(Image.fromarray(image)) for image in grey]), data.target.astype(np.int64)
+    pixels = np.stack([_square(Image.fromarray(image)) for image in grey]) if enlarged else grey[..., None].repeat(3, axis=3)
+    return pixels, data.target.astype(np.int64)
 
 
 def _digit_names(rows: np.ndarray) -> list[str]:

@@ -23,8 +23,8 @@ class TrainTransform:
     """A PIL image to tensors (3, side, side) float32, one for each view, after a crop and a flip that all views share.
 
     mean, std: of the three channels of pixels in [0, 1], which normalise. shift: False leaves out the random crop: the centre is
-    shown, whole, for a network that is to make such images. What is random comes from the generators of torch,
-    ``random`` and NumPy, which ``seed_generators`` sets. It pickles where the views do.
+    shown, whole, reduced by Lanczos' kernel as EDM has it, for a network that is to make such images. What is random comes from the
+    generators of torch, ``random`` and NumPy, which ``seed_generators`` sets. It pickles where the views do.
     """
 
     side: int
@@ -80,7 +80,7 @@ class _Centred:
     flip: bool
 
     def __call__(self, image: Image.Image) -> Image.Image:
-        return _mirrored_at_random(_centre(image, self.side), self.flip)
+        return _mirrored_at_random(_centre(image, self.side, Image.Resampling.LANCZOS), self.flip)
 
 
 @dataclass(frozen=True)
@@ -111,7 +111,7 @@ class _ResizedCrop:
         return crop
 
 
-def _centre(image: Image.Image, side: int) -> Image.Image:
+def _centre(image: Image.Image, side: int, kernel: Image.Resampling = Image.Resampling.BILINEAR) -> Image.Image:
     """The shorter side made ``side``, then the square in the middle: torchvision's ``Resize`` and ``CenterCrop``."""
     if image.size == (side, side):
         return image
@@ -120,7 +120,7 @@ def _centre(image: Image.Image, side: int) -> Image.Image:
         image, longer = _middle(image, *(min(length, LONGEST * shorter) for length in image.size)), LONGEST * shorter
     length = int(side * longer / shorter)
     size = (side, length) if image.width <= image.height else (length, side)
-    return _middle(image.resize(size, Image.Resampling.BILINEAR), side, side)
+    return _middle(image.resize(size, kernel), side, side)
 
 
 def _middle(image: Image.Image, width: int, height: int) -> Image.Image:

@@ -5,21 +5,23 @@ from itertools import combinations
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from oodkit.demo.sets import NAMES, PATCH_SIDES, SPLITS, open_demo_set
 from oodkit.errors import ImageSetError
 
 SIZES = {"digits": 433, "digits:train": 721, "digits:val": 289, "digits:test": 433, "digits-unseen": 354, "photo-patches": 400}
+SIZES |= {f"digits-8x8:{split}": SIZES[f"digits:{split}"] for split in SPLITS}
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_every_set_has_its_size_and_loads_rgb_at_32_pixels(name):
+def test_every_set_has_its_size_and_loads_rgb_at_32_pixels_or_8(name):
     images = open_demo_set(name)
     assert len(images) == SIZES[name]
     assert images.spec == f"demo:{name}"
     for index in (0, len(images) - 1):
         image = images.load(index)
-        assert (image.mode, image.size) == ("RGB", (32, 32))
+        assert (image.mode, image.size) == ("RGB", (8, 8) if "8x8" in name else (32, 32))
         assert images.image_name(index)
 
 
@@ -42,6 +44,17 @@ def test_no_image_is_in_two_sets_or_twice_in_one():
         assert len(set(pixels)) == len(pixels)
     for one, other in combinations(images, 2):
         assert not set(images[one]) & set(images[other])
+
+
+@pytest.mark.parametrize("split", SPLITS)
+def test_the_small_digits_enlarged_are_the_others(split):
+    """So that what a generator makes of them meets a classifier as its own images do, down to the last bit."""
+    small, large = (open_demo_set(f"{kind}:{split}") for kind in ("digits-8x8", "digits"))
+    assert small.names == large.names
+    assert small.labels.tolist() == large.labels.tolist()
+    for index in (0, 1, len(small) - 1):
+        enlarged = small.load(index).resize((32, 32), Image.Resampling.BILINEAR)
+        assert np.array_equal(np.asarray(enlarged), large.pixels[index])
 
 
 def test_digits_alone_is_the_test_split():
@@ -99,7 +112,7 @@ def test_the_choice_of_images_never_changes(name, expected):
 
 def test_the_fingerprint_tells_labels_and_images_apart():
     fingerprints = {open_demo_set(name).fingerprint() for name in NAMES if name != "digits"}
-    assert len(fingerprints) == 5
+    assert len(fingerprints) == 8
     changed = open_demo_set("digits")
     before = changed.fingerprint()
     changed.labels = changed.labels[::-1]

@@ -111,7 +111,7 @@ def plan_fit(
         "processes": world_size(),
     }
     classes = tuple(one for one in numbered_classes(names) if (pool.labels == one.label).any())
-    notes = tuple(_notes(pool, names, settled))
+    notes = tuple(_notes(pool, names, settled, side))
     return FitPlan(pool, classes, architecture, settled, json.loads(json.dumps(asked)), notes)
 
 
@@ -192,7 +192,13 @@ def _strength(data: ImageSet, side: int) -> float:
     return max(0.05, round(float(pixels.square().mean().sqrt()), 3))
 
 
-def _notes(pool: Pool, names: Sequence[str], settings: Settings) -> Iterator[str]:
+def _notes(pool: Pool, names: Sequence[str], settings: Settings, side: int) -> Iterator[str]:
+    largest = max(min(image.size) for image in _some(pool.images))
+    if largest > side:
+        yield (
+            f"images of up to {largest} pixels a side are reduced to {side}: what is made is as blurred as they are then, "
+            "which oodkit synth quality tells beside the real ones"
+        )
     if settings.flip:
         yield "images are mirrored at random, and so are those that are made: --no-flip for digits, letters and the like"
     counts = np.bincount(pool.labels, minlength=len(names))

@@ -81,6 +81,13 @@ def test_unsaid_precision_is_that_of_the_device_that_was_asked_for(tiny, monkeyp
     assert plan_fit(tiny, device="cpu").settings.amp == amp
 
 
+def test_a_reduction_is_noted():
+    images = open_images("demo:digits:train")
+    told = "images of up to 32 pixels a side are reduced to 16: what is made is as blurred as they are then"
+    assert any(note.startswith(told) for note in plan_fit(images, size=16).notes)
+    assert not any("reduced" in note for size in (32, 64) for note in plan_fit(images, size=size).notes)
+
+
 def test_mirroring_is_noted(tiny):
     assert any("--no-flip" in note for note in plan_fit(tiny).notes)
     assert not any("--no-flip" in note for note in plan_fit(tiny, flip=False).notes)
@@ -89,12 +96,12 @@ def test_mirroring_is_noted(tiny):
 def test_the_documented_fit_of_the_demos_digits_has_the_steps_that_it_needs():
     """Of ``docs/commands/synth-fit.md`` and ``docs/sio.md``."""
     docs = Path(__file__).parents[3] / "docs"
-    command = re.compile(r"synth fit --data demo:digits:train --size 8(?: --epochs (\d+))? --no-flip")
+    command = re.compile(r"synth fit --data demo:digits-8x8:train(?: --epochs (\d+))? --no-flip")
     for page in ("commands/synth-fit.md", "sio.md"):
         said = command.search((docs / page).read_text("utf-8"))
         assert said is not None
         epochs = {} if said[1] is None else {"epochs": int(said[1])}
-        assert plan_fit(open_images("demo:digits:train"), size=8, flip=False, **epochs).notes == ()
+        assert plan_fit(open_images("demo:digits-8x8:train"), flip=False, **epochs).notes == ()
 
 
 def test_a_class_without_images_is_noted(tmp_path):
