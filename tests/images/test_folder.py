@@ -2,23 +2,16 @@
 
 import os
 import pickle
-import struct
-import zlib
 from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import Image
 
 from oodkit.errors import ImageSetError, UnreadableImageError
 from oodkit.images import open_images
 from oodkit.images.files import FileSet
 
-
-def image(path: Path, size=(4, 4), mode="RGB", **options) -> Path:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    Image.new(mode, size).save(path, **options)
-    return path
+from .hostile import READABLE, UNREADABLE, fill_hostile, image
 
 
 def names(images) -> list[str]:
@@ -130,33 +123,8 @@ def test_a_folder_that_may_not_be_read_is_named(tmp_path, monkeypatch):
 
 @pytest.fixture
 def hostile(tmp_path) -> Path:
-    """What a folder from the internet may hold; the names of the readable ones begin with "ok"."""
-    folder = tmp_path / "hostile"
-    image(folder / "ok-cmyk.jpg", mode="CMYK")
-    image(folder / "ok-16.png", mode="I;16")
-    image(folder / "ok-float.tiff", mode="F")
-    image(folder / "ok-palette.png", mode="P", transparency=0)
-    image(folder / "ok-alpha.webp", mode="RGBA")
-    image(folder / "ok-grey.bmp", mode="L")
-    image(folder / "ok-animated.gif", save_all=True, append_images=[Image.new("RGB", (4, 4), "red")])
-    image(folder / "ok-[red]markup.png")
-    image(folder / "ok-two\nlines.png")
-    image(folder / "ok-\x1b[31mescape.png")
-    (folder / "ok-wrong-extension.png").write_bytes(image(tmp_path / "x.jpg").read_bytes())
-    Path(os.fsdecode(os.fsencode(folder) + b"/ok-\xff\xfe.png")).write_bytes(image(tmp_path / "x.png").read_bytes())
-    exif = Image.Exif()
-    exif[0x0112] = 8
-    image(folder / "ok-rotated.jpg", size=(8, 4), exif=exif)
-    Image.effect_noise((64, 64), 50).save(folder / "truncated.jpg")
-    (folder / "truncated.jpg").write_bytes((folder / "truncated.jpg").read_bytes()[:500])
-    (folder / "empty.png").touch()
-    (folder / "text.jpg").write_text("no image")
-    bomb = bytearray(image(tmp_path / "x.png").read_bytes())
-    bomb[16:24] = struct.pack(">II", 60_000, 60_000)
-    bomb[29:33] = struct.pack(">I", zlib.crc32(bomb[12:29]))
-    (folder / "bomb.png").write_bytes(bomb)
-    (folder / "circle.png").symlink_to("circle.png")
-    return folder
+    fill_hostile(tmp_path / "hostile")
+    return tmp_path / "hostile"
 
 
 def test_of_a_hostile_folder_every_good_image_is_read_and_every_other_has_its_reason(hostile):
@@ -169,11 +137,11 @@ def test_of_a_hostile_folder_every_good_image_is_read_and_every_other_has_its_re
             assert loaded.size == (4, 8 if "rotated" in images.image_name(index) else 4)
         except UnreadableImageError as error:
             reasons[images.image_name(index)] = str(error)
-    assert set(reasons) == {"truncated.jpg", "empty.png", "text.jpg", "bomb.png", "circle.png"}
+    assert set(reasons) == UNREADABLE
     assert reasons["empty.png"] == "an empty file"
     assert "truncated" in reasons["truncated.jpg"]
     assert "bomb" in reasons["bomb.png"]
-    assert len(images) == 13 + 5
+    assert len(images) == READABLE + len(UNREADABLE)
 
 
 def test_names_of_a_hostile_folder_can_be_printed_and_written_as_utf_8(hostile):
