@@ -1,8 +1,6 @@
 """Images in NumPy arrays: an ``.npz``, or ``images.npy`` with ``labels.npy`` beside it."""
 
 import hashlib
-import zipfile
-import zlib
 from pathlib import Path
 from typing import Any
 
@@ -10,14 +8,14 @@ import numpy as np
 from PIL import Image
 
 from oodkit.errors import ImageSetError
-from oodkit.images.base import ImageSet
+from oodkit.images.base import MOST_CLASSES, ImageSet
 from oodkit.images.decode import to_rgb
+from oodkit.wording import LONGEST_REASON, printable
 
 KEYS = (("images", "labels"), ("x", "y"), ("arr_0", "arr_1"))
 PAIR = ("images.npy", "labels.npy")
 HASHED_WHOLE = 64 << 20  # bytes; a larger file is known by its size and time of change
 ROWS_AT_ONCE = 1024
-MOST_CLASSES = 1_000_000  # beyond that a label is no number of a class, and nothing could be made for each
 
 
 class ArraySet(ImageSet):
@@ -108,8 +106,10 @@ def _read(file: Path, which: int) -> np.ndarray | None:
                 wanted = "images and labels, x and y, or arr_0 and arr_1"
                 raise ImageSetError(f"{file} holds the arrays {', '.join(names) or 'none'}; expected {wanted}")
             return np.asarray(arrays[pair[which]]) if pair[which] in names else None
-    except (OSError, ValueError, EOFError, AttributeError, TypeError, zipfile.BadZipFile, zlib.error) as error:
-        reason = " ".join(str(error).split())
+    except ImageSetError:
+        raise
+    except Exception as error:  # numpy and zipfile raise anything on a damaged file
+        reason = printable(" ".join(str(error).split()))[:LONGEST_REASON]
         raise ImageSetError(
             f"can't read {file}: {reason}; write it anew with numpy.savez or numpy.save, without pickles"
         ) from error

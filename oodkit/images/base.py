@@ -9,6 +9,8 @@ from torch import Tensor
 
 from oodkit.images.decode import Source
 
+MOST_CLASSES = 1_000_000  # beyond that a label is no number of a class, and nothing could be made for each
+
 
 class ImageSet(ABC):
     """Images by position, decoded only when asked for.

@@ -83,6 +83,6 @@ class FileSet(ImageSet):
 def _size_and_time(path: bytes) -> tuple[int, int]:
     try:
         facts = os.stat(path)  # noqa: PTH116  # bytes, and a million of them
-    except OSError:
+    except (OSError, ValueError):  # a list may name what can be no path
         return ABSENT
     return facts.st_size, facts.st_mtime_ns

@@ -7,7 +7,9 @@ from pathlib import Path
 import numpy as np
 
 from oodkit.errors import ImageSetError
+from oodkit.images.base import MOST_CLASSES
 from oodkit.images.files import FileSet
+from oodkit.wording import printable
 
 
 def open_list(file: Path, spec: str, root: Path | None = None) -> FileSet:
@@ -51,8 +53,8 @@ def _path_and_label(line: str, where: str) -> tuple[str, int]:
     path, _, text = line.partition(" ")
     label = _label(text)
     if label is None or path.startswith("/"):
-        wanted = "a path below the images' folder, a space and a label of −1 or more"
-        raise ImageSetError(f"{where}: expected {wanted}, got {line[:80]!r}")
+        wanted = f"a path below the images' folder, a space and a label from −1 to {MOST_CLASSES - 1}"
+        raise ImageSetError(f"{where}: expected {wanted}, got '{printable(line[:80])}'")
     return path, label
 
 
@@ -61,7 +63,7 @@ def _label(text: str) -> int | None:
         label = int(text)
     except ValueError:
         return 0 if _is_dict(text) else None
-    return label if label >= -1 else None
+    return label if -1 <= label < MOST_CLASSES else None
 
 
 def _is_dict(text: str) -> bool:

@@ -153,3 +153,14 @@ def test_the_fingerprint_sees_a_changed_pixel_and_a_changed_label(tmp_path):
     assert open_images(tmp_path / "images.npy").fingerprint() == before
     np.save(tmp_path / "images.npy", changed)
     assert open_images(tmp_path / "images.npy").fingerprint() != before
+
+
+@pytest.mark.parametrize(
+    "header", [b"{'descr': (", b"{'descr': '|u1', 'fortran_order': False, 'shape': (9" + b"9" * 30 + b",)}", b"\x1b[31m" * 40]
+)
+def test_a_header_that_makes_no_sense_is_one_short_line(tmp_path, header):
+    """numpy parses it as Python, and raises what a parser raises."""
+    (tmp_path / "set.npy").write_bytes(b"\x93NUMPY\x01\x00" + (len(header) + 1).to_bytes(2, "little") + header + b"\n" + bytes(99))
+    with pytest.raises(ImageSetError, match=r"can't read .*set\.npy: .*; write it anew with") as caught:
+        open_images(tmp_path / "set.npy")
+    assert str(caught.value).isprintable()

@@ -68,3 +68,19 @@ def test_a_list_of_which_no_file_is_there_names_the_root_that_was_tried(folder):
 def test_an_empty_list_is_an_error(folder):
     with pytest.raises(ImageSetError, match="holds no image"):
         open_images(written(folder, "\n"))
+
+
+@pytest.mark.parametrize("label", ["1" * 30, "1" * 5000, "1000000"])
+def test_a_label_that_is_no_number_of_a_class_is_malformed(folder, label):
+    with pytest.raises(
+        ImageSetError, match="line 1: expected a path below the images' folder, a space and a label from −1 to 999999"
+    ):
+        open_images(written(folder, f"a.png {label}\n"), root=folder / "images")
+
+
+def test_a_path_that_no_file_can_have_is_an_unreadable_image(folder):
+    images = open_images(written(folder, "a.png 1\na\0b.png 2\n"), root=folder / "images")
+    assert images.fingerprint()
+    assert images.image_name(1) == r"a\x00b.png"
+    with pytest.raises(UnreadableImageError, match="null"):
+        images.load(1)
