@@ -98,11 +98,11 @@ class Ledger:
     def _note(self, folder: Path, text: bytes, place: tuple[int, int]) -> bool:
         """Whether the line is of an image that is asked for, and settles it."""
         try:
-            line = json.loads(text)
+            line = json.loads(text, parse_constant=_no_number)
             file, dropped, index, name = line["file"], line.get("dropped"), line["index"], line["class"]
             label = -1 if name is None else self._labels[name]
             number = self._work.number(max(label, 0) if self._work.classes else 0, index)
-        except (ValueError, KeyError, TypeError, AttributeError, IndexError):
+        except (ValueError, KeyError, TypeError, AttributeError, IndexError, RecursionError):
             return False  # a process that was killed while it wrote, or a class of another oodkit's
         if number is None or (dropped == OVER_QUOTA and not self._quota_stands):
             return False
@@ -110,6 +110,10 @@ class Ledger:
             return False
         self.done[number], self.kept[number], self.label[number], self._place[number] = True, dropped is None, label, place
         return True
+
+
+def _no_number(text: str) -> None:
+    raise ValueError(f"{text} is no JSON")
 
 
 def encoded(line: Mapping[str, Any]) -> bytes:

@@ -72,10 +72,10 @@ def read_log(folder: Path) -> list[dict[str, Any]]:
 
 def _lines(path: Path) -> list[dict[str, Any]]:
     found = []
-    for text in path.read_text(encoding="utf-8").splitlines() if path.is_file() else ():
+    for text in path.read_bytes().splitlines() if path.is_file() else ():
         try:
             line = json.loads(text)
-        except ValueError:  # a process that was killed while it wrote
+        except (ValueError, RecursionError):  # a process that was killed while it wrote
             continue
         if isinstance(line, dict) and isinstance(line.get("step"), int):
             found.append(line)

@@ -97,3 +97,11 @@ def test_a_disk_that_takes_half_a_line_is_full(tmp_path: Path, monkeypatch: pyte
     with Journal(tmp_path, 0) as journal, pytest.raises(OodkitError, match=text):
         journal.write(line("a", 0))
     assert not ledger(tmp_path).done.any()
+
+
+@pytest.mark.parametrize("odd", ['{"file": "a/0.png", "class": "a", "index": 0, "confidence": NaN}', "[" * 99_999])
+def test_a_line_that_is_no_json_is_none(tmp_path: Path, odd: str) -> None:
+    """NaN could not be written again, and what is nested too deep not be read."""
+    there(tmp_path, line("a", 0))
+    (tmp_path / MANIFEST).write_text(odd + "\n")
+    assert not ledger(tmp_path).done.any()

@@ -27,6 +27,12 @@ def test_lines_after_the_step_that_is_gone_on_from_are_cut_and_so_is_half_a_line
     assert (tmp_path / LOG).read_text().endswith('{"step": 30}\n')
 
 
+def test_damage_costs_the_lines_that_it_hit(tmp_path):
+    """Bytes that are no UTF-8, the zeros that a power failure leaves, and what is nested too deep."""
+    (tmp_path / LOG).write_bytes(b'{"step": 10}\n{"st\xffep": 20}\n' + b"\0" * 9 + b"\n" + b"[" * 99_999 + b'\n{"step": 30}\n')
+    assert read_log(tmp_path) == [{"step": 10}, {"step": 30}]
+
+
 def test_from_the_start_the_log_is_empty(tmp_path):
     (tmp_path / LOG).write_text('{"step": 10}\nnonsense\n[1]\n{"step": "1"}\n')
     Journal(tmp_path).resume(0)
