@@ -51,6 +51,15 @@ def alone_with(lock: Path, folder: Path, doing: str) -> Iterator[None]:
         held.release()
 
 
+@contextmanager
+def in_words(path: Path) -> Iterator[None]:
+    """While open, what the document at this path says is put into words; UsageError where it can't be."""
+    try:
+        yield
+    except (LookupError, TypeError, ValueError, OverflowError, AttributeError) as error:
+        raise UsageError(f"{path} is damaged: it says what can't be told; give another folder, a new one") from error
+
+
 def the_first(differing: Sequence[str]) -> str:
     """Four differences at most, on one line."""
     return "; ".join(differing[:4]) + ("; …" if len(differing) > 4 else "")

@@ -19,7 +19,7 @@ from oodkit.errors import OodkitError, UsageError
 from oodkit.forward import resolve_device
 from oodkit.images import open_images
 from oodkit.processes import rank, world_size
-from oodkit.run_folder import FINISHED, Document
+from oodkit.run_folder import FINISHED, FIT, Document, in_words
 from oodkit.synth.fit.folder import SAMPLES, differences, is_finished, read_fit, require_same_fit
 from oodkit.synth.fit.run import FitPlan, carry_out_fit, plan_fit
 from oodkit.training.checkpoints import Checkpoints
@@ -120,7 +120,8 @@ def _before_lines(folder: Path, before: Document | None, planned: FitPlan) -> It
 
 def told(folder: Path, document: Mapping[str, Any]) -> str:
     """The lines for the terminal."""
-    return "\n".join(printable(line) for line in _lines(folder, document))
+    with in_words(folder / FIT):
+        return "\n".join(printable(line) for line in _lines(folder, document))
 
 
 def _lines(folder: Path, document: Mapping[str, Any]) -> Iterator[str]:

@@ -7,7 +7,7 @@ from typing import Any
 
 from oodkit.cli.training_progress import duration
 from oodkit.errors import UsageError
-from oodkit.run_folder import Document
+from oodkit.run_folder import SYNTHESIS, Document, in_words
 from oodkit.synth.base import Generator
 from oodkit.synth.fit.folder import read_fit
 from oodkit.synth.folder import is_finished, is_more
@@ -54,7 +54,8 @@ def _fact(name: str, value: Any) -> str:
 
 def told(folder: Path, document: Document, said: Sequence[str] = ()) -> str:
     """The lines for the terminal. said: notes that were told before."""
-    return "\n".join(printable(line) for line in _lines(folder, document, said))
+    with in_words(folder / SYNTHESIS):
+        return "\n".join(printable(line) for line in _lines(folder, document, said))
 
 
 def _lines(folder: Path, document: Document, said: Sequence[str]) -> Iterator[str]:

@@ -7,6 +7,7 @@ from typing import Any
 
 from oodkit.cli.training_progress import duration
 from oodkit.demo import FIT
+from oodkit.run_folder import TRAINING, in_words
 from oodkit.training.folder import BEFORE, BEST, LOG, MODEL
 from oodkit.wording import counted, percent, printable
 
@@ -15,7 +16,8 @@ UNREADABLE = 5  # images that are named
 
 def told(folder: Path, document: Mapping[str, Any], name: str) -> str:
     """The lines for the terminal. name: of the architecture or checkpoint, as the user spelled it."""
-    return "\n".join(printable(line) for line in _lines(folder, document, name))
+    with in_words(folder / TRAINING):
+        return "\n".join(printable(line) for line in _lines(folder, document, name))
 
 
 def _lines(folder: Path, document: Mapping[str, Any], name: str) -> Iterator[str]:

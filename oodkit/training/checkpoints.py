@@ -70,7 +70,7 @@ class Checkpoints:
         try:
             with safe_open(str(path), "pt") as file:
                 return int(file.metadata()["step"])
-        except (OSError, SafetensorError, KeyError, TypeError, ValueError) as error:
+        except (OSError, SafetensorError, KeyError, TypeError, ValueError, OverflowError) as error:
             raise CheckpointError(_damaged(path)) from error
 
     def save(self, state: State) -> None:
@@ -104,6 +104,7 @@ class Checkpoints:
         try:
             tensors, words = load_stored(path, "a checkpoint")
             facts = {name: json.loads(word) for name, word in words.items()}
+            _require_numbers(facts)
             state.learner.load_state_dict(_under(tensors, LEARNER))
             if state.average is not None:
                 state.average.load_state_dict(_under(tensors, AVERAGE))
@@ -111,7 +112,7 @@ class Checkpoints:
             if state.scaler is not None:
                 state.scaler.load_state_dict(facts["scaler"])
             state.step, state.best, state.tally.sums = facts["step"], facts["best"], facts["tally"]
-        except (OutputsError, KeyError, ValueError, RuntimeError) as error:
+        except (OutputsError, LookupError, TypeError, ValueError, AttributeError, RuntimeError) as error:
             raise CheckpointError(_damaged(path)) from error
 
     def kept(self) -> str:
@@ -154,6 +155,14 @@ def _apart(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
         apart[name] = tensor.detach().clone() if place in seen else tensor
         seen.add(place)
     return apart
+
+
+def _require_numbers(facts: Mapping[str, Any]) -> None:
+    step, best, tally = (facts[name] for name in ("step", "best", "tally"))
+    if type(step) is not int or step < 0 or not isinstance(best, int | float | None):
+        raise ValueError("its step or its best accuracy is no number")
+    if not isinstance(tally, dict) or not all(isinstance(value, int | float) for value in tally.values()):
+        raise ValueError("its sums are no numbers")
 
 
 def _damaged(path: Path) -> str:

@@ -146,9 +146,10 @@ def _completed(asked: Mapping[str, Any]) -> dict[str, Any]:
     completed = dict(asked)
     if isinstance(asked.get("settings"), Mapping):
         completed["settings"] = {**asdict(Settings()), **asked["settings"]}
-    if isinstance(recipe := asked.get("recipe"), str):
+    own = asked.get("recipe_settings", {})
+    if isinstance(recipe := asked.get("recipe"), str) and isinstance(own, Mapping):
         with suppress(UsageError):  # of an oodkit that has other recipes
-            completed["recipe_settings"] = {**parse_recipe(recipe).settings(), **asked.get("recipe_settings", {})}
+            completed["recipe_settings"] = {**parse_recipe(recipe).settings(), **own}
     return completed
 
 

@@ -1,14 +1,17 @@
 """One file to go on from: whole or not there, of tensors and words alone, and refused where it does not fit."""
 
+from contextlib import suppress
 from shutil import copytree
 
 import pytest
 import torch
 from safetensors import safe_open
+from safetensors.torch import save_file
 from torch import nn
 
 import oodkit.tensor_file
 from oodkit.errors import CheckpointError, OodkitError, TrainingError
+from oodkit.tensor_file import load_stored
 from oodkit.training import checkpoints as module
 from oodkit.training.averaging import Average
 from oodkit.training.checkpoints import Checkpoints, State
@@ -194,3 +197,16 @@ def test_the_best_is_written_by_who_knows_how(tmp_path):
     Checkpoints(tmp_path, save_best=lambda learner, path: told.append((learner, path))).save_best(state)
     assert told == [(state.average.learner, tmp_path / "best.safetensors")]
     Checkpoints(tmp_path).save_best(state)
+
+
+@pytest.mark.parametrize("name", ["step", "best", "optimizer", "scaler", "tally"])
+@pytest.mark.parametrize("word", ["-1", '"x"', "[[]]", '{"99.momentum": {}}', "1e999"])
+def test_a_crafted_one_without_a_checksum_is_refused_or_can_be_gone_on_from(tmp_path, name, word):
+    Checkpoints(tmp_path).save(state_after(2))
+    tensors, facts = load_stored(tmp_path / LAST, "a checkpoint")
+    save_file({key: tensor.clone() for key, tensor in tensors.items()}, tmp_path / LAST, {**facts, name: word})
+    state = state_after(0)
+    with suppress(CheckpointError):
+        Checkpoints(tmp_path).load(state)
+        assert state.step == 2
+        assert state.tally.finite in (True, False)

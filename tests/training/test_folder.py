@@ -119,6 +119,11 @@ def test_another_recipe_is_told_by_its_name_alone():
     assert differences({**ASKED, "recipe": "of-another-version"}, other) == ["recipe of-another-version there, v1 here"]
 
 
+@pytest.mark.parametrize("settings", [3, None, [1], "alpha"])
+def test_settings_of_a_recipe_that_are_none_make_another_run(settings):
+    assert differences({**ASKED, "recipe_settings": settings}, ASKED)[0].startswith("alpha of the recipe none there, 0.4 here")
+
+
 @pytest.mark.parametrize("document", ["run.json", "fit.json"])
 def test_the_folder_of_a_synthesis_or_a_fit_is_none_to_train_into(tmp_path, document):
     (tmp_path / document).write_text("{}")
