@@ -67,3 +67,10 @@ def test_an_error_that_all_find_is_told_once(run, monkeypatch):
     assert (ran.code, ran.err.count("\n")) == (3, 1)
     monkeypatch.setenv("RANK", "1")
     assert run("diagnose", "demo:digits-v2", "--id", "nowhere", "--near", "a=nowhere") == (3, "", "")
+
+
+def test_a_number_of_processes_that_is_none_is_one_line(run, monkeypatch):
+    monkeypatch.setenv("WORLD_SIZE", "two")
+    ran = run("list", "scorers")
+    told = "error: the environment variable WORLD_SIZE is 'two', expected a number as torchrun sets it; unset it\n"
+    assert (ran.code, ran.err) == (2, told)
