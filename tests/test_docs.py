@@ -33,6 +33,8 @@ DOCS = REPOSITORY / "docs"
 README = REPOSITORY / "README.md"
 PAGES = sorted(path for path in DOCS.rglob("*.md") if "_build" not in path.parts) + ([README] if README.exists() else [])
 FENCE = re.compile(r"^( *)```([^\n]*)\n(.*?)^\1```", re.DOTALL | re.MULTILINE)
+PROMPT = re.compile(r"^ *(\$ )?([A-Z_]+=\S+ )*")
+TYPED = re.compile(r"(?:^|\| |&& |-m )(oodkit\b.*)")  # by a launcher (-m) or behind another program too
 SCHEMA = json.loads(files("oodkit.report").joinpath("schemas/diagnose.schema.json").read_text("utf-8"))
 MARKER = "<!-- generated: options {} -->"
 
@@ -75,12 +77,13 @@ EVERY_OPTION = set().union(*map(option_names, COMMANDS.values())) | option_names
 
 
 def command_lines(path: Path) -> list[str]:
-    """What is shown as typed, with continued lines joined."""
+    """What is shown as typed, from the word oodkit on, with continued lines joined."""
     consoles = [
         body for _, language, body in FENCE.findall(path.read_text(encoding="utf-8")) if language in {"console", "bash", "sh"}
     ]
     lines = "\n".join(consoles).replace("\\\n", " ").splitlines()
-    return [line.strip().removeprefix("$ ") for line in lines if re.match(r" *(\$ )?([A-Z_]+=\S+ )*oodkit\b", line)]
+    typed = [TYPED.search(PROMPT.sub("", line)) for line in lines]
+    return [one[1].partition(" | ")[0].rstrip() for one in typed if one]
 
 
 def python_blocks(path: Path) -> list[str]:
@@ -155,11 +158,12 @@ def test_no_option_is_documented_that_does_not_exist(path: Path) -> None:
 
 @pytest.mark.parametrize(("path", "line"), [(path, line) for path in PAGES for line in command_lines(path)], ids=_id)
 def test_every_command_line_shown_can_be_typed(path: Path, line: str) -> None:
-    words = shlex.split(line)
-    words = [word for word in words[words.index("oodkit") + 1 :] if word not in {"--debug", "--version"}]
+    words = [word for word in shlex.split(line, comments=True)[1:] if word not in {"--debug", "--version"}]
+    words = words[: next((place for place, word in enumerate(words) if word in {">", "||"}), None)]
     command = next((one for one in COMMANDS if words[: len(one.split())] == one.split()), None)
     assert command is not None or words in ([], ["--help"]), f"{line}: no such command"
-    assert command is None or {word.partition("=")[0] for word in words if word.startswith("-")} <= option_names(COMMANDS[command])
+    if command is not None:
+        COMMANDS[command].make_context(command, words[len(command.split()) :])  # every option, value and required argument
 
 
 @pytest.mark.parametrize("path", PAGES, ids=_name)
