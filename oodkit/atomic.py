@@ -1,6 +1,7 @@
 """Files that appear whole or not at all."""
 
 import os
+import re
 import secrets
 import time
 from collections.abc import Callable
@@ -28,11 +29,16 @@ def write_atomically(path: Path, write: Callable[[Path], object]) -> None:
             os.fsync(file.fileno())
         temporary.replace(path)
     except (OSError, SafetensorError) as error:
-        reason = getattr(error, "strerror", None) or error
-        raise OodkitError(f"can't write {path}: {reason}; free some space or choose another folder") from error
+        raise OodkitError(f"can't write {path}: {_reason(error)}; free some space or choose another folder") from error
     finally:
         with suppress(OSError):  # where nothing could be written, there is nothing to remove either
             temporary.unlink()
+
+
+def _reason(error: OSError | SafetensorError) -> str:
+    """As the system says it; safetensors only tells its number: ``I/O error: No space left on device (os error 28)``."""
+    number = re.search(r"\(os error (\d+)\)", str(error))
+    return getattr(error, "strerror", None) or (os.strerror(int(number[1])) if number else str(error))
 
 
 def remove_stale(folder: Path) -> None:

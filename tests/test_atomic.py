@@ -2,6 +2,7 @@ import os
 
 import pytest
 import torch
+from safetensors import SafetensorError
 from safetensors.torch import save_file
 
 from oodkit.atomic import DAY, remove_stale, write_atomically
@@ -47,6 +48,14 @@ def test_tensors_that_cannot_be_written_say_the_same(tmp_path):
         write_atomically(
             tmp_path / "file.safetensors", lambda path: save_file({"a": torch.zeros(1)}, path.parent / "gone" / path.name)
         )
+
+
+def test_what_safetensors_says_of_a_full_disk_is_said_as_of_any_file(tmp_path):
+    def full(_path):
+        raise SafetensorError("Error while serializing: I/O error: No space left on device (os error 28)")
+
+    with pytest.raises(OodkitError, match=r"can't write .*file: No space left on device; free some space or choose another folder"):
+        write_atomically(tmp_path / "file", full)
 
 
 def test_two_writers_in_one_process_do_not_share_a_temporary_file(tmp_path):
