@@ -150,7 +150,7 @@ class _Stored(Mapping[str, Array]):
             scores: Array = self._file.get_tensor(tensor)
             sound = scores.ndim == 1 and scores.dtype.kind == "f" and scores.size > 0 and bool(np.isfinite(scores).all())
             sound = sound and self._checksums.get(tensor, _checksum(scores)) == _checksum(scores)  # older versions wrote none
-        except (SafetensorError, TypeError, ValueError):
+        except (SafetensorError, TypeError, ValueError, AttributeError):  # numpy lacks some of safetensors' types
             sound = False
         if not sound:
             raise InputError(

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 from oodkit.errors import InputError, OodkitError, UsageError
 from oodkit.report import loading, runs
@@ -180,6 +181,15 @@ def test_names_that_do_not_fit_the_scores_leave_them_out(folder, saved, names):
     facts = {"format": runs.FORMAT, "result": runs._digest(saved.document), "names": names}
     save_file({"0.0.0": np.zeros(3)}, folder / "scores.safetensors", facts)
     assert load_run(folder).scores == {}
+
+
+def test_scores_of_a_type_that_numpy_lacks_are_damaged_ones(folder, saved):
+    from safetensors.torch import save_file
+
+    facts = {"format": runs.FORMAT, "result": runs._digest(saved.document), "names": '{"net": {"mls": ["id"]}}'}
+    save_file({"0.0.0": torch.zeros(3).to(torch.float8_e4m3fn)}, folder / "scores.safetensors", facts)
+    with pytest.raises(InputError, match="scores of id are not those that were written"):
+        load_run(folder).scores["net"]["mls"]["id"]
 
 
 def test_a_run_without_scores_has_none_of_the_run_before(folder, saved):
