@@ -5,6 +5,7 @@ import math
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from oodkit.errors import CheckpointError, ModelNotFoundError, UsageError
 from oodkit.models import from_timm, from_torchvision
 from oodkit.models.adapted import NORMALISED, SMALL_STEM, adapt
 from oodkit.models.base import AUGDELETE, Loaded, Options, Size, Transform, full_size
+from oodkit.models.modest import require_modest_network, require_modest_size, require_rows
 from oodkit.models.names import demo_names, torchvision_names, unknown_model
 from oodkit.models.preprocessing import timm_transform, torchvision_transform
 from oodkit.models.state import State, classes_in, count_unfilled, fit_state, read_state, without_prefixes
@@ -42,7 +44,15 @@ def load_file(name: str, options: Options) -> Loaded:
     arch = options.arch or facts.get("architecture")
     if arch is None:
         raise UsageError(f"{name} does not say which architecture it belongs to; add --arch ARCH (oodkit list models shows names)")
+    size = full_size(facts.get("input_size"))
+    if size is not None and options.input_size is None:
+        require_modest_size(name, size)
+    if options.num_classes is None:
+        require_rows(name, state, facts)
     options = _completed(options, facts)
+    if own := facts.get("model_args"):
+        for one in _kinds(arch):
+            require_modest_network(name, state, own, partial(build, one, options, BUILT_FOR))
     net, kind = _fitted(arch, state, options, facts)
     transform, size, preprocessing = fed(net, kind, options)
     names, ids = _classes(facts, name)
@@ -87,22 +97,26 @@ def load_demo(name: str, options: Options) -> Loaded:
 
 
 def _facts(metadata: Mapping[str, str], name: str) -> dict[str, Any]:
-    facts: dict[str, Any] = {key: metadata[key] for key in ("architecture", "interpolation") if key in metadata}
+    facts: dict[str, Any] = {key: metadata[key] for key in ("architecture",) if key in metadata}
     for key, (suits, words) in WORDS.items():
         if key in metadata:
             facts[key] = metadata[key]
             if not suits(facts[key]):
-                raise CheckpointError(f"the metadata of {name} has {key}={facts[key][:60]!r}, expected {words}")
+                raise CheckpointError(f"the metadata of {name} has {key}={_quoted(facts[key])}, expected {words}")
     for key, (fits, expected) in JSON_FACTS.items():
         if key in metadata:
-            found = f"the metadata of {name} has {key}={metadata[key]!r}"
+            found = f"the metadata of {name} has {key}={_quoted(metadata[key])}"
             try:
                 facts[key] = json.loads(metadata[key])
-            except ValueError as error:
+            except (ValueError, RecursionError) as error:
                 raise CheckpointError(f"{found}, which is no JSON") from error
             if not fits(facts[key]):
                 raise CheckpointError(f"{found}, expected {expected}")
     return facts
+
+
+def _quoted(value: object) -> str:
+    return printable(repr(value))[:LONGEST_QUOTE]
 
 
 def _classes(facts: Mapping[str, Any], name: str) -> tuple[tuple[str, ...] | None, tuple[str, ...] | None]:
@@ -139,7 +153,10 @@ def _is_recipe(value: Any) -> bool:
 
 TOLD = ("recipe", "stem", "head", "note")  # of what a file says that which stays known of its model
 LONGEST_NOTE = 500
+LONGEST_QUOTE = 60  # characters of a value that an error quotes
+INTERPOLATIONS = ("bicubic", "bilinear", "box", "hamming", "lanczos", "nearest")
 WORDS: dict[str, tuple[Callable[[str], bool], str]] = {
+    "interpolation": (lambda word: word in INTERPOLATIONS, f"one of {', '.join(INTERPOLATIONS)}"),
     "stem": (lambda word: word == SMALL_STEM, f"'{SMALL_STEM}'"),
     "head": (lambda word: word == NORMALISED, f"'{NORMALISED}'"),
     "note": (lambda text: 0 < len(text) <= LONGEST_NOTE, f"a text of at most {LONGEST_NOTE} characters"),

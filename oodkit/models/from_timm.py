@@ -10,11 +10,13 @@ import torch
 from safetensors import SafetensorError
 from torch import nn
 
-from oodkit.errors import CheckpointError, ModelNotFoundError, UnsupportedModelError, UsageError
+from oodkit.errors import CheckpointError, ModelNotFoundError, OodkitError, UnsupportedModelError, UsageError
 from oodkit.models.base import AUGDELETE, Loaded, Options, Size
+from oodkit.models.modest import require_modest_size
 from oodkit.models.names import unknown_model
 from oodkit.models.preprocessing import overrides, timm_transform
-from oodkit.models.reach import hub_or_cache, why_no_download
+from oodkit.models.reach import hub_or_cache, is_of_transport, why_no_download
+from oodkit.wording import LONGEST_REASON, printable
 
 EMBEDDING_BELOW = 10_000  # timm's own classifiers have 1,000 classes or more than 10,000; other sizes are those of CLIP embeddings
 FACTS = ("license", "origin_url", "hf_hub_id")
@@ -78,7 +80,7 @@ def build(arch: str, options: Options, **arguments: Any) -> nn.Module:
     try:
         net = timm.create_model(full, pretrained=False, **given)
     except (TypeError, ValueError, RuntimeError, AssertionError) as error:
-        raise UsageError(f"can't build {full} with {given}: {error}") from error
+        raise UsageError(f"can't build {full} with {_short(given)}: {_short(error)}") from error
     assert isinstance(net, nn.Module)
     return net
 
@@ -95,33 +97,59 @@ def describe(net: nn.Module, options: Options) -> dict[str, Any]:
 
 
 def _load(name: str, source: str, options: Options) -> Loaded:
-    import timm
-
     if "num_classes" in options.model_args:
         raise UsageError(
             f"{name} has a trained head: with --model-arg num_classes it would be replaced by an untrained one; leave it out"
         )
+    net = _pretrained(name, source, options)
+    try:
+        return _described(name, net, options)
+    except OodkitError:
+        raise
+    except (TypeError, ValueError, LookupError, AttributeError, RuntimeError) as error:
+        raise CheckpointError(f"can't load {name}: its config.json says what can't be used: {_short(error)}") from error
+
+
+def _pretrained(name: str, source: str, options: Options) -> Any:
+    """The network that timm makes and fills with its weights."""
+    import timm
+
     try:
         with hub_or_cache():
             given = _size_arguments(known_tag(name)[1], options) if ":" not in name else {}
-            net = timm.create_model(source, pretrained=True, **{**given, **options.model_args})
+            return timm.create_model(source, pretrained=True, **{**given, **options.model_args})
     except OSError as error:
         if name.startswith("local-dir:"):
-            raise ModelNotFoundError(f"{name}: {error}; expected a folder with config.json and weights") from error
+            raise ModelNotFoundError(f"{name}: {_short(error)}; expected a folder with config.json and weights") from error
         arch = None if ":" in name else name
         raise why_no_download(name, arch, error) from error
     except KeyError as error:
-        raise CheckpointError(f"{name} is no timm model: its config.json has no {error}") from error
+        raise CheckpointError(f"{name} is no timm model: its config.json has no {_short(error)}") from error
     except TypeError as error:
-        raise UsageError(f"can't build {name} with {dict(options.model_args)}: {error}") from error
-    except (SafetensorError, RuntimeError, ValueError, AssertionError) as error:
-        raise CheckpointError(f"can't load {name}: {' '.join(str(error).split())[:300]}") from error
+        raise UsageError(f"can't build {name} with {_short(dict(options.model_args))}: {_short(error)}") from error
+    except (SafetensorError, RuntimeError, ValueError, AssertionError, AttributeError) as error:
+        raise CheckpointError(f"can't load {name}: {_short(error)}") from error
+    except Exception as error:
+        if not is_of_transport(error):
+            raise
+        raise why_no_download(name, None if ":" in name else name, error) from error
+
+
+def _described(name: str, net: Any, options: Options) -> Loaded:
+    told = net.pretrained_cfg
+    if options.input_size is None:
+        require_modest_size(name, told["input_size"])
+        require_modest_size(name, told.get("test_input_size") or told["input_size"])
     config = describe(net, options)
     transform, preprocessing = timm_transform(config)
-    names, ids = _class_names(net.pretrained_cfg, net.num_classes)
-    about = {"source": "timm", "architecture": net.pretrained_cfg["architecture"]}
-    about |= {key: net.pretrained_cfg[key] for key in FACTS if net.pretrained_cfg.get(key)}
+    names, ids = _class_names(told, int(net.num_classes))
+    about = {"source": "timm", "architecture": told["architecture"]}
+    about |= {key: told[key] for key in FACTS if told.get(key)}
     return Loaded(name, net, transform, config["input_size"], preprocessing, names, ids, about)
+
+
+def _short(quoted: object) -> str:
+    return printable(" ".join(str(quoted).split()))[:LONGEST_REASON]
 
 
 def _size_arguments(facts: Mapping[str, Any], options: Options) -> dict[str, Any]:

@@ -1,5 +1,6 @@
 """Models by torchvision's names: ``torchvision:resnet50/IMAGENET1K_V2``, or ``torchvision:resnet50`` for its default weights."""
 
+import http.client
 import sys
 from typing import Any
 
@@ -9,7 +10,8 @@ from oodkit.errors import ModelNotFoundError, UnsupportedModelError, UsageError
 from oodkit.models.base import Loaded, Options
 from oodkit.models.names import torchvision_names, unknown_model
 from oodkit.models.preprocessing import torchvision_transform
-from oodkit.models.reach import require_url
+from oodkit.models.reach import patient_sockets, require_url
+from oodkit.wording import LONGEST_REASON, printable
 
 AUXILIARY = ("googlenet", "inception_v3")  # they start from random weights slowly, and warn, unless told not to
 
@@ -25,9 +27,14 @@ def load_name(name: str, options: Options) -> Loaded:
     full = f"torchvision:{arch}/{weights.name}"
     require_url(full, weights.url, f"torchvision:{arch}")
     try:
-        net = get_model(arch, weights=weights, progress=sys.stderr.isatty(), **options.model_args)
-    except OSError as error:
-        raise ModelNotFoundError(f"can't download the weights of {full} from {weights.url}: {error}") from error
+        with patient_sockets():
+            net = get_model(arch, weights=weights, progress=sys.stderr.isatty(), **options.model_args)
+    except (OSError, http.client.HTTPException) as error:
+        raise ModelNotFoundError(f"can't download the weights of {full} from {weights.url}: {error}; try again") from error
+    except RuntimeError as error:
+        if "hash value" not in str(error):
+            raise
+        raise ModelNotFoundError(f"what came from {weights.url} is not whole: {error}; try again") from error
     except (TypeError, ValueError) as error:
         raise UsageError(f"can't build {full} with {dict(options.model_args)}: {error}") from error
     transform, size, preprocessing = torchvision_transform(weights, options)
@@ -61,7 +68,8 @@ def build(name: str, options: Options, **arguments: Any) -> nn.Module:
     given = {**({"init_weights": False} if arch in AUXILIARY else {}), **arguments, **options.model_args}
     try:
         net = get_model(arch, weights=None, **given)
-    except (TypeError, ValueError) as error:
-        raise UsageError(f"can't build torchvision:{arch} with {given}: {error}") from error
+    except (TypeError, ValueError, RuntimeError, AssertionError) as error:
+        quoted, reason = (printable(" ".join(str(one).split()))[:LONGEST_REASON] for one in (given, error))
+        raise UsageError(f"can't build torchvision:{arch} with {quoted}: {reason}") from error
     assert isinstance(net, nn.Module)
     return net

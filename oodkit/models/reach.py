@@ -1,6 +1,8 @@
 """What lies outside: the hubs that weights come from, the noise of the libraries that fetch them, and a broken installation."""
 
+import http.client
 import logging
+import socket
 import sys
 import urllib.error
 import urllib.request
@@ -12,6 +14,8 @@ from urllib.parse import urlparse
 from oodkit.errors import ModelNotFoundError, OodkitError
 
 TIMEOUT_S = 5
+SILENCE_S = 30  # of a server in the middle of a download
+TRANSPORTS = {"httpcore", "httpcore2", "httpx", "httpx2", "requests", "urllib3"}
 NOISY = ("timm", "huggingface_hub", "httpx")
 
 
@@ -45,7 +49,8 @@ def hub_or_cache() -> Iterator[None]:
         disable_progress_bars()
     constants.HF_HUB_OFFLINE = offline or not is_within_reach(constants.ENDPOINT)
     try:
-        yield
+        with patient_sockets():
+            yield
     finally:
         constants.HF_HUB_OFFLINE = offline
         if hide_bars:
@@ -76,6 +81,11 @@ def out_of_reach(name: str, error: Exception, local: str) -> ModelNotFoundError:
     return ModelNotFoundError(f"can't download the weights of {name}: {reason}; {local}, or copy a filled cache here (HF_HOME)")
 
 
+def is_of_transport(error: Exception) -> bool:
+    """Whether a download broke off: the hub's client lets the errors of what it fetches with through, which differs by version."""
+    return type(error).__module__.partition(".")[0] in TRANSPORTS
+
+
 def require_url(name: str, url: str, arch: str) -> None:
     """Raise ModelNotFoundError where torchvision's weights are neither in torch's cache nor within reach."""
     from torch.hub import get_dir
@@ -86,6 +96,17 @@ def require_url(name: str, url: str, arch: str) -> None:
         raise ModelNotFoundError(f"can't download the weights of {name}: {url} can't be reached; {local}")
 
 
+@contextmanager
+def patient_sockets() -> Iterator[None]:
+    """While open, a connection that falls silent is given up: torch.hub would wait for it for ever."""
+    before = socket.getdefaulttimeout()
+    socket.setdefaulttimeout(SILENCE_S)
+    try:
+        yield
+    finally:
+        socket.setdefaulttimeout(before)
+
+
 def is_within_reach(url: str) -> bool:
     """Whether a server answers there at all, within seconds. Proxies of the environment are used."""
     try:
@@ -93,5 +114,5 @@ def is_within_reach(url: str) -> bool:
             return True
     except urllib.error.HTTPError:
         return True
-    except OSError:
+    except (OSError, http.client.HTTPException, ValueError):  # what answers is no server, or the address is none
         return False

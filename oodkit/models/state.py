@@ -14,6 +14,7 @@ from safetensors import SafetensorError, safe_open
 from torch import Tensor, nn
 
 from oodkit.errors import CheckpointError, ModelNotFoundError
+from oodkit.wording import printable
 
 SUFFIXES = (".safetensors", ".pth", ".pt", ".th", ".ckpt", ".bin", ".tar")
 WRAPPINGS = (
@@ -29,6 +30,7 @@ WRAPPINGS = (
     "params",
 )
 PREFIXES = ("module", "_orig_mod", "model", "net", "network", "backbone")
+LONGEST_NAME = 100  # characters of a name in the file that an error quotes
 NO_WEIGHTS = ("num_batches_tracked", "n_averaged", "total_ops", "total_params")  # counters of torch, its averaging, and thop
 
 State = dict[str, Tensor]
@@ -52,7 +54,7 @@ def read_state(path: Path, *, allow_pickle: bool = False) -> tuple[State, dict[s
 
 
 def _unpickled(path: Path, allow_pickle: bool) -> Any:
-    if zipfile.is_zipfile(path) and any(name.endswith("/constants.pkl") for name in zipfile.ZipFile(path).namelist()):
+    if _is_program(path):
         raise CheckpointError(f"{path} is a TorchScript program, not a state dict; save torch.jit.load(…).state_dict() instead")
     try:
         with torch.serialization.safe_globals(
@@ -64,17 +66,26 @@ def _unpickled(path: Path, allow_pickle: bool) -> Any:
         if not needs:
             raise CheckpointError(f"{path} is no PyTorch checkpoint{_what_it_is(path)}") from error
         flag = "if you trust its origin, load it with --allow-pickle, which runs code from the file"
-        raise CheckpointError(f"{path} needs more than weights: {', '.join(needs)}; {flag}") from error
+        raise CheckpointError(f"{_few(f'{path} needs more than weights', needs)}; {flag}") from error
     except (ImportError, AttributeError) as error:
-        raise CheckpointError(f"{path} was pickled with code that is not here ({error}); save its state_dict() instead") from error
-    except (RuntimeError, EOFError, OSError, ValueError, KeyError, TypeError) as error:
+        reason = printable(str(error))[:LONGEST_NAME]
+        raise CheckpointError(f"{path} was pickled with code that is not here ({reason}); save its state_dict() instead") from error
+    except Exception as error:  # the readers of zip archives and of pickles raise anything on a damaged file
         raise CheckpointError(f"can't read {path}: it is damaged or no PyTorch checkpoint{_what_it_is(path)}") from error
+
+
+def _is_program(path: Path) -> bool:
+    try:
+        with zipfile.ZipFile(path) as archive:
+            return any(name.endswith("/constants.pkl") for name in archive.namelist())
+    except Exception:  # noqa: BLE001 (no archive, or a damaged one, on which zipfile raises anything; PyTorch is to say so)
+        return False
 
 
 def _needed_globals(path: Path, message: str) -> list[str]:
     try:
         found = torch.serialization.get_unsafe_globals_in_checkpoint(path)
-    except (RuntimeError, ValueError, EOFError, pickle.UnpicklingError):
+    except Exception:  # noqa: BLE001 (as above)
         found = []  # files from before torch 1.6 are no zip archives; the message names the first global
     return sorted(set(found) - {"argparse.Namespace"}) or re.findall(r"GLOBAL ([\w.]+) was not an allowed global", message)
 
@@ -99,7 +110,10 @@ def _unwrapped(found: Any, path: Path) -> State:
             return _unwrapped(inner, path)
         if tensors:
             return tensors
-    what = f"a dictionary of {', '.join(map(str, list(found)[:5]))}" if isinstance(found, Mapping) else f"a {type(found).__name__}"
+    if isinstance(found, Mapping):
+        what = f"a dictionary of {', '.join(printable(str(key))[:LONGEST_NAME] for key in list(found)[:5])}"
+    else:
+        what = f"a {type(found).__name__}"
     raise CheckpointError(f"{path} holds {what}, expected a state dict: tensors by parameter name")
 
 
@@ -137,7 +151,7 @@ def misfits(net: nn.Module, state: Mapping[str, Tensor]) -> list[str]:
     if len(missing) == len(shapes):
         return [*problems, "it belongs to another architecture"]
     near = [(name, match) for name in missing[:20] for match in get_close_matches(name, unexpected, n=1, cutoff=0.8)]
-    return problems + ([f"{near[0][1]} may be {near[0][0]}"] if near else [])
+    return problems + ([f"{printable(near[0][1])} may be {near[0][0]}"] if near else [])
 
 
 def count_unfilled(net: nn.Module, state: Mapping[str, Tensor], *, by_name: bool = False) -> int:
@@ -159,9 +173,15 @@ def classes_in(net: nn.Module, state: Mapping[str, Tensor], built_for: int) -> i
         and len(tensor) == built_for
         and state[name].ndim == tensor.ndim
         and state[name].shape[1:] == tensor.shape[1:]
+        and _is_stored_whole(state[name])
     }
     return max(counts - {built_for}, default=built_for)
 
 
+def _is_stored_whole(tensor: Tensor) -> bool:
+    """A pickle can hold one number and say that it is a billion of them."""
+    return tensor.layout == torch.strided and tensor.numel() * tensor.element_size() <= tensor.untyped_storage().nbytes()
+
+
 def _few(what: str, names: Sequence[str]) -> str:
-    return f"{what} ({', '.join(names[:3])}{', …' if len(names) > 3 else ''})"
+    return f"{what} ({', '.join(printable(name)[:LONGEST_NAME] for name in names[:3])}{', …' if len(names) > 3 else ''})"

@@ -5,10 +5,12 @@ from pathlib import Path
 
 import pytest
 import timm
+import torch
 from safetensors.torch import save_file
 
 from oodkit.classifier import load_classifier
 from oodkit.errors import CheckpointError
+from oodkit.models import from_file
 from oodkit.recipe_facts import recipe_of
 
 WRONG = {
@@ -77,3 +79,67 @@ def test_ids_of_the_classes_are_as_many_as_their_names(tmp_path):
     save_file(timm.create_model("test_resnet", num_classes=2).state_dict(), path, words)
     with pytest.raises(CheckpointError, match="has 2 class_names and 1 class_ids, expected as many"):
         load_classifier(str(path), arch="test_resnet", input_size=32)
+
+
+def test_what_a_file_may_make_the_memory_hold_is_bounded(tmp_path: Path) -> None:
+    """By its metadata alone; what the user says goes."""
+    path = tmp_path / "a.safetensors"
+    for words, message in (
+        ({"num_classes": "1000000000"}, "has num_classes=1000000000, and no parameter has so many rows"),
+        ({"model_args": '{"num_classes": 4000000}'}, "has num_classes=4000000, and no parameter has so many rows"),
+        ({"input_size": "[3, 30000, 30000]"}, r"says that its images are \(3, 30000, 30000\), and a file decides on 2048 a side"),
+        ({"model_args": '{"layers": [1000000000, 1, 1, 1]}'}, r"has 1e\+09 in model_args, and a file decides on 16384"),
+        (
+            {"model_args": '{"channels": [9000, 9000, 9000, 9000]}'},
+            r"asks for a network of [\d,]{12,} parameters, and it has [\d,]+$",
+        ),
+    ):
+        with pytest.raises(CheckpointError, match=message):
+            load_classifier(saved(path, **words))
+    assert load_classifier(saved(path, input_size="9999"), input_size=32).input_size == (3, 32, 32)
+
+
+def test_a_way_to_resize_that_there_is_none_of_is_named(tmp_path: Path) -> None:
+    with pytest.raises(CheckpointError, match="has interpolation='cubist', expected one of bicubic, bilinear, box"):
+        load_classifier(saved(tmp_path / "a.safetensors", interpolation="cubist"))
+
+
+def test_values_are_quoted_in_short_and_on_one_line(tmp_path: Path) -> None:
+    with pytest.raises(CheckpointError) as caught:
+        load_classifier(saved(tmp_path / "a.safetensors", class_names="\x1b[2J" * 999))
+    assert str(caught.value).isprintable()
+    assert len(str(caught.value)) < 300
+
+
+class TestPickles:
+    def test_an_archive_with_a_damaged_directory_is_refused_or_read(self, tmp_path: Path) -> None:
+        """zipfile, with which it is looked for programs, raises BadZipFile and others; PyTorch forgives some of it."""
+        path = tmp_path / "a.pth"
+        torch.save(timm.create_model("test_resnet", num_classes=2).state_dict(), path)
+        whole, refused = path.read_bytes(), 0
+        for damaged in (whole.replace(b"PK\x01\x02", b"PK\x01\x07"), whole.replace(b"data.pkl", b"dat\x85\xff\xfekl")):
+            path.write_bytes(damaged)
+            try:
+                load_classifier(str(path), arch="test_resnet", input_size=32)
+            except CheckpointError as error:
+                refused += str(error).startswith(f"can't read {path}: it is damaged or no PyTorch checkpoint")
+        assert refused
+
+    def test_names_of_parameters_are_no_control_codes(self, tmp_path: Path) -> None:
+        state = timm.create_model("test_resnet", num_classes=2).state_dict()
+        torch.save({**state, "\x1b[31m" * 99: torch.zeros(1)}, tmp_path / "a.pth")
+        with pytest.raises(CheckpointError, match=r"1 are unexpected \(\\x1b\[31m") as caught:
+            load_classifier(str(tmp_path / "a.pth"), arch="test_resnet")
+        assert len(str(caught.value)) < 300
+
+    def test_one_number_is_no_head_of_a_million_classes(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        net, built = timm.create_model("test_resnet", num_classes=2), []
+        state = {**net.state_dict(), "fc.weight": torch.zeros(1).expand(10**6, net.num_features)}
+        torch.save(state, tmp_path / "a.pth")
+        build = from_file.build
+        monkeypatch.setattr(
+            from_file, "build", lambda kind, options, classes: built.append(classes) or build(kind, options, classes)
+        )
+        with pytest.raises(CheckpointError, match="does not fit"):
+            load_classifier(str(tmp_path / "a.pth"), arch="test_resnet")
+        assert max(built) < 10**6
