@@ -1,6 +1,7 @@
 """A run's folder: what its training.json says, and whether a run of before is the one that is asked for now."""
 
 import json
+import math
 from collections.abc import Mapping
 from contextlib import AbstractContextManager, suppress
 from dataclasses import asdict
@@ -29,6 +30,7 @@ KIND, SCHEMA = "training", 1
 # beside a config.json timm would take model.safetensors for its own
 OWN = (TRAINING, SYNTHESIS, FIT, LOG, LAST, BEST, MODEL, BEFORE, "config.json")
 OF_RECIPE = " of the recipe"  # behind its settings, where they are told
+OF_STEP = ("processes", "batch size", "outlier batch")
 
 Shape = Mapping[str, "type | Shape"]
 ASKED: Shape = {"recipe": str, "classes": int, "settings": {"epochs": int, "alpha": float}, "sets": {"data": {"spec": str}}}
@@ -122,21 +124,31 @@ def require_same(folder: Path, before: Mapping[str, Any], now: Mapping[str, Any]
 def differences(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
     """What two runs were asked for that is not the same, in words; both as training.json has it, under ``asked``.
 
-    A setting that an older oodkit did not have yet is compared as if it had been the default.
+    A setting that an older oodkit did not have yet is compared as if it had been the default. Other processes with other batches
+    are the same where the images of a step are.
     """
     one, other = _flat(_completed(before)), _flat(_completed(now))
     same_recipe = one.get("recipe") == other.get("recipe")
+    same_steps = (step := _step_of(one)) is not None and step == _step_of(other)
     found = []
     for key in dict.fromkeys([*other, *one]):
-        if one.get(key) == other.get(key) or (OF_RECIPE in key and not same_recipe):
+        if one.get(key) == other.get(key) or (OF_RECIPE in key and not same_recipe) or (key in OF_STEP and same_steps):
             continue
         if key.endswith(" spec"):
             continue  # the fingerprint tells
         if key.endswith(" fingerprint"):
             found.append(_of_sets(key.removesuffix(" fingerprint"), one, other))
         else:
-            found.append(f"{key} {shown(one.get(key))} there, {shown(other.get(key))} here")
+            found.append(f"{key} {shown(one.get(key))} there, {shown(other.get(key))} here{_remedy(key, one, other)}")
     return found
+
+
+def _remedy(key: str, one: Mapping[str, Any], other: Mapping[str, Any]) -> str:
+    """With how large a batch other processes would take the same steps."""
+    steps = _step_of(one)
+    if key != "processes" or steps is None or steps[0] % other[key]:
+        return ""
+    return f", which take the same steps with --batch-size {steps[0] // other[key]}"
 
 
 def _completed(asked: Mapping[str, Any]) -> dict[str, Any]:
@@ -151,6 +163,15 @@ def _completed(asked: Mapping[str, Any]) -> dict[str, Any]:
         with suppress(UsageError):  # of an oodkit that has other recipes
             completed["recipe_settings"] = {**parse_recipe(recipe).settings(), **own}
     return completed
+
+
+def _step_of(flat: Mapping[str, Any]) -> tuple[int, int, int] | None:
+    """Of all processes together: images, real ones among them, and outliers. None where it does not say so."""
+    processes, batch, alpha, outliers = (flat.get(key) for key in ("processes", "batch size", "alpha", "outlier batch"))
+    if not (isinstance(processes, int) and isinstance(batch, int) and isinstance(alpha, int | float) and math.isfinite(alpha)):
+        return None
+    beside = outliers if isinstance(outliers, int) else 2 * batch
+    return processes * batch, processes * round(alpha * batch), processes * beside
 
 
 def _of_sets(name: str, one: Mapping[str, Any], other: Mapping[str, Any]) -> str:

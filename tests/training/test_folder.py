@@ -1,11 +1,13 @@
 """What a folder says of the run in it, whoever wrote it."""
 
 import json
+from dataclasses import asdict
 
 import pytest
 
 from oodkit.errors import UsageError
 from oodkit.training.folder import differences, is_finished, read_run, trained_on, write_run
+from oodkit.training.settings import Settings
 
 ASKED = {
     "recipe": "mixup:alpha=0.4",
@@ -129,3 +131,33 @@ def test_the_folder_of_a_synthesis_or_a_fit_is_none_to_train_into(tmp_path, docu
     (tmp_path / document).write_text("{}")
     with pytest.raises(UsageError, match=f"has a {document} and no training of oodkit's beside it; give another folder"):
         read_run(tmp_path)
+
+
+def asked(**settings):
+    processes = settings.pop("processes")
+    return {"processes": processes, "settings": asdict(Settings(**settings))}
+
+
+@pytest.mark.parametrize(
+    ("now", "told"),
+    [
+        ({"processes": 1, "batch_size": 128}, []),
+        ({"processes": 4, "batch_size": 32}, []),
+        ({"processes": 1, "batch_size": 64}, ["processes 2 there, 1 here, which take the same steps with --batch-size 128"]),
+        ({"processes": 3, "batch_size": 64}, ["processes 2 there, 3 here"]),
+        ({"processes": 2, "batch_size": 32}, ["batch size 64 there, 32 here"]),
+        ({"processes": 1, "batch_size": 128, "lr": 0.5}, ["lr 0.1 there, 0.5 here"]),
+    ],
+)
+def test_other_processes_go_on_with_a_training_where_a_step_has_the_same_images(now, told):
+    assert differences(asked(processes=2, batch_size=64), asked(**now)) == told
+
+
+def test_a_step_of_other_processes_has_as_many_real_images_too():
+    """With α = 0.6 two processes of 4 take 2 real images each, one of 8 takes 5; with outliers named, as many of these."""
+    assert round(0.6 * 4) + round(0.6 * 4) == 4 != round(0.6 * 8)
+    assert differences(asked(processes=2, batch_size=4, alpha=0.6), asked(processes=1, batch_size=8, alpha=0.6))
+    assert not differences(asked(processes=2, batch_size=5, alpha=0.6), asked(processes=1, batch_size=10, alpha=0.6))
+    before = asked(processes=2, batch_size=5, outlier_batch=3)
+    assert not differences(before, asked(processes=1, batch_size=10, outlier_batch=6))
+    assert differences(before, asked(processes=1, batch_size=10))

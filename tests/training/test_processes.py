@@ -1,5 +1,6 @@
 """Several processes: two with a batch each learn as one with both, and only the first writes. Device and precision of one."""
 
+import shutil
 from datetime import timedelta
 from pathlib import Path
 
@@ -46,6 +47,18 @@ def test_two_processes_with_a_batch_each_learn_as_one_with_both(both):
         torch.testing.assert_close(tensor, expected[name], rtol=1e-4, atol=1e-5)
     of_second = load_file(folder / "two" / "of_1.safetensors")["mean"]
     assert not of_second.any(), "the statistics of normalisation layers are those of the first process when networks are judged"
+
+
+def test_what_two_processes_began_one_with_both_batches_goes_on_with(both):
+    """The spoiled one stopped after its first epoch; without the spoiling, the second ends where one process gets to."""
+    folder, _ = both
+    begun = shutil.copytree(folder / "spoiled", folder / "gone on with")
+    main(begun, str(folder / "images"))
+    main(folder / "in one go", str(folder / "images"))
+    assert [line["step"] for line in read_log(begun)] == [1, 2, 2, 3, 4, 4]
+    expected = saved(folder / "in one go")
+    for name, tensor in saved(begun).items():
+        torch.testing.assert_close(tensor, expected[name], rtol=1e-4, atol=1e-5)
 
 
 def test_a_loss_that_is_not_finite_in_one_process_ends_both_and_is_not_saved(both):
