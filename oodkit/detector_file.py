@@ -136,7 +136,7 @@ def _unpacked(path: Path, tensors: Mapping[str, Tensor], facts: Mapping[str, str
     scorer = unpack({name.removeprefix(SCORER): one for name, one in tensors.items() if name.startswith(SCORER)}, facts, head)
     if scorer.probe() is not None or (scorer.fits_on is not None and scorer.state is None):
         raise OutputsError(f"its scorer {scorer.name} has not learnt, or runs the network again")
-    told: Any = str(json.loads(facts.get(DTYPE, '"float32"')))[:LONGEST_NAME]
+    told: Any = printable(str(json.loads(facts.get(DTYPE, '"float32"'))))[:40]
     dtype = resolve_dtype(told)
     calibration = Calibration(tensors[SCORES].numpy(), words["alpha"], words["calibration_images"], dtype)
     classes = None if words["classes"] is None else tuple(printable(str(name)) for name in words["classes"])

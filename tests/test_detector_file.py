@@ -278,6 +278,8 @@ class TestAStrangersFile:
             ({"alpha": "[" * 100_000}, "lacks or spoils"),
             ({"calibration_dtype": "int8"}, "lacks or spoils"),
             ({"calibration_dtype": '"int8"'}, "no dtype 'int8'"),
+            ({"calibration_dtype": '"' + "\x1b" * 9999 + '"'}, "lacks or spoils"),
+            ({"calibration_dtype": '"' + "x" * 9999 + '"'}, "no dtype 'x{40}'"),
             ({"weights": 5}, "lacks or spoils weights, which is a int"),
             ({"preprocessing": [1]}, "lacks or spoils preprocessing, which is a list"),
             ({"classes": ["one"]}, "it names 1 classes, and its head has 8"),
