@@ -23,6 +23,29 @@ def slow(session: nox.Session) -> None:
 
 
 @nox.session
+def minimums(session: nox.Session) -> None:
+    """The tests with the lowest version of each direct dependency that pyproject.toml allows."""
+    allowed = nox.project.load_toml("pyproject.toml")["project"]["dependencies"]
+    session.install(".[tests]", *(one.replace(">=", "==") for one in allowed))
+    session.run("pytest", "-m", "not slow", "-n", "auto", "--dist", "worksteal", *session.posargs, env=QUIET)
+
+
+@nox.session(python=["3.12", "3.13", "3.14"])
+def pythons(session: nox.Session) -> None:
+    """The tests on every newer Python that is here and that all dependencies have wheels for."""
+    session.install("--only-binary=:all:", ".[tests]")
+    session.run("pytest", "-m", "not slow", "-n", "auto", "--dist", "worksteal", *session.posargs, env=QUIET)
+
+
+@nox.session
+def torture(session: nox.Session) -> None:
+    """10,000 mutants, 50 kills of each work, 20 times two processes on one cache: an hour. One: ``nox -s torture -- kill 50``."""
+    session.install(".[tests]")
+    for words in [session.posargs] if session.posargs else (["mutate"], ["kill"], ["share"]):
+        session.run("python", "tests/torture/run.py", *words, env=QUIET)
+
+
+@nox.session
 def lint(session: nox.Session) -> None:
     session.install(".[lint]")
     session.run("ruff", "check")
