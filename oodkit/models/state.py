@@ -54,8 +54,11 @@ def read_state(path: Path, *, allow_pickle: bool = False) -> tuple[State, dict[s
 
 
 def _unpickled(path: Path, allow_pickle: bool) -> Any:
-    if _is_program(path):
+    parts = _parts(path)
+    if any(part.filename.endswith("/constants.pkl") for part in parts):
         raise CheckpointError(f"{path} is a TorchScript program, not a state dict; save torch.jit.load(…).state_dict() instead")
+    if not allow_pickle and sum(part.file_size for part in parts) > path.stat().st_size:
+        raise CheckpointError(f"{path} is compressed and may fill the memory, PyTorch compresses nothing; write it with torch.save")
     try:
         with torch.serialization.safe_globals(
             [Namespace]
@@ -74,12 +77,12 @@ def _unpickled(path: Path, allow_pickle: bool) -> Any:
         raise CheckpointError(f"can't read {path}: it is damaged or no PyTorch checkpoint{_what_it_is(path)}") from error
 
 
-def _is_program(path: Path) -> bool:
+def _parts(path: Path) -> list[zipfile.ZipInfo]:
     try:
         with zipfile.ZipFile(path) as archive:
-            return any(name.endswith("/constants.pkl") for name in archive.namelist())
+            return archive.infolist()
     except Exception:  # noqa: BLE001 (no archive, or a damaged one, on which zipfile raises anything; PyTorch is to say so)
-        return False
+        return []
 
 
 def _needed_globals(path: Path, message: str) -> list[str]:

@@ -1,6 +1,7 @@
 """Checkpoint files whose metadata are wrong; what right ones do is promised in ``tests/test_classifier.py``."""
 
 import re
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -124,6 +125,18 @@ class TestPickles:
             except CheckpointError as error:
                 refused += str(error).startswith(f"can't read {path}: it is damaged or no PyTorch checkpoint")
         assert refused
+
+    def test_an_archive_that_is_larger_than_its_file_is_refused(self, tmp_path: Path) -> None:
+        """PyTorch would unpack it: 100 kB can be 100 MB."""
+        path, small = tmp_path / "a.pth", tmp_path / "small.pth"
+        torch.save({"fc.weight": torch.zeros(1000, 100)}, path)
+        with zipfile.ZipFile(path) as whole, zipfile.ZipFile(small, "w", zipfile.ZIP_DEFLATED) as packed:
+            for name in whole.namelist():
+                packed.writestr(name, whole.read(name))
+        with pytest.raises(
+            CheckpointError, match=r"small\.pth is compressed and may fill the memory, .*; write it with torch\.save$"
+        ):
+            load_classifier(str(small), arch="test_resnet")
 
     def test_names_of_parameters_are_no_control_codes(self, tmp_path: Path) -> None:
         state = timm.create_model("test_resnet", num_classes=2).state_dict()
