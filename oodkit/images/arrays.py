@@ -104,7 +104,9 @@ def _read(file: Path, which: int) -> np.ndarray | None:
             pair = next((pair for pair in KEYS if pair[0] in names), None)
             if pair is None:
                 wanted = "images and labels, x and y, or arr_0 and arr_1"
-                raise ImageSetError(f"{file} holds the arrays {', '.join(names) or 'none'}; expected {wanted}")
+                raise ImageSetError(
+                    f"{file} holds the arrays {printable(', '.join(names))[:LONGEST_REASON] or 'none'}; expected {wanted}"
+                )
             return np.asarray(arrays[pair[which]]) if pair[which] in names else None
     except ImageSetError:
         raise

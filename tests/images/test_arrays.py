@@ -155,6 +155,12 @@ def test_the_fingerprint_sees_a_changed_pixel_and_a_changed_label(tmp_path):
     assert open_images(tmp_path / "images.npy").fingerprint() != before
 
 
+def test_names_of_arrays_are_no_control_codes(tmp_path):
+    with pytest.raises(ImageSetError, match=r"holds the arrays \\x1b\[31m") as caught:
+        open_images(npz(tmp_path, **{"\x1b[31m" * 99: RGB}))
+    assert len(str(caught.value)) < 600
+
+
 @pytest.mark.parametrize(
     "header", [b"{'descr': (", b"{'descr': '|u1', 'fortran_order': False, 'shape': (9" + b"9" * 30 + b",)}", b"\x1b[31m" * 40]
 )
