@@ -31,6 +31,7 @@ WRAPPINGS = (
 )
 PREFIXES = ("module", "_orig_mod", "model", "net", "network", "backbone")
 LONGEST_NAME = 100  # characters of a name in the file that an error quotes
+LONGEST_LIST = 500  # of many of them
 NO_WEIGHTS = ("num_batches_tracked", "n_averaged", "total_ops", "total_params")  # counters of torch, its averaging, and thop
 
 State = dict[str, Tensor]
@@ -69,7 +70,7 @@ def _unpickled(path: Path, allow_pickle: bool) -> Any:
         if not needs:
             raise CheckpointError(f"{path} is no PyTorch checkpoint{_what_it_is(path)}") from error
         flag = "if you trust its origin, load it with --allow-pickle, which runs code from the file"
-        raise CheckpointError(f"{_few(f'{path} needs more than weights', needs)}; {flag}") from error
+        raise CheckpointError(f"{path} needs more than weights: {printable(', '.join(needs))[:LONGEST_LIST]}; {flag}") from error
     except (ImportError, AttributeError) as error:
         reason = printable(str(error))[:LONGEST_NAME]
         raise CheckpointError(f"{path} was pickled with code that is not here ({reason}); save its state_dict() instead") from error
