@@ -1,10 +1,13 @@
 """Everything that is checked, here and in CI: ``nox`` runs all but the slow and the timed sessions."""
 
+from pathlib import Path
+
 import nox
 
 nox.options.sessions = ["lint", "types", "tests", "docs", "examples"]
 nox.options.reuse_existing_virtualenvs = True
 
+LARGEST_WHEEL = 6e6  # bytes
 QUIET = {"NO_COLOR": "1", "TERM": "dumb", "HF_HUB_OFFLINE": "1", "OMP_NUM_THREADS": "1"}
 
 
@@ -43,6 +46,22 @@ def torture(session: nox.Session) -> None:
     session.install(".[tests]")
     for words in [session.posargs] if session.posargs else (["mutate"], ["kill"], ["share"]):
         session.run("python", "tests/torture/run.py", *words, env=QUIET)
+
+
+@nox.session
+def wheel(session: nox.Session) -> None:
+    """What pip installs, without the source tree: its size, and the demo out of it."""
+    session.install("build")
+    folder = Path(session.create_tmp()).resolve()
+    session.run("python", "-m", "build", "--wheel", "--outdir", str(folder), silent=True)
+    made = max(folder.glob("*.whl"), key=lambda file: file.stat().st_mtime)
+    if (size := made.stat().st_size) > LARGEST_WHEEL:
+        session.error(f"{made.name} has {size / 1e6:.1f} MB, and at most {LARGEST_WHEEL / 1e6:.0f} are wanted")
+    session.install("--force-reinstall", "--no-deps", str(made))
+    session.install(str(made))
+    with session.chdir(folder):
+        session.run("oodkit", "demo", "--output", "demo", env=QUIET)
+        session.run("oodkit", "env", env=QUIET)
 
 
 @nox.session
