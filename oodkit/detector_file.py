@@ -24,6 +24,7 @@ from oodkit.tensor_file import load_stored, save_stored
 from oodkit.wording import printable, without_folders
 
 FORMAT = "oodkit-detector-1"
+LONGEST_HASH = 64
 HEAD, SCORER, SCORES = "head.", "scorer.", "calibration.scores"
 DTYPE = "calibration_dtype"  # float32 where an older file lacks it
 WORDS: dict[str, type | tuple[type, ...]] = {
@@ -142,7 +143,7 @@ def _unpacked(path: Path, tensors: Mapping[str, Tensor], facts: Mapping[str, str
     classes = None if words["classes"] is None else tuple(printable(str(name)) for name in words["classes"])
     if classes is not None and len(classes) != head.num_classes:
         raise OutputsError(f"it names {len(classes)} classes, and its head has {head.num_classes}")
-    name, weights, source = printable(words["name"])[:LONGEST_NAME], printable(words["weights"])[:LONGEST_NAME], words["source"]
+    name, weights, source = printable(words["name"])[:LONGEST_NAME], printable(words["weights"])[:LONGEST_HASH], words["source"]
     return StoredDetector(path, head, scorer, calibration, source, weights, words["preprocessing"], name, classes)
 
 

@@ -106,7 +106,10 @@ def read_shard(
             raise ValueError("its columns have different numbers of rows")
         if verify and _checksum(tensors) != facts["checksum"]:
             raise ValueError("its contents are not those that were written")
-        return tensors, [Skipped(**one) for one in json.loads(facts["skipped"])]
+        skipped = [Skipped(**one) for one in json.loads(facts["skipped"])]
+        if not all(type(one.index) is int and isinstance(one.name, str) and isinstance(one.reason, str) for one in skipped):
+            raise ValueError("its skipped images are not told as they must be")
+        return tensors, skipped
     except (OSError, SafetensorError, LookupError, TypeError, ValueError, RuntimeError) as error:
         reason = printable(" ".join(str(error).split()))[:200]
         raise OutputsError(f"can't read {path}: {reason}; delete it and run again") from error

@@ -73,6 +73,12 @@ class TestFile:
         detector_of(demo).save(path)
         with pytest.raises(CheckpointError) as caught:
             Detector.load(path, model=oodkit.load_classifier("demo:digits-v1"))
+        with pytest.raises(CheckpointError, match=r"x{64}") as crafty:
+            Detector.load(crafted(path, weights='"' + "x" * 9999 + '"'), model=demo[0])
+        assert len(str(crafty.value)) < 600
+        detector_of(demo).save(path)
+        with pytest.raises(CheckpointError) as caught:
+            Detector.load(path, model=oodkit.load_classifier("demo:digits-v1"))
         hashes = [oodkit.load_classifier(f"demo:digits-{one}").weights_hash() for one in ("v1", "v2")]
         assert str(caught.value) == (
             f"can't use {path}: the weights of demo:digits-v1 are others than it was made with "

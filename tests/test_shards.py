@@ -109,6 +109,17 @@ def test_a_shard_without_one_of_its_columns_is_damaged(folder, column):
         open_outputs(folder)
 
 
+@pytest.mark.parametrize("one", ['{"index": 1, "name": {}, "reason": "r"}', '{"index": "1", "name": "a", "reason": "r"}', "3"])
+def test_a_shard_that_names_what_it_skipped_otherwise_is_damaged(folder, one):
+    tensors, _ = read_shard(folder, 1)
+    whole = {name: tensor.clone() for name, tensor in tensors.items()}
+    shard = folder / "00001.safetensors"
+    shard.unlink()  # and not written into: its tensors are memory-mapped
+    save_file(whole, shard, {"skipped": f"[{one}]"})
+    with pytest.raises(OutputsError, match=r"can't read .*00001\.safetensors: .*; delete it and run again"):
+        read_shard(folder, 1)
+
+
 def test_a_shard_whose_columns_have_different_rows_is_damaged(folder):
     write_shard(folder, 0, {**tensors([0, 1, 2]), "labels": torch.zeros(2).long()}, [])
     assert missing_shards(folder, read_manifest(folder)) == [0]
