@@ -90,9 +90,13 @@ def describe(net: nn.Module, options: Options) -> dict[str, Any]:
     from timm.data import resolve_model_data_config
 
     said = overrides(options)
-    config = resolve_model_data_config(net, args=said, use_test_size=True)
-    if not _takes(net, config["input_size"]):
-        config = resolve_model_data_config(net, args=said, use_test_size=False)
+    try:
+        config = resolve_model_data_config(net, args=said, use_test_size=True)
+        if not _takes(net, config["input_size"]):
+            config = resolve_model_data_config(net, args=said, use_test_size=False)
+    except (AssertionError, TypeError, KeyError) as error:
+        reason = _short(error) or "expected a mean and a std for each channel"
+        raise UsageError(f"can't prepare images with {_short(said)}: {reason}") from error
     return dict(config)
 
 

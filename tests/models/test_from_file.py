@@ -10,7 +10,7 @@ import torch
 from safetensors.torch import save_file
 
 from oodkit.classifier import load_classifier
-from oodkit.errors import CheckpointError
+from oodkit.errors import CheckpointError, UsageError
 from oodkit.models import from_file
 from oodkit.recipe_facts import recipe_of
 
@@ -103,6 +103,11 @@ def test_what_a_file_may_make_the_memory_hold_is_bounded(tmp_path: Path) -> None
 def test_a_way_to_resize_that_there_is_none_of_is_named(tmp_path: Path) -> None:
     with pytest.raises(CheckpointError, match="has interpolation='cubist', expected one of bicubic, bilinear, box"):
         load_classifier(saved(tmp_path / "a.safetensors", interpolation="cubist"))
+
+
+def test_a_mean_for_other_channels_is_one_line(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match=r"can't prepare images with \{'mean': \(0.1, 0.2\)\}: expected a mean and a std for each"):
+        load_classifier(saved(tmp_path / "a.safetensors", mean="[0.1, 0.2]"))
 
 
 def test_values_are_quoted_in_short_and_on_one_line(tmp_path: Path) -> None:
