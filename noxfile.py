@@ -42,7 +42,7 @@ def pythons(session: nox.Session) -> None:
 
 @nox.session
 def torture(session: nox.Session) -> None:
-    """10,000 mutants, 50 kills of each work, 20 times two processes on one cache: an hour. One: ``nox -s torture -- kill 50``."""
+    """10,000 mutants, 50 kills of each work, 20 times two processes on one cache. One: ``nox -s torture -- kill 50``."""
     session.install(".[tests]")
     for words in [session.posargs] if session.posargs else (["mutate"], ["kill"], ["share"]):
         session.run("python", "tests/torture/run.py", *words, env=QUIET)

@@ -62,8 +62,8 @@ def extract(
     what runs), which is ``""`` for the forward pass and else a probe's name, for which it counts from 0 again.
 
     Several processes, as torchrun or ``accelerate launch`` start them, share the shards through the cache and do not talk to each
-    other: each makes its own, then whatever is still to be made, and returns when all are there. So a run that began in two
-    processes goes on in one or in three, and one that dies is not waited for.
+    other: each makes its own, then whatever is still to be made, and returns when all are there; without a cache each makes all.
+    So a run that began in two processes goes on in one or in three, and one that dies is not waited for.
 
     Labels are in the model's class order, −1 where a class is none of the model's; with ``labelled=False``, for OOD images, all
     are −1 whatever the set says. Images that can't be read are in ``skipped``. The network comes back on the device and in the

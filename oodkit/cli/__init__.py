@@ -77,7 +77,7 @@ def _options(
 ) -> None:
     global _show_traceback  # noqa: PLW0603 (typer calls the commands, and main what comes of their errors)
     _show_traceback = debug
-    if ctx.invoked_subcommand not in (*several.SHARED, "env"):  # a stray WORLD_SIZE is what a bug report has to tell
+    if ctx.invoked_subcommand not in several.ALLOWED:
         with several.told_once():
             several.require_alone(str(ctx.invoked_subcommand))
 

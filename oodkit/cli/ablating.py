@@ -20,6 +20,7 @@ from oodkit.cli.inputs import SetNames, open_sets
 from oodkit.cli.options import Format
 from oodkit.cli.progress import status_line
 from oodkit.cli.runs import RUNS, new_folder, require_writable
+from oodkit.cli.several import told_once
 from oodkit.cli.training import Job
 from oodkit.cli.training_progress import Show, shown_progress
 from oodkit.errors import UsageError
@@ -59,7 +60,8 @@ def carry_out_ablation(asked: Asked, job: Job, output: Path | None, *, report: P
         tensorboard=asked.tensorboard,
     )
     judge = Judge(asked.scorers or SCORERS, job.device, workers=job.workers)
-    planned = plan_ablation(asked.arch, asked.recipes, asked.seeds, images, how, judge)
+    with told_once():
+        planned = plan_ablation(asked.arch, asked.recipes, asked.seeds, images, how, judge)
     folder = output or _folder(planned)
     shown, trials = _shown(quiet=quiet), counted(len(planned.asked), "trial", "trials")
     planned, alone = with_finished(planned, folder, shown.say), len(planned.asked)

@@ -107,7 +107,8 @@ def repair(request: Request, wanted: Wanted) -> Repaired:
     task = task_of(request, sets)
     if rank() > 0:
         extract_share(request.subjects, task)
-        shares.extract_views(model, wanted.views, request.running, request.seed)
+        if wanted.views:
+            shares.extract_views(model, wanted.views, request.running, request.seed)
         raise typer.Exit
     told = {} if subject.baseline is None else diagnose_all([Subject(subject.baseline, None)], task)
     outputs, _ = extract_and_tune(model, task)

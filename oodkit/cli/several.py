@@ -9,6 +9,8 @@ from oodkit.errors import OodkitError, UsageError
 from oodkit.processes import rank, world_size
 
 SHARED = ("diagnose", "augdelete", "train", "finetune", "synth")  # their work can be shared
+# ablate says itself what to do instead, and env tells of a stray WORLD_SIZE
+ALLOWED = (*SHARED, "ablate", "env")
 
 
 def require_alone(command: str) -> None:

@@ -66,15 +66,12 @@ class TrainShares:
 
     def outputs(self, model: Classifier, sets: Sets, learnt: Outputs, views: int, running: Running, seed: int) -> Outputs:
         """Of the largest share as it is evaluated, or of so many augmented views of it. learnt: what scorers learn from."""
-        views_of_it = self.extract_views(model, views, running, seed)
-        if views_of_it is not None:
-            return views_of_it
+        if views:
+            return self.extract_views(model, views, running, seed)
         return learnt if sets.drawn else learnt.of_images(torch.from_numpy(self.largest))
 
-    def extract_views(self, model: Classifier, views: int, running: Running, seed: int) -> Outputs | None:
-        """Of so many augmented views of the largest share; None for 0."""
-        if not views:
-            return None
+    def extract_views(self, model: Classifier, views: int, running: Running, seed: int) -> Outputs:
+        """Of so many augmented views, one or more, of the largest share."""
         images = ViewSet(taken(self.whole, self.largest), views, seed)
         return extract_set(model, f"{views} views of fit", images, running, labelled=True)
 

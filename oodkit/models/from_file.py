@@ -97,7 +97,7 @@ def load_demo(name: str, options: Options) -> Loaded:
 
 
 def _facts(metadata: Mapping[str, str], name: str) -> dict[str, Any]:
-    facts: dict[str, Any] = {key: metadata[key] for key in ("architecture",) if key in metadata}
+    facts: dict[str, Any] = {"architecture": metadata["architecture"]} if "architecture" in metadata else {}
     for key, (suits, words) in WORDS.items():
         if key in metadata:
             facts[key] = metadata[key]

@@ -145,10 +145,11 @@ def differences(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
 
 def _remedy(key: str, one: Mapping[str, Any], other: Mapping[str, Any]) -> str:
     """With how large a batch other processes would take the same steps."""
-    steps = _step_of(one)
-    if key != "processes" or steps is None or steps[0] % other[key]:
+    step, processes = _step_of(one), other.get("processes")
+    if key != "processes" or step is None or not isinstance(processes, int):
         return ""
-    return f", which take the same steps with --batch-size {steps[0] // other[key]}"
+    batch = step[0] // max(processes, 1)
+    return f", which take the same steps with --batch-size {batch}" if _step_of({**other, "batch size": batch}) == step else ""
 
 
 def _completed(asked: Mapping[str, Any]) -> dict[str, Any]:

@@ -156,7 +156,8 @@ def test_other_processes_go_on_with_a_training_where_a_step_has_the_same_images(
 def test_a_step_of_other_processes_has_as_many_real_images_too():
     """With α = 0.6 two processes of 4 take 2 real images each, one of 8 takes 5; with outliers named, as many of these."""
     assert round(0.6 * 4) + round(0.6 * 4) == 4 != round(0.6 * 8)
-    assert differences(asked(processes=2, batch_size=4, alpha=0.6), asked(processes=1, batch_size=8, alpha=0.6))
+    differing = differences(asked(processes=2, batch_size=4, alpha=0.6), asked(processes=1, batch_size=8, alpha=0.6))
+    assert differing == ["processes 2 there, 1 here", "batch size 4 there, 8 here"], "no batch size makes it the same"
     assert not differences(asked(processes=2, batch_size=5, alpha=0.6), asked(processes=1, batch_size=10, alpha=0.6))
     before = asked(processes=2, batch_size=5, outlier_batch=3)
     assert not differences(before, asked(processes=1, batch_size=10, outlier_batch=6))
