@@ -21,7 +21,7 @@ from oodkit.parts import tensor_of
 from oodkit.scorers import unpack
 from oodkit.scorers.base import Scorer
 from oodkit.tensor_file import load_stored, save_stored
-from oodkit.wording import printable, without_folders
+from oodkit.wording import in_short, printable, without_folders
 
 FORMAT = "oodkit-detector-1"
 LONGEST_HASH = 64
@@ -66,7 +66,7 @@ class StoredDetector:
         except InputError as error:
             self._refuse(str(error), InputError, error)
         except Exception as error:  # noqa: BLE001 (a name from a file leads anywhere)
-            self._refuse(f"its network can't be loaded: {printable(' '.join(str(error).split()))[:200]}", InputError, error)
+            self._refuse(f"its network can't be loaded: {in_short(error)}", InputError, error)
 
     def fitted(self, model: Classifier) -> Classifier:
         """The network with the file's head in it. Raises CheckpointError where it is another one, or sees other images."""
@@ -117,8 +117,7 @@ def read_detector(path: Path) -> StoredDetector:
     except OodkitError as error:
         raise OutputsError(f"can't read a detector from {path}: {error}") from error
     except (KeyError, TypeError, ValueError, RecursionError) as error:
-        reason = printable(" ".join(str(error).split()))[:200]
-        raise OutputsError(f"can't read a detector from {path}: it lacks or spoils {reason}") from error
+        raise OutputsError(f"can't read a detector from {path}: it lacks or spoils {in_short(error)}") from error
 
 
 def plain(value: Any) -> Any:
@@ -137,7 +136,7 @@ def _unpacked(path: Path, tensors: Mapping[str, Tensor], facts: Mapping[str, str
     scorer = unpack({name.removeprefix(SCORER): one for name, one in tensors.items() if name.startswith(SCORER)}, facts, head)
     if scorer.probe() is not None or (scorer.fits_on is not None and scorer.state is None):
         raise OutputsError(f"its scorer {scorer.name} has not learnt, or runs the network again")
-    told: Any = printable(str(json.loads(facts.get(DTYPE, '"float32"'))))[:40]
+    told: Any = in_short(json.loads(facts.get(DTYPE, '"float32"')), 40)
     dtype = resolve_dtype(told)
     calibration = Calibration(tensors[SCORES].numpy(), words["alpha"], words["calibration_images"], dtype)
     classes = None if words["classes"] is None else tuple(printable(str(name)) for name in words["classes"])
@@ -161,5 +160,5 @@ def _source_of(model: Classifier, file: Path) -> dict[str, Any]:
 
 def _differing(here: Mapping[str, Any], there: Mapping[str, Any]) -> str:
     keys = [key for key in sorted({*here, *there}) if here.get(key) != there.get(key)]
-    told = [printable(f"{key} {here.get(key)}, not {there.get(key)}")[:100] for key in keys]
+    told = [in_short(f"{key} {here.get(key)}, not {there.get(key)}", 100) for key in keys]
     return "; ".join(told[:3])

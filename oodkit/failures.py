@@ -2,6 +2,8 @@
 
 import torch
 
+from oodkit.wording import in_short
+
 _NO_MEMORY = ("out of memory", "not enough memory", "can't allocate memory", "ALLOC_FAILED")
 
 
@@ -15,7 +17,7 @@ def is_out_of_memory(error: BaseException) -> bool:
 def reason_of(error: Exception, device: torch.device) -> str | None:
     """What was met, on one line, for an error that ends one computation and need not end the others; None for any other."""
     if is_out_of_memory(error):
-        return f"ran out of memory on {device}: {' '.join(str(error).split()) or 'no more is known'}"
+        return f"ran out of memory on {device}: {in_short(error) or 'no more is known'}"
     if isinstance(error, torch.linalg.LinAlgError):  # type: ignore[attr-defined]  # documented, and missing from its __all__
-        return f"met a decomposition that did not converge: {' '.join(str(error).split())}"
+        return f"met a decomposition that did not converge: {in_short(error)}"
     return None

@@ -14,6 +14,7 @@ from oodkit.failures import is_out_of_memory
 from oodkit.heads import features_and_logits
 from oodkit.probes.base import Probe
 from oodkit.processes import local_rank, world_size
+from oodkit.wording import raised
 
 Columns = dict[str, Tensor]
 Dtype = Literal["auto", "float32", "bfloat16", "float16"]
@@ -169,7 +170,7 @@ def obstacle(model: Classifier, probe: Probe) -> str | None:
         except UnsupportedModelError as error:
             return str(error)
         except Exception as error:  # noqa: BLE001 (a stranger's network may raise anything)
-            return f"on a random image it raised {type(error).__name__}: {' '.join(str(error).split())}"
+            return f"on a random image it raised {raised(error)}"
     return None
 
 

@@ -11,8 +11,8 @@ from torch import Tensor, nn
 
 from oodkit.errors import OutputsError
 from oodkit.parts import tensor_of
-from oodkit.tensor_file import LONGEST_REASON, load_stored, save_stored
-from oodkit.wording import printable
+from oodkit.tensor_file import load_stored, save_stored
+from oodkit.wording import in_short, printable
 
 FORMAT, BEFORE = "oodkit-head-2", "oodkit-head-1"
 FLOATS = {torch.float16, torch.bfloat16, torch.float32, torch.float64}
@@ -171,8 +171,7 @@ def load_head(path: str | Path) -> tuple[Head, dict[str, str]]:
         else:
             head = _joined(tensors, tuple(layers), bool(shared), folded)
     except (OutputsError, KeyError, IndexError, TypeError, ValueError, RuntimeError, RecursionError) as error:
-        reason = printable(" ".join(str(error).split()))[:LONGEST_REASON]
-        raise OutputsError(f"can't read a head from {path}: {reason}") from error
+        raise OutputsError(f"can't read a head from {path}: {in_short(error)}") from error
     return head, facts
 
 

@@ -12,6 +12,7 @@ from torch.utils.data import DataLoader, Dataset
 from oodkit.classifier import Transform
 from oodkit.errors import InputError, OodkitError, UnreadableImageError
 from oodkit.processes import default_workers
+from oodkit.wording import in_short
 
 Key = TypeVar("Key")  # what images are asked for by: positions in a set, the entries of a stream
 Loaded = TypeVar("Loaded")
@@ -86,7 +87,7 @@ class Reader(Dataset[Item[Key]]):
         try:
             return self.transform(image)
         except Exception as error:  # one odd image, a pixel wide or a mile long, must not end the run
-            raise _RefusedError(" ".join(str(error).split()) or type(error).__name__) from error
+            raise _RefusedError(in_short(error) or type(error).__name__) from error
 
 
 class _RefusedError(Exception):

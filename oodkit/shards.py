@@ -23,7 +23,7 @@ from oodkit.errors import OutputsError
 from oodkit.head import Head
 from oodkit.outputs import Outputs, Skipped
 from oodkit.parts import Part
-from oodkit.wording import printable
+from oodkit.wording import in_short
 
 FORMAT = 1
 HEAD_FILE = "head.safetensors"
@@ -111,8 +111,7 @@ def read_shard(
             raise ValueError("its skipped images are not told as they must be")
         return tensors, skipped
     except (OSError, SafetensorError, LookupError, TypeError, ValueError, RuntimeError) as error:
-        reason = printable(" ".join(str(error).split()))[:200]
-        raise OutputsError(f"can't read {path}: {reason}; delete it and run again") from error
+        raise OutputsError(f"can't read {path}: {in_short(error)}; delete it and run again") from error
 
 
 def absent_shards(folder: Path, manifest: Manifest) -> list[int]:

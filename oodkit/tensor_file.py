@@ -12,10 +12,9 @@ from torch import Tensor
 
 from oodkit.atomic import write_atomically
 from oodkit.errors import OutputsError
-from oodkit.wording import printable
+from oodkit.wording import in_short
 
 CHECKSUM = "checksum"
-LONGEST_REASON = 200
 
 
 def save_stored(path: Path, tensors: Mapping[str, Tensor], metadata: Mapping[str, str]) -> None:
@@ -44,8 +43,7 @@ def load_stored(path: Path, what: str) -> tuple[dict[str, Tensor], dict[str, str
             facts = file.metadata() or {}
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (safe_open is no mapping)
     except (OSError, SafetensorError, RuntimeError, ValueError, TypeError, KeyError) as error:
-        reason = printable(" ".join(str(error).split()))[:LONGEST_REASON]
-        raise OutputsError(f"can't read {what} from {path}: {reason}") from error
+        raise OutputsError(f"can't read {what} from {path}: {in_short(error)}") from error
     expected = facts.pop(CHECKSUM, None)
     if expected is not None and expected != _checksum(tensors, facts):
         raise OutputsError(f"can't read {what} from {path}: its contents are not those that were written; make it again")

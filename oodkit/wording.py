@@ -48,6 +48,11 @@ def printable(text: str) -> str:
     return text if text.isprintable() else "".join(ascii(char)[1:-1] if _acts(char) else char for char in text)
 
 
+def in_short(said: object, longest: int = LONGEST_REASON) -> str:
+    """On one line, printable and cut: an error or a value from outside, as a sentence quotes it. A name keeps its own spaces."""
+    return printable(" ".join(str(said).split()))[:longest]
+
+
 def raised(error: BaseException) -> str:
     """``KeyError: 'weight'``, on one line, its middle left out where it is long: what a stranger's code raised."""
     text = printable(" ".join(str(error).split()))

@@ -2,7 +2,7 @@
 
 import pytest
 
-from oodkit.wording import counted, decimal, number, p_value, percent, printable, signed
+from oodkit.wording import counted, decimal, in_short, number, p_value, percent, printable, signed
 
 
 def test_numbers_have_true_minus_signs_and_percent_a_space():
@@ -42,3 +42,8 @@ def test_no_mark_can_turn_what_follows():
     """Those that Unicode calls Bidi_Control, UAX #9."""
     marks = ["\u061c", "\u200e", "\u200f", *map(chr, range(0x202A, 0x202F)), *map(chr, range(0x2066, 0x206A))]
     assert printable("".join(marks)) == "".join(f"\\u{ord(mark):04x}" for mark in marks)
+
+
+def test_what_is_quoted_is_one_printable_line_and_cut():
+    assert in_short(ValueError("two\n  lines\x1b")) == r"two lines\x1b"
+    assert [len(in_short("a" * 1000)), in_short(["ab"], 4)] == [300, "['ab"]

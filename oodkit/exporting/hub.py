@@ -8,6 +8,7 @@ from typing import Any
 from oodkit.errors import OodkitError, UsageError
 from oodkit.exporting.target import CARD, MARK
 from oodkit.models.reach import hub_or_cache, is_within_reach
+from oodkit.wording import in_short
 
 REPOSITORY = re.compile(r"[A-Za-z0-9][\w.-]*/[\w.-]+")
 LEFT_BY_THE_HUB = {".gitattributes"}
@@ -81,4 +82,4 @@ def _reason(error: Exception) -> str:
     if status in {401, 403}:
         return f"the Hub refuses it ({status}); log in with a token that may write: hf auth login"
     cause = "" if error.__cause__ is None else f" ({error.__cause__})"
-    return " ".join(f"{error}{cause}".split())[:300]
+    return in_short(f"{error}{cause}")

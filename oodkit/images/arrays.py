@@ -10,7 +10,7 @@ from PIL import Image
 from oodkit.errors import ImageSetError
 from oodkit.images.base import MOST_CLASSES, ImageSet
 from oodkit.images.decode import to_rgb
-from oodkit.wording import LONGEST_REASON, printable
+from oodkit.wording import in_short
 
 KEYS = (("images", "labels"), ("x", "y"), ("arr_0", "arr_1"))
 PAIR = ("images.npy", "labels.npy")
@@ -104,16 +104,13 @@ def _read(file: Path, which: int) -> np.ndarray | None:
             pair = next((pair for pair in KEYS if pair[0] in names), None)
             if pair is None:
                 wanted = "images and labels, x and y, or arr_0 and arr_1"
-                raise ImageSetError(
-                    f"{file} holds the arrays {printable(', '.join(names))[:LONGEST_REASON] or 'none'}; expected {wanted}"
-                )
+                raise ImageSetError(f"{file} holds the arrays {in_short(', '.join(names)) or 'none'}; expected {wanted}")
             return np.asarray(arrays[pair[which]]) if pair[which] in names else None
     except ImageSetError:
         raise
     except Exception as error:  # numpy and zipfile raise anything on a damaged file
-        reason = printable(" ".join(str(error).split()))[:LONGEST_REASON]
         raise ImageSetError(
-            f"can't read {file}: {reason}; write it anew with numpy.savez or numpy.save, without pickles"
+            f"can't read {file}: {in_short(error)}; write it anew with numpy.savez or numpy.save, without pickles"
         ) from error
 
 

@@ -14,7 +14,7 @@ import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 from oodkit.errors import OodkitError, UnreadableImageError
-from oodkit.wording import printable
+from oodkit.wording import in_short, printable
 
 Source = str | os.PathLike[str] | IO[bytes]
 
@@ -140,4 +140,4 @@ def _reason(error: Exception, source: Source) -> str:
     text = (isinstance(error, OSError) and error.strerror) or str(error) or type(error).__name__
     if isinstance(error, Image.DecompressionBombWarning | Image.DecompressionBombError):
         text = f"refused as a decompression bomb: {text}"
-    return printable(" ".join(text.split()))[:LONGEST_REASON]
+    return in_short(text, LONGEST_REASON)

@@ -14,6 +14,7 @@ from PIL import Image
 from oodkit.errors import ImageSetError
 from oodkit.images.base import ImageSet
 from oodkit.images.decode import decode
+from oodkit.wording import in_short
 
 SPLITS = ("validation", "test", "train")
 
@@ -85,7 +86,7 @@ def open_hub_set(name: str, split: str | None, root: Path | None) -> HubSet:
         split = next((known for known in SPLITS if known in splits), splits[0])
         rows = datasets.load_dataset(path, config, split=split, cache_dir=cache)
     except Exception as error:  # Hub, network, parsing and file system all have errors of their own
-        reason = " ".join(str(error).split())[:200]
+        reason = in_short(error)
         message = f"can't open hf:{name}: {reason}; check the name, config and split, or download it where there is a network"
         raise ImageSetError(message) from error
     image_key = next((key for key, kind in rows.features.items() if isinstance(kind, datasets.Image)), None)

@@ -19,7 +19,7 @@ from oodkit.errors import ImageSetError
 from oodkit.images.base import ImageSet
 from oodkit.images.decode import decode, image_extensions
 from oodkit.images.torch_sets import data_folder
-from oodkit.wording import printable
+from oodkit.wording import in_short, printable
 
 
 class Sample(NamedTuple):
@@ -108,9 +108,8 @@ def _samples(shard: Path) -> Iterator[Sample]:
             if file.read(tarfile.BLOCKSIZE) != bytes(tarfile.BLOCKSIZE):
                 raise tarfile.ReadError(f"no sound header and no end of the archive at byte {tar.offset}")
     except (tarfile.TarError, OSError, EOFError) as error:
-        reason = " ".join(str(error).split())
         raise ImageSetError(
-            f"can't read {shard}: {reason}; a shard is an uncompressed tar file: unpack or fetch it again"
+            f"can't read {shard}: {in_short(error)}; a shard is an uncompressed tar file: unpack or fetch it again"
         ) from error
 
 
@@ -148,7 +147,7 @@ def _fetched(url: str, folder: Path) -> Path:
     try:
         write_atomically(file, fetch)
     except Exception as error:  # every scheme of webdataset (curl, S3, pipes …) has errors of its own
-        reason = " ".join(str(error).split())[:200]
+        reason = in_short(error)
         raise ImageSetError(f"can't fetch {url}: {reason}; check the URL and the network, or fetch it by other means") from error
     return file
 

@@ -10,6 +10,7 @@ from oodkit.errors import ImageSetError
 from oodkit.images.arrays import ArraySet
 from oodkit.images.base import ImageSet
 from oodkit.images.files import FileSet
+from oodkit.wording import in_short
 
 TRAIN = ("train", "training")
 EVALUATION = ("validation", "val", "valid", "eval", "evaluation", "test")
@@ -36,7 +37,7 @@ def open_torch_set(name: str, split: str | None, root: Path | None) -> ImageSet:
     try:
         dataset: Any = create_dataset(f"torch/{name}", root=str(folder), split=split, download=False)
     except (RuntimeError, OSError, ValueError, AssertionError) as error:
-        reason = " ".join(str(error).split())
+        reason = in_short(error)
         hint = "name the folder that it was downloaded to (root= or OODKIT_DATA), or download it with torchvision.datasets"
         raise ImageSetError(f"{spec} is not in {folder} ({reason}); {hint}") from error
     if name in IN_MEMORY:

@@ -19,7 +19,7 @@ from oodkit.models.modest import require_modest_network, require_modest_size, re
 from oodkit.models.names import demo_names, torchvision_names, unknown_model
 from oodkit.models.preprocessing import timm_transform, torchvision_transform
 from oodkit.models.state import State, classes_in, count_unfilled, fit_state, read_state, without_prefixes
-from oodkit.wording import printable
+from oodkit.wording import in_short, printable
 
 OF_A_TRAINING = {"step", "optimizer", "tally"}  # in the metadata of what a training goes on from
 BUILT_FOR = 1000  # classes of the network that the state is held against to learn its own number
@@ -116,7 +116,7 @@ def _facts(metadata: Mapping[str, str], name: str) -> dict[str, Any]:
 
 
 def _quoted(value: object) -> str:
-    return printable(repr(value))[:LONGEST_QUOTE]
+    return in_short(repr(value), LONGEST_QUOTE)
 
 
 def _classes(facts: Mapping[str, Any], name: str) -> tuple[tuple[str, ...] | None, tuple[str, ...] | None]:

@@ -16,7 +16,7 @@ from oodkit.models.modest import require_modest_size
 from oodkit.models.names import unknown_model
 from oodkit.models.preprocessing import overrides, timm_transform
 from oodkit.models.reach import hub_or_cache, is_of_transport, why_no_download
-from oodkit.wording import LONGEST_REASON, printable
+from oodkit.wording import in_short
 
 EMBEDDING_BELOW = 10_000  # timm's own classifiers have 1,000 classes or more than 10,000; other sizes are those of CLIP embeddings
 FACTS = ("license", "origin_url", "hf_hub_id")
@@ -80,7 +80,7 @@ def build(arch: str, options: Options, **arguments: Any) -> nn.Module:
     try:
         net = timm.create_model(full, pretrained=False, **given)
     except (TypeError, ValueError, RuntimeError, AssertionError) as error:
-        raise UsageError(f"can't build {full} with {_short(given)}: {_short(error)}") from error
+        raise UsageError(f"can't build {full} with {in_short(given)}: {in_short(error)}") from error
     assert isinstance(net, nn.Module)
     return net
 
@@ -95,8 +95,8 @@ def describe(net: nn.Module, options: Options) -> dict[str, Any]:
         if not _takes(net, config["input_size"]):
             config = resolve_model_data_config(net, args=said, use_test_size=False)
     except (AssertionError, TypeError, KeyError) as error:
-        reason = _short(error) or "expected a mean and a std for each channel"
-        raise UsageError(f"can't prepare images with {_short(said)}: {reason}") from error
+        reason = in_short(error) or "expected a mean and a std for each channel"
+        raise UsageError(f"can't prepare images with {in_short(said)}: {reason}") from error
     return dict(config)
 
 
@@ -111,7 +111,7 @@ def _load(name: str, source: str, options: Options) -> Loaded:
     except OodkitError:
         raise
     except (TypeError, ValueError, LookupError, AttributeError, RuntimeError) as error:
-        raise CheckpointError(f"can't load {name}: its config.json says what can't be used: {_short(error)}") from error
+        raise CheckpointError(f"can't load {name}: its config.json says what can't be used: {in_short(error)}") from error
 
 
 def _pretrained(name: str, source: str, options: Options) -> Any:
@@ -124,15 +124,15 @@ def _pretrained(name: str, source: str, options: Options) -> Any:
             return timm.create_model(source, pretrained=True, **{**given, **options.model_args})
     except OSError as error:
         if name.startswith("local-dir:"):
-            raise ModelNotFoundError(f"{name}: {_short(error)}; expected a folder with config.json and weights") from error
+            raise ModelNotFoundError(f"{name}: {in_short(error)}; expected a folder with config.json and weights") from error
         arch = None if ":" in name else name
         raise why_no_download(name, arch, error) from error
     except KeyError as error:
-        raise CheckpointError(f"{name} is no timm model: its config.json has no {_short(error)}") from error
+        raise CheckpointError(f"{name} is no timm model: its config.json has no {in_short(error)}") from error
     except TypeError as error:
-        raise UsageError(f"can't build {name} with {_short(dict(options.model_args))}: {_short(error)}") from error
+        raise UsageError(f"can't build {name} with {in_short(dict(options.model_args))}: {in_short(error)}") from error
     except (SafetensorError, RuntimeError, ValueError, AssertionError, AttributeError) as error:
-        raise CheckpointError(f"can't load {name}: {_short(error)}") from error
+        raise CheckpointError(f"can't load {name}: {in_short(error)}") from error
     except Exception as error:
         if not is_of_transport(error):
             raise
@@ -150,10 +150,6 @@ def _described(name: str, net: Any, options: Options) -> Loaded:
     about = {"source": "timm", "architecture": told["architecture"]}
     about |= {key: told[key] for key in FACTS if told.get(key)}
     return Loaded(name, net, transform, config["input_size"], preprocessing, names, ids, about)
-
-
-def _short(quoted: object) -> str:
-    return printable(" ".join(str(quoted).split()))[:LONGEST_REASON]
 
 
 def _size_arguments(facts: Mapping[str, Any], options: Options) -> dict[str, Any]:

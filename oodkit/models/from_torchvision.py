@@ -11,7 +11,7 @@ from oodkit.models.base import Loaded, Options
 from oodkit.models.names import torchvision_names, unknown_model
 from oodkit.models.preprocessing import torchvision_transform
 from oodkit.models.reach import patient_sockets, require_url
-from oodkit.wording import LONGEST_REASON, printable
+from oodkit.wording import in_short
 
 AUXILIARY = ("googlenet", "inception_v3")  # they start from random weights slowly, and warn, unless told not to
 
@@ -69,7 +69,6 @@ def build(name: str, options: Options, **arguments: Any) -> nn.Module:
     try:
         net = get_model(arch, weights=None, **given)
     except (TypeError, ValueError, RuntimeError, AssertionError) as error:
-        quoted, reason = (printable(" ".join(str(one).split()))[:LONGEST_REASON] for one in (given, error))
-        raise UsageError(f"can't build torchvision:{arch} with {quoted}: {reason}") from error
+        raise UsageError(f"can't build torchvision:{arch} with {in_short(given)}: {in_short(error)}") from error
     assert isinstance(net, nn.Module)
     return net

@@ -8,6 +8,7 @@ from torch import nn
 
 from oodkit.errors import CheckpointError, OodkitError
 from oodkit.models.state import State
+from oodkit.wording import in_short
 
 LARGEST_SIDE = 2048  # pixels
 LARGEST_ARGUMENT = 2**14  # of a network's constructor: channels, blocks, pixels
@@ -27,7 +28,7 @@ def require_rows(name: str, state: State, facts: Mapping[str, Any]) -> None:
     """Raise CheckpointError where the metadata have a number of classes that no parameter has: a network is built first."""
     for told in (facts.get("num_classes"), facts.get("model_args", {}).get("num_classes")):
         if told is not None and not any(tensor.numel() and tensor.ndim and len(tensor) == told for tensor in state.values()):
-            raise CheckpointError(f"the metadata of {name} has num_classes={str(told)[:20]}, and no parameter has so many rows")
+            raise CheckpointError(f"the metadata of {name} has num_classes={in_short(told, 20)}, and no parameter has so many rows")
 
 
 def require_modest_network(name: str, state: State, arguments: Mapping[str, Any], build: Callable[[], nn.Module]) -> None:

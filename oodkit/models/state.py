@@ -14,7 +14,7 @@ from safetensors import SafetensorError, safe_open
 from torch import Tensor, nn
 
 from oodkit.errors import CheckpointError, ModelNotFoundError
-from oodkit.wording import printable
+from oodkit.wording import in_short, printable
 
 SUFFIXES = (".safetensors", ".pth", ".pt", ".th", ".ckpt", ".bin", ".tar")
 WRAPPINGS = (
@@ -70,9 +70,9 @@ def _unpickled(path: Path, allow_pickle: bool) -> Any:
         if not needs:
             raise CheckpointError(f"{path} is no PyTorch checkpoint{_what_it_is(path)}") from error
         flag = "if you trust its origin, load it with --allow-pickle, which runs code from the file"
-        raise CheckpointError(f"{path} needs more than weights: {printable(', '.join(needs))[:LONGEST_LIST]}; {flag}") from error
+        raise CheckpointError(f"{path} needs more than weights: {in_short(', '.join(needs), LONGEST_LIST)}; {flag}") from error
     except (ImportError, AttributeError) as error:
-        reason = printable(str(error))[:LONGEST_NAME]
+        reason = in_short(error, LONGEST_NAME)
         raise CheckpointError(f"{path} was pickled with code that is not here ({reason}); save its state_dict() instead") from error
     except Exception as error:  # the readers of zip archives and of pickles raise anything on a damaged file
         raise CheckpointError(f"can't read {path}: it is damaged or no PyTorch checkpoint{_what_it_is(path)}") from error
@@ -139,7 +139,7 @@ def fit_state(net: nn.Module, state: Mapping[str, Tensor], what: str) -> None:
     try:
         net.load_state_dict({name: tensor for name, tensor in state.items() if not name.endswith(NO_WEIGHTS)}, strict=False)
     except RuntimeError as error:
-        raise CheckpointError(f"the checkpoint does not fit {what}: {' '.join(str(error).split())[:200]}") from error
+        raise CheckpointError(f"the checkpoint does not fit {what}: {in_short(error)}") from error
 
 
 def misfits(net: nn.Module, state: Mapping[str, Tensor]) -> list[str]:

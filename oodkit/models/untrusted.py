@@ -8,7 +8,7 @@ from oodkit.errors import CheckpointError, InputError
 from oodkit.models.from_file import JSON_FACTS
 from oodkit.models.names import portable
 from oodkit.models.state import SUFFIXES
-from oodkit.wording import printable
+from oodkit.wording import in_short, printable
 
 ALLOWED = {"name", "arch", "num_classes", "input_size", "mean", "std"}
 LARGEST_SIDE = 1024  # pixels; what a file can make the memory hold by itself
@@ -70,7 +70,7 @@ def _require_sound(source: Mapping[str, Any], num_classes: int) -> None:
     for key, value in source.items():
         fits, expected = JSON_FACTS.get(key, (lambda one: isinstance(one, str) and one.isprintable(), "a name"))
         if not fits(value):
-            raise InputError(f"its network has {key}={printable(repr(value))[:60]}, expected {expected}")
+            raise InputError(f"its network has {key}={in_short(repr(value), 60)}, expected {expected}")
     size = source.get("input_size", 1)
     if max(size if isinstance(size, list) else [size]) > LARGEST_SIDE:
         raise InputError(f"its network takes images of {size}, and a file decides on at most {LARGEST_SIDE} pixels a side")

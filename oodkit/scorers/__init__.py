@@ -44,7 +44,7 @@ from oodkit.scorers.temp_scaling import TempScaling
 from oodkit.scorers.vim import Vim
 from oodkit.scorers.vra import Vra
 from oodkit.tensor_file import load_stored
-from oodkit.wording import printable
+from oodkit.wording import in_short
 
 __all__ = [
     "PRESETS",
@@ -151,7 +151,7 @@ def unpack(tensors: Mapping[str, Tensor], facts: Mapping[str, str], head: Head |
         scorer.fitted_on = _count(fitted_on)
         scorer.learnt_shape = None if shape is None else (_count(shape[0]), _count(shape[1]))
     except (LookupError, TypeError, ValueError, RecursionError) as error:
-        raise OutputsError(f"its metadata is not as it must be: {printable(str(error))[:200]}") from error
+        raise OutputsError(f"its metadata is not as it must be: {in_short(error)}") from error
     if (scorer.state is None) != (scorer.learnt_shape is None) or (scorer.state is not None and scorer.fits_on is None):
         raise OutputsError("its metadata is not as it must be: what it learnt, and of which shape, do not go together")
     if head is not None and scorer.learnt_shape not in {None, (head.num_features, head.num_classes)}:

@@ -6,7 +6,7 @@ from oodkit.errors import OodkitError, OutputsError
 from oodkit.head import Head
 from oodkit.outputs import Outputs
 from oodkit.scorers.base import Scorer
-from oodkit.wording import printable
+from oodkit.wording import in_short
 
 LARGEST_HEAD = 2**28  # entries of the made-up head that a scorer is tried with, 1 GiB; ImageNet-21k with 4096 features has a third
 
@@ -41,5 +41,5 @@ def require_sound(scorer: Scorer, head: Head) -> None:
     except OodkitError:
         raise
     except Exception as error:  # tensors of any shape and type lead to errors of any type
-        reason = printable(" ".join(str(error).split()))[:200] or type(error).__name__
+        reason = in_short(error) or type(error).__name__
         raise OutputsError(f"what {scorer.name} has learnt does not fit together: {reason}") from error

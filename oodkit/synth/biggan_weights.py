@@ -14,7 +14,7 @@ from torch import Tensor
 from oodkit.errors import CheckpointError
 from oodkit.models.state import State, read_state
 from oodkit.synth.weights_at import CONFIG, weight_file
-from oodkit.wording import printable
+from oodkit.wording import in_short, printable
 
 Layers = tuple[tuple[bool, int, int], ...]
 FILES = ("model.safetensors", "pytorch_model.safetensors", "pytorch_model.bin")
@@ -125,7 +125,7 @@ def _read_config(config: Path) -> dict[str, Any]:
         raise CheckpointError(f"{config} holds a {type(told).__name__}, expected an object of sizes by name")
     for name in _FITS.keys() & told.keys():
         if not _FITS[name](told[name]):
-            raise CheckpointError(f"{config} has {name}={printable(json.dumps(told[name]))[:60]}, which no BigGAN-deep has")
+            raise CheckpointError(f"{config} has {name}={in_short(json.dumps(told[name]), 60)}, which no BigGAN-deep has")
     return told
 
 

@@ -18,7 +18,7 @@ from oodkit.models.user_code import found_function, importable, prints_aside, so
 from oodkit.synth.arguments import checked_arguments
 from oodkit.synth.base import Generator, Request
 from oodkit.synth.classes import numbered_classes
-from oodkit.wording import printable, raised
+from oodkit.wording import in_short, raised
 
 GROUP = "oodkit.generators"  # the entry points by which a package gives functions their names
 GIVEN = "classes, seeds"
@@ -87,7 +87,7 @@ class Called(Generator):
                 return value
         except TypeError:
             pass
-        raise GeneratorError(f"{self.spec} has {name} = {printable(repr(value)[:60])}; expected {expected}")
+        raise GeneratorError(f"{self.spec} has {name} = {in_short(repr(value), 60)}; expected {expected}")
 
 
 def installed_names() -> tuple[str, ...]:

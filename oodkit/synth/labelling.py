@@ -13,7 +13,7 @@ from oodkit.errors import InputError, UsageError
 from oodkit.forward import Runner, default_batch_size, resolve_device
 from oodkit.synth.base import ImageClass
 from oodkit.synth.classes import classes_of, places_in
-from oodkit.wording import counted, printable
+from oodkit.wording import counted, printable, raised
 
 UNEVEN = 2  # so many times the images of the smallest class, the largest is told
 REMEDY = "a network trained on them learns how frequent each is too: make more images, or ask for less confidence"
@@ -84,7 +84,7 @@ class Labeller:
             return self._model.transform(Image.fromarray(image.permute(1, 2, 0).contiguous().cpu().numpy()))
         except Exception as error:  # a stranger's transform may raise anything
             size = " × ".join(map(str, image.shape[1:]))
-            reason = f"its transform raised {type(error).__name__}: {printable(' '.join(str(error).split()))}"
+            reason = f"its transform raised {raised(error)}"
             raise InputError(f"{self._model.name} can't label an image of {size} pixels: {reason}") from error
 
     def _verdict(self, asked: ImageClass | None, predicted: int, confidence: float) -> Verdict:

@@ -13,6 +13,7 @@ from typing import Any
 from oodkit.errors import CheckpointError, InputError, ModelNotFoundError, UsageError
 from oodkit.models.reach import hub_or_cache, out_of_reach
 from oodkit.synth.weights_at import sha256_of
+from oodkit.wording import in_short
 
 INDEX = "model_index.json"
 HUB = re.compile(r"(?P<id>[\w.-]+/[\w.-]+)(?:/(?P<subfolder>[^@]+))?(?:@(?P<revision>.+))?")
@@ -171,7 +172,7 @@ def licence_of(place: Place, folder: Path) -> str:
     except (InputError, OSError, ValueError, YAMLError):  # a card is nothing that a run should fail for
         facts = {}
     said = facts.get("license_name") or facts.get("license")
-    return " ".join(str(said or "unknown").split())
+    return in_short(said or "unknown")
 
 
 def _parts(index: Mapping[str, Any]) -> list[tuple[str, str]]:

@@ -16,7 +16,7 @@ from oodkit.training.batch import Batch
 from oodkit.training.draws import Draws, Key, Source
 from oodkit.training.interruption import leave_signals_to_parent
 from oodkit.training.pools import Pool
-from oodkit.wording import printable
+from oodkit.wording import in_short, printable
 
 Views = tuple[Tensor, ...]
 AHEAD = 2  # batches for each worker
@@ -114,7 +114,7 @@ class _Reader(Dataset[_Item]):
             seed_generators(key.seed)
             return transform(image)
         except Exception as error:  # noqa: BLE001 (one odd image must not end the run; a whole batch of them does)
-            return f"{REFUSED}: {printable(' '.join(str(error).split())) or type(error).__name__}"
+            return f"{REFUSED}: {in_short(error) or type(error).__name__}"
 
 
 def _collate(items: list[_Item]) -> _Read | OodkitError:
