@@ -51,8 +51,9 @@ def load_file(name: str, options: Options) -> Loaded:
         require_rows(name, state, facts)
     options = _completed(options, facts)
     if own := facts.get("model_args"):
+        stored = sum(tensor.numel() for tensor in state.values())
         for one in _kinds(arch):
-            require_modest_network(name, state, own, partial(build, one, options, BUILT_FOR))
+            require_modest_network(f"the metadata of {name}", stored, own, partial(build, one, options, BUILT_FOR))
     net, kind = _fitted(arch, state, options, facts)
     transform, size, preprocessing = fed(net, kind, options)
     names, ids = _classes(facts, name)

@@ -16,6 +16,7 @@ from oodkit.models.modest import require_modest_size
 from oodkit.models.names import unknown_model
 from oodkit.models.preprocessing import overrides, timm_transform
 from oodkit.models.reach import hub_or_cache, is_of_transport, why_no_download
+from oodkit.models.timm_config import require_modest_config
 from oodkit.wording import in_short
 
 EMBEDDING_BELOW = 10_000  # timm's own classifiers have 1,000 classes or more than 10,000; other sizes are those of CLIP embeddings
@@ -120,6 +121,8 @@ def _pretrained(name: str, source: str, options: Options) -> Any:
 
     try:
         with hub_or_cache():
+            if ":" in name:
+                require_modest_config(name, options)
             given = _size_arguments(known_tag(name)[1], options) if ":" not in name else {}
             return timm.create_model(source, pretrained=True, **{**given, **options.model_args})
     except OSError as error:

@@ -1,12 +1,13 @@
 """What a file of weights may make the memory hold by its own word: the file may be damaged, or come from a stranger."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from itertools import chain
 from typing import Any
 
 import torch
 from torch import nn
 
-from oodkit.errors import CheckpointError, OodkitError
+from oodkit.errors import CheckpointError
 from oodkit.models.state import State
 from oodkit.wording import in_short
 
@@ -31,18 +32,21 @@ def require_rows(name: str, state: State, facts: Mapping[str, Any]) -> None:
             raise CheckpointError(f"the metadata of {name} has num_classes={in_short(told, 20)}, and no parameter has so many rows")
 
 
-def require_modest_network(name: str, state: State, arguments: Mapping[str, Any], build: Callable[[], nn.Module]) -> None:
-    """Raise CheckpointError where a file's arguments make ``build`` build what is far larger than the file's own state."""
+def require_modest_network(what: str, stored: int, arguments: Mapping[str, Any], build: Callable[[], nn.Module]) -> None:
+    """Raise CheckpointError where ``build``, as a file or its arguments ask, builds what is far larger than its weights.
+
+    what: that asks, for the error. stored: parameters of the weights, at most.
+    """
     if (largest := max(_numbers(arguments), default=0)) > LARGEST_ARGUMENT:
-        raise CheckpointError(f"the metadata of {name} has {largest:.3g} in model_args, and a file decides on {LARGEST_ARGUMENT}")
+        raise CheckpointError(f"{what} has {largest:.3g} in model_args, and a file decides on {LARGEST_ARGUMENT}")
     try:
         with torch.device("meta"):
             net = build()
-    except (OodkitError, RuntimeError):
-        return  # some can't be built without memory; where it is the arguments' fault, building it says so
-    size, stored = (sum(one.numel() for one in tensors) for tensors in (net.parameters(), state.values()))
+    except Exception:  # noqa: BLE001 (what a stranger asks for raises anything, and some can't be built so; building it says why)
+        return
+    size = sum(one.numel() for one in chain(net.parameters(), net.buffers()))
     if size > 2 * stored + ROOM:
-        raise CheckpointError(f"the metadata of {name} asks for a network of {size:,} parameters, and it has {stored:,}")
+        raise CheckpointError(f"{what} asks for a network of {size:,} parameters, and its weights have at most {stored:,}")
 
 
 def _numbers(value: Any) -> Iterator[float]:

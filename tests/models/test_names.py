@@ -73,6 +73,13 @@ class TestTimm:
         fill_hub_cache(tmp_path, "me/cats", files)
         assert load_classifier("hf-hub:me/cats").class_names == ("cat", "dog")
 
+    def test_a_repository_that_asks_for_far_more_than_its_weights_is_refused(self, tmp_path: Path) -> None:
+        config = '{"architecture": "test_resnet", "num_classes": 1000000000, "pretrained_cfg": {"input_size": [3, 32, 32]}}'
+        weights = timm.create_model("test_resnet", num_classes=2).state_dict()
+        fill_hub_cache(tmp_path, "me/cats", {"model.safetensors": weights, "config.json": config})
+        with pytest.raises(CheckpointError, match=r"^config\.json of hf-hub:me/cats asks for a network of [\d,]{12,} parameters"):
+            load_classifier("hf-hub:me/cats")
+
     def test_a_repository_of_another_library(self, tmp_path: Path) -> None:
         fill_hub_cache(tmp_path, "me/other", {"config.json": '{"architectures": ["ViTForImageClassification"]}'})
         with pytest.raises(CheckpointError, match=r"hf-hub:me/other is no timm model: its config\.json has no 'architecture'"):

@@ -1,6 +1,7 @@
 """``local-dir:`` of timm's: what a stranger may have written into its config.json is one line."""
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -63,6 +64,29 @@ def test_images_that_would_fill_the_memory_are_refused(saved):
     line = told(saved, described(saved, input_size=[3, 40000, 40000]))
     assert line.endswith("says that its images are (3, 40000, 40000), and a file decides on 2048 a side; "
                          "where that is meant, say so: --input-size 40000")  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("where", "changes", "message"),
+    [
+        (
+            "config.json",
+            {"num_classes": 10**9},
+            r"asks for a network of [\d,]{12,} parameters, and its weights have at most [\d,]+",
+        ),
+        ("model_args", {"num_classes": 10**9}, r"asks for a network of [\d,]{12,} parameters, and its weights have at most [\d,]+"),
+        (
+            "model_args",
+            {"channels": [9000] * 4},
+            r"asks for a network of [\d,]{12,} parameters, and its weights have at most [\d,]+",
+        ),
+        ("model_args", {"layers": [10**9, 1, 1, 1]}, r"has 1e\+09 in model_args, and a file decides on 16384"),
+    ],
+)
+def test_a_network_that_would_fill_the_memory_is_refused(saved, where, changes, message):
+    document = described(saved)
+    line = told(saved, document | (changes if where == "config.json" else {where: {**document.get(where, {}), **changes}}))
+    assert re.fullmatch(rf"config\.json of local-dir:{re.escape(str(saved))} {message}", line)
 
 
 def test_what_is_no_json_is_refused(saved):
