@@ -15,11 +15,12 @@ from oodkit.errors import OodkitError
 DAY = 24 * 60 * 60  # seconds; no write takes that long
 
 
-def write_atomically(path: Path, write: Callable[[Path], object]) -> None:
+def write_atomically(path: Path, write: Callable[[Path], object], elsewhere: str = "choose another folder") -> None:
     """Call ``write`` with a temporary name beside ``path`` and rename what it wrote to ``path``.
 
     A reader never sees half a file, whatever happens to the process or the machine; where several processes or threads write the
-    same path, the last whole file stays. Raises OodkitError where the disk is full or the folder can't be written.
+    same path, the last whole file stays. elsewhere: how another folder is chosen, for the error.
+    Raises OodkitError where the disk is full or the folder can't be written.
     """
     temporary = path.with_name(f".{path.name}.{os.getpid()}-{secrets.token_hex(4)}.tmp")
     try:
@@ -29,7 +30,7 @@ def write_atomically(path: Path, write: Callable[[Path], object]) -> None:
             os.fsync(file.fileno())
         temporary.replace(path)
     except (OSError, SafetensorError) as error:
-        raise OodkitError(f"can't write {path}: {_reason(error)}; free some space or choose another folder") from error
+        raise OodkitError(f"can't write {path}: {_reason(error)}; free some space or {elsewhere}") from error
     finally:
         with suppress(OSError):  # where nothing could be written, there is nothing to remove either
             temporary.unlink()

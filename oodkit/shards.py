@@ -29,6 +29,7 @@ FORMAT = 1
 HEAD_FILE = "head.safetensors"
 MOST_SHARDS = 10**7  # a damaged manifest may name any number, and each would be looked for
 COLUMNS = ("features", "logits", "labels", "indices")
+ELSEWHERE = "choose another folder for the cache: --cache DIR"  # by cache= in Python
 
 
 @dataclass(frozen=True)
@@ -58,7 +59,7 @@ class Manifest:
 def write_manifest(folder: Path, manifest: Manifest) -> None:
     """Write ``manifest.json``, whole or not at all."""
     text = json.dumps(asdict(manifest), indent=1)
-    write_atomically(folder / "manifest.json", lambda path: path.write_text(text))
+    write_atomically(folder / "manifest.json", lambda path: path.write_text(text), ELSEWHERE)
 
 
 def read_manifest(folder: Path) -> Manifest | None:
@@ -84,7 +85,7 @@ def write_shard(folder: Path, shard: int, tensors: Mapping[str, Tensor], skipped
     """Write one shard, whole or not at all. tensors: by name, with the same images as rows; skipped: those that have none."""
     whole = {name: tensor.contiguous() for name, tensor in tensors.items()}
     metadata = {"skipped": json.dumps([asdict(one) for one in skipped]), "checksum": _checksum(whole)}
-    write_atomically(shard_path(folder, shard), lambda path: save_file(whole, path, metadata))
+    write_atomically(shard_path(folder, shard), lambda path: save_file(whole, path, metadata), ELSEWHERE)
 
 
 def read_shard(

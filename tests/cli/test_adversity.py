@@ -56,7 +56,7 @@ def test_a_cache_without_room_is_one_line_and_with_room_the_same_command_goes_on
     (line,) = lines(ran)
     assert (ran.code, ran.out) == (1, "")
     assert line.startswith(f"error: can't write {disk}/cache/")
-    assert line.endswith("No space left on device; free some space or choose another folder")
+    assert line.endswith("No space left on device; free some space or choose another folder for the cache: --cache DIR")
     assert not half_written(disk)
     subprocess.run(["mount", "-o", "remount,size=4m", disk], check=True)
     assert run(*DIAGNOSE, "--cache", str(disk / "cache")).code == 0
@@ -96,7 +96,7 @@ def test_a_cache_that_may_only_be_read_is_enough_where_it_holds_all(run, small_d
     (line,) = lines(ran)
     assert (ran.code, ran.out) == (1, "")
     assert line.startswith(f"error: can't write {disk}/cache/")
-    assert line.endswith("Read-only file system; free some space or choose another folder")
+    assert line.endswith("Read-only file system; free some space or choose another folder for the cache: --cache DIR")
 
 
 def test_a_cache_that_can_be_no_folder_is_found_before_an_image_is_run(run, forwarded):
@@ -105,7 +105,7 @@ def test_a_cache_that_can_be_no_folder_is_found_before_an_image_is_run(run, forw
     assert (ran.code, ran.out) == (1, "")
     (line,) = lines(ran)
     assert line.startswith("error: can't write file/cache/")
-    assert "Not a directory; free some space or choose another folder" in line
+    assert line.endswith("Not a directory; free some space or choose another folder for the cache: --cache DIR")
     assert not forwarded
 
 
