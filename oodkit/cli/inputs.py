@@ -16,6 +16,7 @@ from oodkit.forward import Dtype
 from oodkit.images import open_images
 from oodkit.images.base import ImageSet
 from oodkit.images.classes import align_labels
+from oodkit.images.synthesis import require_finished
 from oodkit.scoring import USED_BY_TABLES
 from oodkit.wording import printable
 
@@ -147,7 +148,7 @@ def open_sets(names: SetNames, num_classes: int) -> tuple[Sets, SetNames]:
 
     With a benchmark, ``fit`` and ``val`` go before its own training and validation images; ``none`` leaves them out. Also returns
     the names with the benchmark that was chosen. Raises UsageError where the ID set or every OOD set is missing, where sets and a
-    benchmark are named both, and where an OOD set is the ID set.
+    benchmark are named both, where an OOD set is the ID set, and for a synthesis that is not finished.
     """
     _require_own_names(names)
     if names.benchmark and names.any_set:
@@ -161,20 +162,22 @@ def open_sets(names: SetNames, num_classes: int) -> tuple[Sets, SetNames]:
         raise UsageError("no out-of-distribution images: give --near NAME=SET or --far NAME=SET, or --benchmark NAME")
     if names.tune_benchmark:
         raise UsageError("--tune benchmark takes a benchmark's own images: give --benchmark NAME, or --tune NAME=SET")
-
-    def opened(spec: str) -> ImageSet:
-        return open_images(spec, limit=names.limit)
-
     sets = Sets(
-        id_test=opened(names.id_test),
-        ood={name: opened(spec) for name, spec in {**names.near, **names.far}.items()},
+        id_test=_opened(names.id_test, names.limit),
+        ood={name: _opened(spec, names.limit) for name, spec in {**names.near, **names.far}.items()},
         groups={**dict.fromkeys(names.near, "near"), **dict.fromkeys(names.far, "far")},
-        fit=opened(names.fit) if names.fit not in {None, NO_SET} else None,
-        val=opened(names.val) if names.val not in {None, NO_SET} else None,
-        tune={name: opened(spec) for name, spec in names.tune.items()},
+        fit=_opened(names.fit, names.limit) if names.fit not in {None, NO_SET} else None,
+        val=_opened(names.val, names.limit) if names.val not in {None, NO_SET} else None,
+        tune={name: _opened(spec, names.limit) for name, spec in names.tune.items()},
     )
     sets.refuse_twins()
     return sets, names
+
+
+def _opened(spec: str, limit: int | None) -> ImageSet:
+    images = open_images(spec, limit=limit)
+    require_finished(images)
+    return images
 
 
 def _require_own_names(names: SetNames) -> None:
@@ -208,7 +211,7 @@ def _open_benchmark(names: SetNames, benchmark: Benchmark) -> Sets:
     def learnt_from(spec: str | None, set_name: str) -> ImageSet | None:
         if spec == NO_SET:
             return None
-        return opened(set_name) if spec is None else open_images(spec, limit=names.limit)
+        return opened(set_name) if spec is None else _opened(spec, names.limit)
 
     sets = Sets(
         id_test=opened("test"),
@@ -218,7 +221,7 @@ def _open_benchmark(names: SetNames, benchmark: Benchmark) -> Sets:
         val=learnt_from(names.val, "val"),
         tune={
             **{one: opened(one) for one in (benchmark.ood_val if names.tune_benchmark else ())},
-            **{name: open_images(spec, limit=names.limit) for name, spec in names.tune.items()},
+            **{name: _opened(spec, names.limit) for name, spec in names.tune.items()},
         },
     )
     if taken := set(names.tune) & {*sets.ood, *(benchmark.ood_val if names.tune_benchmark else ())}:
