@@ -101,7 +101,7 @@ def examples(session: nox.Session) -> None:
 @nox.session
 def bench(session: nox.Session) -> None:
     """Timings, printed and never asserted. All scripts, or one with its options: ``nox -s bench -- scorers --scale 0.1``."""
-    scripts = ("diagnose", "scorers", "peers", "augdelete", "training", "synthesis", "scale")
+    scripts = ("diagnose", "stages", "decoders", "scorers", "peers", "augdelete", "training", "synthesis", "scale")
     if session.posargs and session.posargs[0] not in scripts:
         session.error(f"name one of {', '.join(scripts)} first, then its options; got {session.posargs[0]}")
     session.install(".[bench]")
