@@ -74,8 +74,11 @@ def _torch(told: Facts) -> list[str]:
 
 
 def _faiss(told: Facts) -> list[str]:
+    from oodkit.wording import counted
+
     built = f"built with {' '.join(told.get('built_with', ['?']))}"
-    return [f"{told.get('version')}: {built}; it sees {told.get('gpus', '?')} GPUs"]
+    gpus = counted(told["gpus"], "GPU", "GPUs") if "gpus" in told else "? GPUs"
+    return [f"{told.get('version')}: {built}; it sees {gpus}"]
 
 
 def _images(told: Facts) -> list[str]:

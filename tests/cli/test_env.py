@@ -109,6 +109,10 @@ def test_one_fact_that_a_package_refuses_does_not_cost_the_others(modules):
     ]
 
 
+def test_one_gpu_is_no_plural():
+    assert [line.rpartition(" sees ")[2] for n in (0, 1) for line in env.SECTIONS["faiss"]({"gpus": n})] == ["0 GPUs", "1 GPU"]
+
+
 def _facts(**sections):
     """Sections of which nothing can be told, but for those given."""
     return {name: {"error": "gone"} for name in env.SECTIONS} | sections
