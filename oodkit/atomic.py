@@ -25,7 +25,10 @@ def write_atomically(path: Path, write: Callable[[Path], object], elsewhere: str
     temporary = path.with_name(f".{path.name}.{os.getpid()}-{secrets.token_hex(4)}.tmp")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
+        temporary.touch()
+        mode = temporary.stat().st_mode
         write(temporary)
+        temporary.chmod(mode)  # safetensors lets nobody but the owner read, and a cache may be several people's
         with temporary.open("rb+") as file:  # without this a power failure can leave the name and not the contents
             os.fsync(file.fileno())
         temporary.replace(path)

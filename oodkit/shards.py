@@ -5,7 +5,6 @@ the reason. It appears under its name only when it is whole, so that what is the
 """
 
 import json
-import zlib
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field
@@ -13,7 +12,6 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
@@ -23,6 +21,7 @@ from oodkit.errors import OutputsError
 from oodkit.head import Head
 from oodkit.outputs import Outputs, Skipped
 from oodkit.parts import Part
+from oodkit.tensor_file import checksum
 from oodkit.wording import in_short
 
 FORMAT = 1
@@ -84,7 +83,7 @@ def _is_sound(manifest: Manifest) -> bool:
 def write_shard(folder: Path, shard: int, tensors: Mapping[str, Tensor], skipped: list[Skipped]) -> None:
     """Write one shard, whole or not at all. tensors: by name, with the same images as rows; skipped: those that have none."""
     whole = {name: tensor.contiguous() for name, tensor in tensors.items()}
-    metadata = {"skipped": json.dumps([asdict(one) for one in skipped]), "checksum": _checksum(whole)}
+    metadata = {"skipped": json.dumps([asdict(one) for one in skipped]), "checksum": checksum(whole)}
     write_atomically(shard_path(folder, shard), lambda path: save_file(whole, path, metadata), ELSEWHERE)
 
 
@@ -105,7 +104,7 @@ def read_shard(
             raise ValueError(f"it has no {' and no '.join(absent)}")
         if len({len(tensor) for tensor in tensors.values()}) > 1:
             raise ValueError("its columns have different numbers of rows")
-        if verify and _checksum(tensors) != facts["checksum"]:
+        if verify and checksum(tensors) != facts["checksum"]:
             raise ValueError("its contents are not those that were written")
         skipped = [Skipped(**one) for one in json.loads(facts["skipped"])]
         if not all(type(one.index) is int and isinstance(one.name, str) and isinstance(one.reason, str) for one in skipped):
@@ -170,12 +169,3 @@ def _is_whole(folder: Path, columns: Sequence[str], shard: int, *, verify: bool)
     except OutputsError:
         return False
     return True
-
-
-def _checksum(tensors: Mapping[str, Tensor]) -> str:
-    """CRC-32 of names, types, shapes and bytes: it is for damage, not malice, and takes a third of the time of a digest."""
-    value = 0
-    for name, tensor in sorted(tensors.items()):
-        value = zlib.crc32(f"{name} {tensor.dtype} {tuple(tensor.shape)}".encode(), value)
-        value = zlib.crc32(tensor.view(torch.uint8).numpy().data, value)
-    return f"{value:08x}"

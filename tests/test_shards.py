@@ -42,6 +42,11 @@ def folder(tmp_path):
     return tmp_path
 
 
+def test_whoever_may_read_one_file_of_the_folder_may_read_all(folder):
+    """safetensors lets nobody but the owner read, and a cache may be several people's."""
+    assert len({path.stat().st_mode for path in folder.iterdir()}) == 1
+
+
 def test_a_manifest_is_read_as_it_was_written(folder):
     manifest = read_manifest(folder)
     assert manifest == Manifest("key", 7, 3, 2, {"model": "tiny"})

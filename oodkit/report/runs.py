@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 from safetensors import SafetensorError, safe_open
-from safetensors.numpy import save
+from safetensors.numpy import save_file
 
 from oodkit.atomic import write_atomically
 from oodkit.errors import InputError, OodkitError
@@ -128,7 +128,7 @@ def _save_scores(run: Run, path: Path, result: str) -> None:
     names = {model: {scorer: list(by_set) for scorer, by_set in by_scorer.items()} for model, by_scorer in run.scores.items()}
     words = {"names": names, "correct": list(run.correct), "checksums": {name: _checksum(one) for name, one in tensors.items()}}
     metadata = {"format": FORMAT, "result": result, **{name: json.dumps(word) for name, word in words.items()}}
-    write_atomically(path, lambda temporary: temporary.write_bytes(save(tensors, metadata)))  # save_file's nobody else may read
+    write_atomically(path, lambda temporary: save_file(tensors, temporary, metadata))
 
 
 def _checksum(values: Array) -> int:
