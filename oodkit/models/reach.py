@@ -11,7 +11,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import urlparse
 
-from oodkit.errors import ModelNotFoundError, OodkitError
+from oodkit.errors import CheckpointError, ModelNotFoundError, OodkitError, UsageError
+from oodkit.wording import in_short, printable
 
 TIMEOUT_S = 5
 SILENCE_S = 30  # of a server in the middle of a download
@@ -79,6 +80,30 @@ def out_of_reach(name: str, error: Exception, local: str) -> ModelNotFoundError:
     else:
         reason = (str(error).splitlines() or [type(error).__name__])[0]
     return ModelNotFoundError(f"can't download the weights of {name}: {reason}; {local}, or copy a filled cache here (HF_HOME)")
+
+
+@contextmanager
+def reading_hub(name: str, absent: str, instead: str) -> Iterator[None]:
+    """Read the hub, or its cache where it is out of reach; what fails there becomes an InputError or a UsageError.
+
+    name: of the repository, as the user gave it. absent: what to say where it lacks the file. instead: what to do where it is out
+    of reach.
+    """
+    from huggingface_hub.errors import EntryNotFoundError, HFValidationError, LocalEntryNotFoundError
+
+    try:
+        with hub_or_cache():
+            yield
+    except HFValidationError as error:
+        raise UsageError(f"{name!r} names no repository of the hub; write hf:OWNER/NAME or hf:OWNER/NAME@REVISION") from error
+    except LocalEntryNotFoundError as error:  # of the cache, so of the hub it says nothing
+        raise out_of_reach(printable(name), error, instead) from error
+    except EntryNotFoundError as error:
+        raise ModelNotFoundError(absent) from error
+    except ValueError as error:
+        raise CheckpointError(f"can't download {printable(name)}: {in_short(error) or 'no more is known'}") from error
+    except Exception as error:  # the hub's client lets those of its transport through
+        raise out_of_reach(printable(name), error, instead) from error
 
 
 def is_of_transport(error: Exception) -> bool:

@@ -3,15 +3,15 @@
 import hashlib
 import json
 import re
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 from oodkit.errors import CheckpointError, InputError, ModelNotFoundError, UsageError
-from oodkit.models.reach import hub_or_cache, out_of_reach
+from oodkit.models.reach import reading_hub
 from oodkit.synth.weights_at import sha256_of
 from oodkit.wording import in_short
 
@@ -36,23 +36,11 @@ class Place:
     subfolder: str | None = None
     revision: str | None = None
 
-    @contextmanager
-    def reaching(self) -> Iterator[None]:
-        """Read the hub, or its cache where it is out of reach; what fails there becomes a ModelNotFoundError."""
-        from huggingface_hub.errors import EntryNotFoundError, LocalEntryNotFoundError
-
+    def reaching(self) -> AbstractContextManager[None]:
+        """Read the hub, or its cache where it is out of reach; raises as ``reading_hub``."""
         no_folder = "" if self.hub_id in PUBLISHED else f"there is no folder {self.name} here either; "
-        try:
-            with hub_or_cache():
-                yield
-        except (EntryNotFoundError, ValueError) as error:
-            if isinstance(error, LocalEntryNotFoundError):
-                raise out_of_reach(self.name, error, f"{no_folder}{LOCAL_COPY}") from error
-            if isinstance(error, EntryNotFoundError):
-                raise ModelNotFoundError(f"{self.name} has no {INDEX} on the hub, so it is no diffusers pipeline") from error
-            raise CheckpointError(f"can't download {self.name}: {(str(error).splitlines() or ['no more is known'])[0]}") from error
-        except Exception as error:  # the hub's client lets those of its transport through
-            raise out_of_reach(self.name, error, f"{no_folder}{LOCAL_COPY}") from error
+        absent = f"{self.name} has no {INDEX} on the hub, so it is no diffusers pipeline"
+        return reading_hub(self.name, absent, f"{no_folder}{LOCAL_COPY}")
 
 
 def place_of(name: str) -> Place:

@@ -7,13 +7,14 @@ import sys
 import urllib.error
 import urllib.request
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlparse
 
 from oodkit.atomic import write_atomically
 from oodkit.errors import CheckpointError, ModelNotFoundError, UsageError
-from oodkit.models.reach import hub_or_cache, out_of_reach
+from oodkit.models.reach import reading_hub
 from oodkit.wording import printable
 
 HUB = "hf:"
@@ -95,32 +96,22 @@ def _without_pin(where: str) -> tuple[str, str]:
 def _from_hub(where: str, names: Sequence[str], instead: str) -> Weights:
     """The first of the names that the repository has, or out of reach the cache, beside its config.json."""
     from huggingface_hub import hf_hub_download
-    from huggingface_hub.errors import EntryNotFoundError, HFValidationError, LocalEntryNotFoundError
+    from huggingface_hub.errors import EntryNotFoundError
 
     repository, _, revision = where.removeprefix(HUB).partition("@")
-    uncached: list[LocalEntryNotFoundError] = []
 
-    def fetched(name: str) -> Path | None:
-        try:
-            return Path(hf_hub_download(repository, name, revision=revision or None))
-        except LocalEntryNotFoundError as error:
-            uncached.append(error)
-        except EntryNotFoundError:
-            pass
-        return None
+    def fetched(name: str) -> Path:
+        return Path(hf_hub_download(repository, name, revision=revision or None))
 
-    try:
-        with hub_or_cache():
-            file = next((file for name in names if (file := fetched(name)) is not None), None)
-            if file is None and uncached:
-                raise uncached[-1]
+    with reading_hub(where, f"{printable(where)} has none of {', '.join(names)}; {instead}", instead):
+        file = None
+        for name in names[:-1]:
+            with suppress(EntryNotFoundError):
+                file = fetched(name)
+                break
+        file = file or fetched(names[-1])
+        with suppress(EntryNotFoundError):
             fetched(CONFIG)
-    except HFValidationError as error:
-        raise UsageError(f"{where!r} names no repository of the hub; write {HUB}OWNER/NAME or {HUB}OWNER/NAME@REVISION") from error
-    except Exception as error:  # the hub's client lets those of its transport through
-        raise out_of_reach(printable(where), error, instead) from error
-    if file is None:
-        raise ModelNotFoundError(f"{printable(where)} has none of {', '.join(names)}; {instead}")
     return Weights(file.parent, where, sha256_of(file), file.parent.name)
 
 
