@@ -13,12 +13,12 @@ from oodkit.extraction import Progress
 from oodkit.images.base import ImageSet
 from oodkit.synth.quality import remarks
 from oodkit.synth.quality.choosing import Chosen, choose
+from oodkit.synth.quality.compared import Reading, Sample
 from oodkit.synth.quality.copying import Bank
 from oodkit.synth.quality.found import FLOOR, NEIGHBOURS, Nearest, Quality, Unseen
 from oodkit.synth.quality.judging import Judge
 from oodkit.synth.quality.labels import Agreement, known_as, without_agreement
 from oodkit.synth.quality.neighbours import expected_coverage
-from oodkit.synth.quality.samples import Reading, Sample
 from oodkit.synth.quality.standing import beside_floor, noise_of, ranked
 
 COMPARING = "comparing"

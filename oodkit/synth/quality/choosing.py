@@ -10,8 +10,8 @@ from oodkit.errors import ImageSetError
 from oodkit.forward import resolve_device
 from oodkit.images.base import ImageSet
 from oodkit.synth.quality import remarks
+from oodkit.synth.quality.compared import Pick, Reading, Sample, Seen
 from oodkit.synth.quality.draws import Classes, Ints, counts, equal_counts, places_in_class, require_enough, shuffled
-from oodkit.synth.quality.samples import Pick, Reading, Sample, Seen
 from oodkit.wording import printable
 
 HELD_OUT = "held out"

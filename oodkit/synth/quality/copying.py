@@ -8,10 +8,10 @@ from torch import Tensor
 
 from oodkit.images.base import ImageSet
 from oodkit.outputs import Outputs
+from oodkit.synth.quality.compared import Sample
 from oodkit.synth.quality.draws import Ints
 from oodkit.synth.quality.found import Copy, Nearest
 from oodkit.synth.quality.neighbours import two_nearest
-from oodkit.synth.quality.samples import Sample
 
 NEAR = 1 / 3  # of the second nearest distance; Yoon et al., 2023, after whom Gu et al., arXiv:2310.02664, count copies in pixels
 SHOWN = 8

@@ -7,13 +7,13 @@ from functools import cached_property
 from torch import Tensor
 
 from oodkit.images.base import ImageSet
+from oodkit.synth.quality.compared import Sample
 from oodkit.synth.quality.copying import Bank
 from oodkit.synth.quality.found import NEIGHBOURS, ClassQuality, Nearest, SetQuality
 from oodkit.synth.quality.gaussian import Gaussian, frechet
 from oodkit.synth.quality.kernel import Kernels, kernel_distance, strata_of
 from oodkit.synth.quality.labels import Agreement, probe_accuracy
 from oodkit.synth.quality.neighbours import Balls, density_and_coverage
-from oodkit.synth.quality.samples import Sample
 
 LEAST_KERNEL = 3  # images of a class, for a kernel distance with its error
 

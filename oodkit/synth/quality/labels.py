@@ -13,9 +13,9 @@ from oodkit.images.base import ImageSet
 from oodkit.images.classes import align_labels
 from oodkit.outputs import Outputs
 from oodkit.refitting import refit
+from oodkit.synth.quality.compared import Sample
 from oodkit.synth.quality.draws import Classes, Ints
 from oodkit.synth.quality.found import SetQuality
-from oodkit.synth.quality.samples import Sample
 from oodkit.wording import printable
 
 

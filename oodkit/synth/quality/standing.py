@@ -8,9 +8,9 @@ import numpy as np
 import torch
 
 from oodkit.outputs import Outputs
+from oodkit.synth.quality.compared import Sample
 from oodkit.synth.quality.found import ClassQuality, SetQuality
 from oodkit.synth.quality.gaussian import Gaussian, frechet
-from oodkit.synth.quality.samples import Sample
 
 SPLITS = 3  # beside the one that the sets are held against
 MOST = 1e6  # standard errors, where the error itself is 0

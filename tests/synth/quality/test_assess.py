@@ -14,9 +14,9 @@ from oodkit.errors import ImageSetError, UsageError
 from oodkit.images import open_images
 from oodkit.outputs import Outputs
 from oodkit.synth.quality.assess import assess
+from oodkit.synth.quality.compared import Sample
 from oodkit.synth.quality.found import ClassQuality
 from oodkit.synth.quality.gaussian import Gaussian, frechet
-from oodkit.synth.quality.samples import Sample
 from oodkit.synth.quality.standing import beside_floor, noise_of, ranked
 
 SEEN = (

@@ -6,8 +6,8 @@ import torch
 
 from oodkit.outputs import Outputs
 from oodkit.synth.quality import copying
+from oodkit.synth.quality.compared import Sample
 from oodkit.synth.quality.copying import Bank, more_often
-from oodkit.synth.quality.samples import Sample
 
 
 class Named:

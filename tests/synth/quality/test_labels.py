@@ -7,9 +7,9 @@ import torch
 from oodkit.head import Head
 from oodkit.images import open_images
 from oodkit.outputs import Outputs
+from oodkit.synth.quality.compared import Sample
 from oodkit.synth.quality.draws import Classes
 from oodkit.synth.quality.labels import Agreement, known_as, probe_accuracy
-from oodkit.synth.quality.samples import Sample
 
 
 def sample(features, labels, head=None):
