@@ -22,11 +22,6 @@ from oodkit.wording import printable
 BATCH = {"cpu": 64, "cuda": 512}
 
 
-def is_fitted(folder: str | Path) -> bool:
-    """Whether the folder is one that ``fit_generator`` made, finished or not."""
-    return (Path(folder) / FIT).is_file()
-
-
 class FittedDiffusion(Generator):
     """What ``oodkit synth fit`` left in a folder, which makes images of the classes that it was trained on.
 
@@ -82,7 +77,7 @@ class FittedDiffusion(Generator):
 def _finished(folder: Path) -> Document:
     """What fit.json says of the folder's fit."""
     named = printable(str(folder))
-    document = read_fit(folder) if is_fitted(folder) else None
+    document = read_fit(folder) if (folder / FIT).is_file() else None
     if document is None:
         raise UsageError(f"{named} has no {FIT}; oodkit synth fit --data SET -o DIR makes such a folder")
     if document["status"] != FINISHED:

@@ -8,7 +8,7 @@ import torch
 
 from oodkit.errors import CheckpointError, GeneratorError, UsageError
 from oodkit.synth.base import ImageClass, Request
-from oodkit.synth.fit.fitted import FittedDiffusion, is_fitted
+from oodkit.synth.fit.fitted import FittedDiffusion
 from oodkit.tensor_file import load_stored, save_stored
 
 from .tiny import dark_and_bright, fitted, requests
@@ -88,7 +88,6 @@ def test_an_unknown_class_is_refused(folder, of):
 
 
 def test_a_folder_without_a_fit_is_refused(tmp_path):
-    assert not is_fitted(tmp_path)
     with pytest.raises(UsageError, match=r"has no fit\.json; oodkit synth fit"):
         generator(tmp_path)
 
@@ -96,7 +95,6 @@ def test_a_folder_without_a_fit_is_refused(tmp_path):
 def test_an_unfinished_fit_is_refused(copied):
     document = json.loads((copied / "fit.json").read_text())
     (copied / "fit.json").write_text(json.dumps({**document, "status": "unfinished"}))
-    assert is_fitted(copied)
     with pytest.raises(UsageError, match="is not finished; the same oodkit synth fit goes on"):
         generator(copied)
 
