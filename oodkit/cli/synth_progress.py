@@ -1,6 +1,6 @@
 """How far a synthesis is, on stderr: a bar on a terminal, else a line a tenth, where that takes a while."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from time import monotonic
 
@@ -8,20 +8,20 @@ import typer
 
 from oodkit.cli.progress import progress_bar
 from oodkit.cli.training_progress import duration
+from oodkit.synth.making import Progress
 
 PARTS = 10
 APART = 2.0  # seconds between two lines at least: short jobs are told by their result
-Show = Callable[[int, int | None, str], None]
 
 
 @contextmanager
-def shown_images(*, quiet: bool) -> Iterator[Show | None]:
+def shown_images(*, quiet: bool) -> Iterator[Progress | None]:
     """What shows how many images are done of how many; None where nothing should be shown."""
     with progress_bar("making images", quiet=quiet) as bar:
         yield bar if bar is not None or quiet else _lines()
 
 
-def _lines() -> Show:
+def _lines() -> Progress:
     seen: list[tuple[float, int, int]] = []  # when, of how many images, in which tenth: the first call, and the last that was told
 
     def show(done: int, total: int | None, _what: str) -> None:

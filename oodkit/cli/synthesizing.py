@@ -31,10 +31,9 @@ from oodkit.synth.finishing import require_some
 from oodkit.synth.folder import differences, is_finished, is_more, read_run, require_same
 from oodkit.synth.planning import Plan, plan_synthesis
 from oodkit.synth.run import carry_out
+from oodkit.synth.storing import JPEG_QUALITY
 from oodkit.training.interruption import ended_by_sigterm, exit_code
 from oodkit.wording import printable
-
-JPEG_QUALITY = 95
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from oodkit.errors import UsageError
 from oodkit.images.folder_names import BESIDE
 from oodkit.synth.base import Generator, ImageClass
 from oodkit.synth.labelling import Labeller
-from oodkit.synth.storing import Form, SaveFormat
+from oodkit.synth.storing import JPEG_QUALITY, Form, SaveFormat
 from oodkit.synth.work import Work
 from oodkit.wording import counted, printable
 
@@ -66,7 +66,7 @@ def plan_synthesis(
     batch_size: int | Literal["auto"] = "auto",
     size: int | None = None,
     save_format: SaveFormat = "png",
-    quality: int = 95,
+    quality: int = JPEG_QUALITY,
     device: str = "auto",
 ) -> Plan:
     """Settle a synthesis; arguments as ``synthesize`` has them. Nothing is made and nothing is written.

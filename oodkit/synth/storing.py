@@ -18,6 +18,7 @@ THREADS = 16  # more than most machines have cores: much of the time goes in wai
 PNG_LEVEL = 1  # of photographs 5 % larger files than at 9, in a sixth of the time
 
 SaveFormat = Literal["png", "jpeg"]
+JPEG_QUALITY = 95
 ENDS = {".png": (b"\x89PNG", b"IEND\xaeB`\x82"), ".jpg": (b"\xff\xd8", b"\xff\xd9")}  # how a whole file begins and ends
 
 
@@ -27,7 +28,7 @@ class Form:
 
     size: int | None = None
     save_format: SaveFormat = "png"
-    quality: int = 95
+    quality: int = JPEG_QUALITY
 
     @property
     def suffix(self) -> str:
