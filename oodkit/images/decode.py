@@ -3,9 +3,9 @@
 import errno
 import os
 import stat
+import threading
 import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
 from typing import IO
@@ -36,7 +36,7 @@ def decode(source: Source) -> Image.Image:
     """
     try:
         _require_file(source)
-        with _quiet(), Image.open(source, formats=_formats()) as image:
+        with _quiet, Image.open(source, formats=_formats()) as image:
             image.load()
             _turn_upright(image)
             return to_rgb(image)
@@ -54,7 +54,7 @@ def decode(source: Source) -> Image.Image:
 def dimensions(source: Source) -> tuple[int, int] | None:
     """Width and height as the file states them, before any EXIF turn; no pixels are decoded. None where it is no image."""
     try:
-        with _quiet(), Image.open(source, formats=_formats()) as image:
+        with _quiet, Image.open(source, formats=_formats()) as image:
             return image.size
     except Exception:  # noqa: BLE001 (Pillow's plugins raise anything, as in ``decode``)
         return None
@@ -78,7 +78,7 @@ def to_rgb(image: Image.Image) -> Image.Image:
 def upright_rgb(image: Image.Image) -> Image.Image:
     """The same of an image that is open already, which stays as it is. Raises UnreadableImageError as ``decode`` does."""
     try:
-        with _quiet():
+        with _quiet:
             upright = image.copy()
             _turn_upright(upright)
             return to_rgb(upright)
@@ -103,13 +103,32 @@ def _formats() -> tuple[str, ...]:
     return tuple(name for name in (*FIRST_TRIED, *rest) if name in Image.OPEN)
 
 
-@contextmanager
-def _quiet() -> Iterator[None]:
-    # Python's warning filters belong to the process, so decode in worker processes, not in threads
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        warnings.simplefilter("error", Image.DecompressionBombWarning)
-        yield
+class _Quiet:
+    """Pillow's warnings are ignored, but for that of a bomb, which is raised; as long as any thread decodes.
+
+    Python's warning filters belong to the process: threads that each set and restore them leave those of another behind.
+    """
+
+    def __init__(self) -> None:
+        self._lock, self._inside, self._filters = threading.Lock(), 0, warnings.catch_warnings()
+
+    def __enter__(self) -> None:
+        with self._lock:
+            if not self._inside:
+                self._filters = warnings.catch_warnings()
+                self._filters.__enter__()
+                warnings.simplefilter("ignore")
+                warnings.simplefilter("error", Image.DecompressionBombWarning)
+            self._inside += 1
+
+    def __exit__(self, *_: object) -> None:
+        with self._lock:
+            self._inside -= 1
+            if not self._inside:
+                self._filters.__exit__(None, None, None)
+
+
+_quiet = _Quiet()
 
 
 def _turn_upright(image: Image.Image) -> None:

@@ -3,6 +3,7 @@
 import errno
 import io
 import struct
+import threading
 import warnings
 import zlib
 from contextlib import suppress
@@ -13,7 +14,7 @@ import pytest
 from PIL import Image
 
 from oodkit.errors import OodkitError, UnreadableImageError
-from oodkit.images.decode import decode, image_extensions
+from oodkit.images.decode import decode, image_extensions, upright_rgb
 
 RED, GREEN = (255, 0, 0), (0, 255, 0)
 
@@ -208,3 +209,32 @@ def test_a_failing_disk_is_not_the_images_fault(monkeypatch, tmp_path):
     with pytest.raises(OodkitError, match=r"can't read .*sound\.png: Input/output error; nothing is wrong") as raised:
         decode(tmp_path / "sound.png")
     assert not isinstance(raised.value, UnreadableImageError)
+
+
+def test_threads_that_decode_at_once_leave_the_filters_of_warnings_as_they_were():
+    """The first to begin ends before the second, which has begun within it."""
+    before = list(warnings.filters)
+    within, begun, ended = threading.Event(), threading.Event(), threading.Event()
+
+    class First:
+        def copy(self):
+            within.set()
+            assert begun.wait(60)
+            return Image.new("RGB", (1, 1))
+
+    class Second:
+        def copy(self):
+            begun.set()
+            assert ended.wait(60)
+            return Image.new("RGB", (1, 1))
+
+    def decode_first():
+        upright_rgb(First())
+        ended.set()
+
+    first = threading.Thread(target=decode_first)
+    first.start()
+    assert within.wait(60)
+    upright_rgb(Second())
+    first.join()
+    assert warnings.filters == before
