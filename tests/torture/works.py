@@ -19,7 +19,8 @@ from oodkit.training import checkpoints
 from ..cli.makers import write_makers  # noqa: TID252 (tests are no package)
 
 RUN, CACHE = "run", "cache"
-PLACE = "/dev/shm" if Path("/dev/shm").is_dir() else None  # where nothing waits for a disk
+MEMORY = Path("/dev/shm")  # where nothing waits for a disk; of 64 MB in many a container
+PLACE = str(MEMORY) if MEMORY.is_dir() and shutil.disk_usage(MEMORY).free >= 256e6 else None
 HERE = ("--workers", "0", "--device", "cpu", "-o", RUN)
 SETS = ("--id", "demo:digits", "--far", "patches=demo:photo-patches", "--train", "demo:digits:train", "--limit", "60")
 SCORERS = ("--scorer", "mls", "--baseline", "none", "--batch-size", "4")
