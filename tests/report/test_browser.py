@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from filelock import FileLock  # torch and huggingface_hub bring it
+from filelock import FileLock
 from PIL import Image
 
 from oodkit.report.html import write_html
