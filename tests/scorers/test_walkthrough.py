@@ -26,7 +26,7 @@ def test_a_scorer_of_one_file_and_one_line_is_in_the_command_line_and_keeps_the_
         "\nfrom oodkit.scorers.mds import", "\nfrom oodkit.scorers.margin import Margin\nfrom oodkit.scorers.mds import"
     )
     registry.write_text(text, "utf-8")
-    environment = {**os.environ, "PYTHONPATH": str(tmp_path)}
+    environment = {**os.environ, "PYTHONPATH": str(tmp_path), "OODKIT_CACHE": str(tmp_path / "cache")}
 
     def ran(*arguments):
         done = subprocess.run(
