@@ -79,9 +79,9 @@ def test_half_precision_makes_the_same_images_nearly(weights):
     assert 0 < difference.mean() < 2
 
 
-@pytest.mark.parametrize(("amx", "precision"), [(True, "bfloat16"), (False, "float32")])
-def test_unsaid_precision_is_the_devices_best(weights, monkeypatch, amx, precision):
-    monkeypatch.setattr(torch.cpu, "_is_amx_tile_supported", lambda: amx)
+@pytest.mark.parametrize(("fast", "precision"), [(True, "bfloat16"), (False, "float32")])
+def test_unsaid_precision_is_the_devices_best(weights, monkeypatch, fast, precision):
+    monkeypatch.setattr("oodkit.synth.precision.fast_in_bf16", lambda _: fast)
     generator = make_generator("biggan-deep-128", device="cpu", weights=str(weights))
     assert generator.facts["dtype"] == precision
     assert generator.net.generator.conv_to_rgb.weight.dtype == getattr(torch, precision)

@@ -67,9 +67,9 @@ def test_guidance_and_half_precision_change_the_image(folder):
     assert (rounded.generate(asked).float() - plain.float()).abs().mean() < 8
 
 
-@pytest.mark.parametrize(("amx", "precision"), [(True, "bfloat16"), (False, "float32")])
-def test_unsaid_precision_is_the_devices_best(folder, monkeypatch, amx, precision):
-    monkeypatch.setattr(torch.cpu, "_is_amx_tile_supported", lambda: amx)
+@pytest.mark.parametrize(("fast", "precision"), [(True, "bfloat16"), (False, "float32")])
+def test_unsaid_precision_is_the_devices_best(folder, monkeypatch, fast, precision):
+    monkeypatch.setattr("oodkit.synth.precision.fast_in_bf16", lambda _: fast)
     assert generator(folder, dtype="auto").facts["dtype"] == precision
 
 
