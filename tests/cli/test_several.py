@@ -16,8 +16,16 @@ SMALL = (*SETS, "--fit", "demo:digits:train", "--baseline", "none", "--limit", "
 DIAGNOSE = ("diagnose", "demo:digits-v2", *SMALL, "--scorer", "mls", "--scorer", "knn")
 
 
-def test_two_processes_diagnose_as_one_does_and_the_first_alone_prints(run, tmp_path, monkeypatch):
+@pytest.fixture
+def one_thread():
+    """As each of the two has, so that sums are made in the same order."""
+    before = torch.get_num_threads()
     torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+def test_two_processes_diagnose_as_one_does_and_the_first_alone_prints(run, one_thread, tmp_path, monkeypatch):
     alone = run(*DIAGNOSE, "-o", "one")
     monkeypatch.setenv("OODKIT_CACHE", "shared")
     first, second = in_two("-m", "oodkit", *DIAGNOSE, "-o", "two")
