@@ -95,9 +95,10 @@ def learn(
 ) -> Learner:
     """Train, from the step that the checkpoint holds or from 0, and give the trained learner: with ``ema`` the average's.
 
-    batches: gives those of steps start to stop, from 0, this process's part. evaluate: called after each epoch, by every process.
-    progress: called after each step, in the first process. SIGINT and SIGTERM end the training after the step at hand: its state is
-    saved, and a KeyboardInterrupt says where. So it is saved where the next batch can't be had.
+    batches: gives those of steps start to stop, from 0, this process's part. evaluate: called after each epoch, by every process;
+    an epoch that it fails after is saved without it. progress: called after each step, in the first process. SIGINT and SIGTERM
+    end the training after the step at hand: its state is saved, and a KeyboardInterrupt says where. So it is saved where the next
+    batch can't be had.
 
     Raises TrainingError where the loss becomes infinite or nan, or the memory does not suffice; the last checkpoint is kept.
     """
@@ -122,13 +123,12 @@ def learn(
                 journal.write({"step": state.step, "loss": accelerator.reduce(loss, "mean").item(), "lr": lr})
             if epoch_over:
                 line = {"epoch": fixed.epoch(state.step), "step": state.step, **vars(figures), "lr": lr, **pace.facts()}
-                val = evaluate(state.trained) if evaluate else None
-                _end_epoch(line, val, journal, state, fixed)
+                val = _end_epoch(line, evaluate, journal, state, fixed)
             if epoch_over or (logged and fixed.checkpoints is not None and fixed.checkpoints.due):
                 _save(state, fixed)
             if first and progress is not None:
                 at = (state.step, fixed.total, fixed.epoch(state.step), settings.epochs)
-                progress(Reached(*at, pace.images_per_second, figures, val, epoch_over))
+                progress(Reached(*at, pace.facts()["images_per_second"], figures, val, epoch_over))
             if epoch_over:
                 pace.restart()
             if interrupted:
@@ -147,12 +147,9 @@ class _Pace:
     def restart(self) -> None:
         self._began, self.steps = time.perf_counter(), 0
 
-    @property
-    def images_per_second(self) -> float:
-        return self.steps * self._images_per_step / (time.perf_counter() - self._began)
-
     def facts(self) -> dict[str, float]:
-        return {"images_per_second": self.images_per_second, "seconds": time.perf_counter() - self._began}
+        seconds = time.perf_counter() - self._began
+        return {"images_per_second": self.steps * self._images_per_step / seconds, "seconds": seconds}
 
 
 def _prepare(learner: Learner, fixed: _Fixed) -> tuple[nn.Module, State]:
@@ -232,7 +229,21 @@ def _figures(state: State, fixed: _Fixed) -> Figures:
     return figures
 
 
-def _end_epoch(line: dict[str, Any], val: Validated | None, journal: Journal, state: State, fixed: _Fixed) -> None:
+def _end_epoch(
+    line: dict[str, Any], evaluate: Callable[[Learner], Validated | None] | None, journal: Journal, state: State, fixed: _Fixed
+) -> Validated | None:
+    """What ``evaluate`` gives. Where it fails, the epoch is kept without it."""
+    try:
+        val = evaluate(state.trained) if evaluate else None
+    except BaseException:
+        _log_epoch(line, None, journal, state, fixed)
+        _save(state, fixed)
+        raise
+    _log_epoch(line, val, journal, state, fixed)
+    return val
+
+
+def _log_epoch(line: dict[str, Any], val: Validated | None, journal: Journal, state: State, fixed: _Fixed) -> None:
     accuracy, loss = (None, None) if val is None else (val.accuracy, val.loss)
     journal.write({**line, "val_accuracy": accuracy, "val_loss": loss})
     if accuracy is not None and (state.best is None or accuracy > state.best):
