@@ -198,19 +198,22 @@ def augdelete(
     from oodkit.cli.repairing import Wanted, repair
     from oodkit.cli.request import Request
     from oodkit.cli.runs import require_writable
+    from oodkit.cli.several import told_once
 
-    require_writable(report, output)
-    form = chosen(format_, json_)
+    with told_once():
+        require_writable(report, output)
+        form = chosen(format_, json_)
     wanted = Wanted(shares_of(frac), solver, init, l2, views, alpha)
     loading = loading_of(arch, checkpoint, input_size, mean, std, model_arg, allow_pickle=allow_pickle)
     running = Running(device, dtype.value, None if batch_size == "auto" else int(batch_size), workers, cache, quiet)
     named = named_pairs("--near", near or []), named_pairs("--far", far or [])
     names = SetNames(id_test, *named, train, val, benchmark, data_root, limit)
     how = preset.value, seed, baseline, thumbnails
-    if model is None:
-        request = request_again(Request([], names, loading, running, scorer or [], *how), _given(ctx))
-    else:
-        request = Request(load_subjects([model], baseline, loading), names, loading, running, scorer or [], *how)
+    with told_once():
+        if model is None:
+            request = request_again(Request([], names, loading, running, scorer or [], *how), _given(ctx))
+        else:
+            request = Request(load_subjects([model], baseline, loading), names, loading, running, scorer or [], *how)
     done = repair(request, wanted)
     show(done.run, report=report, output=output, form=form, quiet=quiet, beside=done.files)
 

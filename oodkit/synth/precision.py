@@ -9,7 +9,7 @@ def fast_in_bf16(device: torch.device) -> bool:
     """Whether the device multiplies matrices of bfloat16 in hardware: CUDA of 8.0 and above, ROCm, and CPUs with AMX."""
     if device.type == "cuda":
         return torch.version.hip is not None or torch.cuda.get_device_capability(device) >= (8, 0)
-    return device.type == "cpu" and torch.cpu._is_amx_tile_supported()  # noqa: SLF001 (the only name that it has)
+    return device.type == "cpu" and getattr(torch.cpu, "_is_amx_tile_supported", bool)()  # a name that torch may take back
 
 
 def best_precision(device: torch.device) -> Literal["bfloat16", "float32"]:
