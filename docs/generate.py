@@ -37,7 +37,10 @@ def options(command: str) -> str:
     """The arguments and options of a command, ``data check`` for example; of oodkit itself where there is none."""
     hints = _types(_command(command))
     parameters = [one for one in _command(command).params if one.name in hints]  # without those that typer adds
-    rows = [(_spelling(one, hints[one.name]), _default(one), _environment(one), _help(one, hints[one.name])) for one in parameters]
+    rows = [
+        (_spelling(one, hints[one.name]), _default(one), f"`{one.envvar}`" if one.envvar else "", _help(one, hints[one.name]))
+        for one in parameters
+    ]
     return _table(("argument or option", "default", "environment", "what it does"), rows)
 
 
@@ -168,10 +171,6 @@ def _default(parameter: Any) -> str:
     return "required" if parameter.required else "" if value is None or value is False else f"`{value}`"
 
 
-def _environment(parameter: Any) -> str:
-    return f"`{parameter.envvar}`" if parameter.envvar else ""
-
-
 def _help(parameter: Any, types: tuple[Any, ...]) -> str:
     choices = [f"`{one.value}`" for one in types[0]] if inspect.isclass(types[0]) and issubclass(types[0], Enum) else []
     text = re.sub(r"--[a-z-]+", r"`\g<0>`", parameter.help)
@@ -180,7 +179,8 @@ def _help(parameter: Any, types: tuple[Any, ...]) -> str:
 
 def _scorer(name: str) -> str:
     scorer = SCORERS[name]
-    rows = [(f"`{one.name}`", f"`{one.default}`", _preset(name, one.name)) for one in fields(scorer)]  # type: ignore[arg-type]  # a dataclass
+    paper = {setting: f"`{value}`" for setting, value in scorer.presets.get("paper", {}).items()}
+    rows = [(f"`{one.name}`", f"`{one.default}`", paper.get(one.name, "the same")) for one in fields(scorer)]  # type: ignore[arg-type]  # a dataclass
     settings = _table(("setting", "`openood`", "`paper`"), rows) if rows else "It has no settings."
     return f"## {name}\n\n{scorer.title} ({_paper(scorer.paper)}).\n\n{_prose(scorer)}\n\n{settings}"
 
@@ -197,8 +197,8 @@ def _recipe(name: str) -> str:
 
 def _maker(maker: Any) -> str:
     title = f"## {maker.title[0].upper()}{maker.title[1:]}"
-    defaults = {name: one.default for name, one in known_arguments(maker).items()}
-    rows = [(f"`{name}`", "" if default in (None, "") else f"`{default}`") for name, default in defaults.items()]
+    given = {name: "" if one.default in (None, "") else f"`{one.default}`" for name, one in known_arguments(maker).items()}
+    rows = [(f"`{name}`", default) for name, default in given.items()]
     return "\n\n".join([title, _prose(maker), _table(("argument", "default"), rows) if rows else "It has no arguments of its own."])
 
 
@@ -208,17 +208,11 @@ def _section(maker: Any) -> str:
 
 
 def _fetched(needs: str) -> str:
-    place = needs.removeprefix("hf:")
-    return needs or "nothing" if place == needs else f"[{place}](https://huggingface.co/{place})"
+    return re.sub("^hf:(.+)", r"[\1](https://huggingface.co/\1)", needs) or "nothing"
 
 
 def _needs(needs: Iterable[str]) -> str:
     return ", ".join(f"`--{one}`" for one in sorted(needs)) or "nothing"
-
-
-def _preset(name: str, setting: str) -> str:
-    paper = SCORERS[name].presets.get("paper", {})
-    return f"`{paper[setting]}`" if setting in paper else "the same"
 
 
 def _paper(source: str) -> str:
@@ -226,12 +220,8 @@ def _paper(source: str) -> str:
     return f"[{source}]({url})" if url else source
 
 
-def _sets(listed: Any) -> str:
-    return ", ".join(f"{name} {_count(one)}" for name, one in listed.items())
-
-
-def _count(listed: Listed) -> str:
-    return "" if listed.count is None else f"({listed.count:,})"
+def _sets(listed: Mapping[str, Listed]) -> str:
+    return ", ".join(name if one.count is None else f"{name} ({one.count:,})" for name, one in listed.items())
 
 
 def _holds(value: Mapping[str, Any], sections: Mapping[str, Any]) -> str:
