@@ -24,7 +24,7 @@ from oodkit.synth.folder import SCHEMA, alone_in, is_finished, is_more, read_run
 from oodkit.synth.journal import JOURNAL, Journal, Ledger
 from oodkit.synth.making import Progress, make
 from oodkit.synth.planning import Plan, plan_synthesis
-from oodkit.synth.storing import JPEG_QUALITY, SaveFormat
+from oodkit.synth.storing import SaveFormat
 
 LIBRARIES = ("oodkit", "torch", "diffusers", "pillow")
 
@@ -43,7 +43,7 @@ def synthesize(  # noqa: PLR0913 (one argument an option)
     batch_size: int | Literal["auto"] = "auto",
     size: int | None = None,
     save_format: SaveFormat = "png",
-    quality: int = JPEG_QUALITY,
+    quality: int = 95,  # JPEG_QUALITY; the page of Python names shows what stands here
     device: str = "auto",
     progress: Progress | None = None,
     say: Callable[[str], None] | None = None,
