@@ -59,9 +59,10 @@ def wheel(session: nox.Session) -> None:
         session.error(f"{made.name} has {size / 1e6:.1f} MB, and at most {LARGEST_WHEEL / 1e6:.0f} are wanted")
     session.install("--force-reinstall", "--no-deps", str(made))
     session.install(str(made))
+    own = QUIET | {"OODKIT_CACHE": str(folder / "cache")}
     with session.chdir(folder):
-        session.run("oodkit", "demo", "--output", "demo", env=QUIET)
-        session.run("oodkit", "env", env=QUIET)
+        session.run("oodkit", "demo", "--output", "demo", env=own)
+        session.run("oodkit", "env", env=own)
 
 
 @nox.session
@@ -87,6 +88,7 @@ def docs(session: nox.Session) -> None:
 @nox.session
 def examples(session: nox.Session) -> None:
     session.install(".")
+    own = QUIET | {"OODKIT_CACHE": str(Path(session.create_tmp(), "cache").resolve())}
     for script in (
         "diagnose_in_python.py",
         "repair_and_deploy.py",
@@ -94,8 +96,8 @@ def examples(session: nox.Session) -> None:
         "synthesize_and_train.py",
         "own_scorer.py",
     ):
-        session.run("python", f"examples/{script}", env=QUIET)
-    session.run("python", "docs/run_page.py", "docs/tour.md", env=QUIET)
+        session.run("python", f"examples/{script}", env=own)
+    session.run("python", "docs/run_page.py", "docs/tour.md", env=own)
 
 
 @nox.session
