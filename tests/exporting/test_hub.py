@@ -77,12 +77,11 @@ def test_a_bad_token_is_one_line_that_says_how_to_log_in(hub, files):
 
 
 def test_without_a_network_it_says_so(files, monkeypatch):
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        address = f"http://127.0.0.1:{free.getsockname()[1]}"
-    monkeypatch.setattr(constants, "ENDPOINT", address)
     monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
-    with pytest.raises(OodkitError) as error:
+    with socket.socket() as deaf, pytest.raises(OodkitError) as error:  # it holds its port, and does not listen
+        deaf.bind(("127.0.0.1", 0))
+        address = f"http://127.0.0.1:{deaf.getsockname()[1]}"
+        monkeypatch.setattr(constants, "ENDPOINT", address)
         push(files, "me/net", private=True)
     told = f"can't upload: {address} can't be reached; look at the network (or HF_ENDPOINT) and try again"
     assert str(error.value) == told
