@@ -24,7 +24,7 @@ NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable"
 QUIET = ("--no-first-run", "--disable-breakpad", "--disable-sync", "--disable-background-networking", "--disable-component-update")
 FLAGS = ("--headless", "--remote-debugging-pipe", "--no-sandbox", "--disable-gpu", "--hide-scrollbars", *QUIET)  # as root, too
 PIPES = "import os, sys; os.dup2(int(sys.argv[1]), 3); os.dup2(int(sys.argv[2]), 4); os.execv(sys.argv[3], sys.argv[3:])"
-SECONDS = 30.0  # for any one answer; far above what a report takes
+SECONDS = 120.0  # for any one answer; far above what a report takes, on a busy machine too
 KEYS = {"Enter": (13, "\r"), " ": (32, " "), "Tab": (9, ""), "Escape": (27, "")}
 FRAMES = "document.fonts.ready.then(() => new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done))))"
 BOX = "one.scrollIntoView({block: 'center', inline: 'center'}), one.getBoundingClientRect()"
