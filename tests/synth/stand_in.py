@@ -86,3 +86,16 @@ def labelling() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("oodkit.synth.planning.Labeller", Looks)
         yield
+
+
+class Stopping(StandIn):
+    """Stops in the place of its n-th batch, as an interrupt, a crash or its own fault would stop it."""
+
+    def __init__(self, after: int, error: BaseException) -> None:
+        super().__init__()
+        self.after, self.error = after, error
+
+    def generate(self, requests: Sequence[Request]) -> Tensor:
+        if len(self.asked) == self.after:
+            raise self.error
+        return super().generate(requests)

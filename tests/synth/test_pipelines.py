@@ -2,7 +2,6 @@
 
 import json
 import shutil
-from collections.abc import Sequence
 from importlib.util import find_spec
 from pathlib import Path
 from types import SimpleNamespace
@@ -15,58 +14,11 @@ from torch import Tensor
 from oodkit.errors import CheckpointError, GeneratorError, UnreadableImageError, UsageError
 from oodkit.synth import GENERATORS, imagenet_classes, make_generator, pipelines
 from oodkit.synth.base import ImageClass, Request
-from oodkit.synth.pipelines import Pipeline, _at_once, _precision
+from oodkit.synth.pipelines import Pipeline
 
-from .tiny_pipelines import save_consistency, save_ddpm, save_dit, save_text
+from .tiny_pipelines import made, open_one, requests_of, save_consistency, save_ddpm, save_dit
 
 needs_transformers = pytest.mark.skipif(find_spec("transformers") is None, reason="transformers is of the extra text, not of tests")
-
-OWN_CODE = '''
-import torch
-from diffusers import DiffusionPipeline
-
-
-class Own(DiffusionPipeline):
-    """Grey images, brighter by class; noise from the global generator, and no other."""
-
-    def __init__(self, unet, scheduler):
-        super().__init__()
-        self.register_modules(unet=unet, scheduler=scheduler)
-
-    def __call__(self, class_labels, brightness=0.1):
-        noise = torch.rand(len(class_labels), 3, 8, 8) * 0.1
-        return (noise + brightness * torch.tensor(class_labels).reshape(-1, 1, 1, 1),)
-'''
-
-
-@pytest.fixture(scope="module")
-def folders(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
-    root = tmp_path_factory.mktemp("pipelines")
-    return {
-        "dit": save_dit(root / "dit"),
-        "consistency": save_consistency(root / "consistency"),
-        "ddpm": save_ddpm(root / "ddpm"),
-        "ddim": save_ddpm(root / "ddim", scheduler="DDIMScheduler"),
-        **({"text": save_text(root / "text")} if find_spec("transformers") else {}),
-    }
-
-
-def open_one(folders: dict[str, Path], name: str, **arguments: Any) -> Pipeline:
-    steps = {} if name == "consistency" else {"num_inference_steps": 2}
-    return Pipeline(str(folders[name]), device="cpu", **{**steps, **arguments})
-
-
-def requests_of(generator: Pipeline, seeds: Sequence[int]) -> list[Request]:
-    known = generator.classes or (
-        (ImageClass("a", "cat", "small feline"), ImageClass("b", "owl")) if generator.conditional else (None,)
-    )
-    return [Request(known[seed % len(known)], 0, seed) for seed in seeds]
-
-
-def made(generator: Pipeline, requests: Sequence[Request]) -> Tensor:
-    return torch.stack([image for image in generator.generate(requests) if isinstance(image, Tensor)]).int()
-
-
 EVERY = [
     ("dit", {}),
     ("dit", {"guidance_scale": 1.0}),
@@ -203,58 +155,6 @@ def test_an_image_of_no_class_is_refused_by_a_generator_of_classes(folders: dict
         open_one(folders, "dit").generate([Request(None, 0, 1)])
 
 
-class TestOwnCode:
-    @pytest.fixture
-    def folder(self, folders: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-        monkeypatch.setattr("diffusers.utils.dynamic_modules_utils.HF_MODULES_CACHE", str(tmp_path / "modules"))
-        folder = shutil.copytree(folders["ddpm"], tmp_path / "own")
-        index = json.loads((folder / "model_index.json").read_text())
-        (folder / "model_index.json").write_text(json.dumps({**index, "_class_name": ["own_grey", "Own"]}))
-        (folder / "own_grey.py").write_text(OWN_CODE)
-        return folder
-
-    def test_it_runs_only_with_trust(self, folder: Path) -> None:
-        with pytest.raises(UsageError, match=r"brings code of its own \(own_grey\.py\)"):
-            Pipeline(str(folder), device="cpu", num_classes=4)
-
-    def test_without_a_random_generator_of_its_own_a_batch_shares_one_seed(self, folder: Path) -> None:
-        """The global generator is seeded by the batch's first image, and is as before afterwards."""
-        generator = Pipeline(str(folder), device="cpu", trust_remote_code=True, num_classes=4, brightness=0.2)
-        assert generator.seed_scope == "batch"
-        assert [one.folder for one in generator.classes or ()] == ["0", "1", "2", "3"]
-        requests = requests_of(generator, (5, 6, 7))
-        torch.manual_seed(1)
-        before = torch.get_rng_state()
-        images = made(generator, requests)
-        assert torch.equal(torch.get_rng_state(), before)
-        torch.manual_seed(2)
-        assert torch.equal(images, made(generator, requests))
-        assert not torch.equal(images[1], made(generator, requests[1:])[0])
-        noise = torch.rand(3, 3, 8, 8, generator=torch.Generator().manual_seed(5)) * 0.1
-        expected = noise + 0.2 * torch.tensor([1, 2, 3]).reshape(3, 1, 1, 1)
-        assert torch.equal(images, (expected * 255).round().int())
-
-    def test_it_is_told_to_ask_for_one_random_generator_where_it_fails_with_a_list(self, folder: Path) -> None:
-        code = OWN_CODE.replace("brightness=0.1)", "generator=None, brightness=0.1)")
-        (folder / "own_grey.py").write_text(code.replace("3, 8, 8)", "3, 8, 8, generator=generator)"))
-        generator = Pipeline(str(folder), device="cpu", trust_remote_code=True, num_classes=4)
-        with pytest.raises(
-            GeneratorError, match=r"failed: TypeError: .*; if it takes no list of generators: --generator-arg seeds=batch$"
-        ):
-            generator.generate(requests_of(generator, (1, 2)))
-        generator = Pipeline(str(folder), device="cpu", trust_remote_code=True, num_classes=4, seeds="batch")
-        assert made(generator, requests_of(generator, (1, 2))).shape == (2, 3, 8, 8)
-
-    def test_how_many_classes_must_be_said_where_nothing_tells(self, folder: Path) -> None:
-        with pytest.raises(UsageError) as caught:
-            Pipeline(str(folder), device="cpu", trust_remote_code=True)
-        assert str(caught.value) == "Own does not say how many classes it has; give --generator-arg num_classes=N"
-
-    def test_its_arguments_are_checked(self, folder: Path) -> None:
-        with pytest.raises(UsageError, match=r"^Own takes no argument 'brightnes'; did you mean brightness\?$"):
-            Pipeline(str(folder), device="cpu", trust_remote_code=True, num_classes=4, brightnes=1)
-
-
 def test_one_seed_a_batch_for_a_pipeline_that_takes_one_generator_only(folders: dict[str, Path]) -> None:
     generator = open_one(folders, "ddpm", seeds="batch")
     assert generator.seed_scope == "batch"
@@ -286,46 +186,6 @@ def test_a_wrong_argument_of_a_published_one_is_told_before_anything_is_fetched(
     monkeypatch.setattr(pipelines, "read_index", lambda place: pytest.fail("it fetches"))
     with pytest.raises(UsageError, match=r"Pipeline takes no argument 'bogus'; it takes .*num_inference_steps"):
         make_generator(name, device="cpu", bogus=2)
-
-
-@pytest.mark.parametrize("name", ["dit", "consistency"])
-def test_bfloat16_makes_nearly_the_same_image(folders: dict[str, Path], name: str) -> None:
-    """To two levels of 255 on average, where images differ by more than ten."""
-    half, full = open_one(folders, name, dtype="bfloat16"), open_one(folders, name)
-    assert half.facts["dtype"] == "bfloat16"
-    images, others = (made(one, requests_of(one, (1, 12))).float() for one in (half, full))
-    assert (images - others).abs().mean() < 2
-    assert (others[0] - others[1]).abs().mean() > 10
-
-
-def test_a_network_that_makes_pixels_computes_in_bfloat16_and_keeps_its_image_in_float32(folders: dict[str, Path]) -> None:
-    generator = open_one(folders, "ddpm")
-    requests, seen = requests_of(generator, (1, 2)), []
-    generator._autocast = True  # as on CUDA
-    generator.pipe.unet.register_forward_hook(lambda net, given, found: seen.append((given[0].dtype, found.sample.dtype)))
-    assert made(generator, requests).shape == (2, 3, 8, 8)
-    assert set(seen) == {(torch.float32, torch.bfloat16)}
-
-
-@pytest.mark.parametrize(("capability", "weights"), [((9, 0), torch.bfloat16), ((7, 5), torch.float32)])
-def test_bfloat16_is_for_gpus_that_have_it(
-    monkeypatch: pytest.MonkeyPatch, capability: tuple[int, int], weights: torch.dtype
-) -> None:
-    monkeypatch.setattr(torch.cuda, "get_device_capability", lambda _: capability)
-    assert _precision("auto", torch.device("cuda"), in_pixels=False) == (weights, False)
-
-
-def test_precision_and_batch_size_follow_the_device(monkeypatch: pytest.MonkeyPatch) -> None:
-    """bfloat16 on CUDA; but what makes pixels itself keeps them in float32. 32 images of 256 × 256 at once, or as many pixels."""
-    monkeypatch.setattr(torch.cuda, "get_device_capability", lambda _: (9, 0))
-    monkeypatch.setattr(torch.cpu, "_is_amx_tile_supported", lambda: True)
-    cuda, cpu = torch.device("cuda"), torch.device("cpu")
-    assert _precision("auto", cpu, in_pixels=False) == (torch.float32, False)
-    assert _precision("auto", cuda, in_pixels=False) == (torch.bfloat16, False)
-    assert _precision("auto", cuda, in_pixels=True) == (torch.float32, True)
-    assert _precision("float16", cuda, in_pixels=True) == (torch.float16, False)
-    assert [_at_once(side, cuda) for side in (32, 256, 512, 2048)] == [256, 32, 8, 1]
-    assert [_at_once(side, cpu) for side in (32, 512)] == [16, 8]
 
 
 @pytest.mark.parametrize(

@@ -1,9 +1,14 @@
 """Pipelines of diffusers with random weights, small enough to sample in milliseconds."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import torch
+from torch import Tensor
+
+from oodkit.synth.base import ImageClass, Request
+from oodkit.synth.pipelines import Pipeline
 
 
 def seeded(make: Any, **settings: Any) -> Any:
@@ -97,3 +102,19 @@ def save_text(folder: Path) -> Path:
         vae(), seeded(CLIPTextModel, config=text), tokenizer, network, scheduler, None, None, requires_safety_checker=False
     ).save_pretrained(folder / "pipeline")
     return folder / "pipeline"
+
+
+def open_one(folders: dict[str, Path], name: str, **arguments: Any) -> Pipeline:
+    steps = {} if name == "consistency" else {"num_inference_steps": 2}
+    return Pipeline(str(folders[name]), device="cpu", **{**steps, **arguments})
+
+
+def requests_of(generator: Pipeline, seeds: Sequence[int]) -> list[Request]:
+    known = generator.classes or (
+        (ImageClass("a", "cat", "small feline"), ImageClass("b", "owl")) if generator.conditional else (None,)
+    )
+    return [Request(known[seed % len(known)], 0, seed) for seed in seeds]
+
+
+def made(generator: Pipeline, requests: Sequence[Request]) -> Tensor:
+    return torch.stack([image for image in generator.generate(requests) if isinstance(image, Tensor)]).int()
