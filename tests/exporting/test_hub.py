@@ -78,11 +78,12 @@ def test_a_bad_token_is_one_line_that_says_how_to_log_in(hub, files):
 
 def test_without_a_network_it_says_so(files, monkeypatch):
     monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
-    with socket.socket() as deaf, pytest.raises(OodkitError) as error:  # it holds its port, and does not listen
+    with socket.socket() as deaf:  # it holds its port, and does not listen
         deaf.bind(("127.0.0.1", 0))
         address = f"http://127.0.0.1:{deaf.getsockname()[1]}"
         monkeypatch.setattr(constants, "ENDPOINT", address)
-        push(files, "me/net", private=True)
+        with pytest.raises(OodkitError) as error:
+            push(files, "me/net", private=True)
     told = f"can't upload: {address} can't be reached; look at the network (or HF_ENDPOINT) and try again"
     assert str(error.value) == told
 
