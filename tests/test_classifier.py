@@ -1,5 +1,5 @@
-import json
-from argparse import Namespace
+"""Networks from files of weights and the name of an architecture, and with another head."""
+
 from dataclasses import replace
 from pathlib import Path
 
@@ -9,37 +9,15 @@ import torch
 import torchvision
 from PIL import Image
 from safetensors.torch import save_file
-from torch import nn
 
 from oodkit.classifier import Classifier, Origin, available_models, load_classifier
-from oodkit.errors import CheckpointError, ModelNotFoundError, OodkitError, OutputsError, UnsupportedModelError, UsageError
+from oodkit.errors import CheckpointError, OutputsError, UnsupportedModelError, UsageError
 from oodkit.head import Head
+
+from .models.trained import assert_whole, trained
 
 WEIGHTS = Path(__file__).parents[2] / "shared" / "data" / "weights"
 needs_weights = pytest.mark.skipif(not WEIGHTS.is_dir(), reason=f"needs the real weights in {WEIGHTS}")
-PICTURE = Image.radial_gradient("L").convert("RGB").resize((300, 200))
-
-
-def trained(arch: str = "test_resnet", **arguments: object) -> nn.Module:
-    """A network whose weights no constructor would make."""
-    torch.manual_seed(1)
-    net = timm.create_model(arch, **arguments)
-    for parameter in net.parameters():
-        nn.init.normal_(parameter, 0, 0.1)
-    return net.eval()
-
-
-def assert_whole(model: Classifier) -> None:
-    """Transform, network and head belong together."""
-    pixels = model.transform(PICTURE)
-    assert pixels.shape == model.input_size
-    assert pixels.dtype == torch.float32
-    with torch.no_grad():
-        assert model.net(pixels[None]).shape == (1, model.num_classes)
-    assert not model.net.training
-    json.dumps([model.preprocessing, model.about])
-    assert model.class_names is None or len(model.class_names) == model.num_classes
-    assert " at 0x" not in repr(model.transform)
 
 
 def authors_name(name: str) -> str:
@@ -155,152 +133,6 @@ class TestFiles:
         torch.save({"model": renamed}, tmp_path / "official.pth")
         model = load_classifier(str(tmp_path / "official.pth"), arch="test_convnext")
         torch.testing.assert_close(model.head.weight, net.head.fc.weight)
-
-
-class TestFilesThatDoNotFit:
-    def refused(self, path: Path, message: str, kind: type[OodkitError] = CheckpointError, **options: object) -> None:
-        with pytest.raises(kind, match=message) as caught:
-            load_classifier(str(path), **{"arch": "test_resnet", **options})
-        assert "\n" not in str(caught.value)
-
-    def test_missing_and_unexpected_parameters_are_counted_named_and_matched(self, tmp_path: Path) -> None:
-        state = trained(num_classes=7).state_dict()
-        state["conv1.0.weigth"] = state.pop("conv1.0.weight")
-        torch.save(state, tmp_path / "a.pth")
-        missing = r"1 of \d+ parameters are missing \(conv1\.0\.weight\); 1 are unexpected \(conv1\.0\.weigth\)"
-        self.refused(tmp_path / "a.pth", f"does not fit test_resnet: {missing}; conv1.0.weigth may be conv1.0.weight")
-
-    def test_another_architecture_is_named_as_such(self, tmp_path: Path) -> None:
-        torch.save(trained("test_vit").state_dict(), tmp_path / "a.pth")
-        self.refused(
-            tmp_path / "a.pth",
-            r"does not fit test_resnet: .* parameters are missing \(.*, …\); .*it belongs to another architecture",
-        )
-
-    def test_a_head_of_another_size_than_asked_for(self, tmp_path: Path) -> None:
-        torch.save(trained(num_classes=7).state_dict(), tmp_path / "a.pth")
-        self.refused(tmp_path / "a.pth", r"2 have another shape \(fc\.weight \(7, 96\) for \(5, 96\), fc\.bias", num_classes=5)
-
-    def test_a_checkpoint_without_its_head(self, tmp_path: Path) -> None:
-        state = trained(num_classes=7).state_dict()
-        torch.save({name: tensor for name, tensor in state.items() if not name.startswith("fc.")}, tmp_path / "a.pth")
-        self.refused(tmp_path / "a.pth", r"2 of \d+ parameters are missing \(fc\.weight, fc\.bias\)")
-
-    def test_more_than_weights_is_refused_with_what_it_needs_and_the_flag(self, tmp_path: Path) -> None:
-        net = trained(num_classes=7)
-        torch.save({"state_dict": net.state_dict(), "notes": Path("x")}, tmp_path / "a.pth")
-        self.refused(tmp_path / "a.pth", r"needs more than weights: pathlib\S*Path; .*--allow-pickle, which runs code")
-        model = load_classifier(str(tmp_path / "a.pth"), arch="test_resnet", allow_pickle=True)
-        torch.testing.assert_close(model.head.weight, net.fc.weight)
-
-    def test_a_whole_pickled_network_gives_its_weights_where_that_is_allowed(self, tmp_path: Path) -> None:
-        net = trained(num_classes=7)
-        torch.save(net, tmp_path / "a.pth")
-        self.refused(tmp_path / "a.pth", r"needs more than weights: .*timm\.models\.resnet\.ResNet")
-        model = load_classifier(str(tmp_path / "a.pth"), arch="test_resnet", allow_pickle=True)
-        torch.testing.assert_close(model.head.weight, net.fc.weight)
-
-    @pytest.mark.parametrize("old_format", [False, True])
-    def test_training_arguments_beside_the_weights_are_no_reason_to_refuse(self, tmp_path: Path, old_format: bool) -> None:
-        state = {"state_dict": trained(num_classes=7).state_dict(), "args": Namespace(lr=0.1)}
-        torch.save(state, tmp_path / "a.pth", _use_new_zipfile_serialization=not old_format)
-        assert load_classifier(str(tmp_path / "a.pth"), arch="test_resnet").num_classes == 7
-
-    def test_an_old_file_that_needs_more_says_what(self, tmp_path: Path) -> None:
-        torch.save({"state_dict": {}, "notes": Path("x")}, tmp_path / "a.pth", _use_new_zipfile_serialization=False)
-        self.refused(tmp_path / "a.pth", r"needs more than weights: pathlib\S*Path")
-
-    @pytest.mark.parametrize(
-        ("content", "message"),
-        [
-            (b"version https://git-lfs.github.com/spec/v1\noid sha256:0", "Git LFS pointer; fetch the weights with git lfs pull"),
-            (b"<!doctype html><html>not found", "a web page; download it again"),
-            (b"", "it is 0 bytes"),
-            (b"PK\x03\x04 and then nothing", "it is damaged or no PyTorch checkpoint"),
-        ],
-    )
-    @pytest.mark.parametrize("suffix", [".pth", ".safetensors"])
-    def test_what_is_no_checkpoint_is_named_for_what_it_is(self, tmp_path: Path, suffix: str, content: bytes, message: str) -> None:
-        path = tmp_path / f"a{suffix}"
-        path.write_bytes(content)
-        self.refused(path, message if suffix == ".pth" or "damaged" not in message else "can't read .* it is 21 bytes")
-
-    def test_a_dictionary_of_no_tensors(self, tmp_path: Path) -> None:
-        torch.save({"epoch": 3, "lr": 0.1}, tmp_path / "a.pth")
-        self.refused(tmp_path / "a.pth", "holds a dictionary of epoch, lr, expected a state dict")
-
-    def test_no_architecture(self, tmp_path: Path) -> None:
-        save_file({"fc.weight": torch.zeros(2, 2)}, tmp_path / "a.safetensors")
-        self.refused(
-            tmp_path / "a.safetensors", "does not say which architecture it belongs to; add --arch ARCH", UsageError, arch=None
-        )
-
-    def test_a_saved_head_is_not_taken_for_a_network(self, tmp_path: Path) -> None:
-        Head(torch.ones(2, 3), torch.zeros(2)).save(tmp_path / "head.safetensors")
-        self.refused(tmp_path / "head.safetensors", "is a head, not a network")
-
-    def test_an_unknown_architecture_has_near_names(self, tmp_path: Path) -> None:
-        torch.save(trained().state_dict(), tmp_path / "a.pth")
-        self.refused(
-            tmp_path / "a.pth", "no model 'test_resnett'; did you mean test_resnet", ModelNotFoundError, arch="test_resnett"
-        )
-
-    def test_no_such_file(self, tmp_path: Path) -> None:
-        self.refused(tmp_path / "a.pth", "no file .*a.pth", ModelNotFoundError)
-
-    def test_constructor_arguments_that_do_not_exist(self, tmp_path: Path) -> None:
-        torch.save(trained().state_dict(), tmp_path / "a.pth")
-        self.refused(tmp_path / "a.pth", "can't build test_resnet.* with .*'colour'", UsageError, model_args={"colour": 1})
-
-
-class TestMetadata:
-    def save(self, path: Path, **metadata: str) -> nn.Module:
-        net = trained(num_classes=2)
-        save_file(net.state_dict(), path, {"architecture": "test_resnet", **metadata})
-        return net
-
-    def test_a_safetensors_file_can_say_all_of_it(self, tmp_path: Path) -> None:
-        net = self.save(
-            tmp_path / "a.safetensors",
-            input_size="[3, 32, 32]",
-            mean="[0.5, 0.5, 0.5]",
-            std="[0.25, 0.25, 0.25]",
-            interpolation="bicubic",
-            class_names='["cat", "dog"]',
-            recipe='{"label_smoothing": 0.1}',
-        )
-        model = load_classifier(str(tmp_path / "a.safetensors"))
-        assert_whole(model)
-        torch.testing.assert_close(model.head.weight, net.fc.weight)
-        assert model.input_size == (3, 32, 32)
-        assert model.class_names == ("cat", "dog")
-        assert model.about["recipe"] == {"label_smoothing": 0.1}
-        assert {key: model.preprocessing[key] for key in ("interpolation", "crop_pct", "std")} == {
-            "interpolation": "bicubic",
-            "crop_pct": 1.0,
-            "std": [0.25, 0.25, 0.25],
-        }
-
-    def test_what_the_user_says_goes_before_what_the_file_says(self, tmp_path: Path) -> None:
-        self.save(tmp_path / "a.safetensors", input_size="[3, 32, 32]", mean="[0.5, 0.5, 0.5]")
-        model = load_classifier(str(tmp_path / "a.safetensors"), input_size=48)
-        assert (model.input_size, model.preprocessing["mean"]) == ((3, 48, 48), [0.5, 0.5, 0.5])
-
-    def test_broken_metadata_is_named(self, tmp_path: Path) -> None:
-        self.save(tmp_path / "a.safetensors", mean="half")
-        with pytest.raises(CheckpointError, match="has mean='half', which is no JSON"):
-            load_classifier(str(tmp_path / "a.safetensors"))
-
-    @pytest.mark.parametrize("name", ["demo:digits-v1", "demo:digits-v2"])
-    def test_the_shipped_checkpoints_load_from_their_metadata(self, name: str) -> None:
-        model = load_classifier(name)
-        assert_whole(model)
-        assert model.name == name
-        assert model.num_classes == len(model.class_names or ()) == 8
-
-    def test_a_demo_that_is_not_there(self) -> None:
-        with pytest.raises(ModelNotFoundError, match=r"no model 'demo:letters'; there are: demo:digits-v1, demo:digits-v2"):
-            load_classifier("demo:letters")
 
 
 @needs_weights
