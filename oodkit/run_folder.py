@@ -1,7 +1,7 @@
 """What the folder of a training, a synthesis or a fit has in common: a document, a lock, and words for what differs."""
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,52 @@ LOCK = ".lock"
 SHOWN = 40  # characters of a value that an error quotes
 
 Document = dict[str, Any]
+Shape = Mapping[str, "type | Callable[[Any], bool] | Shape"]  # what the value of each key must be
+STATUS: Shape = {"status": lambda value: value in (UNFINISHED, FINISHED), "created": str}
+
+
+def read_document(path: Path, kind: str, schema: int, shape: Shape, when_finished: Shape) -> Document | None:
+    """What a run wrote of itself at this path; None where no such file is.
+
+    Raises UsageError where its folder is a file, and for a document of another kind or version, or one that is damaged.
+    """
+    if path.parent.exists() and not path.parent.is_dir():
+        raise UsageError(f"{path.parent} is a file; give the name of a folder")
+    try:
+        document = json.loads(path.read_text("utf-8"))
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError, RecursionError):
+        document = None
+    if not isinstance(document, dict) or document.get("kind") != kind:
+        raise UsageError(f"{path} is damaged or no {kind} of oodkit's; give another folder, a new one")
+    if (found := document.get("schema")) != schema:
+        told = f"{path} is of schema {shown(found)}, and this oodkit reads schema {schema}"
+        raise UsageError(f"{told}; take the oodkit that wrote it, or give another folder, a new one")
+    shape = {**STATUS, **shape}
+    if unfit := _unfit(document, shape) or (_unfit(document, when_finished) if document["status"] == FINISHED else None):
+        raise UsageError(f"{path} is damaged: {unfit} is missing or no such value; give another folder, a new one")
+    return document
+
+
+def _unfit(document: Any, shape: Shape) -> str | None:
+    """The first key, with those above it, that is missing or of another type."""
+    for key, expected in shape.items():
+        if not isinstance(document, Mapping) or key not in document:
+            return key
+        value = document[key]
+        if isinstance(expected, Mapping):
+            if unfit := _unfit(value, expected):
+                return f"{key} {unfit}"
+        elif not _fits(value, expected):
+            return key
+    return None
+
+
+def _fits(value: Any, expected: "type | Callable[[Any], bool]") -> bool:
+    if isinstance(expected, type):
+        return isinstance(value, (int, float) if expected is float else expected)
+    return expected(value)
 
 
 def write_document(path: Path, document: Mapping[str, Any]) -> None:

@@ -20,9 +20,10 @@ from oodkit.forward import resolve_device
 from oodkit.images import open_images
 from oodkit.processes import rank, world_size
 from oodkit.run_folder import FINISHED, FIT, Document, in_words
-from oodkit.synth.fit.folder import SAMPLES, differences, is_finished, read_fit, require_same_fit
+from oodkit.synth.fit.folder import SAMPLES, is_finished, read_fit, require_same_fit
 from oodkit.synth.fit.run import FitPlan, carry_out_fit, plan_fit
 from oodkit.training.checkpoints import Checkpoints
+from oodkit.training.folder import differences
 from oodkit.training.interruption import exit_code
 from oodkit.wording import counted, printable
 

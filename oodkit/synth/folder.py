@@ -1,7 +1,6 @@
 """The folder of a synthesis: what its run.json says, and whether the one that is asked for now is the same or more of it."""
 
-import json
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
@@ -12,10 +11,11 @@ from oodkit.run_folder import (
     FINISHED,
     LOCK,
     SYNTHESIS,
-    UNFINISHED,
     Document,
+    Shape,
     alone_with,
     first_file,
+    read_document,
     shown,
     the_first,
     write_document,
@@ -26,12 +26,7 @@ from oodkit.wording import printable
 SCHEMA = 1
 AMOUNTS = ("per_class", "count", "quota")  # more of these adds to what is there
 
-FITS: Mapping[str, Callable[[Any], bool]] = {
-    "status": lambda value: value in (UNFINISHED, FINISHED),
-    "created": lambda value: isinstance(value, str),
-    "asked": lambda value: isinstance(value, dict),
-    "batch_size": lambda value: isinstance(value, int) and value > 0,
-}
+RUN: Shape = {"asked": dict, "batch_size": lambda value: isinstance(value, int) and value > 0}
 
 
 def read_run(folder: Path) -> Document | None:
@@ -39,27 +34,10 @@ def read_run(folder: Path) -> Document | None:
 
     Raises UsageError where the folder holds other files, and for a run.json that is damaged or of another version.
     """
-    if folder.exists() and not folder.is_dir():
-        raise UsageError(f"{folder} is a file; give the name of a folder")
-    path = folder / SYNTHESIS
-    try:
-        document = json.loads(path.read_text("utf-8"))
-    except FileNotFoundError:
-        if (other := first_file(folder)) is None:
-            return None
+    document = read_document(folder / SYNTHESIS, KIND, SCHEMA, RUN, {"counts": dict})
+    if document is None and (other := first_file(folder)) is not None:
         beside = f"{folder} holds {printable(repr(other))} and no synthesis of oodkit's beside it"
-        raise UsageError(f"{beside}; give another folder, a new one") from None
-    except (OSError, ValueError, RecursionError):
-        document = None
-    if not isinstance(document, dict) or document.get("kind") != KIND:
-        raise UsageError(f"{path} is damaged or none of a synthesis; give another folder, a new one")
-    if (schema := document.get("schema")) != SCHEMA:
-        found = f"{path} is of schema {shown(schema)}, and this oodkit reads schema {SCHEMA}"
-        raise UsageError(f"{found}; take the oodkit that wrote it, or give another folder, a new one")
-    if unfit := next((key for key, fits in FITS.items() if not fits(document.get(key))), None):
-        raise UsageError(f"{path} is damaged: {unfit} is missing or no such value; give another folder, a new one")
-    if is_finished(document) and not isinstance(document.get("counts"), dict):
-        raise UsageError(f"{path} is damaged: counts is missing or no such value; give another folder, a new one")
+        raise UsageError(f"{beside}; give another folder, a new one")
     return document
 
 

@@ -1,6 +1,5 @@
 """A run's folder: what its training.json says, and whether a run of before is the one that is asked for now."""
 
-import json
 import math
 from collections.abc import Mapping
 from contextlib import AbstractContextManager, suppress
@@ -16,7 +15,9 @@ from oodkit.run_folder import (
     SYNTHESIS,
     TRAINING,
     Document,
+    Shape,
     alone_with,
+    read_document,
     shown,
     the_first,
     write_document,
@@ -32,9 +33,8 @@ OWN = (TRAINING, SYNTHESIS, FIT, LOG, LAST, BEST, MODEL, BEFORE, "config.json")
 OF_RECIPE = " of the recipe"  # behind its settings, where they are told
 OF_STEP = ("processes", "batch size", "outlier batch")
 
-Shape = Mapping[str, "type | Shape"]
 ASKED: Shape = {"recipe": str, "classes": int, "settings": {"epochs": int, "alpha": float}, "sets": {"data": {"spec": str}}}
-RUN: Shape = {"status": str, "created": str, "asked": ASKED, "images": {"data": int}, "notes": list, "unreadable": dict}
+RUN: Shape = {"asked": ASKED, "images": {"data": int}, "notes": list, "unreadable": dict}
 RESULT: Shape = {"seconds": float, "note": str, "scored_by": list, "val_accuracy": object, "augdelete": object, "best": object}
 
 
@@ -43,46 +43,10 @@ def read_run(folder: Path) -> Document | None:
 
     Raises UsageError where a run would write over other files, and for one that is damaged or of another version.
     """
-    there = [name for name in OWN if (folder / name).exists()]
-    if folder.exists() and not folder.is_dir():
-        raise UsageError(f"{folder} is a file; give the name of a folder")
-    try:
-        document = json.loads((folder / TRAINING).read_text("utf-8"))
-        if document["kind"] == KIND and isinstance(document["asked"], dict):
-            _require_readable(folder / TRAINING, document)
-            return dict(document)
-    except FileNotFoundError:
-        pass
-    except UsageError:
-        raise
-    except (OSError, ValueError, KeyError, TypeError, RecursionError):
-        there = [TRAINING]
-    if there:
-        raise UsageError(f"{folder} has a {there[0]} and no training of oodkit's beside it; give another folder, a new one")
-    return None
-
-
-def _require_readable(path: Path, document: Mapping[str, Any]) -> None:
-    if (schema := document.get("schema")) != SCHEMA:
-        found = f"{path} is of schema {shown(schema)}, and this oodkit reads schema {SCHEMA}"
-        raise UsageError(f"{found}; take the oodkit that wrote it, or give another folder, a new one")
-    unfit = _unfit(document, RUN) or (_unfit(document, {"result": RESULT}) if document["status"] == FINISHED else None)
-    if unfit:
-        raise UsageError(f"{path} is damaged: {unfit} is missing or no such value; give another folder, a new one")
-
-
-def _unfit(document: Any, shape: Shape) -> str | None:
-    """The first key, with those above it, that is missing or of another type."""
-    for key, expected in shape.items():
-        if not isinstance(document, Mapping) or key not in document:
-            return key
-        value = document[key]
-        if isinstance(expected, type):
-            if not isinstance(value, (int, float) if expected is float else expected):
-                return key
-        elif unfit := _unfit(value, expected):
-            return f"{key} {unfit}"
-    return None
+    document = read_document(folder / TRAINING, KIND, SCHEMA, RUN, {"result": RESULT})
+    if document is None and (there := next((name for name in OWN if (folder / name).exists()), None)):
+        raise UsageError(f"{folder} has a {there} and no training of oodkit's beside it; give another folder, a new one")
+    return document
 
 
 def trained_on(model: str) -> str | None:

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext, suppress
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -26,6 +27,7 @@ from oodkit.training.plan import Alpha, Plan, Sets, Shape, plan
 from oodkit.training.processes import join_processes
 from oodkit.training.recipes.base import Recipe
 from oodkit.training.starting import judge_start
+from oodkit.training.unreadable import told_in
 from oodkit.training.validation import Validation
 
 if TYPE_CHECKING:
@@ -160,7 +162,7 @@ def _carry_out(
 
     if main:
         judge_start(planned, folder, journal, device=str(accelerator.device), workers=workers, say=say)
-    try:
+    with told_in(document, feed, accelerator, partial(write_run, folder)):
         learner = learn(
             _learner(planned),
             lambda start, stop: feed.batches(start, stop, workers=workers, pin_memory=on_gpu),
@@ -172,12 +174,6 @@ def _carry_out(
             evaluate=evaluate,
             progress=progress,
         )
-    except BaseException:
-        if main and feed.unreadable:
-            with suppress(OodkitError):  # the first error is the one to tell
-                write_run(folder, {**document, "unreadable": document["unreadable"] | feed.unreadable})
-        raise
-    document["unreadable"] |= _of_all(feed.unreadable, accelerator)
     if main:
         document["result"] = finish(learner, planned, folder, device=str(accelerator.device), workers=workers, say=say)
         write_run(folder, {**document, "status": FINISHED})
@@ -211,15 +207,6 @@ def _validation(planned: Plan, accelerator: "Accelerator", workers: int | None) 
         batch_size=planned.settings.batch_size,
         workers=workers,
     )
-
-
-def _of_all(unreadable: Mapping[str, str], accelerator: "Accelerator") -> dict[str, str]:
-    """What any process could not read."""
-    if accelerator.num_processes == 1:
-        return dict(unreadable)
-    from accelerate.utils import gather_object
-
-    return dict(gather_object(list(unreadable.items())))
 
 
 def _document(planned: Plan, before: Document | None, accelerator: "Accelerator") -> Document:

@@ -119,7 +119,9 @@ def test_networks_that_can_not_be_built(run):
 def test_files_of_the_users_own_are_not_replaced(run, tmp_path, name, command):
     (tmp_path / name).write_text("mine")
     ran = run(*command, "-o", ".")
-    message = f"error: . has a {name} and no training of oodkit's beside it; give another folder, a new one\n"
+    beside = f". has a {name} and no training of oodkit's beside it"
+    found = "training.json is damaged or no training of oodkit's" if name == "training.json" else beside
+    message = f"error: {found}; give another folder, a new one\n"
     assert (ran.code, ran.err, (tmp_path / name).read_text()) == (2, message, "mine")
 
 

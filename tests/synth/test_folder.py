@@ -37,7 +37,7 @@ def test_other_files_are_not_written_among(tmp_path: Path) -> None:
 @pytest.mark.parametrize("text", ["", "[]", "{}", "null", '{"kind": "training"}', "[" * 9999, "\udcff"])
 def test_a_damaged_run_is_one_line(tmp_path: Path, text: str) -> None:
     (tmp_path / SYNTHESIS).write_bytes(text.encode("utf-8", "surrogateescape"))
-    with pytest.raises(UsageError, match=r"run.json is damaged or none of a synthesis; give another folder, a new one"):
+    with pytest.raises(UsageError, match=r"run.json is damaged or no synthesis of oodkit's; give another folder, a new one"):
         read_run(tmp_path)
 
 

@@ -1,22 +1,19 @@
 """The folder of a fit: what was asked for and what came of it, and when it may go on."""
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from oodkit.errors import UsageError
-from oodkit.run_folder import FINISHED, FIT, Document, first_file, the_first, write_document
+from oodkit.run_folder import FINISHED, FIT, Document, Shape, first_file, read_document, the_first, write_document
 from oodkit.training.folder import LAST, differences
 from oodkit.wording import printable
-
-__all__ = ["differences", "is_finished", "read_fit", "require_same_fit", "write_fit"]
 
 UNET_CONFIG, UNET_WEIGHTS = "unet/config.json", "unet/diffusion_pytorch_model.safetensors"  # as diffusers names them
 SCHEDULER = "scheduler/scheduler_config.json"
 SAMPLES = "samples.png"
 KIND, SCHEMA = "synthesis-fit", 1
-REQUIRED = {"status": str, "created": str, "asked": dict, "classes": list, "network": dict, "images": int, "unreadable": dict}
+RUN: Shape = {"asked": dict, "classes": list, "network": dict, "images": int, "unreadable": dict}
 
 
 def read_fit(folder: Path) -> Document | None:
@@ -24,25 +21,10 @@ def read_fit(folder: Path) -> Document | None:
 
     Raises UsageError where other files are, such as a synthesis or images, and for a fit.json damaged or of another version.
     """
-    if folder.exists() and not folder.is_dir():
-        raise UsageError(f"{folder} is a file; give the name of a folder")
-    path = folder / FIT
-    try:
-        document = json.loads(path.read_text("utf-8"))
-    except FileNotFoundError:
-        if (other := first_file(folder)) is None:
-            return None
+    document = read_document(folder / FIT, KIND, SCHEMA, RUN, {})
+    if document is None and (other := first_file(folder)) is not None:
         beside = f"{printable(str(folder))} holds other files, such as {printable(other)}, and no {FIT}"
-        raise UsageError(f"{beside}; give another folder, a new one") from None
-    except (OSError, ValueError, RecursionError) as error:
-        raise UsageError(f"{path} is damaged; give another folder, a new one") from error
-    if not isinstance(document, dict) or document.get("kind") != KIND:
-        raise UsageError(f"{path} is none of oodkit's; give another folder, a new one")
-    if document.get("schema") != SCHEMA:
-        found = f"{path} is of another schema than {SCHEMA}, which this oodkit reads"
-        raise UsageError(f"{found}; take the oodkit that wrote it, or give another folder, a new one")
-    if unfit := [key for key, kind in REQUIRED.items() if not isinstance(document.get(key), kind)]:
-        raise UsageError(f"{path} is damaged: {unfit[0]} is missing or no such value; give another folder, a new one")
+        raise UsageError(f"{beside}; give another folder, a new one")
     return document
 
 

@@ -1,16 +1,16 @@
 """A fit, from an image set to a folder with a trained diffusion model."""
 
-from collections.abc import Callable, Mapping
-from contextlib import nullcontext, suppress
+from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import asdict
 from datetime import UTC, datetime
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
 
-from oodkit.errors import OodkitError
 from oodkit.images.base import ImageSet
 from oodkit.run_folder import FINISHED, UNFINISHED, Document
 from oodkit.synth.fit.denoiser import Denoiser, edm_loss
@@ -27,6 +27,7 @@ from oodkit.training.journal import Journal, read_log
 from oodkit.training.learner import Learner
 from oodkit.training.loop import Reached, learn
 from oodkit.training.processes import join_processes
+from oodkit.training.unreadable import told_in
 from oodkit.wording import counted
 
 if TYPE_CHECKING:
@@ -123,7 +124,7 @@ def _carry_out(
 ) -> None:
     feed, main = _feed(planned, accelerator), accelerator.is_main_process
     pictures = _Pictures(planned, folder)
-    try:
+    with told_in(document, feed, accelerator, partial(write_fit, folder)):
         learner = learn(
             Learner(denoiser, "", 0, torch.nn.Module(), edm_loss),
             lambda start, stop: feed.batches(start, stop, workers=workers, pin_memory=accelerator.device.type == "cuda"),
@@ -135,12 +136,6 @@ def _carry_out(
             evaluate=pictures.after_epoch if main else None,
             progress=progress,
         )
-    except BaseException:
-        if main and feed.unreadable:
-            with suppress(OodkitError):  # the first error is the one to tell
-                write_fit(folder, {**document, "unreadable": document["unreadable"] | feed.unreadable})
-        raise
-    document["unreadable"] |= _of_all(feed.unreadable, accelerator)
     if main:
         trained = learner.net
         assert isinstance(trained, Denoiser)
@@ -174,15 +169,6 @@ def _feed(planned: FitPlan, accelerator: "Accelerator") -> Feed:
     transform = TrainTransform(planned.architecture.side, planned.settings.flip, HALF, HALF, shift=False)
     world, rank = accelerator.num_processes, accelerator.process_index
     return Feed(planned.pool, transform, draws_of(planned.settings, planned.pool, None, None, world=world, rank=rank))
-
-
-def _of_all(unreadable: Mapping[str, str], accelerator: "Accelerator") -> dict[str, str]:
-    """What any process could not read."""
-    if accelerator.num_processes == 1:
-        return dict(unreadable)
-    from accelerate.utils import gather_object
-
-    return dict(gather_object(list(unreadable.items())))
 
 
 def _document(planned: FitPlan, denoiser: Denoiser, before: Document | None, accelerator: "Accelerator") -> Document:
