@@ -7,14 +7,12 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
-import numpy as np
 import torch
 
 from oodkit.classifier import Classifier
 from oodkit.errors import ImageSetError, UsageError
 from oodkit.images.base import ImageSet
 from oodkit.images.classes import align_labels
-from oodkit.images.synthesis import require_finished
 from oodkit.models import SOURCES
 from oodkit.models.state import SUFFIXES
 from oodkit.processes import world_size
@@ -24,7 +22,8 @@ from oodkit.training.draws import draws_of, share_of_pool
 from oodkit.training.learner import linear_head
 from oodkit.training.networks import Built, Stem, adopt, build
 from oodkit.training.pools import Pool, outlier_pool, real_pool, synthetic_pool, trained_labels
-from oodkit.training.recipes import RECIPES, Recipe, parse_recipe
+from oodkit.training.recipes import Recipe, parse_recipe
+from oodkit.training.set_checks import fingerprints_of
 from oodkit.training.settings import Settings, defaults_for
 from oodkit.wording import counted, printable
 
@@ -103,12 +102,7 @@ def plan(start: str | Classifier, sets: Sets, recipe: str | Recipe, alpha: Alpha
     """
     recipe = parse_recipe(recipe) if isinstance(recipe, str) else recipe
     checked = _checked(given)
-    _require_its_sets(recipe, sets)
-    _require_classes(sets.data)
-    for images in sets.given().values():
-        require_finished(images)
-    fingerprints = {name: images.fingerprint() for name, images in sets.given().items()}
-    _require_other_images(fingerprints)
+    fingerprints = fingerprints_of(sets.given(), recipe)
     seed = int(checked.get("seed", 0))
     built = _adopted(start, sets.data, shape, seed) if isinstance(start, Classifier) else _built(start, sets.data, shape, seed)
     labels, note = align_labels(sets.data, built.class_names, built.class_ids, built.num_classes)
@@ -130,6 +124,32 @@ def plan(start: str | Classifier, sets: Sets, recipe: str | Recipe, alpha: Alpha
     notes += remarks.of_mixing(settings.alpha, naive=alpha == "naive") if synthetic is not None else []
     notes += [*remarks.of_head(recipe, sets.val), *([NO_VAL] if sets.val is None else [])]
     _adapt(built, recipe, seed)
+    return Plan(
+        built,
+        start if isinstance(start, Classifier) and _answers_alike(built, start) else None,
+        recipe,
+        settings,
+        sets,
+        real,
+        val,
+        synthetic if share < 1 else None,
+        None if sets.outliers is None else outlier_pool(sets.outliers),
+        alpha == "naive",
+        _asked(start, built, recipe, settings, sets, fingerprints, shape),
+        tuple(notes),
+    )
+
+
+def _asked(
+    start: str | Classifier,
+    built: Built,
+    recipe: Recipe,
+    settings: Settings,
+    sets: Sets,
+    fingerprints: Mapping[str, str],
+    shape: Shape,
+) -> Any:
+    """All that decides what comes of the training, as JSON has it."""
     asked = {
         "start": {"model": start.name, "weights": start.weights_hash()} if isinstance(start, Classifier) else built.architecture,
         "recipe": recipe.spec(),
@@ -144,20 +164,7 @@ def plan(start: str | Classifier, sets: Sets, recipe: str | Recipe, alpha: Alpha
         "model_args": dict(shape.model_args or {}),
         "processes": world_size(),
     }
-    return Plan(
-        built,
-        start if isinstance(start, Classifier) and _answers_alike(built, start) else None,
-        recipe,
-        settings,
-        sets,
-        real,
-        val,
-        synthetic if share < 1 else None,
-        None if sets.outliers is None else outlier_pool(sets.outliers),
-        alpha == "naive",
-        json.loads(json.dumps(asked, default=str)),
-        tuple(notes),
-    )
+    return json.loads(json.dumps(asked, default=str))
 
 
 def _adapt(built: Built, recipe: Recipe, seed: int) -> None:
@@ -178,39 +185,6 @@ def _checked(given: Mapping[str, Any]) -> dict[str, Any]:
     if "alpha" in given:
         raise UsageError("alpha is no setting of training by itself: it is given beside synthetic images")
     return checked_settings("training", {"training": Settings}, "training", given)
-
-
-def _require_its_sets(recipe: Recipe, sets: Sets) -> None:
-    """Raise UsageError where a set is missing that the recipe trains with, or one is given that it has no use for."""
-    what = {"outliers": "images of none of the classes", "mixing": "images to mix in"}
-    given = sets.given()
-    for name, meaning in what.items():
-        if name in recipe.needs and name not in given:
-            raise UsageError(f"{recipe.name} trains with {meaning}: give --{name} SET")
-        if name in given and name not in recipe.needs:
-            users = " or ".join(own for own, one in RECIPES.items() if name in one.needs)
-            way_out = f"leave them out, or take {users}" if users else "leave them out"
-            raise UsageError(f"{recipe.name} has no use for {meaning} (--{name}); {way_out}")
-
-
-def _require_classes(data: ImageSet) -> None:
-    real_pool(data)
-    present = np.unique(data.labels)
-    if len(present) < 2:
-        named = "" if data.class_names is None else f", {data.class_names[int(present[0])]!r}"
-        raise ImageSetError(f"training needs images of two classes or more, all of {data.spec} are of one{printable(named)}")
-    if data.class_names is not None:
-        found, _ = align_labels(data, data.class_names, None, len(data.class_names))
-        if (found < 0).any():
-            name = printable(repr(data.class_names[int(data.labels[int((found < 0).argmax())])]))
-            rule = "letter case does not count, and _ is a space"
-            raise ImageSetError(f"{data.spec} has another class whose name is the same as {name} ({rule}); rename one")
-
-
-def _require_other_images(fingerprints: Mapping[str, str]) -> None:
-    for name, fingerprint in fingerprints.items():
-        if name != "data" and fingerprint == fingerprints["data"]:
-            raise UsageError(f"the set given as --{name} is the very set given as --data; give other images, or leave it out")
 
 
 def _require_architecture(arch: str) -> None:
