@@ -207,12 +207,21 @@ def _shift_evidence(against: Against | None, *, refitted: bool) -> list[str]:
     change = f"against {against.name} the maximal logit's mean AUROC changes by {points[0]} points ({points[1]} to {points[2]})"
     if against.shift is None:
         return [f"{change}; its shift is not defined here"]
-    fell = against.shift.value > 0
-    moved = f"it fell {'more' if fell else 'less'} on ID than on OOD images"
-    if refitted:  # logits grow as the softening goes, on both
-        moved = f"the ID images' logit {'fell' if fell else 'rose'} against the OOD images'"
+    moved = _movement(against.shift, refitted=refitted)
     ratio = "{} ({} to {})".format(*(signed(value, 3) for value in against.shift))
     return [f"{change}; relative to it, {moved}, mean shift ratio {ratio}"]
+
+
+def _movement(shift: Estimate, *, refitted: bool) -> str:
+    """How the maximal logit moved on ID images beside OOD images. Of a refit none is said to fall: there it grows on both."""
+    open_still = shift.low <= 0 <= shift.high
+    if refitted:
+        if open_still:
+            return "the ID images' logit moved about as much as the OOD images'"
+        return f"the ID images' logit {'fell' if shift.value > 0 else 'rose'} against the OOD images'"
+    if open_still:
+        return "it fell about as much on ID as on OOD images"
+    return f"it fell {'more' if shift.value > 0 else 'less'} on ID than on OOD images"
 
 
 def _advice(

@@ -247,6 +247,23 @@ def test_of_a_refitted_layer_the_evidence_has_what_was_gained_on_the_network_as_
     assert "relative to it, the ID images' logit fell against the OOD images'" in " ".join(other.evidence)
 
 
+@pytest.mark.parametrize(
+    ("shift", "refitted", "moved"),
+    [
+        (Estimate(0.0, -0.019, 0.019), False, "it fell about as much on ID as on OOD images"),
+        (Estimate(0.076, -0.056, 0.208), False, "it fell about as much on ID as on OOD images"),
+        (Estimate(0.076, 0.001, 0.208), False, "it fell more on ID than on OOD images"),
+        (Estimate(-0.05, -0.09, -0.01), False, "it fell less on ID than on OOD images"),
+        (Estimate(-0.05, -0.11, 0.01), True, "the ID images' logit moved about as much as the OOD images'"),
+    ],
+)
+def test_no_direction_is_stated_where_the_interval_of_the_shift_ratio_holds_0(shift, refitted, moved):
+    versus = replace(against(), shift=shift)
+    verdict = judge(scores("mls", 2), scores("knn", 2), softeners=SMOOTHED, refitted=refitted, against=versus)
+    (line,) = [one for one in verdict.evidence if "mean shift ratio" in one]
+    assert f"; relative to it, {moved}, mean shift ratio " in line
+
+
 def test_a_refitted_layer_that_nothing_is_told_of_is_not_asked_whether_it_is_impaired():
     verdict = judge(scores("mls", 2.0), scores("knn", 2.2, seed=1), refitted=True)
     assert verdict.code == "undetermined"
