@@ -3,6 +3,6 @@
 Before it begins: settings, networks, pools, recipes/, put together and checked by plan, which remarks tells of.
 Batches: draws says which image stands where, augment how it is shown; feed makes Batches (batch) of them in worker processes.
 Steps: loop calls a recipe by its learner, with schedule, optimizer, averaging and tally, in the processes of processes.
-What is kept: checkpoints to go on from, journal for the log, saved for the network alone, in the folder that folder knows.
+What is kept: checkpoints to go on from, log, saved for the network alone, in the folder that folder knows.
 The whole: run, with starting before the steps, validation after each epoch, finishing at the end; interruption after any step.
 """

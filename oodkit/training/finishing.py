@@ -16,8 +16,8 @@ from oodkit.models.base import AUGDELETE
 from oodkit.outputs import Outputs
 from oodkit.refitting import Refit, refit
 from oodkit.training.folder import BEFORE, MODEL
-from oodkit.training.journal import read_log
 from oodkit.training.learner import Learner
+from oodkit.training.log import read_log
 from oodkit.training.plan import Plan
 from oodkit.training.pools import Pool
 from oodkit.training.saved import save_network

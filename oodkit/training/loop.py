@@ -17,8 +17,8 @@ from oodkit.training.averaging import Average
 from oodkit.training.batch import Batch
 from oodkit.training.checkpoints import Checkpoints, State
 from oodkit.training.interruption import Interruption
-from oodkit.training.journal import Journal
 from oodkit.training.learner import Learner
+from oodkit.training.log import Log
 from oodkit.training.optimizer import make_optimizer
 from oodkit.training.schedule import lr_at
 from oodkit.training.settings import Settings
@@ -88,7 +88,7 @@ def learn(
     steps_per_epoch: int,
     accelerator: "Accelerator",
     checkpoints: Checkpoints | None = None,
-    journal: Journal | None = None,
+    log: Log | None = None,
     evaluate: Callable[[Learner], Validated | None] | None = None,
     progress: Callable[[Reached], None] | None = None,
     log_every: int = LOG_EVERY,
@@ -107,8 +107,8 @@ def learn(
     model, state = _prepare(learner, fixed)
     if checkpoints is not None:
         checkpoints.load(state)
-    journal = journal if first and journal is not None else Journal(None)
-    journal.resume(state.step)
+    log = log if first and log is not None else Log(None)
+    log.resume(state.step)
     figures, val, pace = None, None, _Pace(settings.batch_size * accelerator.num_processes)
     with _generator_as_before(accelerator.device), Interruption() as interrupted:
         model.train()
@@ -120,10 +120,10 @@ def learn(
             if logged or epoch_over:
                 figures = _figures(state, fixed)
             if logged:
-                journal.write({"step": state.step, "loss": accelerator.reduce(loss, "mean").item(), "lr": lr})
+                log.write({"step": state.step, "loss": accelerator.reduce(loss, "mean").item(), "lr": lr})
             if epoch_over:
                 line = {"epoch": fixed.epoch(state.step), "step": state.step, **vars(figures), "lr": lr, **pace.facts()}
-                val = _end_epoch(line, evaluate, journal, state, fixed)
+                val = _end_epoch(line, evaluate, log, state, fixed)
             if epoch_over or (logged and fixed.checkpoints is not None and fixed.checkpoints.due):
                 _save(state, fixed)
             if first and progress is not None:
@@ -230,22 +230,22 @@ def _figures(state: State, fixed: _Fixed) -> Figures:
 
 
 def _end_epoch(
-    line: dict[str, Any], evaluate: Callable[[Learner], Validated | None] | None, journal: Journal, state: State, fixed: _Fixed
+    line: dict[str, Any], evaluate: Callable[[Learner], Validated | None] | None, log: Log, state: State, fixed: _Fixed
 ) -> Validated | None:
     """What ``evaluate`` gives. Where it fails, the epoch is kept without it."""
     try:
         val = evaluate(state.trained) if evaluate else None
     except BaseException:
-        _log_epoch(line, None, journal, state, fixed)
+        _log_epoch(line, None, log, state, fixed)
         _save(state, fixed)
         raise
-    _log_epoch(line, val, journal, state, fixed)
+    _log_epoch(line, val, log, state, fixed)
     return val
 
 
-def _log_epoch(line: dict[str, Any], val: Validated | None, journal: Journal, state: State, fixed: _Fixed) -> None:
+def _log_epoch(line: dict[str, Any], val: Validated | None, log: Log, state: State, fixed: _Fixed) -> None:
     accuracy, loss = (None, None) if val is None else (val.accuracy, val.loss)
-    journal.write({**line, "val_accuracy": accuracy, "val_loss": loss})
+    log.write({**line, "val_accuracy": accuracy, "val_loss": loss})
     if accuracy is not None and (state.best is None or accuracy > state.best):
         if fixed.checkpoints is not None:
             fixed.checkpoints.save_best(state)

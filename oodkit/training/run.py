@@ -19,8 +19,8 @@ from oodkit.training.draws import draws_of
 from oodkit.training.feed import Feed
 from oodkit.training.finishing import finish, save_trained
 from oodkit.training.folder import KIND, SCHEMA, alone_in, is_finished, read_run, require_same, write_run
-from oodkit.training.journal import Journal
 from oodkit.training.learner import Learner
+from oodkit.training.log import Log
 from oodkit.training.loop import Reached, learn
 from oodkit.training.networks import Stem
 from oodkit.training.plan import Alpha, Plan, Sets, Shape, plan
@@ -108,14 +108,14 @@ def carry_out(
         main = accelerator.is_main_process
         with (
             _no_empty_folder(folder),
-            Journal(folder if main else None, tensorboard=tensorboard) as journal,
+            Log(folder if main else None, tensorboard=tensorboard) as log,
             alone_in(folder) if main else nullcontext(),
             _generators(accelerator.device, planned.settings.seed),
         ):
             document = _document(planned, before, accelerator)
             if main:
                 write_run(folder, document)
-            _carry_out(planned, folder, document, accelerator, workers, journal, progress, say or (lambda _: None))
+            _carry_out(planned, folder, document, accelerator, workers, log, progress, say or (lambda _: None))
     return load_classifier(f"local-dir:{folder}")
 
 
@@ -149,7 +149,7 @@ def _carry_out(
     document: Document,
     accelerator: "Accelerator",
     workers: int | None,
-    journal: Journal,
+    log: Log,
     progress: Callable[[Reached], None] | None,
     say: Callable[[str], None],
 ) -> None:
@@ -161,7 +161,7 @@ def _carry_out(
         save_trained(path, learner, planned)
 
     if main:
-        judge_start(planned, folder, journal, device=str(accelerator.device), workers=workers, say=say)
+        judge_start(planned, folder, log, device=str(accelerator.device), workers=workers, say=say)
     with told_in(document, feed, accelerator, partial(write_run, folder)):
         learner = learn(
             _learner(planned),
@@ -170,7 +170,7 @@ def _carry_out(
             steps_per_epoch=feed.draws.steps_per_epoch,
             accelerator=accelerator,
             checkpoints=Checkpoints(folder, save_best=save_best if planned.recipe.trains_head else None),
-            journal=journal,
+            log=log,
             evaluate=evaluate,
             progress=progress,
         )

@@ -9,16 +9,14 @@ from oodkit.metrics import accuracy
 from oodkit.outputs import Outputs
 from oodkit.training.checkpoints import Checkpoints
 from oodkit.training.folder import LOG
-from oodkit.training.journal import Journal, read_log
+from oodkit.training.log import Log, read_log
 from oodkit.training.plan import Plan
 from oodkit.wording import percent
 
 FEATURES = "features"  # a folder of outputs, which is gone when the run is finished
 
 
-def judge_start(
-    planned: Plan, folder: Path, journal: Journal, *, device: str, workers: int | None, say: Callable[[str], None]
-) -> None:
+def judge_start(planned: Plan, folder: Path, log: Log, *, device: str, workers: int | None, say: Callable[[str], None]) -> None:
     """Write into the log, as of epoch 0, the accuracy on validation images of the classifier whose weights are the start.
 
     Nothing where there is none, where its last layer was replaced, without validation images, and where the training goes on.
@@ -28,7 +26,7 @@ def judge_start(
     found = extract(planned.start, planned.val.images, device=device, workers=workers, cache=folder / FEATURES)
     value = accuracy(found.predictions(), found.labels).value
     (folder / LOG).unlink(missing_ok=True)  # of an attempt that saved nothing
-    journal.write({"epoch": 0, "step": 0, "val_accuracy": value})
+    log.write({"epoch": 0, "step": 0, "val_accuracy": value})
     say(f"before: accuracy {percent(value)} on {planned.val.images.spec}")
 
 

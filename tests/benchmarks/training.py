@@ -19,8 +19,8 @@ from torch import nn
 from oodkit.forward import resolve_device
 from oodkit.training.batch import Batch
 from oodkit.training.checkpoints import Checkpoints
-from oodkit.training.journal import Journal
 from oodkit.training.learner import Learner
+from oodkit.training.log import Log
 from oodkit.training.loop import learn
 from oodkit.training.optimizer import make_optimizer
 from oodkit.training.processes import join_processes
@@ -124,7 +124,7 @@ def loop(name: str, images: torch.Tensor, labels: torch.Tensor, settings: Settin
         steps_per_epoch=steps,
         accelerator=join_processes(device=device, amp=settings.amp),
         checkpoints=Checkpoints(folder),
-        journal=Journal(folder),
+        log=Log(folder),
     )
 
 

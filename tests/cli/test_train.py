@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from oodkit.training import run as run_module
-from oodkit.training.journal import read_log
+from oodkit.training.log import read_log
 from tests.training.in_two import in_two
 
 SETS = ("--data", "demo:digits:train", "--val", "demo:digits:val", "--limit", "32")

@@ -21,7 +21,7 @@ from oodkit.synth.run import carry_out, plan_synthesis
 from oodkit.training import folder as trained_folder
 from oodkit.training.averaging import Average
 from oodkit.training.checkpoints import Checkpoints, State
-from oodkit.training.journal import Journal, read_log
+from oodkit.training.log import Log, read_log
 from oodkit.training.optimizer import make_optimizer
 
 from ..stored_files import Calibration, Kind, make_scorer  # noqa: TID252 (tests are no package)
@@ -136,8 +136,8 @@ class MoreKind(Kind):
         assert document is not None, "a file is there"
         with suppress(UsageError):
             trained_folder.require_same(folder, document["asked"], self.asked)
-        with Journal(folder) as journal:
-            journal.resume(2)
+        with Log(folder) as log:
+            log.resume(2)
         result = training_result.told(folder, document, "a net") if trained_folder.is_finished(folder, document) else None
         return f"{trained_folder.trained_on(f'local-dir:{folder}')} {document} {read_log(folder)} {result}"
 

@@ -14,8 +14,8 @@ from oodkit.errors import TrainingError
 from oodkit.images import open_images
 from oodkit.training.batch import Batch
 from oodkit.training.checkpoints import Checkpoints
-from oodkit.training.journal import Journal
 from oodkit.training.learner import Learner
+from oodkit.training.log import Log
 from oodkit.training.loop import learn
 from oodkit.training.processes import join_processes
 from oodkit.training.recipes import make_recipe
@@ -58,7 +58,7 @@ def main(folder: Path, images: str, *, spoiled: bool = False) -> None:
         steps_per_epoch=STEPS,
         accelerator=accelerator,
         checkpoints=Checkpoints(folder),
-        journal=Journal(folder),
+        log=Log(folder),
         evaluate=validation,
         log_every=1,
     )

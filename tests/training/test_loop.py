@@ -17,7 +17,7 @@ from oodkit.training import loop
 from oodkit.training.checkpoints import Checkpoints
 from oodkit.training.folder import LAST
 from oodkit.training.interruption import leave_signals_to_parent
-from oodkit.training.journal import read_log
+from oodkit.training.log import read_log
 from oodkit.training.loop import Validated
 from oodkit.training.processes import join_processes
 from oodkit.training.settings import Settings

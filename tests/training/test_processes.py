@@ -12,7 +12,7 @@ from safetensors.torch import load_file
 
 from oodkit.errors import UsageError
 from oodkit.training.checkpoints import Checkpoints
-from oodkit.training.journal import read_log
+from oodkit.training.log import read_log
 from oodkit.training.processes import join_processes
 
 from .as_process import main

@@ -19,7 +19,7 @@ from oodkit.errors import OodkitError, UsageError
 from oodkit.refitting import refit
 from oodkit.training import run as run_module
 from oodkit.training.folder import alone_in, trained_on
-from oodkit.training.journal import read_log
+from oodkit.training.log import read_log
 from oodkit.training.recipes import RECIPES
 
 from .small import STEPS, assert_same_weights, digits, tensors, trained

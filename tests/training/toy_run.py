@@ -13,8 +13,8 @@ from torch.nn.functional import cross_entropy
 from oodkit.training.batch import Batch, Found
 from oodkit.training.checkpoints import Checkpoints
 from oodkit.training.folder import LAST
-from oodkit.training.journal import Journal
 from oodkit.training.learner import Learner
+from oodkit.training.log import Log
 from oodkit.training.loop import learn
 from oodkit.training.processes import join_processes
 from oodkit.training.settings import Settings
@@ -84,7 +84,7 @@ def train(
         steps_per_epoch=STEPS,
         accelerator=join_processes(device="cpu", amp=settings.amp),
         checkpoints=checkpoints,
-        journal=Journal(folder),
+        log=Log(folder),
         **more,
     )
 

@@ -23,8 +23,8 @@ from oodkit.training.checkpoints import Checkpoints
 from oodkit.training.draws import draws_of
 from oodkit.training.feed import Feed
 from oodkit.training.folder import alone_in
-from oodkit.training.journal import Journal, read_log
 from oodkit.training.learner import Learner
+from oodkit.training.log import Log, read_log
 from oodkit.training.loop import Reached, learn
 from oodkit.training.processes import join_processes
 from oodkit.training.unreadable import told_in
@@ -96,7 +96,7 @@ def carry_out_fit(
     main = accelerator.is_main_process
     on_gpu = [accelerator.device] if accelerator.device.type == "cuda" else []
     with (
-        Journal(folder if main else None, tensorboard=tensorboard) as journal,
+        Log(folder if main else None, tensorboard=tensorboard) as log,
         alone_in(folder) if main else nullcontext(),
         kept_generators(),
         torch.random.fork_rng(devices=on_gpu),
@@ -108,7 +108,7 @@ def carry_out_fit(
             write_fit(folder, document)
             if say is not None:
                 say(_told(planned, document))
-        _carry_out(planned, folder, denoiser, document, accelerator, workers, journal, progress)
+        _carry_out(planned, folder, denoiser, document, accelerator, workers, log, progress)
     return folder
 
 
@@ -119,7 +119,7 @@ def _carry_out(
     document: Document,
     accelerator: "Accelerator",
     workers: int | None,
-    journal: Journal,
+    log: Log,
     progress: Callable[[Reached], None] | None,
 ) -> None:
     feed, main = _feed(planned, accelerator), accelerator.is_main_process
@@ -132,7 +132,7 @@ def _carry_out(
             steps_per_epoch=feed.draws.steps_per_epoch,
             accelerator=accelerator,
             checkpoints=Checkpoints(folder),
-            journal=journal,
+            log=log,
             evaluate=pictures.after_epoch if main else None,
             progress=progress,
         )

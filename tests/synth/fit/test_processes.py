@@ -6,7 +6,7 @@ from pathlib import Path
 import torch
 
 from oodkit.synth.fit.fitted import FittedDiffusion
-from oodkit.training.journal import read_log
+from oodkit.training.log import read_log
 
 from ...training.in_two import in_two  # noqa: TID252 (tests are no package)
 from .tiny import dark_and_bright, requests

@@ -14,7 +14,7 @@ from oodkit import open_images
 from oodkit.errors import CheckpointError, OodkitError, UsageError
 from oodkit.synth.fit.fitted import FittedDiffusion
 from oodkit.tensor_file import load_stored
-from oodkit.training.journal import read_log
+from oodkit.training.log import read_log
 
 from .tiny import STEPS, dark_and_bright, fitted, requests
 

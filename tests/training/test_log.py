@@ -7,22 +7,22 @@ import pytest
 
 from oodkit.errors import OodkitError, UsageError
 from oodkit.training.folder import LOG
-from oodkit.training.journal import Journal, read_log
+from oodkit.training.log import Log, read_log
 
 
 def test_a_line_is_there_as_soon_as_it_is_written(tmp_path):
-    journal = Journal(tmp_path)
-    journal.resume(0)
-    journal.write({"step": 50, "loss": 1.5, "lr": 0.1})
+    log = Log(tmp_path)
+    log.resume(0)
+    log.write({"step": 50, "loss": 1.5, "lr": 0.1})
     assert (tmp_path / LOG).read_text() == '{"step": 50, "loss": 1.5, "lr": 0.1}\n'
-    journal.write({"epoch": 1, "step": 60, "parts": {"a": float("nan")}, "val_loss": float("inf")})
+    log.write({"epoch": 1, "step": 60, "parts": {"a": float("nan")}, "val_loss": float("inf")})
     assert read_log(tmp_path)[1] == {"epoch": 1, "step": 60, "parts": {"a": None}, "val_loss": None}
 
 
 def test_lines_after_the_step_that_is_gone_on_from_are_cut_and_so_is_half_a_line(tmp_path):
     lines = [{"step": step} for step in (10, 20, 30, 40)]
     (tmp_path / LOG).write_text("".join(json.dumps(line) + "\n" for line in lines) + '{"step": 5, "lo')
-    Journal(tmp_path).resume(30)
+    Log(tmp_path).resume(30)
     assert read_log(tmp_path) == lines[:3]
     assert (tmp_path / LOG).read_text().endswith('{"step": 30}\n')
 
@@ -35,15 +35,15 @@ def test_damage_costs_the_lines_that_it_hit(tmp_path):
 
 def test_from_the_start_the_log_is_empty(tmp_path):
     (tmp_path / LOG).write_text('{"step": 10}\nnonsense\n[1]\n{"step": "1"}\n')
-    Journal(tmp_path).resume(0)
+    Log(tmp_path).resume(0)
     assert (tmp_path / LOG).read_text() == ""
 
 
 def test_without_a_folder_nothing_is_written(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    with Journal(None, tensorboard=True) as journal:
-        journal.resume(0)
-        journal.write({"step": 1})
+    with Log(None, tensorboard=True) as log:
+        log.resume(0)
+        log.write({"step": 1})
     assert not list(tmp_path.iterdir())
 
 
@@ -52,13 +52,13 @@ def test_a_log_that_cannot_be_written_is_one_line(tmp_path):
     with pytest.raises(
         OodkitError, match=r"can't write .*log.jsonl: Is a directory; free some space, and the same command goes on"
     ):
-        Journal(tmp_path).write({"step": 1})
+        Log(tmp_path).write({"step": 1})
 
 
 def test_where_tensorboard_is_missing_it_says_what_to_install(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "torch.utils.tensorboard", None)
     with pytest.raises(UsageError, match=r"^TensorBoard is not installed; pip install tensorboard, or leave --tensorboard out$"):
-        Journal(tmp_path, tensorboard=True)
+        Log(tmp_path, tensorboard=True)
 
 
 def test_tensorboard_gets_the_same_numbers(tmp_path, monkeypatch):
@@ -76,11 +76,11 @@ def test_tensorboard_gets_the_same_numbers(tmp_path, monkeypatch):
 
         close = flush
 
-    monkeypatch.setattr("oodkit.training.journal._tensorboard", lambda: Writer)
-    with Journal(tmp_path, tensorboard=True) as journal:
-        journal.resume(7)
-        journal.write({"step": 10, "loss": 1.5, "lr": 0.1})
-        journal.write({"epoch": 1, "step": 12, "loss": 2.0, "parts": {"ce": 1.25}, "val_loss": None})
+    monkeypatch.setattr("oodkit.training.log._tensorboard", lambda: Writer)
+    with Log(tmp_path, tensorboard=True) as log:
+        log.resume(7)
+        log.write({"step": 10, "loss": 1.5, "lr": 0.1})
+        log.write({"epoch": 1, "step": 12, "loss": 2.0, "parts": {"ce": 1.25}, "val_loss": None})
     assert told == [
         (str(tmp_path), 8), ("step/loss", 1.5, 10), ("step/lr", 0.1, 10), ("epoch/loss", 2.0, 12), ("epoch/parts/ce", 1.25, 12),
     ]  # fmt: skip

@@ -11,7 +11,7 @@ from oodkit.errors import OodkitError, UsageError
 from oodkit.training.folder import LOG
 
 
-class Journal:
+class Log:
     """``log.jsonl`` of a run's folder, written line by line. folder: None writes nothing, as in all processes but the first.
 
     tensorboard: write the numbers for TensorBoard too, into the same folder. Raises UsageError where that is not installed.
