@@ -68,7 +68,8 @@ class OnBytes:
         return self.shown
 
     def __call__(self, image: Image.Image | np.ndarray) -> Tensor:
-        pixels = self.resize_and_crop(torch.from_numpy(np.array(image, copy=None)).permute(2, 0, 1))
+        array = image if isinstance(image, np.ndarray) else np.array(image)
+        pixels = self.resize_and_crop(torch.from_numpy(array).permute(2, 0, 1))
         return self.normalise(pixels.contiguous().float().div_(255))
 
 

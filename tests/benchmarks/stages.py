@@ -138,6 +138,7 @@ def main() -> None:
     parser.add_argument("--scale", type=float, default=0.25, help="factor on the number of images, 1,024")
     parser.add_argument("--size", type=int, default=224)
     parser.add_argument("--workers", type=int, nargs="+", default=[0, 1])
+    parser.add_argument("--batch-size", default="8", help="small, since a set of one batch is read without workers")
     arguments = parser.parse_args()
     with TemporaryDirectory() as name:
         folder = Path(name)
@@ -145,7 +146,8 @@ def main() -> None:
         for seed, (role, count) in enumerate(counts.items()):
             make_jpegs(folder / role, count, seed)
         given = ["--id", f"{folder}/id", "--fit", f"{folder}/fit", "--near", f"near={folder}/near", "--far", f"far={folder}/far"]
-        given += ["--input-size", str(arguments.size), "--quiet", "--thumbnails", "0", "--report", f"{folder}/report.html"]
+        given += ["--input-size", str(arguments.size), "--batch-size", arguments.batch_size]
+        given += ["--quiet", "--thumbnails", "0", "--report", f"{folder}/report.html"]
         for arch in arguments.arch:
             torch.manual_seed(0)
             weights = folder / f"{arch}.safetensors"
