@@ -67,7 +67,10 @@ def give_verdict(
     evidence += _shift_evidence(against, refitted=refitted)
     code = "input-suspect" if _near_chance(accuracy, num_classes) else _code(lead, softeners, against)
     advice = _advice(code, rows, rivals, lead, accuracy, num_classes, softeners, against, refitted=refitted)
-    sentence = STILL_UNTOLD if refitted and code == "undetermined" else _sentence(code, softeners, against)
+    if code == "input-suspect" and accuracy.low > 1 / num_classes:
+        sentence = NEAR_CHANCE
+    else:
+        sentence = STILL_UNTOLD if refitted and code == "undetermined" else _sentence(code, softeners, against)
     return Verdict(code, sentence.format(model=model), tuple(evidence), tuple(advice))
 
 
@@ -79,6 +82,8 @@ SENTENCES: dict[Code, str] = {
     "undetermined": "Whether the logits of {model} are impaired can't be told from these images.",
 }
 
+
+NEAR_CHANCE = "The accuracy of {model} is near chance, as far as these images tell; class order or preprocessing may be wrong."
 
 CAUSE_UNKNOWN = (
     "The last layer of {model} separates unknown images worse than its features allow: impaired, if it was trained with label "
@@ -121,8 +126,12 @@ def _labels_are_why(softeners: Sequence[str] | None, against: Against | None) ->
 
 
 def _near_chance(accuracy: Estimate, num_classes: int) -> bool:
-    """Chance lies within the interval or above it; of ten classes and more, twice chance is near it too."""
-    return accuracy.low <= 1 / num_classes or (num_classes >= 10 and accuracy.value < 2 / num_classes)
+    """Chance lies within the interval or above it; of ten classes and more, so does twice chance.
+
+    That is what a perfect network has whose class folders 0, 1, 2, … are taken in the order of numbers and were trained on in the
+    order of text (torchvision's ImageFolder: 0, 1, 10, …): two classes, the first, stand where they stood.
+    """
+    return accuracy.low <= (2 if num_classes >= 10 else 1) / num_classes
 
 
 def _accuracy_evidence(accuracy: Estimate, num_classes: int) -> list[str]:

@@ -42,12 +42,21 @@ def align_labels(
     if not found and by_order and len(own) == num_classes:
         own = np.arange(num_classes)
         first = f"{images.class_names[0]!r} is taken for class 0" + (f", {class_names[0]!r}" if class_names else "")
-        note = f"{images.spec}: no class name is {whose}; its {num_classes} classes are matched by order ({first})"
+        note = f"{images.spec}: no class name is {whose}; its {num_classes} classes are matched by order ({first}){_of_numbers(images.class_names)}"
     elif 0 < found < len(own):
         missing = images.class_names[int((own < 0).argmax())]
         unknown = f"{len(own) - found} of {len(own)} classes {'is' if len(own) - found == 1 else 'are'} none of {whose}"
         note = f"{images.spec}: {unknown}, such as {missing!r}; label −1"
     return np.where(labels < 0, -1, own[labels]), note
+
+
+def _of_numbers(names: Sequence[str]) -> str:
+    """Where names are numbers in their order, what torchvision's ImageFolder makes of them if that is another order."""
+    as_text = sorted(names)
+    if as_text == list(names) or not all(name.isascii() and name.isdecimal() for name in names):
+        return ""
+    begin = ", ".join(as_text[:3])
+    return f", which is that of numbers; torchvision's ImageFolder has {begin}, …: a letter before each name gives that order"
 
 
 def places_among(names: Iterable[str], class_names: Sequence[str], class_ids: Sequence[str] = ()) -> list[int]:

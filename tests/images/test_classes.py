@@ -59,6 +59,21 @@ def test_order_decides_for_a_model_without_names():
     assert "matched by order" in note
 
 
+def test_where_text_has_another_order_than_numbers_the_note_says_what_imagefolder_has():
+    """As ``sorted`` has them, which is what torchvision.datasets.folder.find_classes does."""
+    names = tuple(map(str, range(11)))
+    labels, note = aligned([0, 2, 10], names, names=None, ids=None, num_classes=11)
+    assert labels == [0, 2, 10]
+    assert note.endswith(
+        "('0' is taken for class 0), which is that of numbers; torchvision's ImageFolder has 0, 1, 10, …: "
+        "a letter before each name gives that order"
+    )
+    assert sorted(f"c{name}" for name in names) == [f"c{name}" for name in sorted(names)]
+    for same in (names[:10], tuple(f"{number:02}" for number in range(11)), tuple("kjihgfedcba")):
+        _, note = aligned([0], same, names=None, ids=None, num_classes=len(same))
+        assert "ImageFolder" not in note
+
+
 def test_unknown_names_of_another_number_are_no_classes():
     assert aligned([0, 1], ("banded", "dotted")) == ([-1, -1], None)
 
