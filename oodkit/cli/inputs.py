@@ -11,7 +11,8 @@ import numpy as np
 
 from oodkit.benchmarks import BENCHMARKS, Benchmark, benchmark_for, open_benchmark_set
 from oodkit.classifier import Classifier
-from oodkit.errors import ImageSetError, UsageError
+from oodkit.cli.known_classes import require_known_classes
+from oodkit.errors import UsageError
 from oodkit.forward import Dtype
 from oodkit.images import open_images
 from oodkit.images.base import ImageSet
@@ -97,7 +98,7 @@ class Sets:
         """
         for role, images in self.named().items():
             if role not in self.outside() and (role == "id" or images.class_names or (images.labels >= 0).any()):
-                _require_known_classes(images, model)
+                require_known_classes(role, images, model)
 
     def ood_notes(self, name: str, model: Classifier) -> list[str]:
         """A caution where an OOD set holds classes that the model knows: those images are not OOD."""
@@ -227,14 +228,3 @@ def _open_benchmark(names: SetNames, benchmark: Benchmark) -> Sets:
     if taken := set(names.tune) & {*sets.ood, *(benchmark.ood_val if names.tune_benchmark else ())}:
         raise UsageError(f"{min(taken)!r} is a set of {benchmark.name} already; give --tune another name")
     return sets
-
-
-def _require_known_classes(images: ImageSet, model: Classifier) -> None:
-    labels, _ = align_labels(images, model.class_names, model.class_ids, model.num_classes)
-    unknown = int((labels < 0).sum())
-    if not unknown:
-        return
-    what = f"{unknown} of {len(images)} images of {images.spec} belong to none of the {model.num_classes} classes of {model.name}"
-    folders = ", ".join(map(printable, (images.class_names or ())[:3]))
-    names = f" (its classes begin {folders})" if folders else " (they have no labels)"
-    raise ImageSetError(f"{what}{names}; name the class folders as the model names its classes, or by WordNet id for ImageNet")

@@ -42,7 +42,8 @@ def align_labels(
     if not found and by_order and len(own) == num_classes:
         own = np.arange(num_classes)
         first = f"{images.class_names[0]!r} is taken for class 0" + (f", {class_names[0]!r}" if class_names else "")
-        note = f"{images.spec}: no class name is {whose}; its {num_classes} classes are matched by order ({first}){_of_numbers(images.class_names)}"
+        matched = f"its {num_classes} classes are matched by order ({first}){_of_numbers(images.class_names)}"
+        note = f"{images.spec}: no class name is {whose}; {matched}"
     elif 0 < found < len(own):
         missing = images.class_names[int((own < 0).argmax())]
         unknown = f"{len(own) - found} of {len(own)} classes {'is' if len(own) - found == 1 else 'are'} none of {whose}"
