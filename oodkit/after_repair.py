@@ -31,9 +31,10 @@ def verdict_after(repair: Repair, before: Diagnosis, after: Diagnosis) -> Verdic
     return replace(after.verdict, advice=(*_deployed(after, last=" RUN is the folder of this run."), *rest))
 
 
-def export_flags(row: Result) -> str:
-    """The options of ``oodkit export`` that make a detector of this scorer."""
-    return f"--scorer {row.spec}{'' if row.fits_on is None else ' --train SET'} --calibrate SET"
+def export_flags(row: Result, *, val_given: bool = True) -> str:
+    """The options of ``oodkit export`` that make a detector of this scorer. val_given: whether there were validation images."""
+    source = "train" if row.fits_on == "val" and not val_given else row.fits_on
+    return f"--scorer {row.spec}{'' if source is None else f' --{source} SET'} --calibrate SET"
 
 
 def _deployed(diagnosis: Diagnosis, first: str = "", last: str = "") -> list[Advice]:

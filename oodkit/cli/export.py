@@ -97,6 +97,15 @@ def export(
             metavar="SET", help="ID training images, for a scorer that learns.", show_default=False, rich_help_panel=DETECTOR
         ),
     ] = None,
+    val: Annotated[
+        str | None,
+        typer.Option(
+            metavar="SET",
+            help="ID validation images, for a scorer that learns from those; by default a tenth of --train.",
+            show_default=False,
+            rich_help_panel=DETECTOR,
+        ),
+    ] = None,
     preset: PresetOption = Preset.openood,
     push_to_hub: Annotated[
         str | None,
@@ -153,6 +162,7 @@ def export(
         scorer=scorer,
         calibrate=calibrate,
         train=train,
+        val=val,
         alpha=alpha,
         preset=preset.value,
         seed=seed,

@@ -23,6 +23,7 @@ from oodkit.exporting.card import card_text
 from oodkit.exporting.head_file import Making, making_of, read_head_for, save_head
 from oodkit.exporting.target import CARD, card_first, card_of, require_own_place, write_text
 from oodkit.images import open_images
+from oodkit.images.base import ImageSet
 from oodkit.models.base import AUGDELETE
 from oodkit.models.names import portable
 from oodkit.models.state import SUFFIXES as SUFFIXES_OF_WEIGHTS
@@ -52,6 +53,7 @@ class Wanted:
     scorer: str
     calibrate: str | None
     train: str | None
+    val: str | None
     alpha: float
     preset: str
     seed: int
@@ -109,9 +111,16 @@ def _scorer(wanted: Wanted) -> Scorer | None:
     scorer = parse_scorer(wanted.scorer, preset=wanted.preset)
     if scorer.probe() is not None:
         raise NotApplicableError(f"{scorer.name} runs the network again on each image, which a detector does not; choose another")
-    if scorer.fits_on is not None and wanted.train is None:
-        raise UsageError(f"{scorer.name} learns from ID images: give --train SET too, or a scorer that learns nothing, such as mls")
+    if scorer.fits_on is not None and _learning_set(scorer, wanted) is None:
+        sets = "--val SET or --train SET" if scorer.fits_on == "val" else "--train SET"
+        raise UsageError(f"{scorer.name} learns from ID images: give {sets} too, or a scorer that learns nothing, such as mls")
     return scorer
+
+
+def _learning_set(scorer: Scorer, wanted: Wanted) -> tuple[str, str] | None:
+    """The role and the words of the set that the scorer learns from, or from a share of; None where there is none."""
+    roles = {"val": {"val": wanted.val, "train": wanted.train}, "train": {"train": wanted.train}, None: {}}[scorer.fits_on]
+    return next(((role, spec) for role, spec in roles.items() if spec is not None), None)
 
 
 def _require_fitting(output: Path, form: Form) -> None:
@@ -241,16 +250,7 @@ def _detector(wanted: Wanted, subject: Subject, scorer: Scorer, running: Running
     assert wanted.calibrate is not None
     images = open_images(wanted.calibrate)
     head = subject.model.head
-    if scorer.fits_on is not None and wanted.train is not None:
-        train = open_images(wanted.train)
-        if train.fingerprint() == images.fingerprint():
-            raise UsageError(
-                f"{scorer.name} would be calibrated on the images that it learns from: give --calibrate other ID images"
-            )
-        fit = extract_set(subject.source, "train", train, running, labelled=True).with_head(head)
-        learnt = learnt_from(scorer.fits_on, fit, None, wanted.seed)
-        assert learnt is not None
-        scorer.fit(learnt)
+    learns = _fit(scorer, wanted, subject, images, running)
     outputs = extract_set(subject.source, "calibrate", images, running, labelled=False).with_head(head)
     detector = Detector.calibrated(subject.model, scorer, outputs, wanted.alpha, without_folders(wanted.calibrate))
     calibration = detector.calibration
@@ -258,10 +258,31 @@ def _detector(wanted: Wanted, subject: Subject, scorer: Scorer, running: Running
         typer.echo(f"caution: {caution}", err=True)
     if wanted.form == Form.onnx and calibration.dtype != "float32":
         typer.echo(f"caution: calibrated in {calibration.dtype}, and the graph runs in float32; use --dtype float32", err=True)
-    learns = f", which learnt from {without_folders(wanted.train)}" if scorer.fits_on is not None and wanted.train else ""
     scored = f"{counted(len(calibration), 'image', 'images')} of {without_folders(wanted.calibrate)}"
     told = [
         f"scores: {scorer.spec()}{learns}; higher means more in-distribution",
         f"threshold {calibration.threshold:.6g}: at most {percent(wanted.alpha)} of {scored} lie below it (split-conformal)",
     ]
     return Made(detector, told)
+
+
+def _fit(scorer: Scorer, wanted: Wanted, subject: Subject, calibrating: ImageSet, running: Running) -> str:
+    """Let the scorer learn as it does in a diagnosis with the same ``--train`` and ``--val``; returns what the card says of it."""
+    found = _learning_set(scorer, wanted)
+    if found is None:
+        return ""
+    role, spec = found
+    images = open_images(spec)
+    if images.fingerprint() == calibrating.fingerprint():
+        raise UsageError(f"{scorer.name} would be calibrated on the images that it learns from: give --calibrate other ID images")
+    given = extract_set(subject.source, role, images, running, labelled=True).with_head(subject.model.head)
+    learnt = learnt_from(scorer.fits_on, given if role == "train" else None, given if role == "val" else None, wanted.seed)
+    assert learnt is not None
+    scorer.fit(learnt)
+    name = without_folders(spec)
+    if role == scorer.fits_on:
+        return f", which learnt from {name}"
+    drawn = f"learnt from {len(learnt)} of the {counted(len(given), 'image', 'images')} of {name}, drawn class by class"
+    told = f"without validation images {scorer.name} {drawn}; those that a diagnosis had are given by --val SET"
+    typer.echo(printable(f"note: {told}"), err=True)
+    return f", which {drawn}"

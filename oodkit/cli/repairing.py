@@ -243,9 +243,10 @@ def _detector(
         if images is not None:
             scorer.fit(images)
         detector = Detector.calibrated(model, scorer, outputs["id"], alpha, without_folders(id_test.spec))
+        flags = export_flags(row, val_given="val" in outputs)
         note = (
             f"{DETECTOR} scores with {row.scorer} and is calibrated, at alpha {alpha:g}, on the ID test images that the scorer was "
-            f"picked on: calibrate one on other images with oodkit export {export_flags(row)}"
+            f"picked on: calibrate one on other images with oodkit export {flags}"
         )
         return detector, f"{note}; {caution}" if (caution := detector.calibration.caution()) else note
     return None, "no detector: no scorer that runs the network once gives finite scores"

@@ -119,17 +119,22 @@ class _Commands:
             name = self.repair.before
         if command == "export":
             head = "--head RUN/head.safetensors " if is_repaired else ""
-            base, flags = self.export, f"{head}{self._with_training_images(flags)}"
+            base, flags = self.export, f"{head}{self._with_own_images(flags)}"
         elif self.repair and is_repaired:
             again = f"--frac {self.repair.shares[-1].frac:g} {self.refit}".rstrip()
             command, flags = "augdelete", f"{again} {flags}".rstrip()
         return " ".join(part for part in (f"oodkit {command}", shlex.quote(name), base, flags) if part)
 
-    def _with_training_images(self, flags: str) -> str:
+    def _with_own_images(self, flags: str) -> str:
+        """With what the run learnt from in the place of SET; without validation images that was a share of the training images."""
         words = shlex.split(self.base)
-        if "--train" not in words:
-            return flags
-        return flags.replace("--train SET", f"--train {shlex.quote(words[words.index('--train') + 1])}")
+        given = {name: words[words.index(name) + 1] for name in ("--train", "--val") if name in words}
+        given = {name: spec for name, spec in given.items() if spec != "none"}
+        if "--train" in given and "--val" not in given:
+            flags = flags.replace("--val SET", "--train SET")
+        for name, spec in given.items():
+            flags = flags.replace(f"{name} SET", f"{name} {shlex.quote(spec)}")
+        return flags
 
 
 def _model(diagnosis: Diagnosis, facts: Mapping[str, Any], commands: _Commands) -> dict[str, Any]:

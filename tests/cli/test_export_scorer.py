@@ -1,10 +1,16 @@
-"""The card of a detector tells of the scorer that is in it, and of none that the run picked as its best."""
+"""The scorer of a detector is the one that was diagnosed; its card tells of it, and of none that the run picked as its best."""
 
 import json
 
+import numpy as np
 import pytest
 from huggingface_hub import ModelCard
 
+import oodkit
+from oodkit.report.runs import load_run
+
+LEARNING = ("react", "klm", "temp_scaling", "knn")
+TEST, RUNS = "demo:digits:test", ("--workers", "0", "--device", "cpu")
 SETS = ("--id", "demo:digits", "--near", "unseen=demo:digits-unseen", "--limit", "60", "--workers", "0", "--device", "cpu")
 SCORERS = ("--scorer", "msp", "--scorer", "mls", "--scorer", "ebo", "--scorer", "gen")
 
@@ -38,3 +44,51 @@ def test_its_figures_come_first_and_no_other_scorer_was_picked(run, tmp_path, co
     card, metrics = exported(run, tmp_path, "gen:gamma=0.3")
     assert metrics == []
     assert "was not measured with these settings; the figures are of other scorers" in card.text
+
+
+def learnt_and_exported(run, tmp_path, *sets):
+    """By scorer what its export said, its card, and its scores of the ID test images, which are those of the diagnosis."""
+    scorers = [word for name in LEARNING for word in ("--scorer", name)]
+    asked = ("--id", TEST, "--near", "unseen=demo:digits-unseen", "--baseline", "none", "-o", "run", "-q", *RUNS)
+    assert run("diagnose", "demo:digits-v1", *sets, *scorers, *asked).code == 0
+    scores = load_run(tmp_path / "run").scores["demo:digits-v1"]
+    told = {}
+    for name in LEARNING:
+        ran = run("export", "demo:digits-v1", "--scorer", name, *sets, "--calibrate", TEST, "-o", f"{name}.safetensors", *RUNS)
+        assert ran.code == 0, ran.err
+        exported = oodkit.Detector.load(tmp_path / f"{name}.safetensors").calibration.scores
+        (id_set,) = set(scores[name]) - {"unseen"}
+        np.testing.assert_allclose(exported, np.sort(scores[name][id_set]), rtol=1e-6, atol=1e-12)
+        told[name] = ran.err, (tmp_path / f"{name}.safetensors.md").read_text().replace("<span>:</span>", ":"), exported
+    return told
+
+
+def test_what_is_exported_is_the_scorer_that_was_diagnosed_with_the_same_sets(run, tmp_path):
+    """Also of the scorers that learn from validation images; those of which there were none say what they learnt from instead."""
+    train, val = ("--train", "demo:digits:train"), ("--val", "demo:digits:val")
+    with_val = learnt_and_exported(run, tmp_path, *train, *val)
+    held_out = learnt_and_exported(run, tmp_path, *train)
+    for name in LEARNING:
+        (said, card, scores), (told, other_card, others) = with_val[name], held_out[name]
+        learns = "train" if name == "knn" else "val"
+        assert (said, f", which learnt from demo:digits:{learns}; higher" in card) == ("", True)
+        if name == "knn":
+            assert (told, other_card) == ("", card)
+            continue
+        drawn = "learnt from 72 of the 721 images of demo:digits:train, drawn class by class"
+        assert told.startswith(f"note: without validation images {name} {drawn}; ")
+        assert f", which {drawn}; higher" in other_card
+        assert not np.allclose(scores, others, rtol=1e-4)
+
+
+def test_a_scorer_that_learns_from_validation_images_needs_no_training_images_and_is_not_calibrated_on_its_own(run, tmp_path):
+    words = ("export", "demo:digits-v1", "--scorer", "react", "--val", "demo:digits:val", "-o", "d.safetensors", *RUNS)
+    assert run(*words, "--calibrate", TEST).code == 0
+    ran = run(*words, "--calibrate", "demo:digits:val")
+    assert (ran.code, ran.out) == (2, "")
+    assert "react would be calibrated on the images that it learns from: give --calibrate other ID images" in ran.err
+    ran = run("export", "demo:digits-v1", "--scorer", "react", "--calibrate", TEST)
+    needs = "react learns from ID images: give --val SET or --train SET too, or a scorer that learns nothing, such as mls"
+    assert (ran.code, ran.err) == (2, f"error: {needs}\n")
+    ran = run("export", "demo:digits-v1", "--scorer", "knn", "--val", "demo:digits:val", "--calibrate", TEST)
+    assert (ran.code, "knn learns from ID images: give --train SET too, " in ran.err) == (2, True)

@@ -1,16 +1,19 @@
 """The document itself: plain, complete, and the one place where the best scorer is named."""
 
 import json
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import torch
 
+from oodkit.advice import Advice
+from oodkit.after_repair import export_flags
 from oodkit.diagnosis import diagnose
 from oodkit.extremes import ShownImage
 from oodkit.head import Head
 from oodkit.outputs import Outputs
-from oodkit.report.document import make_document
+from oodkit.report.document import _Commands, make_document
 
 
 def test_it_is_json_and_read_back_it_is_the_same(document):
@@ -27,6 +30,30 @@ def test_it_names_the_best_scorer_and_the_mean_that_it_is_best_in(document):
 
 def test_an_advised_command_can_be_typed_whatever_the_model_is_called(document):
     assert document["models"][0]["verdict"]["advice"][0]["command"].startswith("oodkit diagnose 'net<br>' --id x ")
+
+
+@pytest.mark.parametrize(
+    ("base", "learns", "named"),
+    [
+        ("--id x --train y --val 'a set'", "val", "--val 'a set' "),
+        ("--id x --train y --val 'a set'", "train", "--train y "),
+        ("--id x --train y", "val", "--train y "),
+        ("--benchmark openood --train y --val none", "val", "--train y "),
+        ("--benchmark openood --data-root d", "val", "--val SET "),
+        ("--id x --train y", None, ""),
+    ],
+)
+def test_an_advised_detector_learns_from_what_the_scorer_learnt_from_that_was_diagnosed(base, learns, named):
+    """Without validation images that was a share of the training images."""
+    row = SimpleNamespace(spec="one:k=5", fits_on=learns)
+    advice = Advice("", model="net", flags=export_flags(row), command="export")
+    told = _Commands(base, None, "", "").of(advice, "net")
+    assert told == f"oodkit export net --scorer one:k=5 {named}--calibrate SET"
+
+
+def test_a_detector_of_a_run_without_validation_images_asks_for_none():
+    row = SimpleNamespace(spec="react", fits_on="val")
+    assert export_flags(row, val_given=False) == "--scorer react --train SET --calibrate SET"
 
 
 def test_densities_are_of_the_maximal_logit_and_of_the_best_scorer(compared_run):
