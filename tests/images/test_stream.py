@@ -215,4 +215,5 @@ def test_what_is_no_file_is_unreadable_and_waits_for_nobody(tmp_path):
             places.transformed(entry, lambda image: image)
         reasons.append(str(found.value))
     special = "a pipe or a device, not a file"
-    assert reasons == [special, "Is a directory", "No such file or directory", "embedded null byte", special]
+    assert "embedded null" in reasons.pop(3), "Python's own words differ by version"
+    assert reasons == [special, "Is a directory", "No such file or directory", special]
