@@ -14,7 +14,7 @@ QUIET = {"NO_COLOR": "1", "TERM": "dumb", "HF_HUB_OFFLINE": "1", "OMP_NUM_THREAD
 @nox.session
 def tests(session: nox.Session) -> None:
     """The tests that pass offline from a fresh clone, on every core."""
-    session.install(".[tests,wds,fid,text]")
+    session.install(".[tests,wds,fid,hf,text]")
     session.run("pytest", "-m", "not slow", "-n", "auto", "--dist", "worksteal", *session.posargs, env=QUIET)
 
 
