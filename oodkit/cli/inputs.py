@@ -83,11 +83,16 @@ class Sets:
         return "tune" if name in self.tune else self.groups.get(name, name)
 
     def refuse_twins(self) -> None:
-        """Raise UsageError where an OOD set is the ID set, or the images to learn from, under another name."""
-        outside = self.outside()
-        known = {fingerprint: role for role, fingerprint in self.fingerprints.items() if role not in outside}
-        for name in outside:
-            if role := known.get(self.fingerprints[name]):
+        """Raise UsageError where one set is given as two: to learn from and to test on, as ID and as OOD images."""
+        known = self.fingerprints
+        if known.get("fit") == known["id"]:
+            raise UsageError("the training images are the very set given as --id: give images that are not tested on")
+        if known.get("val") == known["id"]:
+            why = "from which scorers and repairs learn"
+            raise UsageError(f"the set given as --id is the very set given as --val, {why}: give others, or --val none")
+        roles = {fingerprint: role for role, fingerprint in known.items() if role not in self.outside()}
+        for name in self.outside():
+            if role := roles.get(known[name]):
                 given = "training images" if role == "fit" else f"--{role}"
                 raise UsageError(f"the OOD set {name!r} is the very set given as {given}; name images of other things")
 
@@ -149,7 +154,7 @@ def open_sets(names: SetNames, num_classes: int) -> tuple[Sets, SetNames]:
 
     With a benchmark, ``fit`` and ``val`` go before its own training and validation images; ``none`` leaves them out. Also returns
     the names with the benchmark that was chosen. Raises UsageError where the ID set or every OOD set is missing, where sets and a
-    benchmark are named both, where an OOD set is the ID set, and for a synthesis that is not finished.
+    benchmark are named both, where one set is given twice (``refuse_twins``), and for a synthesis that is not finished.
     """
     _require_own_names(names)
     if names.benchmark and names.any_set:
@@ -227,4 +232,5 @@ def _open_benchmark(names: SetNames, benchmark: Benchmark) -> Sets:
     )
     if taken := set(names.tune) & {*sets.ood, *(benchmark.ood_val if names.tune_benchmark else ())}:
         raise UsageError(f"{min(taken)!r} is a set of {benchmark.name} already; give --tune another name")
+    sets.refuse_twins()
     return sets

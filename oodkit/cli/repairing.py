@@ -140,19 +140,12 @@ def repair(request: Request, wanted: Wanted) -> Repaired:
 
 
 def _training_images(sets: Sets, model: Classifier) -> ImageSet:
-    """Raises UsageError where there are none, or where they are the images to judge by; ImageSetError where they lack labels."""
+    """Raises UsageError where there are none, or where they are to judge what is learnt; ImageSetError where they lack labels."""
     if sets.fit is None:
         raise UsageError(f"no training images to refit {model.name} on: give --train SET, a folder of class folders for example")
-    known = sets.fingerprints
-    if known["fit"] == known["id"]:
-        raise UsageError("the training images are the very set given as --id: refit on images that are not tested on")
-    if known["fit"] == known.get("val"):
+    if sets.fingerprints["fit"] == sets.fingerprints.get("val"):
         raise UsageError(
             "the training images are the very set given as --val, which is to judge the refit: give others, or --val none"
-        )
-    if known["id"] == known.get("val"):
-        raise UsageError(
-            "the set given as --id is the very set given as --val, which chooses the strength: give others, or --val none"
         )
     if missing := int((sets.fit.labels < 0).sum()):
         raise ImageSetError(f"{missing} of {len(sets.fit)} training images of {sets.fit.spec} have no label; give class folders")

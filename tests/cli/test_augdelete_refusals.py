@@ -68,22 +68,10 @@ def test_shares_that_come_to_the_same_images_are_refused(run, forwarded):
     [
         (TEST, 2, f"no training images to refit {V2} on: give --train SET, a folder of class folders for example"),
         ((*TEST, "--train", "none"), 2, f"no training images to refit {V2} on"),
-        ((*TEST, "--train", "demo:digits"), 2, "the training images are the very set given as --id: refit on images that are not"),
-        ((*TEST, "--train", "demo:digits:test"), 2, "the training images are the very set given as --id"),
         (
             (*TEST, "--train", "demo:digits:val", "--val", "demo:digits:val"),
             2,
             "the training images are the very set given as --val, which is to judge the refit: give others, or --val none",
-        ),
-        (
-            (*TEST, "--train", "demo:digits:train", "--val", "demo:digits"),
-            2,
-            "the set given as --id is the very set given as --val, which chooses the strength: give others, or --val none",
-        ),
-        (
-            (*TEST, "--train", "demo:photo-patches"),
-            2,
-            "the OOD set 'patches' is the very set given as training images; name images of other things",
         ),
         ((*TEST, "--train", "flat"), 3, "3 of 3 training images of flat have no label; give class folders"),
         ((*TEST, "--train", "nowhere"), 3, "nowhere"),
@@ -95,5 +83,28 @@ def test_training_images_that_are_none(run, forwarded, tmp_path, sets, code, mes
         Image.new("RGB", (8, 8), (80 * i, 0, 0)).save(tmp_path / "flat" / f"{i}.png")
     ran = run("augdelete", V2, *sets, *SMALL, *BARE)
     assert (ran.code, len(ran.err.splitlines())) == (code, 1), ran.err
+    assert message in ran.err
+    assert forwarded == []
+
+
+@pytest.mark.parametrize("command", ["diagnose", "augdelete"])
+@pytest.mark.parametrize(
+    ("sets", "message"),
+    [
+        (("--train", "demo:digits"), "the training images are the very set given as --id: give images that are not tested on"),
+        (("--train", "demo:digits:test"), "the training images are the very set given as --id"),
+        (
+            ("--train", "demo:digits:train", "--val", "demo:digits"),
+            "the set given as --id is the very set given as --val, from which scorers and repairs learn: give others, or --val",
+        ),
+        (
+            ("--train", "demo:photo-patches"),
+            "the OOD set 'patches' is the very set given as training images; name images of other things",
+        ),
+    ],
+)
+def test_no_set_is_learnt_from_and_tested_on(run, forwarded, command, sets, message):
+    ran = run(command, V2, *TEST, *sets, *SMALL, *BARE)
+    assert (ran.code, ran.out, len(ran.err.splitlines())) == (2, "", 1), ran.err
     assert message in ran.err
     assert forwarded == []

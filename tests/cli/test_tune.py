@@ -227,8 +227,9 @@ def test_without_id_images_to_judge_by_there_is_no_search(run, halves):
 
 
 @pytest.mark.usefixtures("no_forward_pass")
-def test_settings_are_not_judged_by_the_id_test_set(run, halves):
-    sets = ("--id", "demo:digits", "--far", "patches=second.npz", "--val", "demo:digits:test")
+def test_settings_are_not_judged_by_a_copy_of_the_id_test_set(run, halves, tmp_path):
+    save_arrays(tmp_path / "copy.npz", "demo:digits", range(433), labels=open_images("demo:digits").labels)
+    sets = ("--id", "demo:digits", "--far", "patches=second.npz", "--val", "copy.npz")
     assert "every image of --val is in a test set, which settings can't be chosen on; give another --val" in refused(
         run, *sets, *TUNE
     )
