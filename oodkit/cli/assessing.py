@@ -9,10 +9,10 @@ from typing import Any
 
 import typer
 
-from oodkit.classifier import Classifier, load_classifier
+from oodkit.classifier import Classifier
 from oodkit.cli.diagnosing import facts_of, show
 from oodkit.cli.last_run import remembered
-from oodkit.cli.loading import Loading
+from oodkit.cli.loading import Loading, load_told
 from oodkit.cli.options import Format
 from oodkit.cli.progress import progress_bar
 from oodkit.cli.runs import latest, require_writable
@@ -120,7 +120,7 @@ def _extractor(asked: Asked) -> Classifier:
     name, _, weights = asked.extractor.partition(":")
     if name == INCEPTION:
         return load_inception(weights or None)
-    return load_classifier(asked.extractor, **vars(asked.loading))
+    return load_told(asked.extractor, asked.loading)
 
 
 def _with_extractor(asked: Asked) -> Asked:

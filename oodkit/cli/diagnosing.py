@@ -111,7 +111,7 @@ def finished(
 def facts_of(model: Classifier) -> dict[str, Any]:
     """What every result says of the model."""
     return {
-        **{name: fact for name, fact in model.about.items() if name != "note"},
+        **{name: fact for name, fact in model.about.items() if name not in {"note", "taken"}},
         "name": model.name,
         "num_classes": model.num_classes,
         "num_features": model.head.num_features,
@@ -123,8 +123,9 @@ def facts_of(model: Classifier) -> dict[str, Any]:
 
 
 def _stated(model: Classifier) -> list[str]:
-    """What the model's file says of its logits."""
-    return [f"the file of the model says: {printable(model.about['note'])}"] if "note" in model.about else []
+    """What the model's file says of its logits, and which of its weights were taken."""
+    said = [f"the file of the model says: {printable(model.about['note'])}"] if "note" in model.about else []
+    return [*said, *([model.about["taken"]] if "taken" in model.about else [])]
 
 
 def show(

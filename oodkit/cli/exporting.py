@@ -10,12 +10,12 @@ from typing import Any
 import typer
 
 from oodkit.calibration import require_alpha
-from oodkit.classifier import Classifier, load_classifier
+from oodkit.classifier import Classifier
 from oodkit.cli.export import Form
 from oodkit.cli.extracting import extract_set
 from oodkit.cli.inputs import Running
 from oodkit.cli.last_run import last_repair, remembered
-from oodkit.cli.loading import Loading
+from oodkit.cli.loading import Loading, load_told
 from oodkit.detector import Detector
 from oodkit.errors import InputError, NotApplicableError, OodkitError, UsageError
 from oodkit.exporting import hub, onnx, state_dict, timm_folder
@@ -141,7 +141,7 @@ def _subject(wanted: Wanted, loading: Loading) -> Subject:
         repaired = found.folder if found.kind == REPAIR else None if head else last_repair(found)
         name, loading, run = found.model, found.loading, repaired or found.folder
         head = head or (repaired and _head_of(repaired))
-    source = load_classifier(name, **vars(loading))
+    source = load_told(name, loading)
     if head is None:
         document = _document(run, source)
         alone = before_alone(dict(document)) if document and document["kind"] == REPAIR else document

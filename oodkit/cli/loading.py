@@ -55,6 +55,14 @@ def loading_of(
     return Loading(arch, checkpoint, square, *scaling, keyed(model_arg or [], "--model-arg"), allow_pickle)
 
 
+def load_told(name: str, loading: Loading) -> Classifier:
+    """The classifier; of several states in its file stderr says which was taken, as the notes of a diagnosis do."""
+    model = load_classifier(name, **vars(loading))
+    if taken := model.about.get("taken"):
+        typer.echo(f"note: {taken}", err=True)
+    return model
+
+
 @dataclass(frozen=True)
 class Subject:
     """A model to diagnose, the baseline to hold it against, and what is to be said of the choice."""

@@ -10,9 +10,8 @@ from pathlib import Path
 
 import typer
 
-from oodkit.classifier import load_classifier
 from oodkit.cli.inputs import Running
-from oodkit.cli.loading import Loading
+from oodkit.cli.loading import Loading, load_told
 from oodkit.cli.progress import progress_bar
 from oodkit.cli.rows import RowWriter
 from oodkit.cli.score import Status
@@ -81,7 +80,7 @@ def load_detector(path: Path, model: str | None, loading: Loading) -> Detector:
         if flags := loading.flags():
             raise UsageError(f"{flags} says how a network is loaded: give --model NAME too, or leave it out")
         return Detector.load(path)
-    return Detector.load(path, model=load_classifier(model, **vars(loading)))
+    return Detector.load(path, model=load_told(model, loading))
 
 
 def open_sources(specs: Sequence[str], *, null: bool) -> ImageStream:

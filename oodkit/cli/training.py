@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-from oodkit.classifier import load_classifier
-from oodkit.cli.loading import Loading
+from oodkit.cli.loading import Loading, load_told
 from oodkit.cli.runs import begun, new_folder, require_folder
 from oodkit.cli.several import told_once
 from oodkit.cli.training_progress import shown_progress
@@ -89,7 +88,7 @@ def carry_out_job(command: str, name: str, job: Job, output: Path | None, *, ten
             require_folder(output)
         elif world_size() > 1:
             raise UsageError("several processes train into one folder: name it, -o DIR")
-        start = load_classifier(name, **vars(job.loading)) if command == "finetune" else name
+        start = load_told(name, job.loading) if command == "finetune" else name
         planned = plan(start, job.sets(), job.recipe, share, Shape() if command == "finetune" else job.shape(), job.given())
         accelerator = accelerator_for(planned, job.device)
         folder, before = _folder(command, output, planned)

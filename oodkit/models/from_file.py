@@ -34,7 +34,7 @@ def load_file(name: str, options: Options) -> Loaded:
     before the architecture's default.
     """
     options.refuse(name, "checkpoint")
-    state, metadata = read_state(Path(name), allow_pickle=options.allow_pickle)
+    state, metadata, taken = read_state(Path(name), allow_pickle=options.allow_pickle)
     if metadata.get("format", "").startswith("oodkit-head-"):
         raise CheckpointError(f"{name} is a head, not a network; oodkit export MODEL --head {name} --as timm writes the two as one")
     if metadata.keys() >= OF_A_TRAINING:
@@ -59,6 +59,7 @@ def load_file(name: str, options: Options) -> Loaded:
     names, ids = _classes(facts, name)
     about = {"source": "file", "architecture": kind, **{key: facts[key] for key in TOLD if key in facts}}
     about |= {"model_args": dict(options.model_args)} if options.model_args else {}
+    about |= {"taken": taken} if taken else {}
     return Loaded(name, net, transform, size, preprocessing, names, ids, about, metadata.get("method") == AUGDELETE)
 
 

@@ -26,9 +26,9 @@ def load_function(name: str, options: Options) -> Loaded:
     about = {"source": "python", "architecture": name.removeprefix("py:"), "weights": "as the function returned them"}
     refitted = False
     if options.checkpoint is not None:
-        state, metadata = read_state(options.checkpoint, allow_pickle=options.allow_pickle)
+        state, metadata, taken = read_state(options.checkpoint, allow_pickle=options.allow_pickle)
         fit_state(net, without_prefixes(state, net.state_dict()), name)
-        about["weights"] = str(options.checkpoint)
+        about |= {"weights": str(options.checkpoint), **({"taken": taken} if taken else {})}
         refitted = metadata.get("method") == AUGDELETE
     if own is not None:
         if (options.input_size, options.mean, options.std) != (None, None, None):

@@ -7,7 +7,7 @@ from argparse import Namespace
 from collections.abc import Iterable, Mapping, Sequence
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from safetensors import SafetensorError, safe_open
@@ -37,8 +37,16 @@ NO_WEIGHTS = ("num_batches_tracked", "n_averaged", "total_ops", "total_params") 
 State = dict[str, Tensor]
 
 
-def read_state(path: Path, *, allow_pickle: bool = False) -> tuple[State, dict[str, str]]:
-    """The tensors by name and, of a safetensors file, its metadata. Wrappings such as ``{"state_dict": …}`` are undone.
+class Stored(NamedTuple):
+    """Tensors by name, of a safetensors file its metadata, and which state was taken where the file holds several."""
+
+    state: State
+    metadata: dict[str, str]
+    taken: str | None = None
+
+
+def read_state(path: Path, *, allow_pickle: bool = False) -> Stored:
+    """What a file of weights holds. Wrappings such as ``{"state_dict": …}`` are undone; of several the first of WRAPPINGS.
 
     Raises ModelNotFoundError where there is no such file, CheckpointError where it is no checkpoint, or holds more than weights
     and ``allow_pickle`` is False.
@@ -48,10 +56,12 @@ def read_state(path: Path, *, allow_pickle: bool = False) -> tuple[State, dict[s
     if path.suffix == ".safetensors":
         try:
             with safe_open(str(path), "pt") as file:
-                return {name: file.get_tensor(name) for name in file.keys()}, file.metadata() or {}  # noqa: SIM118 (no mapping)
+                state = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (no mapping)
+                return Stored(state, file.metadata() or {})
         except (SafetensorError, OSError) as error:
             raise CheckpointError(f"can't read {path}: {error}{_what_it_is(path)}") from error
-    return _unwrapped(_unpickled(path, allow_pickle), path), {}
+    state, taken = _unwrapped(_unpickled(path, allow_pickle), path)
+    return Stored(state, {}, taken)
 
 
 def _unpickled(path: Path, allow_pickle: bool) -> Any:
@@ -104,21 +114,40 @@ def _what_it_is(path: Path) -> str:
     return f": it is {path.stat().st_size} bytes and begins {start[:12]!r}"
 
 
-def _unwrapped(found: Any, path: Path) -> State:
+def _unwrapped(found: Any, path: Path) -> tuple[State, str | None]:
+    """The tensors by name, and what is to be said where others could have been meant."""
     if isinstance(found, nn.Module):
         found = found.state_dict()
     if isinstance(found, Mapping):
         tensors = {str(name): value for name, value in found.items() if isinstance(value, Tensor)}
-        inner = next((found[key] for key in WRAPPINGS if isinstance(found.get(key), (Mapping, nn.Module))), None)
-        if inner is not None:
-            return _unwrapped(inner, path)
+        if inside := [key for key in WRAPPINGS if isinstance(found.get(key), (Mapping, nn.Module))]:
+            taken = next((key for key in inside if _holds_weights(found[key])), inside[0])
+            state, deeper = _unwrapped(found[taken], path)
+            return state, _choice(found, taken, path) or deeper
         if tensors:
-            return tensors
+            return tensors, None
     if isinstance(found, Mapping):
         what = f"a dictionary of {', '.join(printable(str(key))[:LONGEST_NAME] for key in list(found)[:5])}"
     else:
         what = f"a {type(found).__name__}"
     raise CheckpointError(f"{path} holds {what}, expected a state dict: tensors by parameter name")
+
+
+def _choice(found: Mapping[Any, Any], taken: str, path: Path) -> str | None:
+    """One line where more than one state is there; averaged weights have many names, and whichever were trained last differ."""
+    keys = [*WRAPPINGS, *(key for key in found if key not in WRAPPINGS and "ema" in str(key).lower())]
+    several = [str(key) for key in keys if _holds_weights(found.get(key))]
+    if len(several) < 2:
+        return None
+    listed = f"{', '.join(several[:-1])} and {several[-1]}"
+    return printable(f"{path.name} holds {in_short(listed, LONGEST_LIST)}; taken: {taken}")
+
+
+def _holds_weights(inner: object) -> bool:
+    if not isinstance(inner, Mapping):
+        return isinstance(inner, nn.Module)
+    wrapped = any(isinstance(inner.get(key), (Mapping, nn.Module)) for key in WRAPPINGS)
+    return wrapped or any(isinstance(value, Tensor) for value in inner.values())
 
 
 def without_prefixes(state: Mapping[str, Tensor], expected: Iterable[str]) -> State:

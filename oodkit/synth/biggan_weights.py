@@ -68,7 +68,7 @@ def read_biggan(path: Path) -> tuple[Sizes, State]:
     Raises ModelNotFoundError where there is no such file, CheckpointError where it is damaged or is no BigGAN-deep.
     """
     file = weight_file(path, FILES)
-    state, _ = read_state(file)
+    state = read_state(file).state
     for name, tensor in state.items():
         if not tensor.isfinite().all():
             raise CheckpointError(f"{file} has numbers in {printable(name)} that are not finite; it is damaged, fetch it again")

@@ -161,3 +161,32 @@ class TestPickles:
         with pytest.raises(CheckpointError, match="does not fit"):
             load_classifier(str(tmp_path / "a.pth"), arch="test_resnet")
         assert max(built) < 10**6
+
+
+def states(*names: str) -> dict[str, object]:
+    """As many states of one network, of weights that tell them apart, by these names."""
+    shape = timm.create_model("test_resnet", num_classes=2).state_dict()
+    return {name: {key: torch.full_like(value, 1 + number) for key, value in shape.items()} for number, name in enumerate(names)}
+
+
+@pytest.mark.parametrize(
+    ("stored", "weight", "told"),
+    [
+        (states("state_dict", "state_dict_ema"), 2, "net.pth holds state_dict_ema and state_dict; taken: state_dict_ema"),
+        (states("model", "ema"), 1, "net.pth holds model and ema; taken: model"),
+        (states("ema\x1b[31m", "model"), 2, "net.pth holds model and ema\\x1b[31m; taken: model"),
+        (
+            {"epoch": 3, "checkpoint": 1, "model": states("weights", "net", "params")},
+            2,
+            "net.pth holds net, weights and params; taken: net",
+        ),
+        ({**states("state_dict"), "model": {"depth": 50}, "params": {"lr": 0.1}, "model_ema": {"decay": 0.9}}, 1, None),
+        (states("state_dict"), 1, None),
+        (states("net")["net"], 1, None),
+    ],
+)
+def test_of_several_states_it_is_told_which_was_taken(tmp_path, stored, weight, told):
+    """What has a state's name and holds no weights is none."""
+    torch.save(stored, tmp_path / "net.pth")
+    model = load_classifier(str(tmp_path / "net.pth"), arch="test_resnet", input_size=32)
+    assert (float(model.head.weight[0, 0]), model.about.get("taken")) == (weight, told)

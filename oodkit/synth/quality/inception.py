@@ -83,7 +83,7 @@ def _file(weights: str | Path | None) -> Path:
 def _built(kind: Any, path: Path) -> nn.Module:
     """The network of torch-fidelity, which unpickles whatever it is given: so it is given tensors and nothing else."""
     tensors = BytesIO()
-    torch.save(read_state(path)[0], tensors)
+    torch.save(read_state(path).state, tensors)
     tensors.seek(0)
     try:
         built: nn.Module = kind("inception", ["2048"], feature_extractor_weights_path=tensors)
