@@ -39,8 +39,8 @@ def densities(scores: Vector, edges: Vector) -> Vector:
     return counts / (len(scores) * np.diff(edges))
 
 
-def roc_points(id_scores: Vector, ood_scores: Vector, most: int = POINTS) -> tuple[Vector, Vector]:
-    """At most ``most`` vertices of the ROC curve: the shares of OOD (x) and of ID images (y) with s ≥ t, as the threshold t falls.
+def roc_points(id_scores: Vector, ood_scores: Vector) -> tuple[Vector, Vector]:
+    """At most 101 vertices of the ROC curve: the shares of OOD (x) and of ID images (y) with s ≥ t, as the threshold t falls.
 
     They run from (0, 0) to (1, 1), points within a straight stretch left out. Tied scores of both sides make a slanted stretch, so
     that the area below the whole curve is the AUROC with ties counted half; with 101 points it differs from that by less than
@@ -49,12 +49,12 @@ def roc_points(id_scores: Vector, ood_scores: Vector, most: int = POINTS) -> tup
     """
     x, y = _vertices(id_scores, ood_scores)
     excess = -float(np.trapezoid(y, x))
-    if len(x) > most:
+    if len(x) > POINTS:
         first = np.searchsorted(x + y, np.linspace(0, 2, STRETCHES))
         ends = np.unique([first, np.maximum(first - 1, 0)])  # of each short stretch; what this changes of the area is mended below
         x, y = x[ends], y[ends]
     excess += float(np.trapezoid(y, x))
-    while len(x) > most:
+    while len(x) > POINTS:
         change = _area_changes(x, y)
         mending = np.flatnonzero(change * excess <= 0)
         able = mending if len(mending) else np.arange(len(change))

@@ -55,12 +55,11 @@ def task_of(
     request: Request,
     sets: Sets,
     *,
-    also: Sequence[str] = (),
     mixed: Mapping[float, ImageSet] | None = None,
     withheld: Sequence[int] = (),
 ) -> Task:
-    """The task of what was asked for. also: the names of further models that are shown."""
-    shown = [*(one.model.name for one in request.subjects), *also]
+    """The task of what was asked for."""
+    shown = [one.model.name for one in request.subjects]
     return Task(
         sets, request.running, request.scorers, request.preset, request.seed, shown, mixed or {}, withheld, request.thumbnails
     )

@@ -1,7 +1,7 @@
 """Mixed images: pairs of images of a set blended, as mixup does."""
 
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
 import numpy as np
 import torch
@@ -66,6 +66,6 @@ class MixedSet(ImageSet):
             raise UnreadableImageError(f"{self._whole.image_name(one)}: {error}") from error
 
 
-def mixed_sets(images: ImageSet, *, seed: int = 0, lambdas: Sequence[float] = LAMBDAS, limit: int = MOST) -> dict[float, ImageSet]:
+def mixed_sets(images: ImageSet, *, seed: int = 0, limit: int = MOST) -> dict[float, ImageSet]:
     """By λ at most ``limit`` mixed images of a set, evenly spread over it, the same pairs for every λ: see ``MixedSet``."""
-    return {lam: limited(MixedSet(images, lam, seed), limit) for lam in lambdas}
+    return {lam: limited(MixedSet(images, lam, seed), limit) for lam in LAMBDAS}

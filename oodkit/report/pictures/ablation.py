@@ -35,12 +35,12 @@ class Place(NamedTuple):
     y_sd: float
 
 
-def recipes_svg(rows: Sequence[Row], scorer: str, mean: str = "mean") -> str:
+def recipes_svg(rows: Sequence[Row], scorer: str) -> str:
     """ID accuracy against a scorer's mean AUROC: a dot for each recipe, an arrow to where AugDelete takes it, in one colour.
 
     Pale crosses are standard deviations over the seeds. Where no recipe has scores, there is no picture, but an empty text.
     """
-    places = {(row["recipe"], row["head"]): _place(row, scorer, mean) for row in rows if mean in row["aurocs"].get(scorer, {})}
+    places = {(row["recipe"], row["head"]): _place(row, scorer) for row in rows if "mean" in row["aurocs"].get(scorer, {})}
     recipes = [recipe for recipe, head in places if head == AS_TRAINED]
     if not recipes:
         return ""
@@ -62,10 +62,10 @@ def recipes_svg(rows: Sequence[Row], scorer: str, mean: str = "mean") -> str:
         lines += [line for place in places.values() for line in _arms(place)]
         _names(axes, recipes, [places[recipe, AS_TRAINED] for recipe in recipes], list(after.values()), lines)
         axes.set_xlabel("ID accuracy, percent")
-        axes.set_ylabel(f"{label(scorer, columns=20)}, {label(mean)} AUROC, percent")
+        axes.set_ylabel(f"{label(scorer, columns=20)}, mean AUROC, percent")
         _key(figure, several=any(one.x_sd or one.y_sd for one in places.values()))
 
-    return picture(draw, PLOT + KEY + AXIS, f"ID accuracy against the {mean} AUROC of {scorer} for {len(recipes)} recipes")
+    return picture(draw, PLOT + KEY + AXIS, f"ID accuracy against the mean AUROC of {scorer} for {len(recipes)} recipes")
 
 
 def shift_svg(rows: Sequence[Row], groups: Mapping[str, str]) -> str:
@@ -103,8 +103,8 @@ def shift_svg(rows: Sequence[Row], groups: Mapping[str, str]) -> str:
     return picture(draw, height + AXIS + TOP, f"Shift ratio of the maximal logit for {len(shown)} recipes on each OOD set")
 
 
-def _place(row: Row, scorer: str, mean: str) -> Place:
-    auroc = row["aurocs"][scorer][mean]
+def _place(row: Row, scorer: str) -> Place:
+    auroc = row["aurocs"][scorer]["mean"]
     return Place(*(100 * row["accuracy"][key] for key in ("mean", "sd")), *(100 * auroc[key] for key in ("mean", "sd")))
 
 
