@@ -44,7 +44,7 @@ def clear(
     cache: CacheOption = None,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask before clearing everything.")] = False,
 ) -> None:
-    """Delete entries; a later run makes them again."""
+    """Delete entries; a later run makes them again. Do so where images were replaced and kept their sizes and times of change."""
     from oodkit.cache import cache_root, clear_cache
 
     root = cache or cache_root()

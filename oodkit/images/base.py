@@ -48,4 +48,7 @@ class ImageSet(ABC):
 
     @abstractmethod
     def fingerprint(self) -> str:
-        """A hash that changes whenever an image, its place or its label may have changed; cheap beside reading the images."""
+        """A hash that changes with an image's place or label and, as far as its size and time of change tell, with the image.
+
+        Cheap beside reading the images, and the same on every machine that has a copy of them at the same place.
+        """
