@@ -11,6 +11,7 @@ from oodkit.models.adapted import normalised_head
 from oodkit.training.folder import MODEL
 from oodkit.training.networks import build
 from oodkit.training.saved import save_network
+from oodkit.training.settings import SMALL as LARGEST_SMALL
 
 NOTE = "a logit is \x1b[31mits log-odds\u202e"
 RECIPE = {"loss": "ce", "label_smoothing": 0.0, "mixup": 0.2, "cutmix": 0.0, "name": "mixup:alpha=0.2"}
@@ -79,6 +80,15 @@ def test_timm_would_build_another_network_which_is_told_with_the_way_out(run: An
         f"its {what}, and timm would build another; --as state-dict, --as onnx, --as head or --as detector can have it" in told.err
     )
     assert not Path("out").exists()
+
+
+@pytest.mark.parametrize("page", ["commands/export.md", "quickstart.md"])
+def test_the_pages_say_which_networks_these_are_and_the_way_out(page: str) -> None:
+    """One that was trained as they show is among them."""
+    text = " ".join((Path(__file__).parents[2] / "docs" / page).read_text("utf-8").split())
+    _, found, told = text.partition(f"images of up to {LARGEST_SMALL} pixels")
+    assert found
+    assert "--as state-dict" in told[:200]
 
 
 def test_timm_builds_one_with_its_own_stem(run: Any, trained: Any) -> None:
