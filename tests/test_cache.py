@@ -68,7 +68,7 @@ def test_an_entry_that_a_run_writes_to_says_what_to_do(filled, monkeypatch):
 
 
 def test_a_list_of_the_cache_does_not_read_the_contents(filled, monkeypatch):
-    monkeypatch.setattr("oodkit.shards._checksum", lambda _: pytest.fail("read"))
+    monkeypatch.setattr("oodkit.shards.checksum", lambda _: pytest.fail("read"))
     assert [entry.missing for entry in cache_entries(filled)] == [0, 0]
 
 
