@@ -87,6 +87,7 @@ HEAVY_CLI = {
     "oodkit.cli.request",
     "oodkit.cli.inputs",
     "oodkit.cli.known_classes",
+    "oodkit.cli.overlaps",
     "oodkit.cli.extracting",
     "oodkit.cli.choosing",
     "oodkit.cli.loading",

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 
 from oodkit.classifier import Classifier
 from oodkit.cli.inputs import Running, Sets
+from oodkit.cli.overlaps import such_as
 from oodkit.cli.progress import status_line
 from oodkit.errors import UsageError
 from oodkit.images.base import ImageSet
@@ -91,8 +92,6 @@ def _refuse_shared(comparison: Comparison, name: str, images: ImageSet, other: s
     shared = comparison.shared_images(images, others)
     if not shared:
         return
-    ours, theirs = next(iter(shared.items()))
-    called = "" if images.image_name(ours) == others.image_name(theirs) else f", there {others.image_name(theirs)}"
-    found = f"{len(shared)} of {len(images)} images of --tune {name} are in {other} too, such as {images.image_name(ours)}{called}"
+    found = f"{len(shared)} of {len(images)} images of --tune {name} are in {other} too, {such_as(shared, images, others)}"
     why = "settings must not be chosen on test images" if is_test else "in-distribution images are no OOD images"
     raise UsageError(f"{found}; {why}: leave them out of --tune, or give it another set")

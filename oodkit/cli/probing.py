@@ -57,4 +57,4 @@ def with_affordable_val(sets: Sets, specs: Sequence[str], preset: str, seed: int
     drawn = f"{len(rows)} of the {len(whole)} {'training' if sets.val is None else 'validation'} images, drawn class by class"
     note = f"no validation images given: {drawn}" if sets.val is None else f"a probe runs on them: {drawn}"
     held_out = rows.tolist() if sets.val is None else ()
-    return replace(sets, val=taken(whole, rows), held_out=held_out, notes={**sets.notes, "val": [note]})
+    return replace(sets, val=taken(whole, rows), held_out=held_out, notes={**sets.notes, "val": [*sets.notes.get("val", ()), note]})

@@ -10,6 +10,7 @@ from oodkit import demo
 from oodkit.cli.inputs import NO_SET, Running, SetNames, Sets, open_sets
 from oodkit.cli.loading import Loading, Subject
 from oodkit.cli.options import THUMBNAILS
+from oodkit.cli.overlaps import told_apart
 from oodkit.errors import ImageSetError
 from oodkit.images import open_images
 from oodkit.scorers import parse_scorer
@@ -55,7 +56,7 @@ class Request:
             raise (ImageSetError(f"{error}{_way_out(names, error, self.run)}") if self.run else error) from error
         for model in [model for one in self.subjects for model in (one.model, one.baseline) if model is not None]:
             sets.check_labels(model)
-        return sets, replace(self, names=names)
+        return told_apart(sets, names, quiet=self.running.quiet), replace(self, names=names)
 
     def settings(self) -> dict[str, Any]:
         """The settings of the run as a whole."""

@@ -60,9 +60,9 @@ class TrainShares:
             return sets
         if all(extracted(one, self.whole, dtype=running.dtype, cache=running.cache) is not None for one in models):
             note = f"the last layer is refitted on {count}; scorers learn from all, which the cache holds"
-            return replace(sets, notes={**sets.notes, "fit": [note]})
+            return replace(sets, notes=_with_note(sets, note))
         drawn = Drawn(self.whole, self.largest)
-        return replace(sets, fit=taken(self.whole, self.largest), drawn=drawn, notes={**sets.notes, "fit": [count]})
+        return replace(sets, fit=taken(self.whole, self.largest), drawn=drawn, notes=_with_note(sets, count))
 
     def outputs(self, model: Classifier, sets: Sets, learnt: Outputs, views: int, running: Running, seed: int) -> Outputs:
         """Of the largest share as it is evaluated, or of so many augmented views of it. learnt: what scorers learn from."""
@@ -92,3 +92,7 @@ class TrainShares:
         if each >= FEW or len(self.largest) == len(self.whole):
             return more
         return [*more, f"{each:.3g} images a class are few to refit a last layer on; --frac 1 takes all {len(self.whole)}"]
+
+
+def _with_note(sets: Sets, note: str) -> dict[str, Sequence[str]]:
+    return {**sets.notes, "fit": [*sets.notes.get("fit", ()), note]}

@@ -36,6 +36,7 @@ class FileSet(ImageSet):
         self.labels = np.asarray(labels, dtype=np.int64)
         self._paths = b"".join(encoded)
         self._ends = np.cumsum([len(path) for path in encoded], dtype=np.int64)
+        self._sizes: np.ndarray | None = None
 
     def path(self, index: int) -> str:
         """The path below the root, as the file system spells it."""
@@ -45,7 +46,7 @@ class FileSet(ImageSet):
         return self.root / self.path(index)
 
     def stored_size(self, index: int) -> int:
-        return _size_and_time(self._folder() + self._encoded(index))[0]
+        return _size_and_time(self._folder() + self._encoded(index))[0] if self._sizes is None else int(self._sizes[index])
 
     def load(self, index: int) -> Image.Image:
         return decode(self.source(index))
@@ -57,14 +58,20 @@ class FileSet(ImageSet):
         return os.path.exists(os.path.join(self.root, self.path(index)))  # noqa: PTH110, PTH118  # a million of these in a row
 
     def fingerprint(self) -> str:
-        """A hash of the root and of each file's path, label, size and time of change."""
+        """A hash of the root and of each file's path, label, size and time of change.
+
+        The sizes are kept: to ask the file system for a million of them again would take seconds.
+        """
         digest = hashlib.blake2b(os.fsencode(self.root.resolve()), digest_size=16)
         digest.update(self._paths)
         digest.update(self._ends.tobytes())
         digest.update(self.labels.tobytes())
-        folder = self._folder()
+        folder, sizes = self._folder(), np.empty(len(self), dtype=np.int64)
         for index in range(len(self)):
-            digest.update(b"%d %d\n" % _size_and_time(folder + self._encoded(index)))
+            facts = _size_and_time(folder + self._encoded(index))
+            digest.update(b"%d %d\n" % facts)
+            sizes[index] = facts[0]
+        self._sizes = sizes
         return digest.hexdigest()
 
     def take(self, indices: np.ndarray) -> Self:

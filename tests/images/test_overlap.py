@@ -105,6 +105,44 @@ def counted(asked, name, key):
     return lambda images, row: asked.update([(name, images, row)]) or key(images, row)
 
 
+def test_an_empty_file_is_no_image_that_could_be_shared(tmp_path):
+    assert shared_images(numbered_files(tmp_path / "ours", b""), numbered_files(tmp_path / "others", b"")) == {}
+
+
+def of_sizes(root, *sizes, start=0):
+    """Files of these sizes that no other set has, unless it starts alike."""
+    return numbered_files(root, *((start + number).to_bytes(4, "big") + bytes(size) for number, size in enumerate(sizes)))
+
+
+def test_of_large_sets_that_share_nothing_few_files_are_read(tmp_path, monkeypatch):
+    monkeypatch.setattr(overlap, "LOOKED_AT", 10)
+    ours, others = of_sizes(tmp_path / "ours", *range(50)), of_sizes(tmp_path / "others", *range(50), start=1000)
+    read, sample = [], overlap._sample
+    monkeypatch.setattr(overlap, "_sample", lambda one, row: read.append(one.stored_size(row)) or sample(one, row))
+    assert overlap.Comparison().shared_files(ours, others) == {}
+    assert sorted(read) == [4, 4, 14, 14, 24, 24, 34, 34, 44, 44]
+
+
+def test_where_those_share_an_image_all_are_compared(tmp_path, monkeypatch):
+    monkeypatch.setattr(overlap, "LOOKED_AT", 10)
+    ours, same = of_sizes(tmp_path / "ours", *range(50)), of_sizes(tmp_path / "same", *range(50))
+    assert overlap.Comparison().shared_files(ours, same) == shared_images(ours, same) == {row: row for row in range(50)}
+
+
+def test_images_in_arrays_are_not_decoded_to_look_for_shared_files(tmp_path, monkeypatch):
+    saved, others = folder(tmp_path / "files", {"a": 0}), arrays(tmp_path / "x.npz", [0])
+    monkeypatch.setattr(type(others), "load", lambda *_: pytest.fail("decoded"))
+    comparison = overlap.Comparison()
+    assert [comparison.shared_files(*pair) for pair in ((saved, others), (others, saved), (others, others))] == [{}, {}, {}]
+
+
+def test_the_sizes_that_a_fingerprint_has_found_are_not_asked_for_again(tmp_path, monkeypatch):
+    ours = numbered_files(tmp_path / "ours", b"one", b"three")
+    ours.fingerprint()
+    monkeypatch.setattr(files, "_size_and_time", lambda _: pytest.fail("asked again"))
+    assert [ours.stored_size(0), ours.stored_size(1)] == [3, 5]
+
+
 def test_a_relabelled_copy_of_arrays_is_found(tmp_path):
     ours = arrays(tmp_path / "ours.npz", [0, 1, 2], labels=np.array([0, 1, 2]))
     others = arrays(tmp_path / "others.npz", [5, 2, 0], labels=np.array([7, 7, 7]))
