@@ -4,6 +4,7 @@ import http.client
 import logging
 import socket
 import sys
+import threading
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
@@ -18,6 +19,7 @@ TIMEOUT_S = 5
 SILENCE_S = 30  # of a server in the middle of a download
 TRANSPORTS = {"httpcore", "httpcore2", "httpx", "httpx2", "requests", "urllib3"}
 NOISY = ("timm", "huggingface_hub", "httpx")
+_ALONE = threading.RLock()  # or one of two threads would put back what the other had set
 
 
 def require_torchvision() -> None:
@@ -36,24 +38,35 @@ def require_torchvision() -> None:
 def hub_or_cache() -> Iterator[None]:
     """Let huggingface_hub download; where the hub can't be reached, make it read its cache only instead of retrying for a minute.
 
-    The libraries' log lines stay quiet, and progress bars show on a terminal only.
+    The libraries' log lines stay quiet, and progress bars show on a terminal only. One thread at a time, as these are settings of
+    the whole process.
     """
+    from huggingface_hub import constants
+
+    with _ALONE, _quietly(), patient_sockets():
+        offline = constants.HF_HUB_OFFLINE
+        constants.HF_HUB_OFFLINE = offline or not is_within_reach(constants.ENDPOINT)
+        try:
+            yield
+        finally:
+            constants.HF_HUB_OFFLINE = offline
+
+
+@contextmanager
+def _quietly() -> Iterator[None]:
     from huggingface_hub import constants
     from huggingface_hub.utils import are_progress_bars_disabled, disable_progress_bars, enable_progress_bars
 
     undecided = constants.HF_HUB_DISABLE_PROGRESS_BARS is None and not are_progress_bars_disabled()
     hide_bars = undecided and not sys.stderr.isatty()
-    offline, levels = constants.HF_HUB_OFFLINE, {name: logging.getLogger(name).level for name in NOISY}
+    levels = {name: logging.getLogger(name).level for name in NOISY}
     for name in NOISY:
         logging.getLogger(name).setLevel(logging.ERROR)
     if hide_bars:
         disable_progress_bars()
-    constants.HF_HUB_OFFLINE = offline or not is_within_reach(constants.ENDPOINT)
     try:
-        with patient_sockets():
-            yield
+        yield
     finally:
-        constants.HF_HUB_OFFLINE = offline
         if hide_bars:
             enable_progress_bars()
         for name, level in levels.items():
@@ -123,13 +136,14 @@ def require_url(name: str, url: str, arch: str) -> None:
 
 @contextmanager
 def patient_sockets() -> Iterator[None]:
-    """While open, a connection that falls silent is given up: torch.hub would wait for it for ever."""
-    before = socket.getdefaulttimeout()
-    socket.setdefaulttimeout(SILENCE_S)
-    try:
-        yield
-    finally:
-        socket.setdefaulttimeout(before)
+    """While open, a connection that falls silent is given up: torch.hub would wait for it for ever. One thread at a time."""
+    with _ALONE:
+        before = socket.getdefaulttimeout()
+        socket.setdefaulttimeout(SILENCE_S)
+        try:
+            yield
+        finally:
+            socket.setdefaulttimeout(before)
 
 
 def is_within_reach(url: str) -> bool:
