@@ -86,6 +86,7 @@ AT_THE_TOP_OF = {"cli": {"rich", "typer"}, "report.console": {"rich"}, "report.t
 HEAVY_CLI = {
     "oodkit.cli.request",
     "oodkit.cli.inputs",
+    "oodkit.cli.class_order",
     "oodkit.cli.known_classes",
     "oodkit.cli.overlaps",
     "oodkit.cli.extracting",

@@ -8,6 +8,7 @@ import torch
 
 from oodkit.classifier import Classifier
 from oodkit.cli.choosing import choose, chosen_on, judged_by
+from oodkit.cli.class_order import order_notes
 from oodkit.cli.extracting import extract_sets
 from oodkit.cli.extremes import extremes_of
 from oodkit.cli.inputs import Running, Sets
@@ -194,6 +195,7 @@ def _diagnose(
 def _readings(model: Classifier, outputs: Mapping[str, Outputs], task: Task) -> dict[str, Reading]:
     outside = task.sets.outside()
     notes = {name: task.sets.ood_notes(name, model) if name in outside else own.notes for name, own in outputs.items()}
+    notes["id"] = [*notes["id"], *order_notes(task.sets.id_test, outputs["id"], model)]
     digests = {name: _digest(task.sets.fingerprints[name], own) for name, own in outputs.items()}
     return {name: Reading(len(own), digests[name], own.skipped, notes[name]) for name, own in outputs.items()}
 

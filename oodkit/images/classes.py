@@ -51,10 +51,16 @@ def align_labels(
     return np.where(labels < 0, -1, own[labels]), note
 
 
-def _of_numbers(names: Sequence[str]) -> str:
-    """Where names are numbers in their order, what torchvision's ImageFolder makes of them if that is another order."""
+def text_order(names: Sequence[str]) -> list[str] | None:
+    """Names that are all numbers as torchvision's ImageFolder has them, sorted as text; None where that changes nothing."""
     as_text = sorted(names)
-    if as_text == list(names) or not all(name.isascii() and name.isdecimal() for name in names):
+    are_numbers = all(name.isascii() and name.isdecimal() for name in names)
+    return as_text if are_numbers and as_text != list(names) else None
+
+
+def _of_numbers(names: Sequence[str]) -> str:
+    as_text = text_order(names)
+    if as_text is None:
         return ""
     begin = ", ".join(as_text[:3])
     return f", which is that of numbers; torchvision's ImageFolder has {begin}, …: a letter before each name gives that order"
