@@ -106,7 +106,7 @@ HEAVY_CLI = {
     "oodkit.cli.training",
     "oodkit.cli.training_progress",
     "oodkit.cli.training_result",
-    "oodkit.cli.session",
+    "oodkit.cli.each_model",
     "oodkit.cli.synthesizing",
     "oodkit.cli.fitting",
     "oodkit.cli.synth_progress",

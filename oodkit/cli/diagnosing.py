@@ -12,6 +12,7 @@ import typer
 
 from oodkit.classifier import Classifier
 from oodkit.cli.choosing import images_to_withhold, judged_by
+from oodkit.cli.each_model import Reading, Task, Told, diagnose_all, extract_share, recipe
 from oodkit.cli.extremes import with_thumbnails
 from oodkit.cli.formats import print_result
 from oodkit.cli.inputs import Sets
@@ -19,7 +20,6 @@ from oodkit.cli.options import Format
 from oodkit.cli.probing import with_affordable_val
 from oodkit.cli.request import Request
 from oodkit.cli.runs import new_folder
-from oodkit.cli.session import Reading, Task, Told, diagnose_all, extract_share, recipe
 from oodkit.cli.several import told_once
 from oodkit.diagnosis import Diagnosis
 from oodkit.images.base import ImageSet

@@ -14,13 +14,13 @@ from oodkit.calibration import require_alpha
 from oodkit.changes import Share, gain, share_of
 from oodkit.classifier import Classifier
 from oodkit.cli.diagnosing import finished, task_of
+from oodkit.cli.each_model import Task, diagnose_all, extract_and_tune, extract_share, recipe, tell
 from oodkit.cli.extracting import extract_sets
 from oodkit.cli.inputs import Sets
 from oodkit.cli.loading import Subject
 from oodkit.cli.probing import probes_by_set, with_affordable_val
 from oodkit.cli.progress import status_line
 from oodkit.cli.request import Request
-from oodkit.cli.session import Task, diagnose_all, extract_and_tune, extract_share, recipe, tell
 from oodkit.cli.several import told_once
 from oodkit.cli.train_shares import TrainShares
 from oodkit.detector import Detector

@@ -207,13 +207,13 @@ def test_a_grey_network_takes_its_own_input_size(run, tmp_path):
 
 def test_a_shared_baseline_is_loaded_and_diagnosed_once(run, demo_sets, monkeypatch):
     from oodkit import demo
-    from oodkit.cli import loading, session
+    from oodkit.cli import each_model, loading
 
     loads, diagnoses = [], []
-    load, diagnose = loading.load_classifier, session.diagnose
+    load, diagnose = loading.load_classifier, each_model.diagnose
     monkeypatch.setattr(loading, "load_classifier", lambda name, **options: loads.append(name) or load(name, **options))
     monkeypatch.setattr(
-        session, "diagnose", lambda name, *rest, **options: diagnoses.append(name) or diagnose(name, *rest, **options)
+        each_model, "diagnose", lambda name, *rest, **options: diagnoses.append(name) or diagnose(name, *rest, **options)
     )
     own = f"{demo.__path__[0]}/digits-v2.safetensors"
     assert run("diagnose", V2, own, "--baseline", V1, *demo_sets, "--quiet").code == 0
@@ -240,10 +240,10 @@ def test_of_a_model_that_was_diagnosed_no_outputs_are_kept(run, demo_sets, monke
 
 
 def test_a_model_that_is_a_baseline_too_is_diagnosed_once(run, demo_sets, monkeypatch):
-    from oodkit.cli import session
+    from oodkit.cli import each_model
 
-    names, diagnose = [], session.diagnose
-    monkeypatch.setattr(session, "diagnose", lambda name, *rest, **more: names.append(name) or diagnose(name, *rest, **more))
+    names, diagnose = [], each_model.diagnose
+    monkeypatch.setattr(each_model, "diagnose", lambda name, *rest, **more: names.append(name) or diagnose(name, *rest, **more))
     document = json.loads(run("diagnose", V2, V1, *demo_sets, "--scorer", "mls", "--json").out)
     assert names == [V1, V2]
     assert [(one["name"], one["baseline"]) for one in document["models"]] == [(V2, V1), (V1, None)]
