@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from oodkit.cache import cache_entries
-from oodkit.cli import extracting, session
+from oodkit.cli import each_model, extracting
 from oodkit.images import open_images
 
 V1, V2 = "demo:digits-v1", "demo:digits-v2"
@@ -72,9 +72,9 @@ def test_a_single_id_image_is_refused_before_any_work(run):
 def test_every_forward_pass_comes_before_the_scoring(run, demo_sets, monkeypatch):
     """An interruption while mixed images run would take every finished score with it."""
     order = []
-    extract, diagnose = extracting.extract, session.diagnose
+    extract, diagnose = extracting.extract, each_model.diagnose
     monkeypatch.setattr(extracting, "extract", lambda model, one, **more: order.append("run") or extract(model, one, **more))
-    monkeypatch.setattr(session, "diagnose", lambda *given, **more: order.append("score") or diagnose(*given, **more))
+    monkeypatch.setattr(each_model, "diagnose", lambda *given, **more: order.append("score") or diagnose(*given, **more))
     assert run("diagnose", V2, *demo_sets, "--baseline", "none", "--scorer", "mls", "--mixed", "--quiet").code == 0
     assert order == ["run"] * (4 + 5) + ["score"]
 
