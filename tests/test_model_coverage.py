@@ -42,8 +42,8 @@ def known_reason(name: str) -> str | None:
 
 
 def smallest_of_each_kind() -> list[tuple[str, str]]:
-    """(source, architecture) of the smallest of each family and kind of head."""
-    ordered = sorted(ROWS, key=lambda row: -float(row["million_parameters"]))
+    """(source, architecture) of the smallest of each family and kind of head, of those that were small enough for numbers."""
+    ordered = sorted((row for row in ROWS if row["proof"] == "numbers"), key=lambda row: -float(row["million_parameters"]))
     kinds = {(row["source"], row["family"], row["head"]): row["architecture"] for row in ordered}
     return [(source, name) for (source, _, _), name in sorted(kinds.items())]
 
