@@ -1,5 +1,7 @@
 """What many tests need: a tiny network whose every number is known, and folders of images."""
 
+import multiprocessing
+
 import numpy as np
 import pytest
 import torch
@@ -11,6 +13,12 @@ from oodkit.classifier import Classifier
 from oodkit.head import Head
 
 from .hub_stand_in import HubStandIn
+
+
+def pytest_configure():
+    """Workers are forked on Python 3.14 too: one that starts afresh can't import tests. The tests of such use the package alone."""
+    if "fork" in multiprocessing.get_all_start_methods():
+        multiprocessing.set_start_method("fork", force=True)
 
 
 class TinyNet(nn.Module):
