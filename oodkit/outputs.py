@@ -165,7 +165,12 @@ class Outputs:
 
     def predictions(self) -> Tensor:
         """(N,) int64, the class of the largest logit."""
-        return torch.cat([torch.empty(0, dtype=torch.int64), *(chunk.logits.argmax(1).cpu() for chunk in self.chunks())])
+        found = torch.empty(len(self), dtype=torch.int64)
+        done = 0
+        for chunk in self.chunks():
+            found[done : done + len(chunk)] = chunk.logits.argmax(1)
+            done += len(chunk)
+        return found
 
     def chunks(self, rows: int = CHUNK_ROWS) -> Iterator["Outputs"]:
         """The same rows in order, ``rows`` at a time, features and logits in float32 or float64, on ``self.device``.

@@ -72,8 +72,14 @@ class Scorer(ABC):
         if self.fits_on is not None and self.state is None:
             raise NotFittedError(f"{self.name} has not been fitted: call fit(outputs of ID {self.fits_on} images) first")
         self.require_same_network(outputs)
-        pieces = [self.score_chunk(chunk).cpu() for chunk in outputs.chunks()]
-        scores = torch.cat([torch.empty(0, dtype=torch.float64), *pieces])
+        scores = torch.empty(len(outputs), dtype=torch.float64)
+        done = 0
+        for chunk in outputs.chunks():
+            own = self.score_chunk(chunk)
+            if own.shape != (len(chunk),):
+                raise UsageError(f"{self.name} must give {len(chunk)} images a score each, got {tuple(own.shape)}; mend its _score")
+            scores[done : done + len(chunk)] = own
+            done += len(chunk)
         if not scores.isfinite().all():
             raise NotApplicableError(
                 f"{self.name} gives NaN or infinite scores; look for such, or for very large, features and logits"

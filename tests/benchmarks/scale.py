@@ -25,6 +25,7 @@ from synthetic import write_outputs
 from timing import Cost, cost
 
 from oodkit.calibration import Calibration, judged
+from oodkit.errors import OodkitError
 from oodkit.outputs import Outputs
 from oodkit.refitting import refit
 from oodkit.scorers import SCORERS, make_scorer, parse_scorer
@@ -117,8 +118,11 @@ def print_slopes(taken: dict[str, dict[int, dict]]) -> None:
 
 def measure(what: str, folder: Path) -> dict:
     outputs = {name: open_outputs(folder / name) for name in ("id", "val", "ood")}
-    with Peak() as peak:
-        (wall, cpu), of, how = MEASURED[what](outputs)
+    try:
+        with Peak() as peak:
+            (wall, cpu), of, how = MEASURED[what](outputs)
+    except OodkitError as error:
+        return {"reason": str(error)}
     return {"wall": wall, "cpu": cpu, "of": of, "how": how, "anonymous": peak.bytes, "resident": memory("VmHWM")}
 
 

@@ -281,6 +281,16 @@ def test_features_that_are_nan_give_a_reason_and_no_score(name, toy):
         fitted(name, toy).score(toy.probed(Outputs(features, head=toy.head)))
 
 
+def test_a_scorer_that_gives_one_number_for_all_images_is_told_of(toy):
+    class Careless(SCORERS["mls"]):
+        def _score(self, chunk):
+            return chunk.logits.max()
+
+    expected = re.escape(f"mls must give {len(toy.test)} images a score each, got (); mend its _score")
+    with pytest.raises(UsageError, match=expected):
+        Careless().score(toy.test)
+
+
 @pytest.mark.parametrize("name", [name for name, scorer in SCORERS.items() if scorer.uses == "both"])
 def test_outputs_without_a_head_give_a_score_or_a_reason(name, toy):
     bare = toy.probed(Outputs(toy.train.features, toy.train.labels, logits=toy.train.logits))
