@@ -166,10 +166,8 @@ class Outputs:
     def predictions(self) -> Tensor:
         """(N,) int64, the class of the largest logit."""
         found = torch.empty(len(self), dtype=torch.int64)
-        done = 0
-        for chunk in self.chunks():
-            found[done : done + len(chunk)] = chunk.logits.argmax(1)
-            done += len(chunk)
+        for rows, chunk in zip(found.split(CHUNK_ROWS), self.chunks(), strict=False):  # no rows: one empty piece, and no chunk
+            rows.copy_(chunk.logits.argmax(1))
         return found
 
     def chunks(self, rows: int = CHUNK_ROWS) -> Iterator["Outputs"]:
