@@ -13,16 +13,16 @@ from oodkit.calibration import require_alpha
 from oodkit.classifier import Classifier
 from oodkit.cli.export import Form
 from oodkit.cli.extracting import extract_set
-from oodkit.cli.inputs import Running
+from oodkit.cli.inputs import Running, open_whole
 from oodkit.cli.last_run import last_repair, remembered
 from oodkit.cli.loading import Loading, load_told
+from oodkit.cli.overlaps import without_shared
 from oodkit.detector import Detector
 from oodkit.errors import InputError, NotApplicableError, OodkitError, UsageError
 from oodkit.exporting import hub, onnx, state_dict, timm_folder
 from oodkit.exporting.card import card_text
 from oodkit.exporting.head_file import Making, making_of, read_head_for, save_head
 from oodkit.exporting.target import CARD, card_first, card_of, require_own_place, write_text
-from oodkit.images import open_images
 from oodkit.images.base import ImageSet
 from oodkit.models.base import AUGDELETE
 from oodkit.models.names import portable
@@ -248,7 +248,7 @@ def _with_remedy(made: Made, subject: Subject, target: Path) -> Made:
 def _detector(wanted: Wanted, subject: Subject, scorer: Scorer, running: Running) -> Made:
     """Calibrated on images of its own; features come from the source's network, since the new head reads the very same."""
     assert wanted.calibrate is not None
-    images = open_images(wanted.calibrate)
+    images = open_whole(wanted.calibrate)
     head = subject.model.head
     learns = _fit(scorer, wanted, subject, images, running)
     outputs = extract_set(subject.source, "calibrate", images, running, labelled=False).with_head(head)
@@ -272,14 +272,20 @@ def _fit(scorer: Scorer, wanted: Wanted, subject: Subject, calibrating: ImageSet
     if found is None:
         return ""
     role, spec = found
-    images = open_images(spec)
-    if images.fingerprint() == calibrating.fingerprint():
+    whole = open_whole(spec)
+    if whole.fingerprint() == calibrating.fingerprint():
         raise UsageError(f"{scorer.name} would be calibrated on the images that it learns from: give --calibrate other ID images")
+    images, note = without_shared(whole, calibrating, (f"--{role}", "--calibrate"))
+    if note:
+        too_high = "if the network was trained on them, it will take more ID images than --alpha for OOD ones"
+        typer.echo(printable(f"caution: {note}; {too_high}"), err=True)
     given = extract_set(subject.source, role, images, running, labelled=True).with_head(subject.model.head)
     learnt = learnt_from(scorer.fits_on, given if role == "train" else None, given if role == "val" else None, wanted.seed)
     assert learnt is not None
     scorer.fit(learnt)
     name = without_folders(spec)
+    if note:
+        name = f"those {counted(len(images), 'image', 'images')} of {name} that it was not calibrated on"
     if role == scorer.fits_on:
         return f", which learnt from {name}"
     drawn = f"learnt from {len(learnt)} of the {counted(len(given), 'image', 'images')} of {name}, drawn class by class"

@@ -169,18 +169,19 @@ def open_sets(names: SetNames, num_classes: int) -> tuple[Sets, SetNames]:
     if names.tune_benchmark:
         raise UsageError("--tune benchmark takes a benchmark's own images: give --benchmark NAME, or --tune NAME=SET")
     sets = Sets(
-        id_test=_opened(names.id_test, names.limit),
-        ood={name: _opened(spec, names.limit) for name, spec in {**names.near, **names.far}.items()},
+        id_test=open_whole(names.id_test, names.limit),
+        ood={name: open_whole(spec, names.limit) for name, spec in {**names.near, **names.far}.items()},
         groups={**dict.fromkeys(names.near, "near"), **dict.fromkeys(names.far, "far")},
-        fit=_opened(names.fit, names.limit) if names.fit not in {None, NO_SET} else None,
-        val=_opened(names.val, names.limit) if names.val not in {None, NO_SET} else None,
-        tune={name: _opened(spec, names.limit) for name, spec in names.tune.items()},
+        fit=open_whole(names.fit, names.limit) if names.fit not in {None, NO_SET} else None,
+        val=open_whole(names.val, names.limit) if names.val not in {None, NO_SET} else None,
+        tune={name: open_whole(spec, names.limit) for name, spec in names.tune.items()},
     )
     sets.refuse_twins()
     return sets, names
 
 
-def _opened(spec: str, limit: int | None) -> ImageSet:
+def open_whole(spec: str, limit: int | None = None) -> ImageSet:
+    """The set, as ``open_images`` gives it. Raises UsageError for a synthesis that is not finished."""
     images = open_images(spec, limit=limit)
     require_finished(images)
     return images
@@ -217,7 +218,7 @@ def _open_benchmark(names: SetNames, benchmark: Benchmark) -> Sets:
     def learnt_from(spec: str | None, set_name: str) -> ImageSet | None:
         if spec == NO_SET:
             return None
-        return opened(set_name) if spec is None else _opened(spec, names.limit)
+        return opened(set_name) if spec is None else open_whole(spec, names.limit)
 
     sets = Sets(
         id_test=opened("test"),
@@ -227,7 +228,7 @@ def _open_benchmark(names: SetNames, benchmark: Benchmark) -> Sets:
         val=learnt_from(names.val, "val"),
         tune={
             **{one: opened(one) for one in (benchmark.ood_val if names.tune_benchmark else ())},
-            **{name: _opened(spec, names.limit) for name, spec in names.tune.items()},
+            **{name: open_whole(spec, names.limit) for name, spec in names.tune.items()},
         },
     )
     if taken := set(names.tune) & {*sets.ood, *(benchmark.ood_val if names.tune_benchmark else ())}:

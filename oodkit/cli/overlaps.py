@@ -32,15 +32,13 @@ def told_apart(sets: Sets, names: SetNames, *, quiet: bool) -> Sets:
         for first, second in pairs:
             if say:
                 say(f"{second} with {first}")
-            shared = comparison.shared_files(named[second], named[first])
-            if not shared:
-                continue
             if (first, second) == ("id", "fit"):
-                tested = comparison.shared_files(named[first], named[second])
-                fit, note = _without(shared, tested, named[second], named[first])
+                fit, found = without_shared(named[second], named[first], ("training", "ID test"), comparison)
+                note = found and f"{found}; if the network was trained on them, its accuracy and AUROC are too good"
             else:
-                note = _note(second, first, shared, named)
-            notes.setdefault(second, []).append(note)
+                note = _note(second, first, comparison.shared_files(named[second], named[first]), named)
+            if note:
+                notes.setdefault(second, []).append(note)
     return replace(sets, fit=fit, notes=notes) if notes != sets.notes else sets
 
 
@@ -58,20 +56,31 @@ def _own(sets: Sets, names: SetNames) -> set[str]:
     return {name for name, spec in (("fit", names.fit), ("val", names.val)) if spec not in {None, NO_SET}}
 
 
-def _without(shared: Mapping[int, int], tested: Mapping[int, int], fit: ImageSet, id_test: ImageSet) -> tuple[ImageSet, str]:
-    """The training images that are not tested on, and what is to be said of the others.
+def without_shared(
+    learnt: ImageSet, kept_apart: ImageSet, words: tuple[str, str], comparison: Comparison | None = None
+) -> tuple[ImageSet, str | None]:
+    """The images to learn from that are not among those ``kept_apart``, and what is to be said of the others, if there are any.
 
-    Left in, each would be its own nearest neighbour, and KNN perfect on ID images whatever the features are worth.
+    words: what the images of the one and of the other are called. Left in, each would be its own nearest neighbour, and KNN perfect
+    on ID images whatever the features are worth. Raises UsageError where none is left to learn from.
     """
-    found = f"{len(tested)} of {len(id_test)} ID test images are among the training images, {such_as(tested, id_test, fit)}"
-    rest = np.setdiff1d(np.arange(len(fit)), list(shared))
+    comparison = comparison or Comparison()
+    shared = comparison.shared_files(learnt, kept_apart)
+    if not shared:
+        return learnt, None
+    theirs = comparison.shared_files(kept_apart, learnt)
+    learning, apart = words
+    such = such_as(theirs, kept_apart, learnt)
+    found = f"{len(theirs)} of {len(kept_apart)} {apart} images are among the {learning} images, {such}"
+    rest = np.setdiff1d(np.arange(len(learnt)), list(shared))
     if not len(rest):
-        raise UsageError(f"{found}, and there are no other training images: give images that are not tested on")
-    learnt = f"only the other {len(rest)} of {len(fit)} training images are learnt from"
-    return taken(fit, rest), f"{found}: {learnt}; if the network was trained on them, its accuracy and AUROC are too good"
+        raise UsageError(f"{found}, and there are no other {learning} images: give {apart} images that are not learnt from")
+    return taken(learnt, rest), f"{found}: only the other {len(rest)} of {len(learnt)} {learning} images are learnt from"
 
 
-def _note(name: str, other: str, shared: Mapping[int, int], named: Mapping[str, ImageSet]) -> str:
+def _note(name: str, other: str, shared: Mapping[int, int], named: Mapping[str, ImageSet]) -> str | None:
+    if not shared:
+        return None
     found = f"{len(shared)} of {len(named[name])} images are in {OPTIONS.get(other) or printable(other)} too"
     if name == "val":
         why = "what is learnt from them is tested on them"

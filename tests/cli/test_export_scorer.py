@@ -5,6 +5,7 @@ import json
 import numpy as np
 import pytest
 from huggingface_hub import ModelCard
+from PIL import Image
 
 import oodkit
 from oodkit.report.runs import load_run
@@ -92,3 +93,20 @@ def test_a_scorer_that_learns_from_validation_images_needs_no_training_images_an
     assert (ran.code, ran.err) == (2, f"error: {needs}\n")
     ran = run("export", "demo:digits-v1", "--scorer", "knn", "--val", "demo:digits:val", "--calibrate", TEST)
     assert (ran.code, "knn learns from ID images: give --train SET too, " in ran.err) == (2, True)
+
+
+def test_images_that_are_calibrated_on_too_are_not_learnt_from_and_told_of(run, tmp_path):
+    for set_name, seeds in {"train": range(8), "apart": range(6, 12)}.items():
+        for seed in seeds:
+            file = tmp_path / set_name / str(seed % 2) / f"{seed}.png"
+            file.parent.mkdir(parents=True, exist_ok=True)
+            Image.fromarray(np.random.default_rng(seed).integers(0, 256, (28, 28, 3), dtype=np.uint8)).save(file)
+    words = ("export", "demo:digits-v1", "--scorer", "knn:k=2", "--train", "train", "--calibrate", "apart", "-o", "d.safetensors")
+    ran = run(*words, *RUNS)
+    assert ran.code == 0, ran.err
+    assert (
+        "caution: 2 of 6 --calibrate images are among the --train images, such as 0/6.png: only the other 6 of 8 --train images "
+        "are learnt from; if the network was trained on them, it will take more ID images than --alpha for OOD ones\n"
+    ) in ran.err
+    assert "which learnt from those 6 images of train that it was not calibrated on;" in (tmp_path / "d.safetensors.md").read_text()
+    assert oodkit.Detector.load(tmp_path / "d.safetensors").scorer.fitted_on == 6

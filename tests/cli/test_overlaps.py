@@ -76,7 +76,7 @@ def test_training_images_of_which_none_is_left_are_refused(sets, tmp_path):
         told_apart(copied, NAMES, quiet=True)
     assert str(error.value) == (
         "2 of 5 ID test images are among the training images, such as a/0.png, and there are no other training images: "
-        "give images that are not tested on"
+        "give ID test images that are not learnt from"
     )
 
 

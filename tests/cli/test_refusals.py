@@ -63,14 +63,31 @@ def test_labels_are_checked_before_any_forward_pass(run, tmp_path, monkeypatch):
     assert "they have no labels" in ran.err
 
 
-@pytest.mark.parametrize("role", ["--id", "--near", "--far", "--train", "--tune"])
-def test_a_synthesis_that_is_not_finished_is_no_set_to_diagnose_on(run, tmp_path, role):
+@pytest.fixture
+def stopped_synthesis(tmp_path):
     Image.new("RGB", (8, 8)).save(tmp_path / "a.png")
     (tmp_path / "run.json").write_text('{"kind": "synthesis", "status": "unfinished", "asked": {"count": 5}}')
+    return f"error: {tmp_path} is an unfinished synthesis, 1 of 5 images; the same oodkit synth command goes on\n"
+
+
+@pytest.mark.parametrize("role", ["--id", "--near", "--far", "--train", "--tune"])
+def test_a_synthesis_that_is_not_finished_is_no_set_to_diagnose_on(run, tmp_path, stopped_synthesis, role):
     named = str(tmp_path) if role in {"--id", "--train"} else f"stopped={tmp_path}"
     ran = run("diagnose", V1, *(("--id", "demo:digits") if role != "--id" else ()), "--far", "x=demo:photo-patches", role, named)
-    assert (ran.code, ran.out) == (2, "")
-    assert ran.err == f"error: {tmp_path} is an unfinished synthesis, 1 of 5 images; the same oodkit synth command goes on\n"
+    assert (ran.code, ran.out, ran.err) == (2, "", stopped_synthesis)
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("export", V1, "--calibrate"),
+        ("export", V1, "--scorer", "knn", "--calibrate", "demo:digits", "--train"),
+        ("synth", "fit", "--data"),
+    ],
+)
+def test_nor_is_it_one_to_calibrate_on_or_to_learn_from(run, tmp_path, stopped_synthesis, command):
+    ran = run(*command, str(tmp_path))
+    assert (ran.code, ran.out, ran.err) == (2, "", stopped_synthesis)
 
 
 def test_an_unexpected_error_is_one_line_too(run, monkeypatch):

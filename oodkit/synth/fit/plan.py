@@ -13,6 +13,7 @@ from PIL import Image
 from oodkit.errors import ImageSetError, UnreadableImageError, UsageError
 from oodkit.forward import resolve_device
 from oodkit.images.base import ImageSet
+from oodkit.images.synthesis import require_finished
 from oodkit.processes import world_size
 from oodkit.specs import LARGEST as LARGEST_WHOLE
 from oodkit.specs import checked_settings
@@ -91,10 +92,11 @@ def plan_fit(
 ) -> FitPlan:
     """Settle a fit. data, size, patch, channels, settings: as ``fit_generator`` takes them. device: it is to be trained on.
 
-    Raises UsageError or ImageSetError, in one line, for what can't be fitted.
+    Raises UsageError or ImageSetError, in one line, for what can't be fitted, a synthesis that is not finished among it.
     """
     _require_whole(settings)
     checked = FitSettings(**checked_settings("fit", {"fit": FitSettings}, "fit", settings))
+    require_finished(data)
     pool = real_pool(data)
     names = data.class_names or [str(label) for label in range(int(pool.labels.max()) + 1)]
     side = _own_side(data) if size is None else size
