@@ -166,7 +166,7 @@ class Outputs:
     def predictions(self) -> Tensor:
         """(N,) int64, the class of the largest logit."""
         found = torch.empty(len(self), dtype=torch.int64)
-        for rows, chunk in zip(found.split(CHUNK_ROWS), self.chunks(), strict=False):  # no rows: one empty piece, and no chunk
+        for rows, chunk in zip(torch.split(found, CHUNK_ROWS), self.chunks(), strict=False):  # of no rows: one and none
             rows.copy_(chunk.logits.argmax(1))
         return found
 

@@ -27,7 +27,7 @@ from oodkit.images.mixed import mixed_sets
 from oodkit.metrics import Vector
 from oodkit.processes import rank
 from oodkit.repair import Repair
-from oodkit.report.document import make_document
+from oodkit.report.document import Asked, Found, make_document
 from oodkit.report.runs import RESULT, Run, save_run
 from oodkit.scoring import by_label
 from oodkit.wording import printable
@@ -78,31 +78,32 @@ def finished(
 ) -> Run:
     """The run of what was found of these models; the others that are told of were baselines.
 
-    repair, train, refit_flags: see ``make_document``.
+    repair, train: see ``make_document``; refit_flags: see ``Asked``.
     """
     shown = {model.name: told[model.name] for model in models}
     extremes, files = with_thumbnails({name: one.extremes for name, one in shown.items() if one.extremes}, sets)
     choices = {one.model.name: one.notes for one in request.subjects}
-    document = make_document(
-        [one.diagnosis for one in shown.values()],
-        {
-            model.name: {**facts_of(model), "notes": [*choices.get(model.name, ()), *shown[model.name].notes, *_stated(model)]}
-            for model in models
-        },
-        _set_rows(sets, [one.readings for one in shown.values()], withheld),
-        command=shlex.join(["oodkit", *sys.argv[1:]]),
+    found = [
+        Found(
+            one.diagnosis,
+            {**facts_of(model), "notes": [*choices.get(model.name, ()), *one.notes, *_stated(model)]},
+            _read(one.readings, sets),
+            one.curve,
+            extremes.get(model.name),
+        )
+        for model in models
+        for one in [shown[model.name]]
+    ]
+    asked = Asked(
+        shlex.join(["oodkit", *sys.argv[1:]]),
+        request.settings(),
+        request.inputs(),
         advice_base=request.flags(),
-        settings=request.settings(),
-        inputs=request.inputs(),
-        mixed={name: one.curve for name, one in shown.items() if one.curve},
-        baselines={name: one.diagnosis for name, one in told.items()},
-        read={name: _read(one.readings, sets) for name, one in shown.items()},
-        extremes=extremes,
-        repair=repair,
-        train=train,
-        refit_flags=refit_flags,
         export_base=request.loading_flags(),
+        refit_flags=refit_flags,
     )
+    rows = _set_rows(sets, [one.readings for one in shown.values()], withheld)
+    document = make_document(found, rows, asked, baselines=[one.diagnosis for one in told.values()], repair=repair, train=train)
     correct = {name: one.diagnosis.correct for name, one in shown.items()}
     return Run(document, {name: _scores(one.diagnosis) for name, one in shown.items()}, files, correct)
 

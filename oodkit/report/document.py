@@ -3,7 +3,7 @@
 import platform
 import shlex
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields, is_dataclass
+from dataclasses import dataclass, field, fields, is_dataclass
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
@@ -27,54 +27,72 @@ ROC_SCORERS = 5
 Document = dict[str, Any]
 
 
-def make_document(  # noqa: PLR0913  # a parameter for each part of a result
-    diagnoses: Sequence[Diagnosis],
-    facts: Mapping[str, Mapping[str, Any]],
+@dataclass(frozen=True)
+class Asked:
+    """What was asked for.
+
+    command: as it was typed. settings: those that figures depend on. inputs: what a later command needs to ask for the same again.
+    advice_base: the options that name the image sets again, from which every advice gets its command. export_base: those that load
+    the model again. refit_flags: those that ask for the same refit again, beside its share.
+    """
+
+    command: str
+    settings: Mapping[str, Any]
+    inputs: Mapping[str, Any]
+    advice_base: str = ""
+    export_base: str = ""
+    refit_flags: str = ""
+
+
+@dataclass(frozen=True)
+class Found:
+    """What was found of one model.
+
+    facts: what is known of it. read: by "id" or OOD set, how many images were read and a hash of which. mixed: the curve of mixed
+    images, where it was asked for. extremes: the images that are to be shown.
+    """
+
+    diagnosis: Diagnosis
+    facts: Mapping[str, Any]
+    read: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    mixed: MixedCurve | None = None
+    extremes: Extremes | None = None
+
+
+def make_document(
+    found: Sequence[Found],
     sets: Sequence[Mapping[str, Any]],
+    asked: Asked,
     *,
-    command: str,
-    advice_base: str,
-    settings: Mapping[str, Any],
-    inputs: Mapping[str, Any],
-    mixed: Mapping[str, MixedCurve] | None = None,
-    baselines: Mapping[str, Diagnosis] | None = None,
-    read: Mapping[str, Mapping[str, Mapping[str, Any]]] | None = None,
-    extremes: Mapping[str, Extremes] | None = None,
+    baselines: Sequence[Diagnosis] = (),
     repair: Repair | None = None,
     train: Mapping[str, Any] | None = None,
-    refit_flags: str = "",
-    export_base: str = "",
 ) -> Document:
     """The document of a run; of a repair where there is one, of a diagnosis else.
 
-    facts: what is known of each model, by name. sets: one mapping per image set (name, role, spec, fingerprint, counts, skipped
-    files). advice_base: the options that name the image sets again, from which every advice gets its command. inputs: what was
-    asked for, so that a later command can ask for it again. mixed: the curves of mixed images, by model, where they were asked
-    for. baselines: the diagnoses of the baselines, by their names. read: by model, and by "id" or OOD set, how many images were
-    read and a hash of which. extremes: by model, where they are wanted. repair: of the first of two diagnoses, which the second
-    tells the outcome of. train: the images that it was refitted on: "spec", "images" (of the whole set), "taken" and "views".
-    refit_flags: beside the share, the options that ask for the same refit again. export_base: those that load the model again.
+    sets: one mapping per image set (name, role, spec, fingerprint, counts, skipped files). baselines: of models that are not among
+    those of ``found``. repair: of the first of two models, of which the second is what came out. train: the images that it was
+    refitted on: "spec", "images" (of the whole set), "taken" and "views".
     """
-    mixed, read, extremes = mixed or {}, read or {}, extremes or {}
-    baselines = {**(baselines or {}), **{one.model: one for one in diagnoses}}
+    by_name = {one.model: one for one in [*baselines, *(one.diagnosis for one in found)]}
     return {
         "schema": SCHEMA,
         "kind": REPAIR if repair else KIND,
-        **heading(command),
-        "settings": dict(settings),
+        **heading(asked.command),
+        "settings": dict(asked.settings),
         "sets": [dict(one) for one in sets],
         "models": [
             {
-                **_model(one, facts[one.model], _Commands(advice_base, repair, refit_flags, export_base)),
-                "read": plain(read.get(one.model, {})),
-                "mixed": _mixed(mixed[one.model]) if one.model in mixed else None,
-                "densities": _densities(one, baselines.get(one.baseline or "")),
-                "roc": _roc(one),
-                "extremes": plain(extremes.get(one.model)),
+                **_model(one.diagnosis, one.facts, _Commands(asked, repair)),
+                "read": plain(one.read),
+                "mixed": _mixed(one.mixed) if one.mixed else None,
+                "densities": _densities(one.diagnosis, by_name.get(one.diagnosis.baseline or "")),
+                "roc": _roc(one.diagnosis),
+                "extremes": plain(one.extremes),
             }
-            for one in diagnoses
+            for one in found
         ],
-        "inputs": dict(inputs),
+        "inputs": dict(asked.inputs),
         **({"repair": {**_repair(repair), "train": dict(train or {})}} if repair else {}),
     }
 
@@ -102,32 +120,30 @@ def plain(value: Any) -> Any:
 
 @dataclass(frozen=True)
 class _Commands:
-    """How the commands of advice are made: base, refit, export see ``make_document``."""
+    """How the commands of advice are made."""
 
-    base: str
+    asked: Asked
     repair: Repair | None
-    refit: str
-    export: str
 
     def of(self, advice: Advice, model: str) -> str | None:
         """What to type. A repaired model has no name that could be typed: its head is in a file, or it is repaired again."""
         if not (advice.model or advice.flags):
             return None
-        command, name, flags, base = advice.command, advice.model or model, advice.flags, self.base
+        command, name, flags, base = advice.command, advice.model or model, advice.flags, self.asked.advice_base
         is_repaired = self.repair is not None and name == self.repair.after
         if self.repair and is_repaired:
             name = self.repair.before
         if command == "export":
             head = "--head RUN/head.safetensors " if is_repaired else ""
-            base, flags = self.export, f"{head}{self._with_own_images(flags)}"
+            base, flags = self.asked.export_base, f"{head}{self._with_own_images(flags)}"
         elif self.repair and is_repaired:
-            again = f"--frac {self.repair.shares[-1].frac:g} {self.refit}".rstrip()
+            again = f"--frac {self.repair.shares[-1].frac:g} {self.asked.refit_flags}".rstrip()
             command, flags = "augdelete", f"{again} {flags}".rstrip()
         return " ".join(part for part in (f"oodkit {command}", shlex.quote(name), base, flags) if part)
 
     def _with_own_images(self, flags: str) -> str:
         """With what the run learnt from in the place of SET; without validation images that was a share of the training images."""
-        words = shlex.split(self.base)
+        words = shlex.split(self.asked.advice_base)
         given = {name: words[words.index(name) + 1] for name in ("--train", "--val") if name in words}
         given = {name: spec for name, spec in given.items() if spec != "none"}
         if "--train" in given and "--val" not in given:

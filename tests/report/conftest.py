@@ -21,7 +21,7 @@ from oodkit.mixed_curve import MixedCurve, diagnose_mixed
 from oodkit.outputs import Outputs
 from oodkit.refitting import refit
 from oodkit.repair import Repair, compare_repair, shown_in_shares
-from oodkit.report.document import make_document
+from oodkit.report.document import Asked, Found, make_document
 from oodkit.report.runs import Run
 from oodkit.scoring import by_label
 
@@ -100,24 +100,20 @@ def run_of(
     rows = [image_set("id", "id", notes=("classes are matched by <name>",))]
     rows += [image_set(name, "near" if number else "far", files=12) for number, name in enumerate(sets)]
     read = {name: {"n": 40, "images": f"{number:032x}"} for number, name in enumerate(["id", *sets])}
-    document = make_document(
-        diagnoses,
-        {
-            one.model: {**FACTS, "name": one.model, "weights": f"{weights:032x}", "notes": ["no baseline: none is <known>"]}
-            for one, weights in zip(diagnoses, range(2) if repair else [0] * len(diagnoses), strict=True)
-        },
-        rows,
-        command=f"oodkit {'augdelete' if repair else 'diagnose'} {SET_NAME}",
-        advice_base="--id x --train y" if repair else "--id x",
-        settings=SETTINGS,
-        inputs=inputs_of(diagnoses),
-        mixed=mixed,
-        baselines={one.model: one for one in baselines},
-        read={one.model: read for one in diagnoses},
-        extremes={one.model: extremes_of(one) for one in diagnoses},
-        repair=repair,
-        train={"spec": SET_NAME, "images": 300, "taken": 240, "views": 0} if repair else None,
-    )
+    found = [
+        Found(
+            one,
+            {**FACTS, "name": one.model, "weights": f"{weights:032x}", "notes": ["no baseline: none is <known>"]},
+            read,
+            (mixed or {}).get(one.model),
+            extremes_of(one),
+        )
+        for one, weights in zip(diagnoses, range(2) if repair else [0] * len(diagnoses), strict=True)
+    ]
+    command, base = ("augdelete", "--id x --train y") if repair else ("diagnose", "--id x")
+    asked = Asked(f"oodkit {command} {SET_NAME}", SETTINGS, inputs_of(diagnoses), advice_base=base)
+    train = {"spec": SET_NAME, "images": 300, "taken": 240, "views": 0} if repair else None
+    document = make_document(found, rows, asked, baselines=baselines, repair=repair, train=train)
     scores = {
         one.model: {label: {"id": own.id_scores, **own.ood_scores} for label, own in by_label(one.scored).items()}
         for one in diagnoses

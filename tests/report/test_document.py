@@ -13,7 +13,7 @@ from oodkit.diagnosis import diagnose
 from oodkit.extremes import ShownImage
 from oodkit.head import Head
 from oodkit.outputs import Outputs
-from oodkit.report.document import _Commands, make_document
+from oodkit.report.document import Asked, Found, _Commands, make_document
 
 
 def test_it_is_json_and_read_back_it_is_the_same(document):
@@ -47,7 +47,7 @@ def test_an_advised_detector_learns_from_what_the_scorer_learnt_from_that_was_di
     """Without validation images that was a share of the training images."""
     row = SimpleNamespace(spec="one:k=5", fits_on=learns)
     advice = Advice("", model="net", flags=export_flags(row), command="export")
-    told = _Commands(base, None, "", "").of(advice, "net")
+    told = _Commands(Asked("", {}, {}, base), None).of(advice, "net")
     assert told == f"oodkit export net --scorer one:k=5 {named}--calibrate SET"
 
 
@@ -107,6 +107,6 @@ def test_extremes_that_are_not_wanted_are_null():
         Outputs(torch.rand(9, 4) + shift, torch.arange(9) % 3, head=Head(torch.eye(3, 4), torch.zeros(3))) for shift in (1, 0)
     )
     found = diagnose("net", inside, {"far": outside}, scorers=["mls"])
-    document = make_document([found], {"net": {}}, [], command="", advice_base="", settings={}, inputs={"models": ["net"]})
+    document = make_document([Found(found, {})], [], Asked("", {}, {"models": ["net"]}))
     (model,) = document["models"]
     assert (model["extremes"], model["read"], document["schema"], document["inputs"]) == (None, {}, 2, {"models": ["net"]})
