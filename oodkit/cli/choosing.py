@@ -17,7 +17,7 @@ from oodkit.tuning import Tuning, tune
 def judged_by(sets: Sets) -> str:
     """The ID set that a setting is judged by: val or, a share of it, fit. Raises UsageError where there is neither."""
     if sets.val is None and sets.fit is None:
-        raise UsageError("--tune needs ID images that are not --id's to judge settings by: give --val SET, or --fit SET")
+        raise UsageError("--tune needs ID images that are not --id's to judge settings by: give --val SET, or --train SET")
     return "fit" if sets.val is None else "val"
 
 

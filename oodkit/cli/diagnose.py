@@ -74,7 +74,7 @@ def diagnose(
         str | None,
         typer.Option(
             metavar="SET",
-            help="ID validation images; by default a benchmark's own, or a share of --fit.",
+            help="ID validation images; by default a benchmark's own, or a share of --train.",
             show_default=False,
             rich_help_panel=SETS,
         ),
@@ -134,7 +134,7 @@ def diagnose(
 
     Examples:
 
-    oodkit diagnose demo:digits-v2 --id demo:digits --near unseen=demo:digits-unseen --fit demo:digits:train
+    oodkit diagnose demo:digits-v2 --id demo:digits --near unseen=demo:digits-unseen --train demo:digits:train
 
     oodkit diagnose resnet50.tv2_in1k --benchmark imagenet-1k --data-root /data/openood --report report.html
     """

@@ -223,7 +223,7 @@ def test_wrong_names_are_one_clear_line(run, halves, words, message):
 @pytest.mark.usefixtures("no_forward_pass")
 def test_without_id_images_to_judge_by_there_is_no_search(run, halves):
     message = refused(run, *SETS[:4], *TUNE)
-    assert "--tune needs ID images that are not --id's to judge settings by: give --val SET, or --fit SET" in message
+    assert "--tune needs ID images that are not --id's to judge settings by: give --val SET, or --train SET" in message
 
 
 @pytest.mark.usefixtures("no_forward_pass")
