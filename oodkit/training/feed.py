@@ -42,7 +42,7 @@ class Feed:
 
         workers: processes that decode, for all these steps; None = one a core, at most 8, 0 = none but this one, whose generators
         are then seeded for each image (see ``kept_generators``). Raises InputError where no image of a batch can be read, or no
-        outlier, and OodkitError where a worker dies or the disk fails.
+        outlier, and OodkitError where a worker dies, the disk fails, or what a recipe mixes in can't be read.
         """
         workers = default_workers() if workers is None else workers
         workers = max(0, min(workers, stop_step - start_step - 1))
@@ -67,8 +67,10 @@ class Feed:
             name, reason = read.failed[0] if read.views is None else read.failed[-1]
             what = "image" if read.views is None else "outlier"
             raise InputError(f"no {what} of the batch of step {step} can be read, such as {name}: {reason}; look at the set")
-        times = 2 if len(read.labels) == 1 < self.draws.batch_size else 1  # batch normalisation can't learn from one image
-        return Batch(tuple(view.repeat(times, 1, 1, 1) for view in read.views), read.labels.repeat(times), read.outliers)
+        views, labels = tuple(read.views), read.labels  # as they are: a copy would not lie in pinned memory
+        if len(labels) == 1 < self.draws.batch_size:  # batch normalisation can't learn from one image
+            views, labels = tuple(view.repeat(2, 1, 1, 1) for view in views), labels.repeat(2)
+        return Batch(views, labels, read.outliers)
 
 
 class _Item(NamedTuple):
@@ -113,6 +115,8 @@ class _Reader(Dataset[_Item]):
         try:
             seed_generators(key.seed)
             return transform(image)
+        except OodkitError as error:  # of other images than this one, which a recipe mixes in
+            return error
         except Exception as error:  # noqa: BLE001 (one odd image must not end the run; a whole batch of them does)
             return f"{REFUSED}: {in_short(error) or type(error).__name__}"
 

@@ -15,7 +15,7 @@ from oodkit.images import open_images
 from oodkit.images.arrays import ArraySet
 from oodkit.training.augment import TrainTransform, kept_generators, seed_generators
 from oodkit.training.draws import Draws
-from oodkit.training.feed import Feed
+from oodkit.training.feed import Feed, _Read
 from oodkit.training.pools import outlier_pool, real_pool, synthetic_pool
 from oodkit.training.recipes.base import View
 
@@ -189,6 +189,21 @@ def test_of_a_batch_with_one_image_left_it_comes_twice_so_that_batch_normalisati
     assert [len(batch.images) for batch in alone.batches(0, 2, workers=0)] == [1, 1]
 
 
+def test_a_batch_is_given_as_it_was_stacked():
+    """A copy would cost a pass over all pixels, and would not lie in the memory that a GPU can read while it computes."""
+    feed = Feed(real_pool(grey(100, 200)), transform(), Draws(2, batch_size=2))
+    stacked = _Read((torch.zeros(2, 3, 8, 8),), torch.tensor([0, 1]), None, [])
+    given = feed._batch(stacked, 0)
+    assert given.images is stacked.views[0]
+    assert given.labels is stacked.labels
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="memory is pinned for a GPU alone")
+def test_what_is_to_be_pinned_is(full_feed):
+    for batch in full_feed.batches(0, 2, workers=1, pin_memory=True):
+        assert all(tensor.is_pinned() for tensor in (*batch.views, batch.labels, batch.outliers))
+
+
 def test_a_batch_without_an_image_ends_the_training():
     feed = Feed(real_pool(grey(1, 2)), transform(View(on_image=(Refusing(),))), Draws(2, batch_size=2))
     with pytest.raises(InputError) as refused:
@@ -205,6 +220,21 @@ def test_a_batch_without_an_outlier_ends_the_training():
     )
     with pytest.raises(InputError, match="no outlier of the batch of step 0 can be read, such as 0 of out: can't be transformed"):
         list(feed.batches(0, 1))
+
+
+class WithoutPictures:
+    """A transform that mixes images of another set in, of which none can be read."""
+
+    def __call__(self, image):
+        raise InputError("10 pictures in a row of fractals can't be read; look at the mixing set")
+
+
+@pytest.mark.parametrize("workers", [0, 1])
+def test_where_the_images_to_mix_in_can_not_be_read_the_training_images_are_not_blamed(workers):
+    feed = Feed(real_pool(grey(1, 2, 3, 4)), transform(View(on_image=(WithoutPictures(),))), Draws(4, batch_size=2))
+    with pytest.raises(InputError, match=r"^10 pictures in a row of fractals can't be read; look at the mixing set$"):
+        list(feed.batches(0, 2, workers=workers))
+    assert feed.unreadable == {}
 
 
 @pytest.mark.parametrize("workers", [0, 1])
