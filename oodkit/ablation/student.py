@@ -6,6 +6,8 @@ from collections.abc import Sequence
 
 from oodkit.ablation import Gain, Spread
 
+ROUNDING = 1e-12  # of differences of fractions, which else lie an image apart at least
+
 
 def spread_of(values: Sequence[float]) -> Spread:
     """Mean and standard deviation of at least one value."""
@@ -20,9 +22,9 @@ def paired_gain(values: Sequence[float], baseline: Sequence[float]) -> Gain:
     Raises ValueError where the numbers differ.
     """
     found = spread_of([own - other for own, other in zip(values, baseline, strict=True)])
-    error = found.sd / math.sqrt(found.n)
-    if not error:
+    if found.sd <= ROUNDING:
         return Gain(found.mean, None, None, None, found.n)
+    error = found.sd / math.sqrt(found.n)
     reach = t_point(found.n - 1) * error
     p = max(0.0, 1 - probability_within(found.mean / error, found.n - 1))
     return Gain(found.mean, found.mean - reach, found.mean + reach, p, found.n)

@@ -66,6 +66,12 @@ def test_differences_that_are_all_the_same_tell_nothing_of_their_spread(value, o
     assert paired_gain([value, value], [other, other]) == Gain(mean, None, None, None, 2)
 
 
+def test_rounding_makes_no_differences_differ():
+    """0.9 − 0.8 and 0.8 − 0.7 differ by 1e-16 in float64: a t of 1e15 would be called sure."""
+    assert 0.9 - 0.8 != 0.8 - 0.7
+    assert paired_gain([0.9, 0.8], [0.8, 0.7]) == Gain(pytest.approx(0.1), None, None, None, 2)
+
+
 def test_an_enormous_t_has_a_p_value_of_no_less_than_nothing():
     assert 0 <= paired_gain([1, 1 + 1e-9, 1], [0, 0, 0]).p < 1e-9
 
