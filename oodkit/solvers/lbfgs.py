@@ -62,8 +62,11 @@ class Problem:
         """(C, r + 1) zeros: no correction."""
         return self.coordinates.mean.new_zeros(self.head.num_classes, self.coordinates.whitener.shape[1] + 1)
 
-    def loss_and_gradient(self, correction: Tensor, l2: float = 0) -> tuple[Tensor, Tensor]:
-        """The objective and its gradient by the correction, float64; products in the features' precision, a chunk at a time."""
+    def loss_and_gradient(self, correction: Tensor) -> tuple[Tensor, Tensor]:
+        """The mean cross-entropy and its gradient by the correction, without the penalty, which ``Point.penalised`` adds.
+
+        Float64; products in the features' precision, a chunk at a time.
+        """
         head, mean = self.coordinates.corrected(self.head, correction), self.coordinates.mean
         offset = head.bias + head.weight @ mean  # of centred features: large common values would cost digits
         loss, by_weight, by_bias = (torch.zeros_like(one) for one in (mean.sum(), head.weight, head.bias))
@@ -72,8 +75,8 @@ class Problem:
             found = sums(features, chunk.labels, head.weight.to(features), offset.to(features))
             for total, own in zip((loss, by_weight, by_bias), found, strict=True):
                 total.add_(own)
-        gradient = torch.cat([by_weight @ self.coordinates.whitener, by_bias[:, None]], dim=1) / len(self.outputs)
-        return loss / len(self.outputs) + l2 / 2 * correction.square().sum(), gradient + l2 * correction
+        gradient = torch.cat([by_weight @ self.coordinates.whitener, by_bias[:, None]], dim=1)
+        return loss / len(self.outputs), gradient / len(self.outputs)
 
 
 @dataclass(frozen=True, eq=False)

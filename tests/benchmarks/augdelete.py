@@ -166,8 +166,8 @@ def by_lbfgs_alone(train: Outputs, held_out: Outputs, arguments: argparse.Namesp
     watch = Watch(held_out, arguments.target)
 
     class Watched(lbfgs.Problem):
-        def loss_and_gradient(self, correction: Tensor, l2: float = 0) -> tuple[Tensor, Tensor]:
-            found = super().loss_and_gradient(correction, l2)
+        def loss_and_gradient(self, correction: Tensor) -> tuple[Tensor, Tensor]:
+            found = super().loss_and_gradient(correction)
             watch.look(self.coordinates.corrected(self.head, correction))
             return found
 

@@ -25,6 +25,12 @@ def probe(problem, seed=1):
     return 0.3 * torch.randn(problem.start().shape, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
 
 
+def penalised(problem, at, l2):
+    """The objective and its gradient."""
+    loss, gradient = problem.loss_and_gradient(at)
+    return Point(at, float(loss), gradient).penalised(l2)
+
+
 def test_whitened_features_by_hand():
     """Features ±1 and ±3 have variances 1 and 9; 0.01 of their mean, 0.05, is added to each before the division."""
     features = torch.tensor([[1.0, 3.0], [-1.0, 3.0], [1.0, -3.0], [-1.0, -3.0]])
@@ -43,12 +49,12 @@ def test_no_correction_is_the_head_itself(make_outputs):
 def test_gradient_is_that_of_finite_differences(make_outputs):
     problem = problem_of(make_outputs())
     at = probe(problem)
-    _, gradient = problem.loss_and_gradient(at, 0.1)
+    _, gradient = penalised(problem, at, 0.1)
     for row, column in ((0, 0), (1, 3), (2, 5)):
         step = torch.zeros_like(at)
         step[row, column] = 1e-5
-        above, below = (problem.loss_and_gradient(at + sign * step, 0.1)[0] for sign in (1, -1))
-        assert float(gradient[row, column]) == pytest.approx(float(above - below) / 2e-5, rel=1e-6, abs=1e-9)
+        above, below = (penalised(problem, at + sign * step, 0.1)[0] for sign in (1, -1))
+        assert float(gradient[row, column]) == pytest.approx((above - below) / 2e-5, rel=1e-6, abs=1e-9)
 
 
 def test_objective_and_gradient_are_autograds_over_several_chunks(make_outputs):
@@ -59,8 +65,8 @@ def test_objective_and_gradient_are_autograds_over_several_chunks(make_outputs):
     logits = outputs.features @ problem.head.weight.double().mT + problem.head.bias + z @ at[:, :-1].mT + at[:, -1]
     expected = functional.cross_entropy(logits, outputs.labels) + 0.05 * at.square().sum()
     expected.backward()
-    loss, gradient = problem.loss_and_gradient(at.detach(), 0.1)
-    assert float(loss) == pytest.approx(expected.item())
+    loss, gradient = penalised(problem, at.detach(), 0.1)
+    assert loss == pytest.approx(expected.item())
     torch.testing.assert_close(gradient, at.grad)
 
 
@@ -84,9 +90,9 @@ def test_it_ends_where_the_gradient_proves_the_gap(make_outputs, gap):
     found, best = solve(problem, l2, gap=gap), solve(problem, l2, gap=1e-13)
     assert found.converged
     assert found.gradient <= (2 * l2 * gap) ** 0.5
-    loss, gradient = problem.loss_and_gradient(found.correction, l2)
+    loss, gradient = penalised(problem, found.correction, l2)
     assert float(gradient.norm()) == pytest.approx(found.gradient)
-    assert 0 <= float(loss - problem.loss_and_gradient(best.correction, l2)[0]) <= found.gap <= gap
+    assert 0 <= loss - penalised(problem, best.correction, l2)[0] <= found.gap <= gap
 
 
 def test_it_says_where_it_had_to_stop(make_outputs):
@@ -223,8 +229,8 @@ def test_far_off_features_lose_no_digits(make_outputs):
     far = Outputs(near.features + 10_000, near.labels, head=Head(near.head.weight.double(), bias))
     there = problem_of(far)
     here = Problem(near, near.head, replace(there.coordinates, mean=there.coordinates.mean - 10_000))
-    (loss, gradient), (expected, by) = (problem.loss_and_gradient(probe(here), 0.01) for problem in (there, here))
-    assert float(loss) == pytest.approx(float(expected), abs=1e-5)
+    (loss, gradient), (expected, by) = (penalised(problem, probe(here), 0.01) for problem in (there, here))
+    assert loss == pytest.approx(expected, abs=1e-5)
     torch.testing.assert_close(gradient.norm(), by.norm(), rtol=1e-4, atol=1e-6)
 
 
