@@ -15,12 +15,12 @@ Optimizer = Literal["sgd", "adamw"]
 class Settings:
     """How long, how fast and how often; the defaults are OpenOOD v1.5's for CIFAR.
 
-    epochs: passes over the real images. batch_size: images a process in each step, real and synthetic together. lr: the largest
-    learning rate. warmup: epochs of linear rise before the cosine. norm_weight_decay: of normalisation layers and biases, None = as
-    the others. ema: keep an average of the weights, which then is the trained network. repeats: how often an image comes in a row
-    of batches, augmented anew each time (repeated augmentation). alpha: the share of real images in each batch (SIO's α).
-    outlier_batch: outliers a process in each step, None = twice as many as images. flip: mirror images at random. augdelete: refit
-    the last layer afterwards by plain cross-entropy.
+    epochs: of as many steps as a pass over the real images takes where no others stand in the batches. batch_size: images a process
+    in each step, real and synthetic together. lr: the largest learning rate. warmup: epochs of linear rise before the cosine.
+    norm_weight_decay: of normalisation layers and biases, None = as the others. ema: keep an average of the weights, which then is
+    the trained network. repeats: how often an image comes in a row of batches, augmented anew each time (repeated augmentation).
+    alpha: the share of real images in each batch (SIO's α). outlier_batch: outliers a process in each step, None = twice as many as
+    images. flip: mirror images at random. augdelete: refit the last layer afterwards by plain cross-entropy.
 
     Raises UsageError where a number lies outside its range.
     """
@@ -45,7 +45,9 @@ class Settings:
         self._require("epochs", self.epochs >= 1, "1 or more")
         self._require("batch_size", self.batch_size >= 2, "2 or more")
         self._require("lr", math.isfinite(self.lr) and self.lr > 0, "a number above 0")
-        self._require("weight_decay", math.isfinite(self.weight_decay) and self.weight_decay >= 0, "0 or more")
+        for name in ("weight_decay", "norm_weight_decay"):
+            decay = 0.0 if getattr(self, name) is None else getattr(self, name)
+            self._require(name, math.isfinite(decay) and decay >= 0, "0 or more")
         self._require("warmup", 0 <= self.warmup < self.epochs, f"0 or more, and less than the {self.epochs} epochs")
         self._require("repeats", self.repeats >= 1, "1 or more")
         self._require("alpha", 0 < self.alpha <= 1, "above 0 and at most 1")

@@ -146,6 +146,8 @@ def test_differences_of_hostile_names_are_spelled_out():
         ({"settings": {"epoch": 3}}, "unknown setting of training: 'epoch'; did you mean epochs?"),
         ({"settings": {"epochs": 3.5}}, "training:epochs takes a whole number, got 3.5"),
         ({"settings": {"lr": -1.0}}, "lr must be a number above 0, got -1.0"),
+        ({"settings": {"weight_decay": -1.0}}, "weight_decay must be 0 or more, got -1.0"),
+        ({"settings": {"norm_weight_decay": -1.0}}, "norm_weight_decay must be 0 or more, got -1.0"),
         ({"settings": {"alpha": 0.5}}, "alpha is no setting of training by itself: it is given beside synthetic images"),
         ({"alpha": 0.8}, "alpha 0.8 is the share of real images beside synthetic ones: give --synthetic SET, or leave it out"),
         ({"alpha": "naive"}, "alpha naive is the share of real images beside synthetic ones: give --synthetic SET"),
