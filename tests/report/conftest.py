@@ -21,9 +21,12 @@ from oodkit.mixed_curve import MixedCurve, diagnose_mixed
 from oodkit.outputs import Outputs
 from oodkit.refitting import refit
 from oodkit.repair import Repair, compare_repair, shown_in_shares
+from oodkit.report.compare import make_comparison
 from oodkit.report.document import Asked, Found, make_document
 from oodkit.report.runs import Run
 from oodkit.scoring import by_label
+
+from .compared_runs import MIXED, PLAIN, VALIDATOR, pair_of
 
 SET_NAME = "[red]\x1b[31m\x9b2J--><script>alert('set')</script>"
 FILE_NAME = "<img src=x onerror=alert(1)>\x1b]0;owned\x07\r\n[bold]\udcff.png"
@@ -158,6 +161,22 @@ def compared_run(made_compared_run: Run) -> Run:
     A copy that a test may change.
     """
     return deepcopy(made_compared_run)
+
+
+@pytest.fixture
+def pair(compared_run) -> dict[str, Run]:
+    """A run of each of its models, by the model's name."""
+    return pair_of(compared_run)
+
+
+@pytest.fixture
+def compare(pair):
+    def made(**options):
+        document = make_comparison([("first", pair[PLAIN]), ("second", pair[MIXED])], command="oodkit compare a b", **options)
+        VALIDATOR.validate(document)
+        return document
+
+    return made
 
 
 FRACS = (0.05, 0.25, 1.0)
