@@ -1,8 +1,5 @@
 """An ablation as one self-contained HTML file."""
 
-from base64 import b64encode
-from hashlib import sha256
-
 from oodkit.report.ablation_settings import settings_in_words
 from oodkit.report.ablation_sheets import against
 from oodkit.report.ablations import (
@@ -18,7 +15,7 @@ from oodkit.report.ablations import (
 )
 from oodkit.report.document import Document
 from oodkit.report.glossary import terms_named
-from oodkit.report.markup import drawn, environment_with, part
+from oodkit.report.markup import drawn, environment_with, frame
 from oodkit.report.papers import source_of
 from oodkit.report.pictures import recipes_svg, shift_svg
 from oodkit.wording import counted
@@ -34,7 +31,6 @@ def ablation_html(document: Document) -> str:
     terms = terms_named(keys | ({"mean"} if len(means_of(document)) > 1 else set()) | ({"knn"} & set(scorers)))
     environment = environment_with({one["key"] for one in terms})
     environment.filters["figure_of"] = as_figure
-    script, style = (part(environment, name) for name in ("tables.js", "style.css"))
     groups = {name: document["groups"][name] for name in sets_of(document)}
     rendered: str = environment.get_template("ablation.html.j2").render(
         document=document,
@@ -59,8 +55,6 @@ def ablation_html(document: Document) -> str:
         shifts=drawn(shift_svg(document["rows"], groups)),
         remarks=remarks_on(document),
         terms=terms,
-        style=style,
-        script=script,
-        script_hash=b64encode(sha256(script.encode()).digest()).decode(),
+        **frame(environment),
     )
     return rendered

@@ -1,8 +1,6 @@
 """A run as one self-contained HTML file."""
 
-from base64 import b64encode
 from collections.abc import Iterable, Mapping, Sequence
-from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -11,13 +9,14 @@ from oodkit.evaluation import MEANS
 from oodkit.report.ablation_page import ablation_html
 from oodkit.report.ablations import KIND as ABLATION
 from oodkit.report.glossary import terms_of
-from oodkit.report.markup import drawn, environment_with, part
+from oodkit.report.markup import drawn, environment_with, frame
 from oodkit.report.model_names import named_after, short_names
 from oodkit.report.papers import source_of
 from oodkit.report.pictures import mixed_svg, ridges_svg, roc_svg, scatter_svg
 from oodkit.report.qualities import KIND as QUALITY
 from oodkit.report.quality_page import quality_html
 from oodkit.report.remarks import (
+    doubted_scorers,
     mixed_table,
     remarks,
     scorers_best_first,
@@ -51,7 +50,6 @@ def render_html(run: Run) -> str:
         return quality_html(document, thumbnails)
     terms = terms_of(document)
     environment = environment_with({one["key"] for one in terms})
-    script, style = (part(environment, name) for name in ("tables.js", "style.css"))
     short = short_names(dict.fromkeys(name for model in document["models"] for name in (model["name"], model["baseline"]) if name))
     if repair_of(document):
         short = named_after(short, *(model["name"] for model in document["models"][:2]))
@@ -64,9 +62,7 @@ def render_html(run: Run) -> str:
         "repair": (repair := repair_view(document, short)),
         "scatter": drawn(scatter_svg(shortly)) if len(shortly) > 1 and repair is None else None,
         "terms": terms,
-        "style": style,
-        "script": script,
-        "script_hash": b64encode(sha256(script.encode()).digest()).decode(),
+        **frame(environment),
     }
     models = [_model(f"m{place}", model, short[model["name"]]) for place, model in enumerate(document["models"])]
 
@@ -95,6 +91,7 @@ def _model(key: str, model: Model, short: str) -> dict[str, Any]:
         "gaps": _widest_apart([row for row in model["max_logits"] if row["gap"] is not None]),
         "columns": _columns(model),
         "table": table,
+        "doubted": doubted_scorers(model),
         "sources": {scorer: source_of(scorer) for scorer in table},
         "remarks": remarks(model),
         "searched": model["tuning"]

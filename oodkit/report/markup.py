@@ -1,12 +1,14 @@
 """What the HTML report's templates are read with: escaping, and the few things that may stand in a page as markup."""
 
 import re
+from base64 import b64encode
 from collections.abc import Callable
+from hashlib import sha256
 from typing import Any
 
 from oodkit.report import numerals
 from oodkit.report.glossary import every_key
-from oodkit.report.remarks import settings_in_words
+from oodkit.report.remarks import in_pairs, settings_in_words
 from oodkit.wording import p_value, printable
 
 LONGEST_IN_BAR = 24
@@ -36,6 +38,7 @@ def environment_with(terms: set[str]) -> Any:
         "sortable": numerals.sortable,
         "p_value": _p_value,
         "settings": settings_in_words,
+        "in_pairs": in_pairs,
         "ending": _ending,
         "breakable": _breakable,
         "prose": _prose,
@@ -76,8 +79,14 @@ def _prose(text: str) -> str:
     return Markup(re.sub(r"\br_(id|ood)\b", r"r<sub>\1</sub>", joined))  # noqa: S704 (escaped above)
 
 
-def part(environment: Any, name: str) -> str:
-    """One of the template folder's files as it is, such as the style sheet."""
+def frame(environment: Any) -> dict[str, str]:
+    """What ``_page.html.j2`` holds around every page: the style sheet, the one script, and the hash that lets that one run."""
+    script, style = (_part(environment, name) for name in ("tables.js", "style.css"))
+    return {"style": style, "script": script, "script_hash": b64encode(sha256(script.encode()).digest()).decode()}
+
+
+def _part(environment: Any, name: str) -> str:
+    """One of the template folder's files as it is."""
     from markupsafe import Markup
 
     return Markup(environment.loader.get_source(environment, name)[0])  # noqa: S704 (the package's own file)
@@ -102,7 +111,7 @@ def _linker(keys: set[str]) -> Callable[..., str]:
     def term(key: str, text: str = "") -> str:
         if key not in known:
             raise ValueError(f"the glossary has no term '{key}'; it has {', '.join(sorted(known))}")
-        shown = escape(text or key.replace("-", " "))
+        shown = escape(printable(text) or key.replace("-", " "))
         return Markup('<a class="term" href="#term-{}">{}</a>').format(key, shown) if key in keys else shown
 
     return term

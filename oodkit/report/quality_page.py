@@ -1,13 +1,11 @@
 """An assessment of synthetic images as one self-contained HTML file."""
 
-from base64 import b64encode
 from collections.abc import Mapping
-from hashlib import sha256
 from typing import Any
 
 from oodkit.report.document import Document
 from oodkit.report.glossary import terms_named
-from oodkit.report.markup import drawn, environment_with, part
+from oodkit.report.markup import drawn, environment_with, frame
 from oodkit.report.pictures import Bar, bars_svg
 from oodkit.report.qualities import (
     FLOOR_NAME,
@@ -42,7 +40,6 @@ def quality_html(document: Document, thumbnails: Mapping[str, bytes]) -> str:
     terms = terms_named(ALWAYS | set(labelled.values()))
     environment = environment_with({one["key"] for one in terms})
     environment.filters |= {"name_of": name_of, "maker_of": maker_of, "beside_floor": place_beside_floor}
-    script, style = (part(environment, name) for name in ("tables.js", "style.css"))
     classes = class_rows(document)
     known = {
         "document": document,
@@ -68,9 +65,7 @@ def quality_html(document: Document, thumbnails: Mapping[str, bytes]) -> str:
         "columns": [row["name"] for row in rows],
         "remarks": document["notes"],
         "terms": terms,
-        "style": style,
-        "script": script,
-        "script_hash": b64encode(sha256(script.encode()).digest()).decode(),
+        **frame(environment),
     }
 
     def page(shown: int) -> str:
@@ -94,7 +89,7 @@ def _pictured(one: Row, thumbnails: Mapping[str, bytes], shown: int, figures: Ma
     """A class's samples with its figures in each set, or a set's near-copies; with ``shown`` images a row at most."""
     rows = [
         {
-            "name": "real" if row["set"] == FLOOR else row["set"],
+            "name": row["set"],
             "figures": None if row["set"] == FLOOR else (figures or {}).get(row["set"]),
             "images": [picture_of(image, thumbnails) for image in row["images"][:shown]],
         }

@@ -1,10 +1,11 @@
 """What the terminal and the HTML report both read from a document, so that neither leaves out what the other tells."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 from oodkit.evaluation import MEANS
 from oodkit.rivals import APART
+from oodkit.scorers.knn import BEYOND
 from oodkit.specs import spec_of
 from oodkit.wording import p_value
 
@@ -19,10 +20,27 @@ def summary_result(model: Mapping[str, Any], scorer: str | None) -> Mapping[str,
 
 
 def scorers_best_first(model: Mapping[str, Any]) -> list[str]:
-    """The scorers by their AUROC in the mean that the models are compared by; those that were not scored last."""
+    """The scorers by their AUROC in the mean that the models are compared by; then those in doubt, then those not scored."""
     found = {scorer: summary_result(model, scorer) for scorer in dict.fromkeys(row["scorer"] for row in model["results"])}
-    aurocs = {scorer: row["auroc"]["value"] if row and row["auroc"] else -1.0 for scorer, row in found.items()}
-    return sorted(aurocs, key=lambda scorer: -aurocs[scorer])
+
+    def place(scorer: str) -> tuple[bool, bool, float]:
+        row = found[scorer]
+        if row is None or not row["auroc"]:
+            return True, False, 0.0
+        return False, doubt_of(row) is not None, -row["auroc"]["value"]
+
+    return sorted(found, key=place)
+
+
+def doubt_of(row: Mapping[str, Any]) -> str | None:
+    """Why a result's figures say nothing of its scorer, which is then never the best; None where they do."""
+    parts = (part for note in row["notes"] for part in note.split("; "))
+    return next((part for part in parts if part.startswith(BEYOND)), None)
+
+
+def doubted_scorers(model: Mapping[str, Any]) -> list[str]:
+    """Those with figures in doubt."""
+    return list(dict.fromkeys(row["scorer"] for row in model["results"] if row["reason"] is None and doubt_of(row)))
 
 
 def useful_means(results: Sequence[Mapping[str, Any]]) -> list[str]:
@@ -32,12 +50,12 @@ def useful_means(results: Sequence[Mapping[str, Any]]) -> list[str]:
     return [name for name in MEANS if name in groups and (name == "mean" or sizes[name] > 1)]
 
 
-def remarks(model: Mapping[str, Any]) -> list[str]:
+def remarks(model: Mapping[str, Any], shown: Collection[str] | None = None) -> list[str]:
     """Below the table of scorers: which are as good as the best, why some were not scored, what the figures of others rest on.
 
-    What a search found is left to its own table.
+    shown: the scorers that the table has, where it has not all. What a search found is left to its own table.
     """
-    rows = model["results"]
+    rows = [row for row in model["results"] if shown is None or row["scorer"] in shown]
     reasons = _scorers_by_text((row["scorer"], row["reason"]) for row in rows if row["reason"])
     notes = _scorers_by_text((row["scorer"], note) for row in rows for note in row["notes"])
     lines = [*_rivals_line(model), *(f"{', '.join(scorers)}: not scored, {reason}" for reason, scorers in reasons.items())]
@@ -48,14 +66,16 @@ def remarks(model: Mapping[str, Any]) -> list[str]:
 
 
 def _rivals_line(model: Mapping[str, Any]) -> list[str]:
-    """Whether or not the form shows them all. A result of an earlier version has none."""
-    if not (rivals := model.get("rivals")):
+    """Whether or not the form shows them all; those in doubt are no rivals. A result of an earlier version has none."""
+    doubted = doubted_scorers(model)
+    if not (rivals := [one for one in model.get("rivals", ()) if one["scorer"] not in doubted]):
         return []
     test = "by the paired DeLong test"
     if equal := [one["scorer"] for one in rivals if one["p_value"] > APART]:
         return [f"not told from {model['best']} {test} (p > {APART:g}): {', '.join(equal)}"]
     largest = p_value(max(one["p_value"] for one in rivals))
-    return [f"{model['best']} is ahead of every other {test} (p {largest if largest.startswith('<') else f'≤ {largest}'})"]
+    others = "every other not in doubt" if doubted else "every other"
+    return [f"{model['best']} is ahead of {others} {test} (p {largest if largest.startswith('<') else f'≤ {largest}'})"]
 
 
 def _scorers_by_text(said: Iterable[tuple[str, str]]) -> dict[str, list[str]]:
@@ -99,6 +119,16 @@ def tuning_rows(model: Mapping[str, Any]) -> list[dict[str, Any]]:
         }
         for one in model["tuning"]
     ]
+
+
+def in_pairs(facts: Mapping[str, Any]) -> str:
+    """``seed 0, device cpu``; what is null is left out."""
+    return ", ".join(f"{name} {value}" for name, value in facts.items() if value is not None)
+
+
+def versions_and_date(document: Mapping[str, Any]) -> str:
+    """With what, and when, a result was made."""
+    return in_pairs({"oodkit": document["oodkit"], **document["versions"], "made": document["created"]})
 
 
 def settings_in_words(settings: Mapping[str, Any]) -> str:

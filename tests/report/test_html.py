@@ -269,3 +269,22 @@ def test_a_run_in_which_no_scorer_scored_has_a_report_too(document):
     assert page.text.count("not scored, see below") == len({row["scorer"] for row in model["results"]})
     assert "★" not in page.text
     assert "ROC curves" not in page.text
+
+
+def test_without_figures_no_model_is_drawn_and_no_frame_is_left(compared_run):
+    for model in compared_run.document["models"]:
+        model["best"] = None
+    assert not re.search(r'<figure class="picture">\s*</figure>', render_html(compared_run))
+
+
+def test_one_image_of_each_list_is_no_images(run, monkeypatch):
+    monkeypatch.setattr("oodkit.report.tiles.LARGEST", 1)
+    assert "The first image of each list is shown" in render_html(run)
+
+
+def test_a_scorer_that_had_nothing_to_learn_from_learnt_from_nothing(document):
+    (model,) = document["models"]
+    for row in model["results"]:
+        row.update(fits_on="train", n_fit=0 if row["scorer"] == "mds" else 1)
+    learnt = re.findall(r'<td class="text">(–|\d+ train images?| train images)</td><td class="text">', render_html(Run(document)))
+    assert sorted(learnt) == [*["1 train image"] * (len(learnt) - 1), "–"]
