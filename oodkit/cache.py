@@ -16,12 +16,15 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Entry:
-    """One model on one image set. bytes: its size on disk. missing: shards that are not there, 0 = complete."""
+    """One model on one image set. bytes: its size on disk. missing: shards that are not there, 0 = complete.
+
+    Where the manifest can't be read, nobody knows what is missing: then both are None.
+    """
 
     folder: Path
     manifest: "Manifest | None"
     bytes: int
-    missing: int
+    missing: int | None
 
     @property
     def key(self) -> str:
@@ -48,10 +51,13 @@ def cache_entries(root: Path | None = None) -> list[Entry]:
 def clear_cache(keys: list[str] | None = None, root: Path | None = None) -> list[Entry]:
     """Delete the entries whose key starts with one of ``keys``, or all; returns what was deleted.
 
-    Raises UsageError, before anything is deleted, where a key matches nothing; OodkitError where an entry can't be deleted.
+    Raises UsageError, before anything is deleted, where a key matches nothing, or is empty, such as an unset variable of a shell
+    leaves it, and would match everything; OodkitError where an entry can't be deleted.
     """
     entries = cache_entries(root)
     for key in keys or []:
+        if not key:
+            raise UsageError("a key is empty; `oodkit cache list` shows the keys, and to clear everything none is given")
         if not any(entry.key.startswith(key) for entry in entries):
             raise UsageError(f"no cache entry begins with {key!r}; `oodkit cache list` shows the keys")
     doomed = entries if keys is None else [entry for entry in entries if entry.key.startswith(tuple(keys))]
@@ -68,12 +74,12 @@ def _entry(folder: Path) -> Entry:
     from oodkit.shards import absent_shards, read_manifest
 
     manifest = read_manifest(folder)
-    return Entry(folder, manifest, _bytes_in(folder), len(absent_shards(folder, manifest)) if manifest else 0)
+    return Entry(folder, manifest, _bytes_in(folder), None if manifest is None else len(absent_shards(folder, manifest)))
 
 
 def _bytes_in(folder: Path) -> int:
     total = 0
-    with suppress(FileNotFoundError):  # somebody clears the entry at this moment
+    with suppress(OSError):  # somebody clears the entry at this moment, or it is another user's
         for file in folder.iterdir():
             with suppress(FileNotFoundError):  # a running writer has renamed it since it was listed
                 total += file.stat().st_size

@@ -39,6 +39,32 @@ def test_an_unknown_key_deletes_nothing(filled):
     assert len(cache_entries(filled)) == 2
 
 
+def test_an_empty_key_is_not_every_key(filled):
+    """As ``oodkit cache clear "$KEY"`` has it where the variable is unset."""
+    with pytest.raises(UsageError, match="a key is empty; `oodkit cache list` shows the keys"):
+        clear_cache([""], filled)
+    assert len(cache_entries(filled)) == 2
+
+
+def test_of_an_entry_without_a_readable_manifest_nobody_knows_what_is_missing(filled):
+    first, _ = cache_entries(filled)
+    (first.folder / "manifest.json").write_text("{")
+    assert [(entry.manifest is None, entry.missing) for entry in cache_entries(filled)] == [(True, None), (False, 0)]
+
+
+def test_an_entry_that_may_not_be_read_does_not_hide_the_others(filled, monkeypatch):
+    first, second = cache_entries(filled)
+    inside = Path.iterdir
+
+    def iterdir(path):
+        if path == first.folder:
+            raise PermissionError(errno.EACCES, "Permission denied", str(path))
+        return inside(path)
+
+    monkeypatch.setattr(Path, "iterdir", iterdir)
+    assert [entry.bytes for entry in cache_entries(filled)] == [0, second.bytes]
+
+
 @pytest.mark.parametrize("seen", [0, 1])
 def test_a_file_that_goes_while_it_is_counted_counts_nothing(filled, monkeypatch, seen):
     """A running writer renames its temporary file between the listing and the question for its size."""
