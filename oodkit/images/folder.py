@@ -44,18 +44,23 @@ def images_below(folder: str, parents: tuple[tuple[int, int], ...] = ()) -> Iter
     Which files these are is said at ``open_folder``. Folders are read as they are reached: the names of one folder and of those
     that it is in are held. parents: what tells the folders above from any other, for links back to them.
     """
-    try:
-        own = _identity(folder)
-        images, folders = ([], []) if own in parents else _list(folder)
-    except OSError as error:
-        yield error
-        return
-    for name in sorted([*images, *(f"{one}/" for one in folders)]):
-        if not name.endswith("/"):
-            yield name
-            continue
-        for path in images_below(f"{folder}/{name[:-1]}", (*parents, own)):
-            yield name + path if isinstance(path, str) else path
+    reached = [("", parents, iter([""]))]  # no recursion: file systems allow deeper folders than Python does calls
+    while reached:
+        below, above, names = reached[-1]
+        name = next(names, None)
+        if name is None:
+            reached.pop()
+        elif name and not name.endswith("/"):
+            yield below + name
+        else:
+            path = f"{folder}/{below}{name}"[:-1]
+            try:
+                own = _identity(path)
+                images, folders = ([], []) if own in above else _list(path)
+            except OSError as error:
+                yield error
+            else:
+                reached.append((below + name, (*above, own), iter(sorted([*images, *(f"{one}/" for one in folders)]))))
 
 
 def _all_below(folder: str, parents: tuple[tuple[int, int], ...]) -> Iterator[str]:

@@ -2,6 +2,7 @@
 
 import os
 import pickle
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -94,6 +95,21 @@ def test_links_to_folders_are_followed_but_not_in_circles(tmp_path):
     (tmp_path / "set" / "c").symlink_to(tmp_path / "set")
     (tmp_path / "set" / "d").symlink_to("d")
     assert names(open_images(tmp_path / "set")) == ["a/x.png", "b/y.png"]
+
+
+def test_folders_may_lie_deeper_than_calls_may(tmp_path):
+    deepest = "/".join(["d"] * 200)
+    image(tmp_path / "a" / deepest / "x.png")
+    frame, calls = sys._getframe(), 0
+    while frame := frame.f_back:
+        calls += 1
+    allowed = sys.getrecursionlimit()
+    sys.setrecursionlimit(calls + 120)
+    try:
+        images = open_images(tmp_path)
+    finally:
+        sys.setrecursionlimit(allowed)
+    assert names(images) == [f"a/{deepest}/x.png"]
 
 
 def test_a_link_to_nothing_is_an_unreadable_image_and_a_pipe_is_none(tmp_path):
