@@ -54,6 +54,7 @@ def decode(source: Source) -> Image.Image:
 def dimensions(source: Source) -> tuple[int, int] | None:
     """Width and height as the file states them, before any EXIF turn; no pixels are decoded. None where it is no image."""
     try:
+        _require_file(source)
         with _quiet, Image.open(source, formats=_formats()) as image:
             return image.size
     except Exception:  # noqa: BLE001 (Pillow's plugins raise anything, as in ``decode``)
@@ -154,8 +155,8 @@ def _require_file(source: Source) -> None:
 
 def _reason(error: Exception, source: Source) -> str:
     if isinstance(error, UnidentifiedImageError):
-        is_empty = isinstance(source, str | os.PathLike) and Path(source).stat().st_size == 0
-        return "an empty file" if is_empty else "not an image of a format that Pillow decodes"
+        size = Path(source).stat().st_size if isinstance(source, str | os.PathLike) else source.seek(0, os.SEEK_END)
+        return "an empty file" if size == 0 else "not an image of a format that Pillow decodes"
     text = (isinstance(error, OSError) and error.strerror) or str(error) or type(error).__name__
     if isinstance(error, Image.DecompressionBombWarning | Image.DecompressionBombError):
         text = f"refused as a decompression bomb: {text}"

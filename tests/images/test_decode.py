@@ -2,6 +2,7 @@
 
 import errno
 import io
+import os
 import struct
 import threading
 import warnings
@@ -14,7 +15,7 @@ import pytest
 from PIL import Image
 
 from oodkit.errors import OodkitError, UnreadableImageError
-from oodkit.images.decode import decode, image_extensions, upright_rgb
+from oodkit.images.decode import decode, dimensions, image_extensions, upright_rgb
 
 RED, GREEN = (255, 0, 0), (0, 255, 0)
 
@@ -191,6 +192,12 @@ def test_the_caller_s_warning_filters_are_left_as_they_were(tmp_path: Path):
     before = list(warnings.filters)
     decode(saved(Image.new("L", (2, 2)), "PNG"))
     assert list(warnings.filters) == before
+
+
+def test_the_dimensions_of_a_pipe_are_not_waited_for(tmp_path, monkeypatch):
+    os.mkfifo(tmp_path / "pipe.png")
+    monkeypatch.setattr(Image, "open", lambda *_, **__: pytest.fail("it was opened"))
+    assert dimensions(tmp_path / "pipe.png") is None
 
 
 def test_extensions_are_those_of_image_files():
