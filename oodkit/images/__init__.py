@@ -28,10 +28,12 @@ def open_images(
     root: the folder that a list's images, a torchvision data set or ``wds`` shards are in, or Hugging Face's cache; paths do not
     need it. split: for ``torch`` and ``hf``, instead of writing it after the name. limit: so many images, evenly spread.
 
-    Raises ImageSetError where there is no such set, where it can't be opened, or where it holds no image; UsageError for a limit
-    below 1 or a split of a set that has none.
+    Raises ImageSetError where there is no such set, where it can't be opened, or where it holds no image; UsageError for an empty
+    name, a limit below 1 or a split of a set that has none.
     """
     name, folder = os.fspath(spec), None if root is None else Path(root)
+    if not name:  # an unset variable of a shell leaves it, and as a path it would mean here
+        raise UsageError("the name of the image set is empty; write . for the folder at hand")
     scheme, _, rest = name.partition(":")
     is_scheme = re.fullmatch(r"[A-Za-z][A-Za-z0-9+-]+:.+", name, re.DOTALL) is not None and not Path(name).exists()
     if split is not None and not (is_scheme and scheme in {"torch", "hf"}):

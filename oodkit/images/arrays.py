@@ -8,7 +8,7 @@ import numpy as np
 from PIL import Image
 
 from oodkit.errors import ImageSetError
-from oodkit.images.base import MOST_CLASSES, ImageSet
+from oodkit.images.base import ImageSet, checked_labels
 from oodkit.images.decode import to_rgb
 from oodkit.wording import in_short
 
@@ -34,7 +34,7 @@ class ArraySet(ImageSet):
     ) -> None:
         self.spec, self.class_names, self._files = spec, class_names, files
         self._images: np.ndarray | None = _checked_images(images, spec)
-        self.labels = np.full(len(images), -1) if labels is None else _checked_labels(labels, len(images), spec)
+        self.labels = np.full(len(images), -1) if labels is None else checked_labels(labels, len(images), spec)
 
     def load(self, index: int) -> Image.Image:
         if self._images is None:
@@ -76,7 +76,7 @@ def open_arrays(file: Path, spec: str, labels: Path | None = None) -> ArraySet:
     """
     images = _read_images(file)
     beside = labels or file.with_name(file.name.replace("images", "labels"))
-    if file.suffix == ".npz" and labels is None:
+    if file.suffix.lower() == ".npz" and labels is None:
         return ArraySet(spec, images, _read(file, 1), files=(file,))
     if beside == file or not beside.exists():
         return ArraySet(spec, images, files=(file,))
@@ -97,7 +97,7 @@ def _read_images(file: Path) -> np.ndarray:
 def _read(file: Path, which: int) -> np.ndarray | None:
     """The images (0) or the labels (1) of a file, None where an ``.npz`` has no labels."""
     try:
-        if file.suffix == ".npy":
+        if file.suffix.lower() == ".npy":
             return np.asarray(np.load(file, mmap_mode="r", allow_pickle=False))
         with file.open("rb") as stream, np.load(stream, allow_pickle=False) as arrays:
             names = list(arrays)
@@ -128,14 +128,3 @@ def _is_unit_range(images: np.ndarray) -> bool:
         return False
     pieces = (images[start : start + ROWS_AT_ONCE] for start in range(0, len(images), ROWS_AT_ONCE))
     return all(bool(((piece >= 0) & (piece <= 1)).all()) for piece in pieces)
-
-
-def _checked_labels(labels: np.ndarray, count: int, spec: str) -> np.ndarray:
-    if labels.shape != (count,) or labels.dtype.kind not in "iu" or (count and int(labels.min()) < -1):
-        got = f"{labels.dtype} {labels.shape}"
-        raise ImageSetError(f"{spec} holds labels {got}; expected integers ({count},), one per image, −1 = none of the classes")
-    if count and (largest := int(labels.max())) >= MOST_CLASSES:
-        raise ImageSetError(
-            f"{spec} holds labels up to {largest}; expected numbers of classes, counted from 0, below {MOST_CLASSES}"
-        )
-    return labels.astype(np.int64)

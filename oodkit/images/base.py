@@ -7,6 +7,7 @@ import numpy as np
 from PIL import Image
 from torch import Tensor
 
+from oodkit.errors import ImageSetError
 from oodkit.images.decode import Source
 
 MOST_CLASSES = 1_000_000  # beyond that a label is no number of a class, and nothing could be made for each
@@ -52,3 +53,19 @@ class ImageSet(ABC):
 
         Cheap beside reading the images, and the same on every machine that has a copy of them at the same place.
         """
+
+
+def checked_labels(labels: np.ndarray, count: int, spec: str) -> np.ndarray:
+    """Stored labels as a set of ``count`` images has them, int64.
+
+    Raises ImageSetError for anything but integers (count,) from −1 to ``MOST_CLASSES`` − 1.
+    """
+    are_integers = labels.shape == (count,) and labels.dtype.kind in "iu"
+    smallest, largest = (int(labels.min()), int(labels.max())) if are_integers and count else (-1, -1)
+    if not are_integers or smallest < -1:
+        got = f"down to {smallest}" if are_integers else f"{labels.dtype} {labels.shape}"
+        raise ImageSetError(f"{spec} holds labels {got}; expected integers ({count},), one per image, −1 = none of the classes")
+    if largest >= MOST_CLASSES:
+        expected = f"expected numbers of classes, counted from 0, below {MOST_CLASSES}"
+        raise ImageSetError(f"{spec} holds labels up to {largest}; {expected}")
+    return labels.astype(np.int64)

@@ -12,7 +12,7 @@ import numpy as np
 from PIL import Image
 
 from oodkit.errors import ImageSetError
-from oodkit.images.base import ImageSet
+from oodkit.images.base import ImageSet, checked_labels
 from oodkit.images.decode import decode
 from oodkit.wording import in_short
 
@@ -27,7 +27,8 @@ class HubSet(ImageSet):
         self.labels = np.full(len(rows), -1)
         if label_key is not None:
             labels = rows.data.column(label_key).to_numpy()
-            self.labels = np.where(np.isnan(labels.astype(np.float64)), -1, labels).astype(np.int64)
+            whole = np.where(np.isnan(labels.astype(np.float64)), -1, labels).astype(np.int64)
+            self.labels = checked_labels(whole, len(rows), spec)
             self.class_names = tuple(getattr(rows.features[label_key], "names", None) or ()) or None
 
     def source(self, index: int) -> str | io.BytesIO:

@@ -87,16 +87,18 @@ def open_stream(specs: Sequence[str], *, stdin: BufferedIOBase | None = None, se
     ``stdin``, relative to the working folder, with ``separator`` after each. Every other set is opened at once, and what it
     holds in memory it holds here too.
 
-    Raises ImageSetError where a source is not there, a set can't be opened or a list is malformed, UsageError for a second ``-``.
+    Raises ImageSetError where a source is not there, a set can't be opened or a list is malformed; UsageError for a second ``-``
+    and for an empty name.
     """
     if list(specs).count(STDIN) > 1:
         raise UsageError("- can stand once among the images: the list on stdin can be read once")
     sources: list[Iterable[Found]] = []
     sets: list[ImageSet] = []
     for spec in specs:
+        path = Path(spec)
         if spec == STDIN and stdin is not None:
             sources.append(_listed(stdin, separator))
-        elif (path := Path(spec)).is_dir() and not holds_arrays(path):
+        elif spec and path.is_dir() and not holds_arrays(path):
             sources.append(_below(spec))
         elif path.is_file() and path.suffix.lower() == ".txt":
             sources.append(_on_list(path))

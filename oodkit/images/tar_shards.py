@@ -16,7 +16,7 @@ from PIL import Image
 
 from oodkit.atomic import write_atomically
 from oodkit.errors import ImageSetError
-from oodkit.images.base import ImageSet
+from oodkit.images.base import ImageSet, checked_labels
 from oodkit.images.decode import decode, image_extensions
 from oodkit.images.torch_sets import data_folder
 from oodkit.wording import in_short, printable
@@ -37,7 +37,7 @@ class TarSet(ImageSet):
     def __init__(self, spec: str, shards: list[Path]) -> None:
         self.spec, self._shards = spec, shards
         samples = [(number, sample) for number, shard in enumerate(shards) for sample in _samples(shard)]
-        self.labels = np.array([sample.label for _, sample in samples], dtype=np.int64)
+        self.labels = checked_labels(np.array([sample.label for _, sample in samples], dtype=np.int64), len(samples), spec)
         self._places = np.array([(number, sample.start, sample.size) for number, sample in samples], dtype=np.int64).reshape(-1, 3)
         self._names = [sample.name for _, sample in samples]
 
@@ -73,7 +73,7 @@ def open_tar_set(name: str, root: Path | None) -> TarSet:
     it drops samples without a label, or that can't be decoded, uncounted. Raises ImageSetError where a shard is missing or damaged.
     """
     spec = f"wds:{name}"
-    urls = _expanded(name.partition("|")[0])
+    urls = _expanded(re.sub(r"\|\d+$", "", name))
     if "://" in name or name.startswith("pipe:"):
         folder = data_folder(root, spec)
         return TarSet(spec, [_fetched(url, folder) for url in urls])
@@ -97,7 +97,7 @@ def _expanded(pattern: str) -> list[str]:
 def _samples(shard: Path) -> Iterator[Sample]:
     try:
         with shard.open("rb") as file, tarfile.open(fileobj=file, mode="r:") as tar:
-            members = ((*_key_and_field(member.name), member) for member in tar if member.isfile())
+            members = ((*_key_and_field(member.name), member) for member in _onwards(tar) if member.isfile())
             for _, group in groupby(members, itemgetter(0)):
                 fields = {field: member for _, field, member in group}
                 image = next((fields[field] for field in fields if f".{field}" in image_extensions()), None)
@@ -107,10 +107,19 @@ def _samples(shard: Path) -> Iterator[Sample]:
             file.seek(tar.offset)
             if file.read(tarfile.BLOCKSIZE) != bytes(tarfile.BLOCKSIZE):
                 raise tarfile.ReadError(f"no sound header and no end of the archive at byte {tar.offset}")
-    except (tarfile.TarError, OSError, EOFError) as error:
-        raise ImageSetError(
-            f"can't read {shard}: {in_short(error)}; a shard is an uncompressed tar file: unpack or fetch it again"
-        ) from error
+    except ImageSetError:
+        raise
+    except Exception as error:  # tarfile raises anything on a damaged header
+        reason = in_short(error) or type(error).__name__
+        raise ImageSetError(f"can't read {shard}: {reason}; a shard is an uncompressed tar file: unpack or fetch it again") from error
+
+
+def _onwards(tar: tarfile.TarFile) -> Iterator[tarfile.TarInfo]:
+    """The members, to the first whose size is below 0, from where older versions of Python go back and never come to an end."""
+    for member in tar:
+        if member.size < 0:
+            raise tarfile.ReadError(f"{member.name} has a size below 0")
+        yield member
 
 
 def _key_and_field(name: str) -> tuple[str, str]:

@@ -27,6 +27,14 @@ def test_an_npz_holds_images_and_labels_by_any_of_three_pairs_of_keys(tmp_path, 
     assert np.array_equal(np.asarray(images.load(3)), RGB[3])
 
 
+def test_letter_case_of_the_extension_does_not_count(tmp_path):
+    npz(tmp_path, images=RGB, labels=LABELS).rename(tmp_path / "SET.NPZ")
+    assert open_images(tmp_path / "SET.NPZ").labels.tolist() == LABELS.tolist()
+    np.save(tmp_path / "x.npy", RGB)
+    (tmp_path / "x.npy").rename(tmp_path / "X.NPY")
+    assert np.array_equal(np.asarray(open_images(tmp_path / "X.NPY").load(4)), RGB[4])
+
+
 def test_without_labels_images_belong_to_no_class(tmp_path):
     assert open_images(npz(tmp_path, images=RGB)).labels.tolist() == [-1] * 5
 
