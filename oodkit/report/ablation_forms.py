@@ -1,7 +1,5 @@
 """An ablation as Markdown and as CSV."""
 
-import csv
-import io
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -9,8 +7,9 @@ from oodkit.report.ablation_settings import settings_in_words
 from oodkit.report.ablation_sheets import ablation_sheets
 from oodkit.report.ablations import MEAN, remarks_on, title_of
 from oodkit.report.document import Document
-from oodkit.report.gfm import bullets, escape, fenced, section, table
-from oodkit.report.rows_csv import cell
+from oodkit.report.gfm import bullets, escape, fenced, how_made, section, table
+from oodkit.report.remarks import versions_and_date
+from oodkit.report.rows_csv import csv_text
 
 FIGURES = ("accuracy", "auroc", "fpr95_ood", "shift_ratio")
 GAINS = tuple(f"{figure}_gain{end}" for figure in ("accuracy", "auroc") for end in ("", "_low", "_high", "_p", "_seeds"))
@@ -25,14 +24,11 @@ def ablation_markdown(document: Document) -> str:
     """GitHub's Markdown: a heading, the tables, the remarks, and how it was made."""
     tables = [block for sheet in ablation_sheets(document, intervals=True) for block in section(sheet)]
     sets = [(one["name"], one["role"], one["spec"], str(one["images"])) for one in document["sets"]]
-    seeds = f"seeds {', '.join(map(str, document['seeds']))}"
-    versions = {"oodkit": document["oodkit"], **document["versions"], "made": document["created"]}
-    told = ", ".join(f"{name} {value}" for name, value in versions.items())
-    lines = [seeds, *settings_in_words(document["settings"]), told]
+    seeds = f"{'seeds' if len(document['seeds']) > 1 else 'seed'} {', '.join(map(str, document['seeds']))}"
+    lines = [seeds, *settings_in_words(document["settings"]), versions_and_date(document)]
     made = [fenced(document["command"]), table(("set", "role", "source", "images"), sets, words=3), bullets(lines)]
-    parts = [f"## {escape(title_of(document))}", *tables, bullets(remarks_on(document))]
-    folded = ["<details>\n<summary>How this was made</summary>", *made, "</details>"]
-    return "\n\n".join(part for part in (*parts, *folded) if part) + "\n"
+    parts = [f"## {escape(title_of(document))}", *tables, bullets(remarks_on(document)), *how_made(*made)]
+    return "\n\n".join(part for part in parts if part) + "\n"
 
 
 def ablation_csv(document: Document) -> str:
@@ -41,13 +37,7 @@ def ablation_csv(document: Document) -> str:
     Fractions in [0, 1], means over the seeds, ``_sd`` their standard deviation; what is null is empty. Gains, against the baseline
     as trained, stand in the lines of the mean alone.
     """
-    text = io.StringIO()
-    writer = csv.DictWriter(text, CSV_COLUMNS, lineterminator="\n")
-    writer.writeheader()
-    for row in document["rows"]:
-        for line in _lines(row, document):
-            writer.writerow({name: cell(value) for name, value in line.items()})
-    return text.getvalue()
+    return csv_text(CSV_COLUMNS, (line for row in document["rows"] for line in _lines(row, document)))
 
 
 def _lines(row: Mapping[str, Any], document: Document) -> Iterator[dict[str, Any]]:

@@ -85,7 +85,7 @@ def remarks_on(document: Row) -> list[str]:
     """What is to be said below the tables: what rests on fewer seeds, and the notes. Why a trial failed stands in a table."""
     few = dict.fromkeys(document["recipes"], 0) | {row["recipe"]: row["accuracy"]["n"] for row in document["rows"]}
     wanted = len(document["seeds"])
-    found = [f"{recipe}: figures of {n} of {wanted} seeds" for recipe, n in few.items() if n < wanted]
+    found = [f"{recipe}: figures of {n} of {counted(wanted, 'seed', 'seeds')}" for recipe, n in few.items() if n < wanted]
     shifted = any(row["shift"] for row in document["rows"])
     return [*found, *document["notes"], *([] if shifted else without_shift(document))]
 

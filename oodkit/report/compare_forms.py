@@ -1,14 +1,12 @@
 """A comparison as Markdown and as CSV."""
 
-import csv
-import io
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 from oodkit.report.compare_sheets import commands, placed, remarks_on, sheets
 from oodkit.report.document import Document
 from oodkit.report.gfm import bullets, fenced, section
-from oodkit.report.rows_csv import cell
+from oodkit.report.rows_csv import csv_text
 
 FIGURES = ("auroc", "fpr95_ood")
 DIFFERENCES = ("difference", "difference_low", "difference_high", "p_value", "p_holm", "paired")
@@ -33,12 +31,7 @@ def comparison_csv(document: Document) -> str:
     ``source`` is ``measured`` or whose published figure it is. A difference is that of the line to the model ``against``. The
     notes, joined by semicolons, tell of a published figure whose it is and why it need not agree with the measured one.
     """
-    text = io.StringIO()
-    writer = csv.DictWriter(text, CSV_COLUMNS, lineterminator="\n")
-    writer.writeheader()
-    for row in (*_measured(document), *_published(document)):
-        writer.writerow({name: cell(value) for name, value in row.items()})
-    return text.getvalue()
+    return csv_text(CSV_COLUMNS, (*_measured(document), *_published(document)))
 
 
 def _measured(document: Document) -> Iterator[dict[str, Any]]:

@@ -46,6 +46,11 @@ def bullets(lines: Iterable[str]) -> str:
     return "\n".join(f"- {escape(line)}" for line in lines)
 
 
+def how_made(*blocks: str) -> list[str]:
+    """The blocks that tell how a result was made, folded: the last of a text."""
+    return ["<details>\n<summary>How this was made</summary>", *blocks, "</details>"]
+
+
 def section(sheet: Sheet, level: int = 3) -> list[str]:
     """The sheet below a heading of the level: blocks to be set apart by empty lines."""
     caption = f"{sheet.caption[0].upper()}{sheet.caption[1:]}." if sheet.caption else ""

@@ -7,9 +7,9 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from oodkit.report.document import Document
-from oodkit.report.gfm import bullets, escape, fenced, section, table
+from oodkit.report.gfm import bullets, escape, fenced, how_made, section, table
 from oodkit.report.numerals import with_interval
-from oodkit.report.remarks import set_remarks, summary_result
+from oodkit.report.remarks import in_pairs, set_remarks, summary_result, versions_and_date
 from oodkit.report.repair_sheets import repair_sheets
 from oodkit.report.repairs import repair_notes, repair_of
 from oodkit.report.sheets import comparison_sheet, model_sheets
@@ -20,7 +20,7 @@ Model = Mapping[str, Any]
 def render_markdown(document: Document) -> str:
     """The report's text, with a line break at its end. Whatever comes from the user's files is text in it, and nothing else."""
     models = document["models"]
-    blocks = repair_blocks(document)
+    blocks = _repair(document)
     if not blocks and len(models) > 1:
         blocks = section(comparison_sheet(models, intervals=True), level=2)
     for model in models:
@@ -28,7 +28,7 @@ def render_markdown(document: Document) -> str:
     return "\n\n".join([*blocks, *made(document)]) + "\n"
 
 
-def repair_blocks(document: Document) -> list[str]:
+def _repair(document: Document) -> list[str]:
     """What a repair changed; nothing of a diagnosis."""
     if (repair := repair_of(document)) is None:
         return []
@@ -41,7 +41,7 @@ def repair_blocks(document: Document) -> list[str]:
     ]
 
 
-def figures(model: Model) -> str:
+def _figures(model: Model) -> str:
     """The four that matter, with their 95 % intervals."""
     best = summary_result(model, model["best"])
     lines = [("ID accuracy", with_interval(model["accuracy"], unit=" %"))]
@@ -55,13 +55,13 @@ def figures(model: Model) -> str:
 
 def _model(model: Model) -> list[str]:
     verdict, facts = model["verdict"], model["facts"]
-    described = f"{facts['num_classes']} classes; recipe: {facts.get('recipe', 'unknown')}"
+    described = f"{facts['num_classes']} classes; recipe: {facts['recipe']}"
     return [
         f"## {escape(model['name'])}: out-of-distribution diagnosis",
         escape(", ".join([*([facts["architecture"]] if facts.get("architecture") else []), described])),
         f"**{escape(verdict['sentence'])}**",
         bullets(verdict["evidence"]),
-        figures(model),
+        _figures(model),
         *_advice(verdict["advice"]),
         *(block for sheet in model_sheets(model, intervals=True) for block in section(sheet)),
     ]
@@ -80,20 +80,13 @@ def made(document: Document) -> list[str]:
     """How it was made, folded: command, image sets with the files that were skipped, preprocessing, settings, versions."""
     rows = [(one["name"], one["role"], one["spec"], str(one["read"]), str(one["skipped"])) for one in document["sets"]]
     notes = [f"{one['name']}: {line}" for one in document["sets"] for line in set_remarks(one)]
-    facts = [(f"preprocessing of {one['name']}", _pairs(one["facts"]["preprocessing"])) for one in document["models"]]
-    facts += [("settings", _pairs(document["settings"]))]
-    facts += [("versions", _pairs({"oodkit": document["oodkit"], **document["versions"]})), ("made", document["created"])]
-    return [
-        "<details>\n<summary>How this was made</summary>",
+    facts = [f"preprocessing of {one['name']}: {in_pairs(one['facts']['preprocessing'])}" for one in document["models"]]
+    facts += [f"settings: {in_pairs(document['settings'])}", versions_and_date(document)]
+    return how_made(
         fenced(document["command"]),
         table(("set", "role", "source", "images read", "skipped"), rows, words=3),
-        bullets([*notes, *(f"{name}: {value}" for name, value in facts)]),
-        "</details>",
-    ]
-
-
-def _pairs(facts: Mapping[str, Any]) -> str:
-    return ", ".join(f"{name} {value}" for name, value in facts.items())
+        bullets([*notes, *facts]),
+    )
 
 
 def _indented(block: str, under: str) -> str:

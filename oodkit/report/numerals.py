@@ -45,14 +45,9 @@ def sortable(value: float) -> str:
     return f"{value:.6g}"
 
 
-def lead_over_chance(value: float, metric: str) -> float:
-    """From 1 (perfect) over 0 (chance) downwards: of an AUROC, whose chance is 0.5, or of an FPR@95, whose chance is 0.95."""
-    return 2 * value - 1 if metric == "auroc" else 1 - value / 0.95
-
-
 def tint(value: float, metric: str) -> int:
     """How strongly a heat cell is tinted, from 0 at chance to 15, below chance to −15; squared, so that good figures differ."""
-    lead = lead_over_chance(value, metric)
+    lead = _lead_over_chance(value, metric)
     step = round(15 * min(1.0, abs(lead)) ** 2)
     return step if lead > 0 else -step
 
@@ -71,3 +66,8 @@ def rank_among_others(below: float, images: int) -> str:
         return "the only ID image"
     lower = round(2 * images * below) - 1  # in halves, as a tie counts
     return rank_in_words(min(max(lower / (2 * (images - 1)), 0.0), 1.0), "other ID images")
+
+
+def _lead_over_chance(value: float, metric: str) -> float:
+    """From 1 (perfect) over 0 (chance) downwards: of an AUROC, whose chance is 0.5, or of an FPR@95, whose chance is 0.95."""
+    return 2 * value - 1 if metric == "auroc" else 1 - value / 0.95

@@ -4,7 +4,7 @@ import csv
 import io
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from oodkit.report.document import Document
@@ -55,13 +55,20 @@ def render_csv(document: Document) -> str:
     repair = repair_of(document)
     changes = _changes(repair) if repair else {}
     columns = (*COLUMNS, *(CHANGE if repair else ()))
+    rows = (
+        {**_flat(result), **(changes.get((result["scorer"], result["ood_set"]), {}) if place else {})}
+        for place, model in enumerate(document["models"])
+        for result in model["results"]
+    )
+    return csv_text(columns, rows)
+
+
+def csv_text(columns: Sequence[str], rows: Iterable[Mapping[str, Any]]) -> str:
+    """A header and a line for each row, every value as a ``cell``; what a row lacks is empty. Raises ValueError for other keys."""
     text = io.StringIO()
-    writer = csv.DictWriter(text, columns, lineterminator="\n", extrasaction="ignore")  # a later version may have added keys
+    writer = csv.DictWriter(text, columns, lineterminator="\n")
     writer.writeheader()
-    for place, model in enumerate(document["models"]):
-        for result in model["results"]:
-            change = changes.get((result["scorer"], result["ood_set"]), {}) if place else {}
-            writer.writerow({name: cell(value) for name, value in {**_flat(result), **change}.items()})
+    writer.writerows({name: cell(value) for name, value in row.items()} for row in rows)
     return text.getvalue()
 
 
@@ -93,7 +100,8 @@ def cell(value: Any) -> Any:
 
 
 def _flat(result: Mapping[str, Any]) -> dict[str, Any]:
-    row = {**result, "settings": json.dumps(result["settings"]), "notes": "; ".join(result["notes"])}
+    known = {name: result[name] for name in COLUMNS if name in result}  # a later version may have added keys
+    row = {**known, "settings": json.dumps(result["settings"]), "notes": "; ".join(result["notes"])}
     for name in ESTIMATES:
         estimate = result[name] or {}
         row |= {name: estimate.get("value"), f"{name}_low": estimate.get("low"), f"{name}_high": estimate.get("high")}

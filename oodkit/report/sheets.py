@@ -63,7 +63,8 @@ def comparison_sheet(models: Sequence[Model], *, intervals: bool) -> Sheet:
         words = [model["name"], model["verdict"]["code"], model["best"] or DASH]
         aurocs = [with_interval(one.get("auroc")) for one in (mls, best)]
         rows.append([*words, show(model["accuracy"]), *aurocs, show(best.get("fpr95_ood"))])
-    caption = "means over the OOD sets in percent, with 95 % intervals"
+    which = "with" if intervals else "AUROCs with"
+    caption = f"in percent, {which} 95 % intervals; AUROC and FPR@95 are those of the {models[0]['summary']}"
     return Sheet(f"{len(models)} models compared", head, rows, caption, words=3)
 
 

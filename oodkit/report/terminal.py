@@ -16,7 +16,7 @@ from oodkit.report.numerals import interval, number
 from oodkit.report.qualities import sentence_of
 from oodkit.report.qualities import title_of as quality_title
 from oodkit.report.quality_sheets import quality_sheets
-from oodkit.report.remarks import set_remarks
+from oodkit.report.remarks import in_pairs, set_remarks
 from oodkit.report.repair_sheets import repair_sheets
 from oodkit.report.repairs import repair_notes, repair_of
 from oodkit.report.sheets import comparison_sheet, model_sheets
@@ -97,8 +97,8 @@ def _print_model(console: Console, model: Mapping[str, Any]) -> None:
     console.print()
     say(console, model["name"], "bold")
     say(console, f"  {_describe(facts)}")
-    say(console, f"  preprocessing: {_preprocessing(facts['preprocessing'])}")
-    say(console, f"  recipe: {facts.get('recipe', 'unknown')}")
+    say(console, f"  preprocessing: {in_pairs(facts['preprocessing'])}")
+    say(console, f"  recipe: {facts['recipe']}")
     say(console, f"  ID accuracy {number(accuracy)} % ({interval(accuracy)} %)")
     console.print()
     for sheet in model_sheets(model, intervals=False):
@@ -121,7 +121,3 @@ def _describe(facts: Mapping[str, Any]) -> str:
     head = ", ".join(facts["head_layers"])
     described = f"{facts['num_classes']} classes, {facts['num_features']} features, head {head}"
     return ", ".join([*(str(facts[name]) for name in ("architecture", "license") if facts.get(name)), described])
-
-
-def _preprocessing(preprocessing: Mapping[str, Any]) -> str:
-    return ", ".join(f"{name} {value}" for name, value in preprocessing.items())

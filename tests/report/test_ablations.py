@@ -261,3 +261,10 @@ def test_a_damaged_one_is_told(document, tmp_path, change, problem):
     (tmp_path / "result.json").write_text(json.dumps({key: one for key, one in document.items() if key != "trials"}))
     with pytest.raises(InputError, match="lacks trials; make it again"):
         load_document(tmp_path / "result.json", EVERY_KIND)
+
+
+def test_one_seed_is_no_seeds():
+    document = document_of(made(("v1", "mixup"), (0,), failures=(Failure("v1", 0, "out of memory"),)))
+    assert remarks_on(document)[0] == "v1: figures of 0 of 1 seed"
+    assert "- seed 0\n" in ablation_markdown(document)
+    assert "<b>seed</b> 0" in render_html(Run(document))
