@@ -1,8 +1,6 @@
 """Runs side by side: the figures of every model in them, and their differences to the first one's, as a plain document."""
 
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
-from importlib.metadata import version
 from typing import Any
 
 import numpy as np
@@ -16,7 +14,8 @@ from oodkit.metrics import Estimate, difference, mean_estimate
 from oodkit.report.compare_models import ComparedModel, compared_models
 from oodkit.report.compare_notes import differing_inputs, differing_settings, left_out, notes_on
 from oodkit.report.compare_published import compare_published
-from oodkit.report.document import Document, plain
+from oodkit.report.document import Document, plain, stamp
+from oodkit.report.remarks import doubt_of
 from oodkit.report.runs import Run
 from oodkit.wording import printable
 
@@ -54,9 +53,7 @@ def make_comparison(runs: Sequence[tuple[str, Run]], *, command: str, published:
     return {
         "schema": SCHEMA,
         "kind": KIND,
-        "oodkit": version("oodkit"),
-        "created": datetime.now(UTC).isoformat(timespec="seconds"),
-        "command": command,
+        **stamp(command),
         "models": [_model(model, models[0], best[number]) for number, model in enumerate(models)],
         "sets": [_set(name, groups[name], models) for name in sets],
         "summary": label,
@@ -97,8 +94,12 @@ def _mean_auroc(model: ComparedModel, scorer: str, sets: Sequence[str], groups: 
 
 
 def _best_scorer(model: ComparedModel, sets: Sequence[str], groups: Mapping[str, str]) -> str:
-    """Of all that the model has, whether or not the others have it."""
-    return max(model.scores, key=lambda scorer: _mean_auroc(model, scorer, sets, groups))
+    """Of all that the model has, whether or not the others have it; one in doubt only where all are, as in a diagnosis."""
+
+    def merit(scorer: str) -> tuple[bool, float]:
+        return doubt_of(model.rows[scorer, sets[0]]) is None, _mean_auroc(model, scorer, sets, groups)
+
+    return max(model.scores, key=merit)
 
 
 def _results(
@@ -200,7 +201,8 @@ def _on_tests(models: Sequence[ComparedModel], best: Sequence[str], tests: Mappi
     notes = []
     if len(models) > 1:
         counted = f"p (Holm) is adjusted for all tests of its kind: {tests['summary']} of {summary}, {tests['sets']} of all else"
-        same = f"; {tests['identical']} are of scores that are the same image by image and are not counted"
+        are = "is" if tests["identical"] == 1 else "are"
+        same = f"; {tests['identical']} {are} of scores that are the same image by image and {are} not counted"
         notes.append(counted + (same if tests["identical"] else ""))
         notes.append("intervals of differences in FPR@95 are those of independent images: too wide where they are the same")
     if len(set(best)) > 1:

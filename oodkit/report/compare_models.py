@@ -55,8 +55,7 @@ class ComparedModel:
 
     def same_weights(self, other: "ComparedModel") -> bool:
         """Whether both are one network: its structure, its code and its weights."""
-        own = self.told["facts"].get("weights")
-        return own is not None and own == other.told["facts"].get("weights")
+        return bool(self.told["facts"]["weights"] == other.told["facts"]["weights"])
 
     def same_function(self, other: "ComparedModel") -> bool:
         """Whether both are one network and are fed alike, so that no image could tell them apart."""
@@ -115,7 +114,7 @@ def _compared(key: str, label: str, name: str, run: Run, model: Mapping[str, Any
 def _facts(document: Document, model: Mapping[str, Any]) -> dict[str, Any]:
     return {
         "name": model["name"],
-        "weights": model["facts"].get("weights"),
+        "weights": model["facts"]["weights"],
         "id_set": next(one["spec"] for one in document["sets"] if one["role"] == "id"),
         "n_id": model["read"]["id"]["n"],
         "num_classes": model["facts"]["num_classes"],

@@ -24,8 +24,8 @@ def differing_inputs(models: Sequence[ComparedModel]) -> list[dict[str, Any]]:
     told, read = [], [name for name in models[0].read if all(name in model.read for model in models)]
     for model in models:
         document, settings = model.document, model.document["settings"]
-        asked = {name: settings.get(name) for name in RUN_SETTINGS}
-        asked |= {name: document["inputs"]["sets"].get(name) for name in ASKED}
+        asked = {name: settings[name] for name in RUN_SETTINGS}
+        asked |= {name: document["inputs"]["sets"][name] for name in ASKED}
         asked |= {f"images of {'ID' if name == 'id' else name}": model.read[name]["n"] for name in read}
         told.append({**asked, **_learnt_from(model, models), **_fed(model, models)})
     return [{"input": name, "values": values} for name, values in _differing(models, told)]

@@ -98,13 +98,14 @@ def make_document(
 
 
 def heading(command: str) -> dict[str, Any]:
-    """What every result of models says first: the version, when it was made, by which command, and with which libraries."""
-    return {
-        "oodkit": version("oodkit"),
-        "created": datetime.now(UTC).isoformat(timespec="seconds"),
-        "command": command,
-        "versions": {"python": platform.python_version(), **_versions("torch", "torchvision", "timm", "numpy", "scikit-learn")},
-    }
+    """What every result of models says first: what ``stamp`` says, and with which libraries it was made."""
+    libraries = _versions("torch", "torchvision", "timm", "numpy", "scikit-learn")
+    return {**stamp(command), "versions": {"python": platform.python_version(), **libraries}}
+
+
+def stamp(command: str) -> dict[str, Any]:
+    """By which version a document is made, when, and by which command."""
+    return {"oodkit": version("oodkit"), "created": datetime.now(UTC).isoformat(timespec="seconds"), "command": command}
 
 
 def plain(value: Any) -> Any:

@@ -21,8 +21,8 @@ ALWAYS = ("msp", "mls")
 LEARNT_FROM = {"train": "ID training images", "val": "ID validation images"}
 PAPER = "Xiong et al., Diagnosing Pretrained Models for Out-of-distribution Detection, ICCV 2025, Algorithm 1"
 CLASSIFYING = {"type": "image-classification", "name": "Image classification"}
-LOADING = ("arch", "checkpoint", "input_size", "mean", "std", "model_args", "allow_pickle")  # what load_classifier takes
 DETECTING = {"type": "out-of-distribution-detection", "name": "Out-of-distribution detection"}
+LOADING = ("arch", "checkpoint", "input_size", "mean", "std", "model_args", "allow_pickle")  # what load_classifier takes
 
 Model = Mapping[str, Any]
 
@@ -128,9 +128,10 @@ def measured(model: Model, document: Document) -> list[str]:
     sets = {one["name"]: one for one in document["sets"]}
     seen = ", ".join(f"{name} ({counted(one['read'], 'image', 'images')})" for name, one in sets.items() if one["role"] in GROUPS)
     question = f"How well does the classifier notice images that belong to none of its {model['facts']['num_classes']} classes?"
-    against = f"Measured by oodkit {document['oodkit']} on {sets['id']['read']} in-distribution test images against {seen}."
+    tested_on = counted(sets["id"]["read"], "in-distribution test image", "in-distribution test images")
+    against = f"Measured by oodkit {document['oodkit']} on {tested_on} against {seen}."
     shown = [*scorers_best_first(model)[:BEST], *ALWAYS]
-    notes = remarks({**model, "results": [row for row in model["results"] if row["scorer"] in shown]})
+    notes = remarks(model, shown)
     return [
         f"{question} {escape(against)} ID accuracy: {with_interval(model['accuracy'], unit=' %')}.",
         f"**{escape(model['verdict']['sentence'])}**",
@@ -160,13 +161,13 @@ def _how_to_score(model: Model, document: Document) -> list[str]:
     best = summary_result(model, model["best"])
     if best is None:
         return []
-    preset = document["settings"].get("preset", "openood")
+    preset = document["settings"]["preset"]
     scorer, settings = read_spec(best["spec"])
     probe = parse_scorer(best["spec"], preset).probe()
     probes = f", probes=[{probe!r}]" if probe else ""
     given = {"preset": preset, **settings} if preset != "openood" else settings
     made_as = f"oodkit.make_scorer({', '.join([repr(scorer), *_keywords(given)])})"
-    loading = {name: value for name in LOADING if (value := document["inputs"]["loading"].get(name))}  # no other key is code
+    loading = {name: value for name in LOADING if (value := document["inputs"]["loading"][name])}  # no other key is code
     repair = repair_of(document)
     name = model["name"] if repair is None else repair["before"]
     refitted = [] if repair is None else ['model = model.with_head(oodkit.Head.load("head.safetensors"))']

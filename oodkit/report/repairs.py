@@ -7,8 +7,7 @@ from oodkit.evaluation import MEANS
 from oodkit.refitting import GAIN
 from oodkit.report.document import KIND, REPAIR, Document
 from oodkit.report.numerals import limits, number
-from oodkit.report.remarks import useful_means
-from oodkit.scorers.knn import BEYOND
+from oodkit.report.remarks import doubt_of, useful_means
 from oodkit.wording import DASH, counted
 
 Row = Mapping[str, Any]
@@ -38,16 +37,11 @@ def unchanged_line(changes: Iterable[Row], model: Row | None = None) -> str:
 
     model: one of the two, whose doubts stand beside the figures.
     """
-    doubts = {} if model is None else _doubts(model)
+    results = [] if model is None else model["results"]
+    doubts = {row["scorer"]: f" (in doubt: {doubt})" for row in results if (doubt := doubt_of(row))}
     unchanged = [row for row in changes if not row["changed"]]
     same = [f"{row['scorer']} {number(row['auroc_after'])}{doubts.get(row['scorer'], '')}" for row in unchanged]
     return f"unchanged, image by image: {', '.join(same)}" if same else ""
-
-
-def _doubts(model: Row) -> dict[str, str]:
-    """By scorer why its figures say nothing of it."""
-    notes = {(row["scorer"], part) for row in model["results"] for note in row["notes"] for part in note.split("; ")}
-    return {scorer: f" (in doubt: {part})" for scorer, part in notes if part.startswith(BEYOND)}
 
 
 def columns_of(changes: Sequence[Row]) -> list[tuple[str, str]]:

@@ -168,3 +168,13 @@ def test_a_set_that_is_not_the_same_is_named_as_the_one_reason(compared_run):
     assert (against["mean"]["unpaired"], against["a"]["identical"]) == (["b"], True)
     assert document["notes"][0].startswith("A and B did not read the same images of b: there, and in the means over them, ")
     assert document["models"][1]["accuracy_difference"]["paired"]
+
+
+def test_a_single_test_of_equal_scores_is_counted_as_one(compared_run):
+    first, again = (run_with(compared_run, {"a": "near"}) for _ in range(2))
+    (name,) = first.scores
+    for run in (first, again):
+        for scorer in set(run.scores[name]) - {"mls"}:
+            del run.scores[name][scorer]
+    said = "; 1 is of scores that are the same image by image and is not counted"
+    assert any(note.endswith(said) for note in compared(first, again)["notes"])
