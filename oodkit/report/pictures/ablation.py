@@ -12,6 +12,7 @@ from oodkit.ablation import AS_TRAINED, AUGDELETED
 from oodkit.report.pictures.palette import GROUPS, INK, RECIPES
 from oodkit.report.pictures.placing import Point, boxes_of, is_far, nearest
 from oodkit.report.pictures.svg import LETTERS, SMALL, WIDTH, label, picture, plot_area
+from oodkit.wording import counted
 
 Row = Mapping[str, Any]
 LEFT, RIGHT, TOP, AXIS, PLOT = 42, 14, 22, 40, 290  # points: beside the plot, above it, below it, and its height
@@ -65,7 +66,8 @@ def recipes_svg(rows: Sequence[Row], scorer: str) -> str:
         axes.set_ylabel(f"{label(scorer, columns=20)}, mean AUROC, percent")
         _key(figure, several=any(one.x_sd or one.y_sd for one in places.values()))
 
-    return picture(draw, PLOT + KEY + AXIS, f"ID accuracy against the mean AUROC of {scorer} for {len(recipes)} recipes")
+    what = counted(len(recipes), "recipe", "recipes")
+    return picture(draw, PLOT + KEY + AXIS, f"ID accuracy against the mean AUROC of {scorer} for {what}")
 
 
 def shift_svg(rows: Sequence[Row], groups: Mapping[str, str]) -> str:
@@ -100,7 +102,8 @@ def shift_svg(rows: Sequence[Row], groups: Mapping[str, str]) -> str:
         axes.set_xlabel("shift ratio; to the right ID fell more than OOD")
         _groups_key(figure, [groups[name] for _, bars in shown for name, _ in bars])
 
-    return picture(draw, height + AXIS + TOP, f"Shift ratio of the maximal logit for {len(shown)} recipes on each OOD set")
+    what = counted(len(shown), "recipe", "recipes")
+    return picture(draw, height + AXIS + TOP, f"Shift ratio of the maximal logit for {what} on each OOD set")
 
 
 def _place(row: Row, scorer: str) -> Place:

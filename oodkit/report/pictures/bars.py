@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 from oodkit.report.pictures.palette import ID, INK, SYNTHETIC
 from oodkit.report.pictures.svg import LETTERS, SMALL, label, picture, plot_area
+from oodkit.wording import counted
 
 ROW, THICK, KEY, AXIS, RIGHT = 24, 13, 22, 38, 14  # points: of a set, of its bar, above the bars and below them, and beside them
 NAME = 20  # letters
@@ -50,7 +51,8 @@ def bars_svg(bars: Sequence[Bar], floor: Bar, axis: str) -> str:
         axes.set_xlabel(axis)
         _key(figure, floor.name, errors=any(one.error for one in bars))
 
-    return picture(draw, ROW * len(bars) + AXIS + KEY, f"{axis} of {len(bars)} sets of synthetic images, and of real images")
+    sets = counted(len(bars), "set", "sets")
+    return picture(draw, ROW * len(bars) + AXIS + KEY, f"{axis} of {sets} of synthetic images, and of real images")
 
 
 def _key(figure: Any, floor: str, *, errors: bool) -> None:

@@ -6,6 +6,7 @@ from typing import Any
 
 from oodkit.report.pictures.palette import ID, INK
 from oodkit.report.pictures.svg import LETTERS, SMALL, WIDTH, label, picture, plot_area
+from oodkit.wording import counted
 
 ROW, KEY, AXIS, RIGHT = 19, 22, 38, 14  # points: of a scorer, above them and below them, and beside them
 NAME = 18  # letters
@@ -49,7 +50,8 @@ def dumbbells_svg(changes: Sequence[Mapping[str, Any]], summary: str) -> str:
         axes.set_xlabel(f"{label(summary)} AUROC, percent, stretched towards 100")
         _key(figure, changes)
 
-    return picture(draw, ROW * len(changes) + AXIS + KEY, f"{summary} AUROC of {len(changes)} scorers before and after the repair")
+    scorers = counted(len(changes), "scorer", "scorers")
+    return picture(draw, ROW * len(changes) + AXIS + KEY, f"{summary} AUROC of {scorers} before and after the repair")
 
 
 def _place(auroc: float) -> float:

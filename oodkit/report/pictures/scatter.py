@@ -8,6 +8,7 @@ import numpy as np
 from oodkit.report.pictures.palette import GROUPS, ID, INK
 from oodkit.report.pictures.svg import SMALL, WIDTH, label, picture, plot_area
 from oodkit.report.remarks import summary_result
+from oodkit.wording import counted
 
 MARGINS = {"left": 42, "right": 14, "top": 46}
 ACROSS, PLOT = WIDTH - MARGINS["left"] - MARGINS["right"], 230  # points
@@ -67,7 +68,7 @@ def scatter_svg(models: Sequence[Mapping[str, Any]]) -> str:
         _names(figure, points, height)
         _key(figure)
 
-    return picture(draw, height, f"ID accuracy against {summary} AUROC of {len(points)} models")
+    return picture(draw, height, f"ID accuracy against {summary} AUROC of {counted(len(points), 'model', 'models')}")
 
 
 def _point(model: Mapping[str, Any]) -> Point | None:

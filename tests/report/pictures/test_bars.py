@@ -60,3 +60,9 @@ def test_a_figure_below_zero_is_drawn_and_nothing_but_zero_too(value):
 
 def test_without_sets_there_is_no_picture():
     assert bars_svg([], FLOOR, "Fréchet distance") == ""
+
+
+def test_one_set_is_no_sets():
+    assert (
+        ET.fromstring(bars_svg(BARS[:1], FLOOR, "coverage"))[0].text == "coverage of 1 set of synthetic images, and of real images"
+    )

@@ -71,3 +71,7 @@ def test_a_figure_beyond_all_bounds_is_drawn_at_its_end():
 
 def test_without_scorers_there_is_no_picture():
     assert dumbbells_svg([], "mean") == ""
+
+
+def test_one_scorer_is_no_scorers():
+    assert ET.fromstring(dumbbells_svg(CHANGES[:1], "mean"))[0].text == "mean AUROC of 1 scorer before and after the repair"

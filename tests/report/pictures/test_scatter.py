@@ -102,3 +102,8 @@ def test_an_interval_that_ends_at_100_percent_is_told_by_its_longer_side():
     perfect = {"value": 1.0, "low": 0.9912, "high": 1.0}
     told = texts(scatter_svg([{**model("one", 0.9), "accuracy": perfect}, {**model("two", 0.9), "accuracy": perfect}]))
     assert any("intervals up to ± 0.88" in text for text in told)
+
+
+def test_where_one_model_alone_has_figures_it_is_no_models():
+    svg = scatter_svg([model("a", 0.7), {**model("b", 0.8), "best": None}])
+    assert ET.fromstring(svg)[0].text == "ID accuracy against mean AUROC of 1 model"
