@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from oodkit.classifier import Classifier
@@ -11,17 +11,17 @@ from oodkit.exporting.loading_code import loading_code
 from oodkit.exporting.target import MARK
 from oodkit.models.file_facts import architecture_of
 from oodkit.report.gfm import bullets, escape, section
-from oodkit.report.model_card import ALWAYS, limits, measured, model_index, scalar
+from oodkit.report.model_card import ALWAYS, PAPER, limits, measured, model_index, scalar
 from oodkit.report.numerals import with_interval
 from oodkit.report.remarks import scorers_best_first, summary_result
 from oodkit.report.repair_sheets import repair_sheets
-from oodkit.wording import counted, percent, without_folders
+from oodkit.report.repairs import repair_of, share_name
+from oodkit.wording import counted, without_folders
 
 Document = Mapping[str, Any]
 
 # those of https://huggingface.co/docs/hub/repositories-licenses that timm's weights are under; any other is "other" there
 ON_THE_HUB = {"apache-2.0", "mit", "bsd-3-clause", "cc-by-4.0", "cc-by-nc-4.0"}
-PAPER = "AugDelete: Xiong, Xu and Yao, Diagnosing Pretrained Models for Out-of-distribution Detection, ICCV 2025, algorithm 1"
 CLASSES_NAMED = 5
 BEST = 5  # scorers in the table, beside the two that need nothing but logits
 LIBRARIES = {"timm": "timm", "onnx": "onnx"}  # by the form; every other one is oodkit's own to read
@@ -50,7 +50,7 @@ def card_text(
     scoring: of a detector, sentences on its scorer and threshold. scorer: its spec; the card tells of its figures first, and of no
     scorer that was picked in its place.
     """
-    shown = None if document is None else {**document["models"][-1], "name": without_folders(model.name)}
+    shown = None if document is None else _as_told(document, model)
     told = shown if shown is None or scorer is None else _of_scorer(shown, scorer)
     blocks = [
         "\n".join(["---", *_front_matter(model, form, told, document), "---"]),
@@ -76,11 +76,10 @@ def card_text(
 
 def _front_matter(model: Classifier, form: str, shown: Mapping[str, Any] | None, document: Document | None) -> list[str]:
     base = base_model(model)
-    licence = model.about.get("license")
     facts = {"library_name": LIBRARIES.get(form, "oodkit"), "pipeline_tag": "image-classification"}
-    if licence not in {None, "unknown"}:
-        known = str(licence).lower() in ON_THE_HUB
-        facts |= {"license": str(licence).lower()} if known else {"license": "other", "license_name": str(licence)}
+    if licence := _licence(model):
+        known = licence.lower() in ON_THE_HUB
+        facts |= {"license": licence.lower()} if known else {"license": "other", "license_name": licence}
     facts |= {} if base is None else {"base_model": base}
     facts |= {"base_model_relation": "finetune"} if base is not None and model.origin else {}
     lines = [f"{name}: {scalar(value)}" for name, value in facts.items()]
@@ -111,16 +110,34 @@ def _done(model: Classifier, making: Making) -> list[str]:
     if model.origin is None:
         return [*lines, "nothing was changed: the weights are the source's own"]
     if making.method == "AugDelete":
-        how = f"refitted by plain cross-entropy, without label smoothing or mixup ({PAPER})"
+        how = f"refitted by plain cross-entropy, without label smoothing or mixup (AugDelete: {PAPER})"
     else:
         how = f"replaced ({making.method})" if making.method else "replaced"
     lines.append(f"the last layer ({layers}) was {how}; all else is as it was")
     if making.fraction is not None or making.data is not None:
-        share = "" if making.fraction is None else f"{percent(making.fraction, 1).replace('.0 ', ' ')} of "
+        share = "" if making.fraction is None else f"{share_name(making.fraction)} of "
         lines.append(
             f"it was fitted on {share}the training images{'' if making.data is None else f' {without_folders(making.data)}'}"
         )
     return lines
+
+
+def _as_told(document: Document, model: Classifier) -> Mapping[str, Any]:
+    """The model as the run tells of it, the repaired one of a repair; its name, and its baseline's, without folders."""
+    told = document["models"][-1 if repair_of(document) else 0]
+    names = [name for name in (told["name"], told["baseline"]) if name]
+    verdict, facts = told["verdict"], told["facts"]
+    sentence, evidence = _without_folders(verdict["sentence"], names), [_without_folders(one, names) for one in verdict["evidence"]]
+    notes = [_without_folders(note, names) for note in facts["notes"]]
+    own = {"verdict": {**verdict, "sentence": sentence, "evidence": evidence}, "facts": {**facts, "notes": notes}}
+    return {**told, **own, "name": without_folders(model.name)}
+
+
+def _without_folders(text: str, names: Iterable[str]) -> str:
+    """The text with these names cut; the longest first, since the name of a repaired model holds that of its baseline."""
+    for name in sorted(names, key=len, reverse=True):
+        text = text.replace(name, without_folders(name))
+    return text
 
 
 def _label(shown: Mapping[str, Any], scorer: str) -> str | None:
@@ -129,11 +146,14 @@ def _label(shown: Mapping[str, Any], scorer: str) -> str | None:
 
 
 def _of_scorer(shown: Mapping[str, Any], scorer: str) -> Mapping[str, Any]:
-    """The model with the figures of this scorer, the best one of itself; other figures only where it is the best of all."""
+    """The model with the figures of this scorer, the best one of itself; other figures only where it is the best of all.
+
+    Its rivals are the best one's, and say nothing of this scorer.
+    """
     label = _label(shown, scorer)
     if label is not None and label == shown["best"]:
         return shown
-    return {**shown, "best": label, "results": [row for row in shown["results"] if row["scorer"] == label]}
+    return {**shown, "best": label, "rivals": [], "results": [row for row in shown["results"] if row["scorer"] == label]}
 
 
 def _of_the_exported(shown: Mapping[str, Any], scorer: str) -> str:
@@ -152,10 +172,9 @@ def _figures(making: Making, document: Document | None, shown: Mapping[str, Any]
         told = [f"{name}: {json.dumps(value)}" for name, value in making.metrics.items()]
         return [bullets(told) if told else "Nothing was measured; `oodkit diagnose` does."]
     exported = None if scorer is None else _label(shown, scorer)
-    if document["kind"] != "augdelete":
+    if (repair := repair_of(document)) is None:
         return measured(shown if exported is None or scorer is None else _of_scorer(shown, scorer), dict(document))
-    repair = document["repair"]
-    sentence = repair["sentence"].replace(repair["before"], without_folders(repair["before"]))
+    sentence = _without_folders(repair["sentence"], [repair["before"]])
     few = {*scorers_best_first(shown)[:BEST], *ALWAYS, exported}
     changes = sorted((row for row in repair["changes"] if row["scorer"] in few), key=lambda row: row["scorer"] != exported)
     others = len({row["scorer"] for row in repair["changes"]} - few)
@@ -183,9 +202,15 @@ def _limits(model: Classifier) -> list[str]:
     ]
 
 
+def _licence(model: Classifier) -> str | None:
+    """None where it is not known; a stranger's config.json may hold anything in its place."""
+    found = model.about.get("license")
+    return found if isinstance(found, str) and found != "unknown" else None
+
+
 def _licence_in_words(model: Classifier) -> str:
-    licence, origin = model.about.get("license"), model.about.get("origin_url")
-    if licence in {None, "unknown"}:
+    licence, origin = _licence(model), model.about.get("origin_url")
+    if licence is None:
         return "The licence of the source weights is not known to oodkit: look it up where they come from before you pass this on."
     where = f" (from {origin})" if origin else ""
     return f"The source weights{where} are under {licence}; what is made of them stays under its terms."

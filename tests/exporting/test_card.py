@@ -1,7 +1,9 @@
 """The model card: the Hub's own library reads it, its code runs, its figures are the run's, and no name in it becomes markup."""
 
 import ast
+import json
 import re
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -20,6 +22,7 @@ from oodkit.exporting.timm_folder import export_timm
 from oodkit.scorers import make_scorer
 
 MADE = Making("AugDelete", 0.2, "/home/me/train")
+GOLDEN = Path(__file__).parents[1] / "report" / "golden" / "result.json"
 
 
 @pytest.fixture
@@ -64,6 +67,48 @@ def test_of_a_network_as_it_was_loaded_it_says_that_nothing_was_done(trained):
     assert "Nothing was measured; `oodkit diagnose` does." in text
 
 
+@pytest.mark.parametrize(("fraction", "told_as"), [(0.005, "0.5 %"), (0.0012, "0.12 %"), (1.0, "100 %")])
+def test_a_small_share_is_not_rounded_to_another(repaired, fraction, told_as):
+    assert f"- it was fitted on {told_as} of the training images\n" in told(repaired, making=Making("AugDelete", fraction))
+
+
+def golden_document() -> dict:
+    """A diagnosis of two models, of which the first is the other's baseline, both files of somebody's."""
+    text = GOLDEN.read_text("utf-8").replace("demo:digits-v1", "/home/me/one.pth").replace("demo:digits-v2", "/home/me/two.pth")
+    return json.loads(text)
+
+
+def test_where_the_models_of_its_run_lie_is_not_told(repaired):
+    """Neither in the verdict's sentence nor in its evidence, which names the baseline."""
+    document = golden_document()
+    document["models"] = document["models"][1:]
+    text = told(repaired, document=document)
+    assert "two.pth" in text
+    assert "one.pth" in text
+    assert "/home/me" not in text
+
+
+def test_the_rivals_of_the_runs_best_are_not_told_to_be_those_of_another_scorer(repaired):
+    document = golden_document()
+    model = document["models"][0]
+    model["best"], model["rivals"] = "knn", [{"scorer": "mls", "difference": -0.1, "low": -0.2, "high": -0.05, "p_value": 0.001}]
+    for row in model["results"]:
+        row["notes"] = []
+    assert "knn is ahead of every other" in told(repaired, document=document, scorer=spec_of(model, "knn"))
+    assert "is ahead of every other" not in told(repaired, document=document, scorer=spec_of(model, "mls"))
+
+
+def spec_of(model: dict, scorer: str) -> str:
+    return next(row["spec"] for row in model["results"] if row["scorer"] == scorer)
+
+
+def test_of_a_run_of_several_models_it_shows_the_first_which_is_what_is_exported(repaired):
+    document = golden_document()
+    for model, value in zip(document["models"], (0.75, 0.5), strict=True):
+        model["accuracy"]["value"] = value
+    assert "ID accuracy: 75.00 %" in told(repaired, document=document)
+
+
 @pytest.mark.parametrize(
     ("licence", "data"),
     [
@@ -72,6 +117,7 @@ def test_of_a_network_as_it_was_loaded_it_says_that_nothing_was_done(trained):
         ("fastvit-license", ("other", "fastvit-license")),
         ("unknown", (None, None)),
         (None, (None, None)),
+        (["mit"], (None, None)),
     ],
 )
 def test_the_licence_is_the_source_weights_in_the_hubs_words(repaired, licence, data):
