@@ -5,10 +5,13 @@ from collections.abc import Mapping, Sequence
 from oodkit.ablation import BASELINE
 from oodkit.ablation.trial import Images
 from oodkit.errors import ImageSetError, UsageError
+from oodkit.evaluation import rows_planned
 from oodkit.images.base import ImageSet
 from oodkit.images.classes import align_labels
 from oodkit.processes import world_size
 from oodkit.scorers import one_pass_scorers, parse_scorer
+from oodkit.scoring import USED_BY_TABLES
+from oodkit.training.pools import count_classes
 from oodkit.training.recipes import parse_recipe
 from oodkit.wording import printable
 
@@ -48,6 +51,7 @@ def require_usable(images: Images, recipes: Sequence[str]) -> None:
     _require_use(images, recipes)
     if not images.ood:
         raise UsageError("no out-of-distribution images: give --near NAME=SET or --far NAME=SET")
+    _require_names(images)
     _require_others(images)
     _require_known_classes(images.training.data, images.id_test)
 
@@ -57,6 +61,13 @@ def _require_use(images: Images, recipes: Sequence[str]) -> None:
     for name in ("outliers", "mixing"):
         if name in images.training.given() and name not in needs:
             raise UsageError(f"none of the recipes trains with --{name}: {', '.join(recipes)}; leave it out, or add one that does")
+
+
+def _require_names(images: Images) -> None:
+    """What a diagnosis refuses too; there it would come after the first training."""
+    if taken := (USED_BY_TABLES | {"train"}) & images.ood.keys():
+        raise UsageError(f"an OOD set can't be named {min(taken)!r}, which the tables use already; give it another name")
+    rows_planned(list(images.ood), images.groups)
 
 
 def _require_others(images: Images) -> None:
@@ -71,7 +82,7 @@ def _require_others(images: Images) -> None:
 
 
 def _require_known_classes(data: ImageSet, id_test: ImageSet) -> None:
-    classes = int(data.labels.max()) + 1 if data.class_names is None else len(data.class_names)
+    classes = count_classes(data)
     labels, _ = align_labels(id_test, data.class_names, data.class_names, classes)
     if unknown := int((labels < 0).sum()):
         what = f"{unknown} of {len(id_test)} images of {id_test.spec} belong to none of the {classes} classes of {data.spec}"

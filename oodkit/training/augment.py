@@ -140,6 +140,22 @@ def seed_generators(seed: int) -> None:
 
 
 @contextmanager
+def seeded_weights(seed: int) -> Iterator[None]:
+    """While open, first weights are those of the seed; afterwards the generator is as before. Those of GPUs are left alone."""
+    with torch.random.fork_rng(devices=[]):
+        torch.default_generator.manual_seed(seed)
+        yield
+
+
+@contextmanager
+def seeded_generators(device: torch.device, seed: int) -> Iterator[None]:
+    """While open, the generators of the CPU are seeded; afterwards they, and that of the device, are as before."""
+    with kept_generators(), torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
+        seed_generators(seed)
+        yield
+
+
+@contextmanager
 def kept_generators() -> Iterator[None]:
     """The same generators are afterwards as they were before."""
     states = torch.random.get_rng_state(), random.getstate(), np.random.get_state()  # noqa: NPY002

@@ -20,6 +20,8 @@ from oodkit.models.file_facts import file_facts
 from oodkit.models.from_timm import known_tag
 from oodkit.models.names import torchvision_names
 from oodkit.models.state import misfits
+from oodkit.training.augment import seeded_weights
+from oodkit.training.pools import count_classes
 from oodkit.training.settings import SMALL
 
 Stem = Literal["auto", "small", "own"]
@@ -86,8 +88,7 @@ def build(
         std=None if std is None else tuple(std),
         model_args=dict(model_args or {}),
     )
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
+    with seeded_weights(seed):
         net = from_file.build(kind, options, num_classes)
         size = size or _trained_at(net, kind, options)
         small = stem == "small" or (stem == "auto" and max(size[1:]) <= SMALL and has_stem(net))
@@ -112,7 +113,7 @@ def adopt(model: Classifier, images: ImageSet, *, seed: int = 0) -> Built:
     kind = facts["architecture"] if ":" in facts["architecture"] else f"timm:{facts['architecture']}"
     own = _classes_are(model, images)
     names = model.class_names if own else images.class_names
-    size, num_classes = full_size(facts["input_size"]), model.num_classes if own else _count_classes(images)
+    size, num_classes = full_size(facts["input_size"]), model.num_classes if own else count_classes(images)
     said: dict[str, Any] = {key: facts[key] for key in ("interpolation", "crop_pct") if key in facts}
     said |= {key: tuple(facts[key]) for key in facts.keys() & {"mean", "std"}}
     arguments = {key: value for key, value in facts.get("model_args", {}).items() if own or key != "num_classes"}
@@ -176,18 +177,13 @@ def head_of(net: nn.Module, size: Size) -> Head:
 def _classes_are(model: Classifier, images: ImageSet) -> bool:
     """Whether the model knows every class of the images; of numbers without names, whether they are as many."""
     if images.class_names is None:
-        return _count_classes(images) == model.num_classes
+        return count_classes(images) == model.num_classes
     labels, note = align_labels(images, model.class_names, model.class_ids, model.num_classes)
     return note is None and bool((labels >= 0).any())
 
 
-def _count_classes(images: ImageSet) -> int:
-    return int(images.labels.max(initial=-1)) + 1 if images.class_names is None else len(images.class_names)
-
-
 def _replace_head(net: nn.Module, layers: Sequence[str], num_classes: int, seed: int) -> None:
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
+    with seeded_weights(seed):
         for name in layers:
             old = net.get_submodule(name)
             bias = old.bias is not None

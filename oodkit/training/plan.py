@@ -7,8 +7,6 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
-import torch
-
 from oodkit.classifier import Classifier
 from oodkit.errors import ImageSetError, UsageError
 from oodkit.images.base import ImageSet
@@ -18,10 +16,11 @@ from oodkit.models.state import SUFFIXES
 from oodkit.processes import world_size
 from oodkit.specs import checked_settings
 from oodkit.training import remarks
+from oodkit.training.augment import seeded_weights
 from oodkit.training.draws import draws_of, share_of_pool
 from oodkit.training.learner import linear_head
 from oodkit.training.networks import Built, Stem, adopt, build
-from oodkit.training.pools import Pool, outlier_pool, real_pool, synthetic_pool, trained_labels
+from oodkit.training.pools import Pool, count_classes, outlier_pool, real_pool, synthetic_pool, trained_labels
 from oodkit.training.recipes import Recipe, parse_recipe
 from oodkit.training.set_checks import fingerprints_of
 from oodkit.training.settings import Settings, defaults_for
@@ -171,8 +170,7 @@ def _adapt(built: Built, recipe: Recipe, seed: int) -> None:
     """Change the network, in place, as the recipe trains it. Raises UsageError or UnsupportedModelError where that can't be."""
     if recipe.needs_linear_head:
         linear_head(built.net, _only_head(built))
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
+    with seeded_weights(seed):
         recipe.adapt(built.net, _only_head(built), built.num_classes)
 
 
@@ -198,8 +196,7 @@ def _require_architecture(arch: str) -> None:
 
 def _built(arch: str, data: ImageSet, shape: Shape, seed: int) -> Built:
     _require_architecture(arch)
-    classes = int(data.labels.max()) + 1 if data.class_names is None else len(data.class_names)
-    built = build(arch, num_classes=classes, seed=seed, **vars(shape))
+    built = build(arch, num_classes=count_classes(data), seed=seed, **vars(shape))
     return _square(replace(built, class_names=data.class_names))
 
 

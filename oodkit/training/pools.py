@@ -26,6 +26,11 @@ class Pool:
         return len(self.labels)
 
 
+def count_classes(images: ImageSet) -> int:
+    """How many classes the images have: as many as have names or, of numbers alone, up to the largest label."""
+    return int(images.labels.max(initial=-1)) + 1 if images.class_names is None else len(images.class_names)
+
+
 def real_pool(images: ImageSet, labels: np.ndarray | None = None) -> Pool:
     """The images to train on. labels: in the class order that is trained, None = the set's own.
 

@@ -15,6 +15,7 @@ from oodkit.training.plan import Shape
 from .stand_in import demo_images
 
 IMAGES = demo_images(40)
+FAR = IMAGES.ood["photo-patches"]
 planned = partial(plan_ablation, "test_resnet", ["mixup"], [0], IMAGES)
 
 
@@ -47,6 +48,9 @@ REFUSED = {
     "--id is the very set given as --data": images(id_test=IMAGES.training.data),
     "the OOD set 'far' is the very set given as --id": images(ood={"far": IMAGES.id_test}, groups={"far": "far"}),
     "the OOD set 'x' is the very set given as --val": images(ood={"x": IMAGES.training.val}, groups={"x": "far"}),
+    "an OOD set can't be named 'train', which the tables use already": images(ood={"train": FAR}, groups={"train": "far"}),
+    "an OOD set can't be named 'mean', which": images(ood={"mean": FAR}, groups={"mean": "far"}),
+    "an OOD set is near or far, got x=fra": images(ood={"x": FAR}, groups={"x": "fra"}),
     "pixmix trains with images to mix in: give --mixing SET": recipes("pixmix"),
     "none of the recipes trains with --outliers: v1, mixup": training(outliers=demo_images(30).ood["photo-patches"]),
     "odin runs the network again on each image": partial(planned, judge=Judge(("odin",))),
@@ -75,7 +79,7 @@ def test_test_images_of_other_classes_are_refused():
 
 
 def test_an_unknown_architecture_is_refused():
-    with pytest.raises(ModelNotFoundError):
+    with pytest.raises(ModelNotFoundError, match="resnet181"):
         plan_ablation("resnet181", ["mixup"], [0], IMAGES)
 
 

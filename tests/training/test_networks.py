@@ -22,6 +22,13 @@ def equal(one: Built, other: Built) -> bool:
     return all(torch.equal(own, another) for own, another in pairs)
 
 
+def test_the_generators_of_gpus_are_left_alone(monkeypatch):
+    """``torch.manual_seed`` seeds them too, and nothing would bring them back."""
+    monkeypatch.setattr(torch.cuda, "manual_seed_all", lambda _seed: pytest.fail("a GPU's generator was seeded"))
+    adopt(oodkit.load_classifier("demo:digits-v1"), images(("a", "b"), (0, 1)))
+    build("test_resnet", num_classes=4, input_size=32)
+
+
 @pytest.mark.parametrize("arch", ["test_resnet", "torchvision:resnet18", "test_vit"])
 def test_equal_seeds_make_equal_weights_and_leave_the_generator_alone(arch: str) -> None:
     torch.manual_seed(5)
