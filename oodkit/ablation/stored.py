@@ -11,6 +11,7 @@ from urllib.parse import quote
 from oodkit.ablation import Figures, Trial
 from oodkit.atomic import write_atomically
 from oodkit.errors import InputError, UsageError
+from oodkit.run_folder import the_first
 from oodkit.training.folder import differences, require_same
 
 TRIAL = "trial.json"
@@ -46,9 +47,7 @@ def stored_trial(folder: Path, asked: Mapping[str, Any]) -> tuple[Trial, tuple[s
         require_same(folder, before, asked)
         return None
     if differing := differences(before, asked):
-        raise UsageError(
-            f"{folder} holds another trial: {'; '.join(differing[:4])}; ask for the same again, or give another folder"
-        )
+        raise UsageError(f"{folder} holds another trial: {the_first(differing)}; ask for the same again, or give another folder")
     return trial, notes
 
 

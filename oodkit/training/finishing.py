@@ -17,7 +17,7 @@ from oodkit.outputs import Outputs
 from oodkit.refitting import Refit, refit
 from oodkit.training.folder import BEFORE, MODEL
 from oodkit.training.learner import Learner
-from oodkit.training.log import read_log
+from oodkit.training.log import read_epochs
 from oodkit.training.plan import Plan
 from oodkit.training.pools import Pool
 from oodkit.training.saved import save_network
@@ -77,7 +77,7 @@ def _of_other_logits(more: Mapping[str, str], planned: Plan) -> dict[str, str]:
 
 def _best(planned: Plan, folder: Path) -> dict[str, Any] | None:
     """Of best.safetensors, which AugDelete never refits: its epoch and accuracy on validation images."""
-    epochs = [line for line in read_log(folder) if line.get("epoch") and line.get("val_accuracy") is not None]
+    epochs = [line for line in read_epochs(folder) if line.get("val_accuracy") is not None]
     if not epochs or not planned.recipe.trains_head:
         return None
     best = max(epochs, key=lambda line: line["val_accuracy"])
@@ -106,7 +106,7 @@ def _facts(planned: Plan) -> dict[str, Any]:
 
 def _logged(folder: Path) -> dict[str, Any]:
     """What the log says of the epochs: the last one's figures, and the time that all took."""
-    epochs = [line for line in read_log(folder) if line.get("epoch")]
+    epochs = read_epochs(folder)
     last = epochs[-1]
     return {
         "steps": last["step"],

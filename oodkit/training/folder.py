@@ -1,7 +1,7 @@
 """A run's folder: what its training.json says, and whether a run of before is the one that is asked for now."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager, suppress
 from dataclasses import asdict
 from pathlib import Path
@@ -75,14 +75,22 @@ def is_finished(folder: Path, document: Mapping[str, Any]) -> bool:
     return document.get("status") == FINISHED and (folder / MODEL).is_file()
 
 
-def require_same(folder: Path, before: Mapping[str, Any], now: Mapping[str, Any]) -> None:
-    """Raise UsageError, which names what differs, where the run in the folder was asked for something else.
+def require_same(
+    folder: Path,
+    before: Mapping[str, Any],
+    now: Mapping[str, Any],
+    what: str = "training",
+    saved_as: Sequence[str] = (LAST, BEST, MODEL),
+) -> bool:
+    """Whether the folder's run was asked for what is asked for now. what: its word; saved_as: the files that hold what is done.
 
-    Not where nothing of it was saved yet: a setting that ended it in the first step may be mended.
+    Raises UsageError, which names what differs, where it was asked for something else. Not where nothing of it was saved yet: a
+    setting that ended it in the first step may be mended.
     """
-    saved = any((folder / name).exists() for name in (LAST, BEST, MODEL))
-    if saved and (differing := differences(before, now)):
-        raise UsageError(f"{folder} holds another training: {the_first(differing)}; ask for the same again, or give another folder")
+    differing = differences(before, now)
+    if differing and any((folder / name).exists() for name in saved_as):
+        raise UsageError(f"{folder} holds another {what}: {the_first(differing)}; ask for the same again, or give another folder")
+    return not differing
 
 
 def differences(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:

@@ -70,6 +70,11 @@ def read_log(folder: Path) -> list[dict[str, Any]]:
     return _lines(folder / LOG)
 
 
+def read_epochs(folder: Path) -> list[dict[str, Any]]:
+    """Of these the lines that end an epoch; that of epoch 0, which says how well the start does, is none."""
+    return [line for line in read_log(folder) if line.get("epoch")]
+
+
 def _lines(path: Path) -> list[dict[str, Any]]:
     found = []
     for text in path.read_bytes().splitlines() if path.is_file() else ():

@@ -7,13 +7,11 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import torch
-
 from oodkit.classifier import Classifier, load_classifier
 from oodkit.errors import OodkitError
 from oodkit.images.base import ImageSet
 from oodkit.run_folder import FINISHED, UNFINISHED, Document
-from oodkit.training.augment import TrainTransform, kept_generators, seed_generators
+from oodkit.training.augment import TrainTransform, kept_generators, seeded_generators
 from oodkit.training.checkpoints import Checkpoints
 from oodkit.training.draws import draws_of
 from oodkit.training.feed import Feed
@@ -101,8 +99,8 @@ def carry_out(
     accelerator: what ``accelerator_for`` gave, where the caller had to know that there is one.
     """
     before = read_run(folder)
-    if before is not None:
-        require_same(folder, before["asked"], planned.asked)
+    if before is not None and not require_same(folder, before["asked"], planned.asked):
+        before = None  # of an attempt at another training that saved nothing, nothing is told either
     if before is None or not is_finished(folder, before):
         accelerator = accelerator or accelerator_for(planned, device)
         main = accelerator.is_main_process
@@ -110,7 +108,7 @@ def carry_out(
             _no_empty_folder(folder),
             Log(folder if main else None, tensorboard=tensorboard) as log,
             alone_in(folder) if main else nullcontext(),
-            _generators(accelerator.device, planned.settings.seed),
+            seeded_generators(accelerator.device, planned.settings.seed),
         ):
             document = _document(planned, before, accelerator)
             if main:
@@ -135,14 +133,6 @@ def _no_empty_folder(folder: Path) -> Iterator[None]:
         raise
 
 
-@contextmanager
-def _generators(device: torch.device, seed: int) -> Iterator[None]:
-    """While open, all draw from what ``seed`` gives; afterwards the generators are as before."""
-    with kept_generators(), torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
-        seed_generators(seed)
-        yield
-
-
 def _carry_out(
     planned: Plan,
     folder: Path,
@@ -155,6 +145,7 @@ def _carry_out(
 ) -> None:
     main, on_gpu = accelerator.is_main_process, accelerator.device.type == "cuda"
     feed, settings = _feed(planned, accelerator), planned.settings
+    begun = _learner(planned)  # before anything else draws from the generators: whatever is judged, its first weights are the same
     evaluate = _validation(planned, accelerator, workers)
 
     def save_best(learner: Learner, path: Path) -> None:
@@ -164,7 +155,7 @@ def _carry_out(
         judge_start(planned, folder, log, device=str(accelerator.device), workers=workers, say=say)
     with told_in(document, feed, accelerator, partial(write_run, folder)):
         learner = learn(
-            _learner(planned),
+            begun,
             lambda start, stop: feed.batches(start, stop, workers=workers, pin_memory=on_gpu),
             settings,
             steps_per_epoch=feed.draws.steps_per_epoch,

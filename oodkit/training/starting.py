@@ -17,15 +17,18 @@ FEATURES = "features"  # a folder of outputs, which is gone when the run is fini
 
 
 def judge_start(planned: Plan, folder: Path, log: Log, *, device: str, workers: int | None, say: Callable[[str], None]) -> None:
-    """Write into the log, as of epoch 0, the accuracy on validation images of the classifier whose weights are the start.
+    """Begin the log with the accuracy, as of epoch 0, on validation images of the classifier whose weights are the start.
 
-    Nothing where there is none, where its last layer was replaced, without validation images, and where the training goes on.
+    With nothing where there is none, where its last layer was replaced, and without validation images. Where the training goes on,
+    the log stays as it is.
     """
-    if planned.start is None or planned.val is None or Checkpoints(folder).step():
+    if Checkpoints(folder).step():
+        return
+    (folder / LOG).unlink(missing_ok=True)  # of an attempt that saved nothing, and that may have started from another classifier
+    if planned.start is None or planned.val is None:
         return
     found = extract(planned.start, planned.val.images, device=device, workers=workers, cache=folder / FEATURES)
     value = accuracy(found.predictions(), found.labels).value
-    (folder / LOG).unlink(missing_ok=True)  # of an attempt that saved nothing
     log.write({"epoch": 0, "step": 0, "val_accuracy": value})
     say(f"before: accuracy {percent(value)} on {planned.val.images.spec}")
 

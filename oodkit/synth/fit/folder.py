@@ -5,8 +5,8 @@ from pathlib import Path
 from typing import Any
 
 from oodkit.errors import UsageError
-from oodkit.run_folder import FINISHED, FIT, Document, Shape, first_file, read_document, the_first, write_document
-from oodkit.training.folder import LAST, differences
+from oodkit.run_folder import FINISHED, FIT, Document, Shape, first_file, read_document, write_document
+from oodkit.training.folder import LAST, require_same
 from oodkit.wording import printable
 
 UNET_CONFIG, UNET_WEIGHTS = "unet/config.json", "unet/diffusion_pytorch_model.safetensors"  # as diffusers names them
@@ -38,11 +38,6 @@ def is_finished(folder: Path, document: Mapping[str, Any]) -> bool:
     return document.get("status") == FINISHED and (folder / UNET_WEIGHTS).is_file()
 
 
-def require_same_fit(folder: Path, before: Mapping[str, Any], now: Mapping[str, Any]) -> None:
-    """Raise UsageError, which names what differs, where the fit in the folder was asked for something else.
-
-    Not where nothing of it was saved yet: a setting that ended it in the first step may be mended.
-    """
-    saved = any((folder / name).exists() for name in (LAST, UNET_WEIGHTS))
-    if saved and (differing := differences(before, now)):
-        raise UsageError(f"{folder} holds another fit: {the_first(differing)}; ask for the same again, or give another folder")
+def require_same_fit(folder: Path, before: Mapping[str, Any], now: Mapping[str, Any]) -> bool:
+    """``training.folder.require_same`` of a fit."""
+    return require_same(folder, before, now, "fit", (LAST, UNET_WEIGHTS))

@@ -18,13 +18,13 @@ from oodkit.synth.fit.folder import KIND, SAMPLES, SCHEMA, is_finished, read_fit
 from oodkit.synth.fit.grid import write_grid
 from oodkit.synth.fit.plan import HALF, FitPlan, plan_fit
 from oodkit.synth.fit.stored import save_denoiser
-from oodkit.training.augment import TrainTransform, kept_generators, seed_generators
+from oodkit.training.augment import TrainTransform, seeded_generators
 from oodkit.training.checkpoints import Checkpoints
 from oodkit.training.draws import draws_of
 from oodkit.training.feed import Feed
 from oodkit.training.folder import alone_in
 from oodkit.training.learner import Learner
-from oodkit.training.log import Log, read_log
+from oodkit.training.log import Log, read_epochs
 from oodkit.training.loop import Reached, learn
 from oodkit.training.processes import join_processes
 from oodkit.training.unreadable import told_in
@@ -88,20 +88,17 @@ def carry_out_fit(
 ) -> Path:
     """``fit_generator`` for a fit that is planned."""
     before = read_fit(folder)
-    if before is not None:
-        require_same_fit(folder, before["asked"], planned.asked)
+    if before is not None and not require_same_fit(folder, before["asked"], planned.asked):
+        before = None  # of an attempt at another fit that saved nothing, nothing is told either
     if before is not None and is_finished(folder, before):
         return folder
     accelerator = join_processes(device=device, amp=planned.settings.amp)
     main = accelerator.is_main_process
-    on_gpu = [accelerator.device] if accelerator.device.type == "cuda" else []
     with (
         Log(folder if main else None, tensorboard=tensorboard) as log,
         alone_in(folder) if main else nullcontext(),
-        kept_generators(),
-        torch.random.fork_rng(devices=on_gpu),
+        seeded_generators(accelerator.device, planned.settings.seed),
     ):
-        seed_generators(planned.settings.seed)
         denoiser = Denoiser(planned.architecture)
         document = _document(planned, denoiser, before, accelerator)
         if main:
@@ -203,7 +200,7 @@ def _told(planned: FitPlan, document: Document) -> str:
 
 def _result(folder: Path) -> dict[str, Any]:
     """What the log says: seconds of all epochs, and the loss of the last."""
-    epochs = [line for line in read_log(folder) if "epoch" in line]
+    epochs = read_epochs(folder)
     return {
         "seconds": sum(line["seconds"] for line in epochs),
         "loss": epochs[-1]["loss"],
