@@ -1,6 +1,7 @@
 """What a training goes on from: one safetensors file with the weights, their average, the optimiser's state and the step."""
 
 import json
+import math
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -17,6 +18,7 @@ from oodkit.tensor_file import load_stored, save_stored
 from oodkit.training.averaging import Average
 from oodkit.training.folder import BEST, LAST
 from oodkit.training.learner import Learner
+from oodkit.training.pace import Pace
 from oodkit.training.tally import Tally
 
 EVERY = 600.0  # seconds between two checkpoints inside a long epoch
@@ -27,7 +29,7 @@ LEARNER, AVERAGE, OPTIMIZER = "learner.", "average.", "optimizer."
 class State:
     """What changes from step to step. step: the steps done. best: the accuracy on validation images of the best epoch so far.
 
-    scaler: of the loss, in half precision. tally: of the epoch that is under way.
+    scaler: of the loss, in half precision. tally, pace: of the epoch that is under way.
     """
 
     learner: Learner
@@ -37,6 +39,7 @@ class State:
     step: int = 0
     best: float | None = None
     tally: Tally = field(default_factory=Tally)
+    pace: Pace = field(default_factory=Pace)
 
     @property
     def trained(self) -> Learner:
@@ -87,6 +90,7 @@ class Checkpoints:
             "optimizer": numbers,
             "scaler": state.scaler.state_dict() if state.scaler is not None else {},
             "tally": state.tally.numbers(),
+            "seconds": state.pace.seconds,
         }
         save_stored(self.folder / LAST, _apart(tensors), {name: json.dumps(fact) for name, fact in facts.items()})
         self._saved = time.monotonic()
@@ -104,6 +108,7 @@ class Checkpoints:
         try:
             tensors, words = load_stored(path, "a checkpoint")
             facts = {name: json.loads(word) for name, word in words.items()}
+            facts.setdefault("seconds", 0.0)  # of an oodkit that did not keep them
             _require_numbers(facts)
             state.learner.load_state_dict(_under(tensors, LEARNER))
             if state.average is not None:
@@ -112,6 +117,7 @@ class Checkpoints:
             if state.scaler is not None:
                 state.scaler.load_state_dict(facts["scaler"])
             state.step, state.best, state.tally.sums = facts["step"], facts["best"], facts["tally"]
+            state.pace.restart(facts["seconds"])
         except (OutputsError, LookupError, TypeError, ValueError, AttributeError, RuntimeError) as error:
             raise CheckpointError(_damaged(path)) from error
 
@@ -158,9 +164,11 @@ def _apart(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
 
 
 def _require_numbers(facts: Mapping[str, Any]) -> None:
-    step, best, tally = (facts[name] for name in ("step", "best", "tally"))
+    step, best, tally, seconds = (facts[name] for name in ("step", "best", "tally", "seconds"))
     if type(step) is not int or step < 0 or not isinstance(best, int | float | None):
         raise ValueError("its step or its best accuracy is no number")
+    if not isinstance(seconds, int | float) or not math.isfinite(seconds):
+        raise ValueError("its seconds are no number")
     if not isinstance(tally, dict) or not all(isinstance(value, int | float) for value in tally.values()):
         raise ValueError("its sums are no numbers")
 

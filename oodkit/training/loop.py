@@ -2,7 +2,6 @@
 
 import hashlib
 import math
-import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
@@ -79,6 +78,11 @@ class _Fixed:
     def epoch(self, step: int) -> int:
         return 1 + (step - 1) // self.steps_per_epoch
 
+    def images_of_epoch(self, step: int) -> int:
+        """Of all processes, in the steps of the epoch up to this one."""
+        images: int = (1 + (step - 1) % self.steps_per_epoch) * self.settings.batch_size * self.accelerator.num_processes
+        return images
+
 
 def learn(
     learner: Learner,
@@ -109,47 +113,30 @@ def learn(
         checkpoints.load(state)
     log = log if first and log is not None else Log(None)
     log.resume(state.step)
-    figures, val, pace = None, None, _Pace(settings.batch_size * accelerator.num_processes)
+    figures, val = None, None
     with _generator_as_before(accelerator.device), Interruption() as interrupted:
         model.train()
         for batch in _fetched(batches, state, fixed, interrupted):
             lr = lr_at(state.step, fixed.total, settings.lr, fixed.warmup_steps)
             loss = _step(model, batch, lr, state, fixed)
-            pace.steps += 1
             logged, epoch_over = state.step % log_every == 0, state.step % steps_per_epoch == 0
             if logged or epoch_over:
                 figures = _figures(state, fixed)
+            pace = state.pace.facts(fixed.images_of_epoch(state.step))  # after the figures, which wait for the device
             if logged:
                 log.write({"step": state.step, "loss": accelerator.reduce(loss, "mean").item(), "lr": lr})
             if epoch_over:
-                line = {"epoch": fixed.epoch(state.step), "step": state.step, **vars(figures), "lr": lr, **pace.facts()}
-                val = _end_epoch(line, evaluate, log, state, fixed)
+                line = {"epoch": fixed.epoch(state.step), "step": state.step, **vars(figures), "lr": lr, **pace}
+                val = _end_epoch(line, evaluate, log, state, fixed, interrupted)
             if epoch_over or (logged and fixed.checkpoints is not None and fixed.checkpoints.due):
                 _save(state, fixed)
             if first and progress is not None:
                 at = (state.step, fixed.total, fixed.epoch(state.step), settings.epochs)
-                progress(Reached(*at, pace.facts()["images_per_second"], figures, val, epoch_over))
-            if epoch_over:
-                pace.restart()
+                progress(Reached(*at, pace["images_per_second"], figures, val, epoch_over))
             if interrupted:
                 raise _interruption(state, fixed, interrupted)
     accelerator.unwrap_model(model, keep_fp32_wrapper=False)  # takes off what it put around the learner's forward
     return state.trained
-
-
-class _Pace:
-    """Images a second since the last start."""
-
-    def __init__(self, images_per_step: int) -> None:
-        self._images_per_step = images_per_step
-        self.restart()
-
-    def restart(self) -> None:
-        self._began, self.steps = time.perf_counter(), 0
-
-    def facts(self) -> dict[str, float]:
-        seconds = time.perf_counter() - self._began
-        return {"images_per_second": self.steps * self._images_per_step / seconds, "seconds": seconds}
 
 
 def _prepare(learner: Learner, fixed: _Fixed) -> tuple[nn.Module, State]:
@@ -230,13 +217,20 @@ def _figures(state: State, fixed: _Fixed) -> Figures:
 
 
 def _end_epoch(
-    line: dict[str, Any], evaluate: Callable[[Learner], Validated | None] | None, log: Log, state: State, fixed: _Fixed
+    line: dict[str, Any],
+    evaluate: Callable[[Learner], Validated | None] | None,
+    log: Log,
+    state: State,
+    fixed: _Fixed,
+    interrupted: Interruption,
 ) -> Validated | None:
     """What ``evaluate`` gives. Where it fails, the epoch is kept without it."""
     try:
         val = evaluate(state.trained) if evaluate else None
-    except BaseException:
+    except BaseException as error:
         _log_epoch(line, None, log, state, fixed)
+        if interrupted:  # by a second signal, or by the first, of which the processes that decode have died
+            raise _interruption(state, fixed, interrupted) from error
         _save(state, fixed)
         raise
     _log_epoch(line, val, log, state, fixed)
@@ -251,6 +245,7 @@ def _log_epoch(line: dict[str, Any], val: Validated | None, log: Log, state: Sta
             fixed.checkpoints.save_best(state)
         state.best = accuracy
     state.tally.clear()
+    state.pace.restart()
 
 
 def _save(state: State, fixed: _Fixed) -> None:

@@ -1,18 +1,26 @@
 """Accuracy and loss on validation images against arithmetic: of the images that have a class and can be read."""
 
+import os
+import signal
+
 import numpy as np
 import pytest
 import torch
 from PIL import Image
 from torch import nn
 
-from oodkit.errors import ImageSetError
+from oodkit.errors import ImageSetError, OodkitError
 from oodkit.images import open_images
+from oodkit.training.checkpoints import Checkpoints
+from oodkit.training.interruption import Terminated
 from oodkit.training.learner import Learner
+from oodkit.training.log import read_epochs
 from oodkit.training.processes import join_processes
 from oodkit.training.recipes import make_recipe
 from oodkit.training.recipes.v1 import V1
 from oodkit.training.validation import Validation
+
+from .toy_run import STEPS, train
 
 LOGITS = torch.tensor([[2.0, 0.0], [0.0, 1.0], [0.0, 3.0], [1.0, 0.0]])
 
@@ -77,3 +85,20 @@ def test_where_no_image_has_a_class_or_can_be_read_it_says_so(greys):
         path.write_bytes(b"no image")
     with pytest.raises(ImageSetError, match=r"no image of .* can be read, so nothing can be validated; choose another --val"):
         validated(greys, [0, 0, 1, 1])
+
+
+@pytest.mark.parametrize("signals", [1, 2])
+def test_a_signal_while_images_are_judged_saves_the_epoch_and_says_so(tmp_path, signals):
+    """The first reaches the processes that decode as well, which die of it; a second ends the judging at once."""
+
+    def judge(_learner):
+        for _ in range(signals):
+            os.kill(os.getpid(), signal.SIGTERM)
+        raise OodkitError("a process that decodes images died")
+
+    with pytest.raises(
+        Terminated, match=rf"^interrupted after step {STEPS} \(epoch 1\) of 15: saved in .*; the same command goes on"
+    ):
+        train(tmp_path, evaluate=judge)
+    assert Checkpoints(tmp_path).step() == STEPS
+    assert [line["val_accuracy"] for line in read_epochs(tmp_path)] == [None]
