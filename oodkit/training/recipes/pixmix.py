@@ -58,11 +58,11 @@ class PixMix(Recipe):
         small = side <= SMALL
         beta = self.beta or (3.0 if small else 4.0)
         operation = operations(self.severity or (3 if small else 1))
-        return (View(on_image=(Mixed(mixing, side, self.k, beta, operation),)),)
+        return (View(on_image=(PixelMix(mixing, side, self.k, beta, operation),)),)
 
 
 @dataclass(frozen=True)
-class Mixed:
+class PixelMix:
     """An RGB image of ``side`` × ``side`` pixels → the same, mixed. What is drawn comes from torch's global generator."""
 
     pictures: ImageSet

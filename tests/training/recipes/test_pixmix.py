@@ -11,7 +11,7 @@ from oodkit.images import open_images
 from oodkit.images.base import ImageSet
 from oodkit.training.augment import TrainTransform, seed_generators
 from oodkit.training.recipes import make_recipe, pixmix
-from oodkit.training.recipes.pixmix import Mixed, mixed_by, operations, shares
+from oodkit.training.recipes.pixmix import PixelMix, mixed_by, operations, shares
 
 IMAGE = Image.fromarray(np.random.default_rng(0).integers(0, 256, (16, 16, 3), dtype=np.uint8))
 
@@ -70,7 +70,7 @@ def test_shares_have_the_means_of_their_distributions() -> None:
 def test_two_constant_images_mix_as_the_formula_says(monkeypatch: pytest.MonkeyPatch) -> None:
     """With k = 1, no operations and shares of 0.9 and 0.2, five images can come out, and all five do."""
     monkeypatch.setattr(pixmix, "shares", lambda _beta: (0.9, 0.2))
-    mixed = Mixed(Pictures(51), 8, 1, 3.0, unchanged)  # 51 = 0.2 · 255
+    mixed = PixelMix(Pictures(51), 8, 1, 3.0, unchanged)  # 51 = 0.2 · 255
     seen = set()
     for seed in range(100):
         torch.manual_seed(seed)
@@ -84,20 +84,20 @@ def test_two_constant_images_mix_as_the_formula_says(monkeypatch: pytest.MonkeyP
 
 def test_pictures_are_read_only_where_they_are_mixed_in_and_all_of_them_have_their_turn() -> None:
     none, all_of_them = Pictures(10, 20), Pictures(0, 50, 100, 150)
-    Mixed(none, 16, 0, 3.0, unchanged)(IMAGE)
+    PixelMix(none, 16, 0, 3.0, unchanged)(IMAGE)
     assert none.loaded == 0
-    mixed = Mixed(all_of_them, 16, 4, 3.0, unchanged)
+    mixed = PixelMix(all_of_them, 16, 4, 3.0, unchanged)
     torch.manual_seed(0)
     assert {np.asarray(mixed._drawn()).item(0) for _ in range(40)} == {0, 50, 100, 150}
 
 
 def test_a_picture_that_cannot_be_read_is_passed_over_and_a_set_of_them_named() -> None:
     torch.manual_seed(0)
-    assert {np.asarray(Mixed(Pictures(-1, 7), 16, 1, 3.0, unchanged)._drawn()).item(0) for _ in range(20)} == {7}
+    assert {np.asarray(PixelMix(Pictures(-1, 7), 16, 1, 3.0, unchanged)._drawn()).item(0) for _ in range(20)} == {7}
     with pytest.raises(
         InputError, match=r"^10 pictures in a row of pictures can't be read; look at the mixing set \(torn in two\)$"
     ):
-        Mixed(Pictures(-1), 16, 1, 3.0, unchanged)._drawn()
+        PixelMix(Pictures(-1), 16, 1, 3.0, unchanged)._drawn()
 
 
 def test_views_are_the_same_under_a_seed_also_after_pickling(image_folder) -> None:
