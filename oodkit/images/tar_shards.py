@@ -110,8 +110,8 @@ def _samples(shard: Path) -> Iterator[Sample]:
     except ImageSetError:
         raise
     except Exception as error:  # tarfile raises anything on a damaged header
-        reason = in_short(error) or type(error).__name__
-        raise ImageSetError(f"can't read {shard}: {reason}; a shard is an uncompressed tar file: unpack or fetch it again") from error
+        told = f"can't read {shard}: {in_short(error) or type(error).__name__}"
+        raise ImageSetError(f"{told}; a shard is an uncompressed tar file: unpack or fetch it again") from error
 
 
 def _onwards(tar: tarfile.TarFile) -> Iterator[tarfile.TarInfo]:

@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 from oodkit.classifier import Classifier
 from oodkit.errors import UsageError
-from oodkit.images.folder_names import BESIDE
+from oodkit.images.folder_names import is_safe_folder, plain
 from oodkit.synth.base import Generator, ImageClass
 from oodkit.synth.labelling import Labeller
 from oodkit.synth.storing import JPEG_QUALITY, Form, SaveFormat
@@ -15,6 +15,7 @@ from oodkit.synth.work import Work
 from oodkit.wording import counted, printable
 
 PER_CLASS = 100
+MOST = 10**8  # images of a synthesis: what is remembered of each takes 40 bytes
 SMALLEST, LARGEST = 4, 8192  # pixels a side; from 9,460 on Pillow takes them for an attack when they are read
 LABELS_STAY = (
     "the labels are the generator's, and what the classifier says stands in manifest.jsonl alone: --keep-agreeing drops images "
@@ -81,6 +82,8 @@ def plan_synthesis(
         labeller = Labeller(label_with, asked_for, min_confidence=min_confidence, keep_agreeing=keep_agreeing, device=device)
     labels = asked_for or (() if labeller is None else labeller.classes)
     there, notes = _there(generator, asked_for, len(labels), per_class, count)
+    if sum(there) > MOST:
+        raise UsageError(f"{sum(there)} images are asked for, and a synthesis has {MOST} at most; ask for fewer, by several seeds")
     form = Form(size, save_format, quality)
     quota = per_class if asked_for is None else None
     if size is not None and generator.size is not None and size > generator.size:
@@ -164,18 +167,14 @@ def _classes(generator: Generator, classes: Sequence[ImageClass] | None, count: 
     if not chosen:
         raise UsageError(f"{generator.spec} makes images of any class; say of which: classes")
     folders = [one.folder for one in chosen]
-    bad = next((one for one in folders if _is_unfit(one)), None)
+    bad = next((one for one in folders if not is_safe_folder(one)), None)
     if bad is not None:
         raise UsageError(
             f"{printable(bad)!r} is no name for the folder of a class; oodkit.images.folder_names.safe_folders makes one"
         )
-    if len({one.casefold() for one in folders}) < len(folders):
+    if len({plain(one) for one in folders}) < len(folders):
         raise UsageError("two of the classes have folders of the same name; give each its own")
     return tuple(chosen)
-
-
-def _is_unfit(folder: str) -> bool:
-    return not folder or folder[0] in ". " or folder.casefold() in BESIDE or any(c in '/\\:*?"<>|' or ord(c) < 32 for c in folder)
 
 
 def _there(

@@ -8,7 +8,7 @@ from PIL import Image
 
 import oodkit
 from oodkit.images.classes import align_labels, places_among
-from oodkit.images.folder_names import BESIDE, LONGEST, plain, safe_folders
+from oodkit.images.folder_names import BESIDE, LONGEST, is_safe_folder, plain, safe_folders
 
 
 @pytest.mark.parametrize("name", ["n01440764", "golden retriever", "tench, Tinca tinca", "Zürichsee", "7", "a.b", "köpek_2"])
@@ -28,6 +28,7 @@ def test_a_name_that_can_be_a_folder_stays_as_it_is(name):
         ("100%", "100%25"),
         ("a\\b:c", "a%5Cb%3Ac"),
         ("CON", "%43ON"),
+        ("com¹.x", "%63om¹.x"),
         ("run.json", "%72un.json"),
         ("Manifest.jsonl", "%4Danifest.jsonl"),
         (".journal", "%2Ejournal"),
@@ -37,6 +38,21 @@ def test_a_name_that_can_be_a_folder_stays_as_it_is(name):
 )
 def test_what_no_folder_should_be_called_is_spelled_as_in_urls(name, folder):
     assert safe_folders([name]) == (folder,)
+
+
+@pytest.mark.parametrize("name", ["tv/monitor", "", "CON", ".", "100%", "a:b" * 99, "ü" * 300])
+def test_what_was_spelled_once_stays_as_it_is(name):
+    """A generator fitted to a folder of oodkit's makes one of the same classes."""
+    (folder,) = safe_folders([name])
+    assert safe_folders([folder]) == (folder,)
+    assert is_safe_folder(folder)
+    assert not is_safe_folder(name)
+
+
+def test_a_name_is_found_however_the_file_system_composes_its_letters():
+    composed, decomposed = "Z\u00fcrichsee", "Zu\u0308richsee"
+    assert plain(composed) == plain(decomposed)
+    assert places_among([decomposed], [composed]) == [0]
 
 
 def test_a_name_that_is_too_long_is_cut_and_still_its_own():
@@ -57,6 +73,7 @@ NAMES = some.lists(some.text(max_size=12) | some.sampled_from(["crane", "Crane",
 def test_no_two_folders_are_alike_and_none_is_a_path_or_hidden(names):
     folders = safe_folders(names)
     assert len({plain(folder) for folder in folders}) == len(names)
+    assert all(is_safe_folder(safe_folders([name])[0]) for name in names)
     assert not [folder for folder in folders if not folder or folder.startswith(".") or "/" in folder or not folder.isprintable()]
 
 

@@ -37,10 +37,19 @@ def free(**more: Any) -> StandIn:
         (free(), {}, "stand-in knows no classes: give label_with, by which images get their labels, or count"),
         (free(), {"keep_agreeing": True, "label_with": Looks()}, "labels come from the classifier itself; leave keep_agreeing out"),
         (StandIn(there={"cat": 0, "n02": 0, "x_y": 0}), {}, "stand-in has no image of what is asked for; choose other classes"),
-        (StandIn(), {"classes": [ImageClass("a", "a"), ImageClass("A", "b")]}, "two of the classes have folders of the same name"),
+        (StandIn(), {"per_class": 10**9}, "3000000000 images are asked for, and a synthesis has 100000000 at most; ask for fewer"),
+        (free(), {"count": 10**12}, "1000000000000 images are asked for"),
+        *[
+            (StandIn(), {"classes": [ImageClass(name, "a") for name in names]}, "two of the classes have folders of the same name")
+            for names in (("a", "A"), ("a_b", "a b"))
+        ],
         *[
             (StandIn(), {"classes": [ImageClass(name, "a")]}, "is no name for the folder of a class")
             for name in ("", ".", "..", ".hidden", "a/b", "a\\b", "/tmp", "a\0", "a\x1b[31m", "c:", "Run.json")
+        ],
+        *[
+            (StandIn(), {"classes": [ImageClass(name, "a")]}, "is no name for the folder of a class")
+            for name in ("end.", "NUL", "\ud800", "n" * 256)
         ],
     ],
 )
