@@ -23,15 +23,18 @@ STATUS: Shape = {"status": lambda value: value in (UNFINISHED, FINISHED), "creat
 def read_document(path: Path, kind: str, schema: int, shape: Shape, when_finished: Shape) -> Document | None:
     """What a run wrote of itself at this path; None where no such file is.
 
-    Raises UsageError where its folder is a file, and for a document of another kind or version, or one that is damaged.
+    Raises UsageError where its folder is a file, and for a document that can't be read, is of another kind or version, or damaged.
     """
     if path.parent.exists() and not path.parent.is_dir():
         raise UsageError(f"{path.parent} is a file; give the name of a folder")
     try:
-        document = json.loads(path.read_text("utf-8"))
+        is_no_file = path.exists() and not path.is_file()  # a pipe would be waited for
+        document = None if is_no_file else json.loads(path.read_text("utf-8"))
     except FileNotFoundError:
         return None
-    except (OSError, ValueError, RecursionError):
+    except OSError as error:
+        raise UsageError(f"can't read {path}: {error.strerror or error}; make it readable, or give another folder") from error
+    except (ValueError, RecursionError):
         document = None
     if not isinstance(document, dict) or document.get("kind") != kind:
         raise UsageError(f"{path} is damaged or no {kind} of oodkit's; give another folder, a new one")

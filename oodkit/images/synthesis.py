@@ -23,8 +23,9 @@ def require_finished(images: ImageSet) -> None:
 
 
 def _asked_of_unfinished(folder: Path) -> dict[str, Any] | None:
+    path = folder / SYNTHESIS
     try:
-        document = json.loads((folder / SYNTHESIS).read_text("utf-8"))
+        document = json.loads(path.read_text("utf-8")) if path.is_file() else None  # a pipe would be waited for
     except (OSError, ValueError, RecursionError):
         return None
     if not isinstance(document, dict) or (document.get("kind"), document.get("status")) != (KIND, UNFINISHED):

@@ -1,6 +1,8 @@
 """A synthesis that was stopped is never taken for a whole set; whatever else lies beside images is nobody's business."""
 
 import json
+import os
+from pathlib import Path
 
 import pytest
 
@@ -35,6 +37,13 @@ def test_so_is_one_without_classes_and_one_that_does_not_say_of_how_many(image_f
 @pytest.mark.parametrize("document", [STOPPED | {"status": "finished"}, STOPPED | {"kind": "training"}, [], "{", "[" * 99999, "\0"])
 def test_a_finished_one_and_any_other_run_json_are_no_hindrance(image_folder, document):
     require_finished(of_folder(image_folder(), document))
+
+
+def test_neither_is_a_pipe_of_that_name_which_would_be_waited_for(image_folder, monkeypatch):
+    folder = image_folder()
+    os.mkfifo(folder / "run.json")
+    monkeypatch.setattr(Path, "read_text", lambda *_, **__: pytest.fail("it was read"))
+    require_finished(open_images(folder))
 
 
 def test_neither_are_sets_that_are_no_folders():

@@ -1,6 +1,8 @@
 """A synthesis is known again by what it was asked for, more of it is no other, and nothing foreign is written over."""
 
+import errno
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -38,6 +40,23 @@ def test_other_files_are_not_written_among(tmp_path: Path) -> None:
 def test_a_damaged_run_is_one_line(tmp_path: Path, text: str) -> None:
     (tmp_path / SYNTHESIS).write_bytes(text.encode("utf-8", "surrogateescape"))
     with pytest.raises(UsageError, match=r"run.json is damaged or no synthesis of oodkit's; give another folder, a new one"):
+        read_run(tmp_path)
+
+
+def test_a_pipe_in_its_place_is_not_waited_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    os.mkfifo(tmp_path / SYNTHESIS)
+    monkeypatch.setattr(Path, "read_text", lambda *_: pytest.fail("it was read"))
+    with pytest.raises(UsageError, match=r"run.json is damaged or no synthesis of oodkit's"):
+        read_run(tmp_path)
+
+
+def test_one_that_may_not_be_read_is_not_called_damaged(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(path: Path, *_: object) -> str:
+        raise PermissionError(errno.EACCES, "Permission denied", str(path))
+
+    write_run(tmp_path, RUN_OF)
+    monkeypatch.setattr(Path, "read_text", refuse)
+    with pytest.raises(UsageError, match=r"^can't read .*run.json: Permission denied; make it readable, or give another folder$"):
         read_run(tmp_path)
 
 
