@@ -15,7 +15,7 @@ from typing import Any, Self
 import numpy as np
 
 from oodkit.errors import OodkitError
-from oodkit.synth.storing import ENDS, is_whole
+from oodkit.synth.storing import is_whole
 from oodkit.synth.work import Work
 
 JOURNAL = ".journal"
@@ -101,12 +101,12 @@ class Ledger:
             line = json.loads(text, parse_constant=_no_number)
             file, dropped, index, name = line["file"], line.get("dropped"), line["index"], line["class"]
             label = -1 if name is None else self._labels[name]
-            number = self._work.number(max(label, 0) if self._work.classes else 0, index)
+            number = self._work.number(label if self._work.classes else 0, index)
         except (ValueError, KeyError, TypeError, AttributeError, IndexError, RecursionError):
             return False  # a process that was killed while it wrote, or a class of another oodkit's
         if number is None or (dropped == OVER_QUOTA and not self._quota_stands):
             return False
-        if dropped is None and not (isinstance(file, str) and file.endswith(tuple(ENDS)) and is_whole(f"{folder}/{file}")):
+        if dropped is None and not (isinstance(file, str) and is_whole(f"{folder}/{file}")):
             return False
         self.done[number], self.kept[number], self.label[number], self._place[number] = True, dropped is None, label, place
         return True

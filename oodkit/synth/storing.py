@@ -62,14 +62,14 @@ class Form:
 
 def is_whole(path: str) -> bool:
     """Whether an image file that was stored is there, and neither empty nor cut off; what lies between is not read."""
-    begins, ends = ENDS[os.path.splitext(path)[1]]  # noqa: PTH122 (asked of every image)
     try:
+        begins, ends = ENDS[os.path.splitext(path)[1]]  # noqa: PTH122 (asked of every image)
         with open(path, "rb") as file:  # noqa: PTH123
             if file.read(len(begins)) != begins:
                 return False
             file.seek(-len(ends), os.SEEK_END)
             return file.read() == ends
-    except (OSError, ValueError):  # also of what a damaged manifest has for a name
+    except (KeyError, OSError, ValueError):  # also of what a damaged manifest has for a name
         return False
 
 

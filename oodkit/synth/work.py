@@ -17,9 +17,12 @@ class Work:
 
     def __init__(self, classes: Sequence[ImageClass] | None, there: Sequence[int], seed: int) -> None:
         self.classes, self.seed = None if classes is None else tuple(classes), seed
-        wanted = np.arange(max(there, default=0))[:, None] < np.asarray(there)[None, :]
-        self._index, self._class = (one.astype(np.int32) for one in np.nonzero(wanted))
-        self._number = np.where(wanted, np.cumsum(wanted).reshape(wanted.shape) - 1, -1)
+        self._there = np.asarray(there, np.int64)
+        self._starts = np.cumsum(self._there) - self._there
+        of = np.repeat(np.arange(len(there)), self._there)
+        index = np.arange(len(of)) - self._starts[of]
+        order = np.lexsort((of, index))
+        self._index, self._class, self._number = index[order].astype(np.int32), of[order].astype(np.int32), np.argsort(order)
 
     def __len__(self) -> int:
         return len(self._index)
@@ -36,9 +39,9 @@ class Work:
 
     def number(self, of: int, index: int) -> int | None:
         """Where in the order the index-th image of a class stands; None where it is not asked for."""
-        rows, columns = self._number.shape
-        found = int(self._number[index, of]) if 0 <= index < rows and 0 <= of < columns else -1
-        return None if found < 0 else found
+        if not (0 <= of < len(self._there) and 0 <= index < self._there[of]):
+            return None
+        return int(self._number[self._starts[of] + index])
 
     def batches(self, size: int, *, rank: int = 0, world: int = 1) -> list[range]:
         """Every world-th batch, from the rank-th on. They are the same whatever is there already: an image can depend, at least in

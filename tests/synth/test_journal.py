@@ -99,6 +99,19 @@ def test_a_disk_that_takes_half_a_line_is_full(tmp_path: Path, monkeypatch: pyte
     assert not ledger(tmp_path).done.any()
 
 
+@pytest.mark.parametrize("name", ["a/.png", ".jpg", "a/0.png/", "a/0.gif", "png", "\ud800.png", "a\0.png"])
+def test_a_name_that_no_stored_image_has_is_that_of_none(tmp_path: Path, name: str) -> None:
+    there(tmp_path, line("a", 0))
+    (tmp_path / MANIFEST).write_text(json.dumps(line("a", 0) | {"file": name}) + "\n")
+    assert not ledger(tmp_path).done.any()
+
+
+def test_a_line_without_a_class_settles_none_of_images_that_have_one(tmp_path: Path) -> None:
+    there(tmp_path, line("a", 0))
+    (tmp_path / MANIFEST).write_text(json.dumps(line("a", 0) | {"class": None}) + "\n")
+    assert not ledger(tmp_path).done.any()
+
+
 @pytest.mark.parametrize("odd", ['{"file": "a/0.png", "class": "a", "index": 0, "confidence": NaN}', "[" * 99_999])
 def test_a_line_that_is_no_json_is_none(tmp_path: Path, odd: str) -> None:
     """NaN could not be written again, and what is nested too deep not be read."""

@@ -36,6 +36,14 @@ def test_a_number_leads_to_its_class_and_index_and_back() -> None:
     assert [work.number(CLASSES.index(one.of), one.index) for one in map(work.request, range(6))] == list(range(6))
 
 
+def test_one_class_of_many_takes_no_memory_for_the_others() -> None:
+    """10⁵ classes times 10⁶ images would be 10¹¹ places, of which 1.1 million are taken."""
+    work = Work(None, [10**6] + [1] * 10**5, 0)
+    assert len(work) == 1_100_000
+    places = {(0, 0): 0, (10**5, 0): 10**5, (0, 1): 10**5 + 1, (0, 10**6 - 1): 1_099_999}
+    assert {place: work.number(*place) for place in places} == places
+
+
 def test_an_image_s_seed_is_of_its_class_and_index_alone() -> None:
     assert Work(CLASSES[1:], [5, 5], 3).request(2).seed == seed_of(3, "b", 1) == Work(CLASSES, [2, 2, 2], 3).request(4).seed
 
