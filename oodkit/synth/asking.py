@@ -72,8 +72,9 @@ class Asker:
 def checked(found: Any, requests: Sequence[Request], generator: Generator) -> list[Given]:
     """The images, each uint8 (3, H, W) of the generator's size, on the CPU. Raises GeneratorError for anything else."""
     name = _name(generator)
-    if not isinstance(found, Tensor | Sequence):
-        raise GeneratorError(f"{name} gave {type(found).__name__}; expected a tensor or a list of images, uint8 (3, H, W)")
+    if not isinstance(found, Tensor | Sequence) or (isinstance(found, Tensor) and not found.ndim):
+        got = "a single number" if isinstance(found, Tensor) else type(found).__name__
+        raise GeneratorError(f"{name} gave {got}; expected a tensor or a list of images, uint8 (3, H, W)")
     if len(found) != len(requests):
         raise GeneratorError(f"{name} gave {counted(len(found), 'image', 'images')} where {len(requests)} were asked for")
     given = list(found.cpu() if isinstance(found, Tensor) else found)

@@ -72,7 +72,7 @@ class Called(Generator):
 
     def _images(self, made: object, count: int) -> Tensor:
         if isinstance(made, np.ndarray) and made.dtype == np.uint8:
-            made = torch.from_numpy(np.ascontiguousarray(made))
+            made = torch.from_numpy(made.copy())  # PyTorch takes no strides below 0 and warns of arrays that can't be written
         if not isinstance(made, Tensor) or made.dtype != torch.uint8 or made.ndim != 4 or 3 not in (made.shape[1], made.shape[3]):
             raise GeneratorError(f"{self.spec} returned {_told(made)}; expected {EXPECTED}")
         if len(made) != count:

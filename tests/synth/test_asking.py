@@ -49,6 +49,7 @@ def nothing(_line: str) -> None:
     [
         (FINE[:6], "stand-in gave 6 images where 7 were asked for"),
         ([FINE[0]], "stand-in gave 1 image where 7 were asked for"),
+        (FINE[0, 0, 0, 0], "stand-in gave a single number; expected a tensor or a list of images"),
         (None, r"stand-in gave NoneType; expected a tensor or a list of images, uint8 \(3, H, W\)"),
         (list(FINE.numpy()), r"stand-in gave ndarray for an image; expected uint8 \(3, 8, 8\)"),
         (FINE.float(), r"stand-in gave an image float32 \(3, 8, 8\); expected uint8 \(3, 8, 8\)"),

@@ -37,6 +37,11 @@ def unlabelled(classes, seeds):
 
 unlabelled.conditional = False
 
+def frozen(classes, seeds):
+    made = np.full((len(seeds), 4, 4, 3), 7, dtype=np.uint8)
+    made.flags.writeable = False
+    return made
+
 def raises(classes, seeds):
     raise KeyError("\\x1b[31m no\\nsuch weight")
 
@@ -117,6 +122,11 @@ def test_a_function_that_cannot_be_told_gets_no_classes(mine):
     made = Called(f"py:{mine}:unlabelled")
     assert (made.classes, made.conditional) == (None, False)
     assert made.generate(asked(2)).shape == (2, 3, 4, 4)
+
+
+def test_an_array_that_can_not_be_written_is_an_array_too(mine):
+    """So are JAX's; PyTorch would warn of it."""
+    assert (Called(f"py:{mine}:frozen").generate(asked(2)) == 7).all()
 
 
 @pytest.mark.parametrize(
