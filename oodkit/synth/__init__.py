@@ -9,10 +9,12 @@ from pathlib import Path
 from typing import Any
 
 from oodkit.errors import UsageError
+from oodkit.run_folder import FIT
 from oodkit.synth.arguments import checked_arguments
 from oodkit.synth.base import Generator, ImageClass, Request
 from oodkit.synth.classes import classes_like, classes_named, classes_of, find_classes, imagenet_classes
 from oodkit.synth.from_python import installed_names
+from oodkit.synth.pipeline_source import INDEX
 
 __all__ = [
     "FOLDERS",
@@ -110,14 +112,14 @@ SCHEMES: dict[str, Listed] = {
     "py": Listed("py:MODULE:FUNCTION", "from_python:Called", "A function of your own", "as it says", "as it says"),
 }
 FOLDERS: dict[str, Listed] = {  # by the file that tells a folder
-    "fit.json": Listed(
+    FIT: Listed(
         "FOLDER of synth fit",
         "fit.fitted:FittedDiffusion",
         "Your own small diffusion model",
         "your classes",
         "as the images it was fitted to",
     ),
-    "model_index.json": Listed("FOLDER of diffusers", "pipelines:Pipeline", "Any pipeline of diffusers", "by its call", "its own"),
+    INDEX: Listed("FOLDER of diffusers", "pipelines:Pipeline", "Any pipeline of diffusers", "by its call", "its own"),
 }
 WEIGHTS = {".bin", ".ckpt", ".pt", ".pth", ".safetensors"}
 

@@ -15,6 +15,7 @@ from torch import nn
 
 from oodkit.errors import CheckpointError, OodkitError, UsageError
 from oodkit.failures import is_out_of_memory
+from oodkit.wording import raised
 
 LIBRARIES = ("diffusers", "transformers")
 
@@ -76,7 +77,7 @@ def _told(folder: Path, device: torch.device) -> Iterator[None]:
             raise OodkitError(
                 f"no room for {folder} on {device}; try --generator-arg dtype=bfloat16 or another --device"
             ) from error
-        raise CheckpointError(f"can't load {folder}: {first_line(error)}") from error
+        raise CheckpointError(f"can't load {folder}: {raised(error)}") from error
 
 
 @contextmanager
@@ -99,12 +100,6 @@ def quiet() -> Iterator[list[str]]:
             settings.give(logging.getLogger(name))
         for library in with_bars:
             library.enable_progress_bar()
-
-
-def first_line(error: Exception) -> str:
-    """The type of an error, and the first line of what it says."""
-    lines = str(error).strip().splitlines()
-    return f"{type(error).__name__}: {lines[0]}" if lines else type(error).__name__
 
 
 class _Collector(logging.Handler):

@@ -74,9 +74,9 @@ def read_index(place: Place) -> dict[str, Any]:
         raise ModelNotFoundError(f"{place.name} has no {INDEX}; expected a folder that pipe.save_pretrained(FOLDER) wrote")
     try:
         index = json.loads(file.read_text("utf-8"))
-    except ValueError as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise CheckpointError(f"can't read {file}: {error}") from error
-    if not isinstance(index, dict) or "_class_name" not in index:
+    if not isinstance(index, dict) or not _names_a_class(index.get("_class_name")):
         raise CheckpointError(f"{file} names no pipeline (_class_name); expected what pipe.save_pretrained(FOLDER) wrote")
     return index
 
@@ -161,6 +161,12 @@ def licence_of(place: Place, folder: Path) -> str:
         facts = {}
     said = facts.get("license_name") or facts.get("license")
     return in_short(said or "unknown")
+
+
+def _names_a_class(said: Any) -> bool:
+    """Whether it is a class of diffusers, or module and class of the pipeline's own."""
+    own = isinstance(said, list) and len(said) == 2 and all(isinstance(one, str) for one in said)
+    return own or isinstance(said, str)
 
 
 def _parts(index: Mapping[str, Any]) -> list[tuple[str, str]]:

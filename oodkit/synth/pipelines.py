@@ -9,11 +9,12 @@ from torch import Tensor
 
 from oodkit.errors import GeneratorError, UnreadableImageError, UsageError
 from oodkit.failures import is_out_of_memory
-from oodkit.forward import DTYPES, resolve_device
+from oodkit.forward import DTYPES, Dtype, resolve_device
+from oodkit.images.base import MOST_CLASSES
 from oodkit.synth.base import Generator, ImageClass, Request
 from oodkit.synth.pipeline_calls import as_pixels, call_of, guide_only_where_none_is_known
 from oodkit.synth.pipeline_classes import classes_of
-from oodkit.synth.pipeline_loading import first_line, load_pipeline, pipeline_class, quiet
+from oodkit.synth.pipeline_loading import load_pipeline, pipeline_class, quiet
 from oodkit.synth.pipeline_schedulers import give_scheduler
 from oodkit.synth.pipeline_source import (
     PUBLISHED,
@@ -27,8 +28,8 @@ from oodkit.synth.pipeline_source import (
 )
 from oodkit.synth.precision import fast_in_bf16
 from oodkit.synth.prompts import TEMPLATE, prompt_of, require_template
+from oodkit.wording import raised
 
-DtypeName = Literal["auto", "float32", "bfloat16", "float16"]
 SEEDS = ("image", "batch")
 AT_ONCE = 32 * 256 * 256  # pixels of a batch on an accelerator; out of memory halves it
 UNKNOWN_SIZE = 1024  # of images whose size the pipeline does not tell before it makes them
@@ -59,7 +60,7 @@ class Pipeline(Generator):
         weights: str = "",
         pipeline: str | None = None,
         scheduler: str | None = None,
-        dtype: DtypeName = "auto",
+        dtype: Dtype = "auto",
         variant: str | None = None,
         template: str = TEMPLATE,
         seeds: Literal["image", "batch"] = "image",
@@ -69,6 +70,8 @@ class Pipeline(Generator):
         require_template(template)
         _require_one_of("dtype", dtype, ("auto", *DTYPES))
         _require_one_of("seeds", seeds, SEEDS)
+        if num_classes is not None and not 1 <= num_classes <= MOST_CLASSES:
+            raise UsageError(f"num_classes is from 1 to {MOST_CLASSES}, got {num_classes}")
         self.spec, self.template, self.device = spec, template, resolve_device(device)
         place = place_of(weights or spec)
         if published := pipeline or PUBLISHED.get(place.hub_id):
@@ -119,7 +122,7 @@ class Pipeline(Generator):
         except Exception as error:  # a pipeline may raise anything
             if is_out_of_memory(error):
                 raise
-            raise GeneratorError(f"{who} failed: {first_line(error)}{self._way_out()}") from error
+            raise GeneratorError(f"{who} failed: {raised(error)}{self._way_out()}") from error
         pixels, withheld = as_pixels(found, len(requests), who)
         return [
             UnreadableImageError("withheld by the pipeline's safety checker") if hidden else image
@@ -157,7 +160,8 @@ class Pipeline(Generator):
         """The side of the images; None where they are no squares, or where only the call itself decides."""
         arguments = self._call.arguments
         if "height" in arguments or "width" in arguments:
-            return arguments["height"] if arguments.get("height") == arguments.get("width") else None
+            height = arguments.get("height")
+            return height if isinstance(height, int) and height == arguments.get("width") else None
         network = getattr(self.pipe, "transformer", None) or getattr(self.pipe, "unet", None)
         side = getattr(self.pipe, "default_sample_size", None) or getattr(getattr(network, "config", None), "sample_size", None)
         if not isinstance(side, int):
@@ -192,7 +196,7 @@ def _left_out(made_by: type | None, call: Mapping[str, Any]) -> Mapping[str, Any
     return call_of(made_by, call).parts if made_by else {}
 
 
-def _precision(dtype: DtypeName, device: torch.device, *, in_pixels: bool) -> tuple[torch.dtype, bool]:
+def _precision(dtype: Dtype, device: torch.device, *, in_pixels: bool) -> tuple[torch.dtype, bool]:
     """The precision of the weights, and whether the network computes in bfloat16 all the same.
 
     A pipeline keeps its image in the precision of its weights, and what a sampler rounds at each step adds up where it works on

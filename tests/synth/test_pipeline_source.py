@@ -104,6 +104,10 @@ def test_what_is_neither_is_refused(name: str, kind: type[Exception], message: s
     [
         ("{", CheckpointError, "can't read {file}: Expecting property name enclosed in double quotes: line 1 column 2 (char 1)"),
         ("[]", CheckpointError, "{file} names no pipeline (_class_name); expected what pipe.save_pretrained(FOLDER) wrote"),
+        *[
+            (index, CheckpointError, "{file} names no pipeline (_class_name); expected what pipe.save_pretrained(FOLDER) wrote")
+            for index in ({"_class_name": []}, {"_class_name": [1, "x"]}, {"_class_name": None})
+        ],
         ({"unet": 1}, CheckpointError, "{file} names no pipeline (_class_name); expected what pipe.save_pretrained(FOLDER) wrote"),
     ],
 )
@@ -112,6 +116,11 @@ def test_a_damaged_index_is_one_line(tmp_path: Path, index: object, kind: type[E
     with pytest.raises(kind) as caught:
         read_index(place_of(str(folder)))
     assert str(caught.value) == message.format(file=folder / "model_index.json")
+
+
+def test_an_index_nested_too_deep_is_damaged(tmp_path: Path) -> None:
+    with pytest.raises(CheckpointError, match=r"^can't read .*model_index\.json: .*"):
+        read_index(place_of(str(folder_of(tmp_path, "[" * 99_999))))
 
 
 def test_a_folder_without_an_index_is_no_pipeline(tmp_path: Path) -> None:

@@ -106,6 +106,7 @@ def test_a_text_pipeline_makes_what_a_name_says(folders: dict[str, Path]) -> Non
     assert made(generator, requests_of(generator, (1,))).shape == (1, 3, 24, 24)
     assert generator.size == 24
     assert open_one(folders, "text", height=24, width=16).size is None
+    assert open_one(folders, "text", width=None).size is None
 
 
 @needs_transformers
@@ -172,6 +173,7 @@ def test_one_seed_a_batch_for_a_pipeline_that_takes_one_generator_only(folders: 
         ({"template": "a {x}"}, "the template 'a {x}' has {x}; it takes {name} and {definition}"),
         ({"guidance": 2}, "DiTPipeline takes no argument 'guidance'; did you mean guidance_scale?"),
         ({"pipeline": "DiTPipelin"}, "has no pipeline 'DiTPipelin'; did you mean DiTPipeline"),
+        ({"num_classes": -5}, "num_classes is from 1 to 1000000, got -5"),
         ({"device": "cudda"}, "no device 'cudda'; use auto, cpu, cuda, cuda:1 or mps"),
     ],
 )
