@@ -9,7 +9,7 @@ from torch import Tensor
 
 from oodkit.errors import CheckpointError, UsageError
 from oodkit.forward import DTYPES, resolve_device
-from oodkit.run_folder import FINISHED, FIT, Document
+from oodkit.run_folder import FINISHED, FIT, Document, in_words
 from oodkit.synth.base import Generator, ImageClass, Request
 from oodkit.synth.fit.folder import UNET_WEIGHTS, is_finished, read_fit
 from oodkit.synth.fit.sampler import GUIDANCE, STEPS, sample
@@ -49,7 +49,7 @@ class FittedDiffusion(Generator):
         precision = best_precision(self.device) if dtype == "auto" else dtype
         self.denoiser = load_denoiser(folder, document["network"])
         self.denoiser.to(self.device, DTYPES[precision]).to(memory_format=torch.channels_last)
-        self.classes = tuple(ImageClass(**one) for one in document["classes"])
+        self.classes = _classes(folder, document)
         self.size = int(document["network"]["side"])
         self.steps, self.guidance = steps, float(guidance)
         self.licence = "as the images it was fitted to"
@@ -85,6 +85,18 @@ def _finished(folder: Path) -> Document:
     if not is_finished(folder, document):
         raise CheckpointError(f"the weights are missing: {named} has no {UNET_WEIGHTS}; the same oodkit synth fit makes it again")
     return document
+
+
+def _classes(folder: Path, document: Document) -> tuple[ImageClass, ...]:
+    """As fit.json has them, which may be a stranger's, or damaged."""
+    with in_words(folder / FIT):
+        classes = tuple(ImageClass(**one) for one in document["classes"])
+        for one in classes:
+            if not all(isinstance(text, str) for text in (one.folder, one.name, one.definition)):
+                raise TypeError(one)
+            if one.label not in range(document["network"]["classes"]):
+                raise ValueError(one)
+    return classes
 
 
 def _require(spec: str, steps: object, guidance: object, dtype: object) -> None:

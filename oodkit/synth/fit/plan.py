@@ -104,7 +104,8 @@ def plan_fit(
     _require_shape(side, patch, channels)
     widths = _widths(side // patch, channels or default_channels(side, patch))
     settled = checked.settled(len(pool), side, resolve_device(device))
-    architecture = Architecture(side, patch, widths, len(names), _strength(data, side))
+    strength, largest = _measured(data, side)
+    architecture = Architecture(side, patch, widths, len(names), strength)
     asked = {
         "size": side,
         "network": asdict(architecture),
@@ -113,7 +114,7 @@ def plan_fit(
         "processes": world_size(),
     }
     classes = tuple(one for one in numbered_classes(names) if (pool.labels == one.label).any())
-    notes = tuple(_notes(pool, names, settled, side))
+    notes = tuple(_notes(pool, names, settled, side, largest))
     return FitPlan(pool, classes, architecture, settled, json.loads(json.dumps(asked)), notes)
 
 
@@ -184,18 +185,20 @@ def _own_side(data: ImageSet) -> int:
     raise UsageError(f"the images of {data.spec} are {found}: say what side, in pixels, is to be made, such as --size 32")
 
 
-def _strength(data: ImageSet, side: int) -> float:
-    """The root mean square of the pixels in [−1, 1], to three digits; EDM has 0.5 for photos.
+def _measured(data: ImageSet, side: int) -> tuple[float, int]:
+    """The root mean square of the pixels in [−1, 1], to three digits; EDM has 0.5 for photos. And the largest shorter side.
 
-    About 0, since equation 7 scales images that keep their mean.
+    The former is about 0, since equation 7 scales images that keep their mean.
     """
-    show = TrainTransform(side, False, HALF, HALF, shift=False)
-    pixels = torch.stack([show(image)[0] for image in _some(data)])
-    return max(0.05, round(float(pixels.square().mean().sqrt()), 3))
+    show, squares, largest = TrainTransform(side, False, HALF, HALF, shift=False), [], 0
+    for image in _some(data):
+        squares.append(float(show(image)[0].double().square().mean()))
+        largest = max(largest, min(image.size))
+    return max(0.05, round(math.sqrt(math.fsum(squares) / len(squares)), 3)), largest
 
 
-def _notes(pool: Pool, names: Sequence[str], settings: Settings, side: int) -> Iterator[str]:
-    largest = max(min(image.size) for image in _some(pool.images))
+def _notes(pool: Pool, names: Sequence[str], settings: Settings, side: int, largest: int) -> Iterator[str]:
+    """largest: the shorter side, in pixels, of the largest of the images."""
     if largest > side:
         yield (
             f"images of up to {largest} pixels a side are reduced to {side}: what is made is as blurred as they are then, "

@@ -32,13 +32,15 @@ def load_denoiser(folder: Path, network: Mapping[str, Any]) -> Denoiser:
     Raises CheckpointError where that, or the weights, are missing or damaged, or don't fit each other.
     """
     try:
-        denoiser = Denoiser(Architecture(**{**network, "widths": tuple(network["widths"])}))
-    except (KeyError, TypeError, ValueError) as error:
+        numbers = {"widths": tuple(network["widths"]), "sigma_data": float(network["sigma_data"])}
+        with torch.device("meta"):  # what a damaged file says is larger than any memory takes none
+            denoiser = Denoiser(Architecture(**{**network, **numbers}))
+    except (ArithmeticError, LookupError, TypeError, ValueError, RuntimeError) as error:
         raise CheckpointError(f"{folder / FIT} is damaged: its network can't be built; fit again into another folder") from error
     path = folder / UNET_WEIGHTS
     try:
         tensors, _ = load_stored(path, "a fitted network")
-        denoiser.unet.load_state_dict(tensors)
+        denoiser.unet.load_state_dict(tensors, assign=True)
     except OutputsError as error:
         raise CheckpointError(f"{error}; fit again into another folder") from error
     except RuntimeError as error:

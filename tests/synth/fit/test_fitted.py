@@ -122,10 +122,29 @@ def test_the_configurations_beside_the_weights_are_for_diffusers_alone(folder, c
     assert generator(copied).generate(asked).equal(generator(folder).generate(asked))
 
 
-def test_a_network_that_can_not_be_built_is_told(copied):
+@pytest.mark.parametrize("network", [{"patch": 0}, {"widths": 8}, {"widths": [-8, 8]}, {"sigma_data": "much"}, {"depth": 2}, None])
+def test_a_network_that_can_not_be_built_is_told(copied, network):
     document = json.loads((copied / "fit.json").read_text())
-    (copied / "fit.json").write_text(json.dumps({**document, "network": {"side": 8}}))
+    changed = {"side": 8} if network is None else document["network"] | network
+    (copied / "fit.json").write_text(json.dumps({**document, "network": changed}))
     with pytest.raises(CheckpointError, match="its network can't be built"):
+        generator(copied)
+
+
+def test_a_network_larger_than_the_memory_is_not_built(copied):
+    """Weights of 10¹⁶ numbers."""
+    document = json.loads((copied / "fit.json").read_text())
+    (copied / "fit.json").write_text(json.dumps({**document, "network": document["network"] | {"widths": [2**25, 2**25]}}))
+    with pytest.raises(CheckpointError, match="has the weights of another network"):
+        generator(copied)
+
+
+@pytest.mark.parametrize("wrong", [7, {}, {"label": "0"}, {"label": 2}, {"folder": 3}, {"name": None}, {"more": 1}])
+def test_classes_that_are_none_are_told(copied, wrong):
+    document = json.loads((copied / "fit.json").read_text())
+    first = {**document["classes"][0], **wrong} if wrong and isinstance(wrong, dict) else wrong
+    (copied / "fit.json").write_text(json.dumps({**document, "classes": [first, document["classes"][1]]}))
+    with pytest.raises(UsageError, match=r"fit\.json is damaged: it says what can't be told"):
         generator(copied)
 
 

@@ -142,6 +142,14 @@ def test_images_of_no_one_small_square_need_a_size(tmp_path, sizes):
     assert plan_fit(images, size=8).architecture.side == 8
 
 
+def test_an_image_whose_size_is_said_is_read_once(tmp_path, monkeypatch):
+    images, read = of_sizes(tmp_path / "set", (20, 10), (9, 30)), []
+    load = type(images).load
+    monkeypatch.setattr(type(images), "load", lambda own, index: read.append(index) or load(own, index))
+    assert any(note.startswith("images of up to 10 pixels a side are reduced to 8") for note in plan_fit(images, size=8).notes)
+    assert read == [0, 1]
+
+
 def test_images_without_labels_can_not_be_fitted(tmp_path):
     Image.new("RGB", (8, 8)).save(tmp_path / "one.png")
     with pytest.raises(ImageSetError, match="needs a label for each image"):
