@@ -40,7 +40,7 @@ def _ranking(document: Document) -> Sheet:
             str(row["rank"]) if row["rank"] else "",
             name_of(row),
             number(row["frechet"], frechet, 1),
-            kid(row, digits_for(one["kid_sd"] for one in rows)),
+            _kid(row, digits_for(one["kid_sd"] for one in rows)),
             number(row["density"], 2, 1),
             number(row["coverage"]),
             str(row["coverage_rank"]) if row["coverage_rank"] else "",
@@ -52,10 +52,11 @@ def _ranking(document: Document) -> Sheet:
         f"by Fréchet distance, of {document['n']} images each, in the {document['features']} features of {document['extractor']}"
     )
     expected = f"expected of real images: kernel distance 0, density 1, coverage {number(document['expected_coverage'])} %"
-    return Sheet("Synthetic images", head, cells, caption, words=2, bold=[(0, at) for at in range(len(head))], below=[expected])
+    first = [(place, at) for place, row in enumerate(rows) if row["rank"] == 1 for at in range(len(head))]
+    return Sheet("Synthetic images", head, cells, caption, words=2, bold=first, below=[expected])
 
 
-def kid(row: Row, digits: int) -> str:
+def _kid(row: Row, digits: int) -> str:
     """``0.0123 ± 0.0004``; a dash where there is none."""
     return DASH if row["kid"] is None else f"{number(row['kid'], digits, 1)} ± {number(row['kid_sd'], digits, 1)}"
 
@@ -97,7 +98,7 @@ def _classes(row: Row, of_floor: Mapping[str, Row]) -> Sheet | None:
         [
             one["name"],
             str(one["n"]),
-            kid(one, digits),
+            _kid(one, digits),
             number(of_floor[one["name"]]["kid"], digits, 1),
             place_beside_floor(one),
             number(one["coverage"]),

@@ -50,7 +50,7 @@ def repair_sheets(document: Document, *, intervals: bool) -> list[Sheet]:
     return [sheet for sheet in made if sheet is not None]
 
 
-def arrow(before: str, after: str) -> str:
+def _arrow(before: str, after: str) -> str:
     """``72.84 → 83.08``."""
     return f"{before} → {after}"
 
@@ -59,7 +59,7 @@ def _scorers(document: Document, show: Show) -> Sheet:
     """The accuracy, then the scorers whose scores changed by their summary mean; the others in a line below."""
     before, after = document["models"][:2]
     accuracy = document["repair"]["accuracy"]
-    rows = [["ID accuracy", arrow(show(before["accuracy"]), show(after["accuracy"])), *_difference(accuracy, "p_value"), DASH]]
+    rows = [["ID accuracy", _arrow(show(before["accuracy"]), show(after["accuracy"])), *_difference(accuracy, "p_value"), DASH]]
     bold: list[tuple[int, int]] = []
     rough = partial(show, digits=1)  # 80 columns have room for no more
     changes = summary_changes(document)
@@ -67,8 +67,8 @@ def _scorers(document: Document, show: Show) -> Sheet:
         label = one["scorer"]
         if label == after["best"]:
             label, bold = f"{label} (best)", [(len(rows), column) for column in range(5)]
-        aurocs = arrow(show(one["auroc_before"]), show(one["auroc_after"]))
-        fprs = arrow(rough(one["fpr95_before"]), rough(one["fpr95_after"]))
+        aurocs = _arrow(show(one["auroc_before"]), show(one["auroc_after"]))
+        fprs = _arrow(rough(one["fpr95_before"]), rough(one["fpr95_after"]))
         rows.append([label, aurocs, *_difference({**one["difference"], "p_holm": one["p_holm"]}, "p_holm"), fprs])
     head = ["scorer", "AUROC", "difference", "p", "FPR@95"]
     caption = f"{after['summary']} in percent, differences with 95 % intervals"
@@ -92,7 +92,7 @@ def _sets(document: Document, show: Show) -> Sheet | None:
         [
             scorer,
             *(
-                arrow(show(own[name]["auroc_before"]), show(own[name]["auroc_after"])) if name in own else DASH
+                _arrow(show(own[name]["auroc_before"]), show(own[name]["auroc_after"])) if name in own else DASH
                 for name, _ in columns
             ),
         ]
@@ -108,9 +108,9 @@ def _max_logits(document: Document, show: Show) -> Sheet | None:
         [
             new["image_set"],
             str(new["n"]),
-            arrow(wide(old["mean"]), wide(new["mean"])),
-            arrow(number(old["std"], 3, 1), number(new["std"], 3, 1)),
-            DASH if old["gap"] is None else arrow(signed(old["gap"]), signed(new["gap"])),
+            _arrow(wide(old["mean"]), wide(new["mean"])),
+            _arrow(number(old["std"], 3, 1), number(new["std"], 3, 1)),
+            DASH if old["gap"] is None else _arrow(signed(old["gap"]), signed(new["gap"])),
         ]
         for old, new in logit_pairs(document["models"])
     ]

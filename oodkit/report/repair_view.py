@@ -61,12 +61,7 @@ def repair_view(document: Document, short: Mapping[str, str]) -> dict[str, Any] 
 
 
 def _change(row: Mapping[str, Any]) -> dict[str, Any]:
-    return {
-        **row,
-        "p_value": row["difference"]["p_value"],
-        "difference": as_figure(row["difference"]),
-        "source": source_of(row["scorer"]),
-    }
+    return {**row, "difference": as_figure(row["difference"]), "source": source_of(row["scorer"])}
 
 
 def _shortened(sentence: str, short: Mapping[str, str]) -> str:

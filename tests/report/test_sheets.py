@@ -7,9 +7,12 @@ import pytest
 from markdown_it import MarkdownIt
 
 from oodkit.report.markdown import render_markdown
+from oodkit.report.quality_sheets import quality_sheets
 from oodkit.report.sheets import Sheet, auroc_and_fpr, comparison_sheet, model_sheets
 from oodkit.report.terminal import print_document
 from oodkit.wording import printable
+
+from .made_quality import made, run_of
 
 
 def cells(sheet: Sheet) -> list[str]:
@@ -63,3 +66,20 @@ def test_the_best_scorers_row_is_set_off(document):
 def test_a_cell_without_figures_is_a_dash():
     assert auroc_and_fpr(None) == auroc_and_fpr({"auroc": None, "fpr95_ood": None}) == "–"
     assert auroc_and_fpr({"auroc": {"value": 0.98194}, "fpr95_ood": {"value": 0.0785}}) == "98.19 / 7.85"
+
+
+def test_all_sets_that_share_the_first_rank_are_set_off():
+    document = run_of(made()).document
+    document["sets"][1]["rank"] = 1
+    ranking = quality_sheets(document)[0]
+    assert {line for line, _ in ranking.bold} == {0, 1}
+    assert len(ranking.bold) == 2 * len(ranking.head)
+
+
+def test_the_caption_of_models_compared_says_which_mean_and_which_intervals(compared_run):
+    """Of one OOD set there is no mean over sets, and an accuracy never is one."""
+    models = compared_run.document["models"]
+    assert comparison_sheet(models, intervals=True).caption == (
+        "in percent, with 95 % intervals; AUROC and FPR@95 are those of the mean"
+    )
+    assert "AUROCs with 95 % intervals; " in comparison_sheet(models, intervals=False).caption
