@@ -155,8 +155,8 @@ def _require_file(source: Source) -> None:
 
 def _reason(error: Exception, source: Source) -> str:
     if isinstance(error, UnidentifiedImageError):
-        size = Path(source).stat().st_size if isinstance(source, str | os.PathLike) else source.seek(0, os.SEEK_END)
-        return "an empty file" if size == 0 else "not an image of a format that Pillow decodes"
+        is_empty = isinstance(source, str | os.PathLike) and Path(source).stat().st_size == 0
+        return "an empty file" if is_empty else "not an image of a format that Pillow decodes"
     text = (isinstance(error, OSError) and error.strerror) or str(error) or type(error).__name__
     if isinstance(error, Image.DecompressionBombWarning | Image.DecompressionBombError):
         text = f"refused as a decompression bomb: {text}"
