@@ -1,4 +1,4 @@
-"""AugDelete on cached features: the strength, what is held out, what can't be refitted, and the way back into a network."""
+"""AugDelete on cached features: what it repairs, what can't be refitted, and the way back into a network."""
 
 import math
 from dataclasses import replace
@@ -6,56 +6,21 @@ from dataclasses import replace
 import pytest
 import torch
 from torch import nn
-from torch.nn import functional
 
 import oodkit
-from oodkit import refitting
 from oodkit.errors import NotApplicableError, OutputsError, UsageError
 from oodkit.head import Head
-from oodkit.metrics import auroc
 from oodkit.outputs import Outputs
 from oodkit.refitting import refit
 from oodkit.shards import Manifest, open_outputs, write_manifest, write_shard
 from oodkit.solvers.cross_entropy import mean_loss
 
-CLASSES = 10
-
-
-def toy(count=600, *, seed=0, strength=1.0):
-    """Each class lights two features: one as strong as the image is clear, hardly noisy, and one that is always 1, and noisy."""
-    generator = torch.Generator().manual_seed(seed)
-    labels = torch.arange(count) % CLASSES
-    one = functional.one_hot(labels, CLASSES).float()
-    clear = strength * (0.2 + 1.6 * torch.rand(count, 1, generator=generator))
-    first, second = (noise * torch.randn(count, CLASSES, generator=generator) for noise in (0.02, 0.4))
-    return torch.cat([one * clear + first, one + second], dim=1), labels
-
-
-def smoothed_head(features, labels, smoothing=0.2):
-    """The optimum of cross-entropy with smoothed labels, all but unregularised."""
-    weight = torch.zeros(CLASSES, features.shape[1], requires_grad=True)
-    bias = torch.zeros(CLASSES, requires_grad=True)
-    optimizer = torch.optim.LBFGS([weight, bias], max_iter=300, line_search_fn="strong_wolfe")
-
-    def loss():
-        optimizer.zero_grad()
-        found = functional.cross_entropy(features @ weight.mT + bias, labels, label_smoothing=smoothing)
-        (found + 1e-4 * weight.square().sum()).backward()
-        return found + 1e-4 * weight.square().sum()
-
-    optimizer.step(loss)
-    return Head(weight.detach(), bias.detach())
+from .smoothed import CLASSES, mls_auroc, smoothed_outputs, toy
 
 
 @pytest.fixture(scope="module")
 def train():
-    features, labels = toy()
-    return Outputs(features, labels, head=smoothed_head(features, labels))
-
-
-def mls_auroc(head):
-    test, ood = (head(toy(500, seed=seed, strength=strength)[0]).amax(1) for seed, strength in ((1, 1.0), (2, 0.1)))
-    return auroc(test.numpy(), ood.numpy())
+    return smoothed_outputs()
 
 
 def test_it_raises_the_maximal_logits_auroc_after_label_smoothing(train):
@@ -83,99 +48,6 @@ def test_the_account_is_whole(train):
     assert made.held_out_loss < made.start_loss
     assert made.notes == ()
     assert (made.head.weight.dtype, made.head.weight.shape) == (torch.float32, (CLASSES, 2 * CLASSES))
-
-
-def test_the_strength_is_the_last_that_still_gained(train):
-    """From strong to weak by tens, up to the first that does not bring 0.02 nats more; all before it did."""
-    made = refit(train)
-    losses = [one.held_out_loss for one in made.tried]
-    assert [one.l2 for one in made.tried] == pytest.approx([10.0 ** (1 - k) / CLASSES for k in range(len(losses))])
-    gains = [before - after for before, after in zip([min(made.start_loss, losses[0]), *losses[1:]], losses[1:], strict=False)]
-    assert all(gain >= 0.02 for gain in gains[:-1])
-    assert gains[-1] < 0.02
-    assert (made.l2, made.held_out_loss) == (made.tried[-2].l2, losses[-2])
-    assert made.held_out_loss <= min(losses) + 0.02
-
-
-def test_validation_images_choose_the_strength_in_place_of_held_out_ones(train):
-    val = Outputs(*toy(200, seed=5), head=train.head)
-    made = refit(train, val=val)
-    assert (made.n_fit, made.n_held_out) == (600, 200)
-    assert made.start_loss == pytest.approx(mean_loss(val, train.head))
-    assert made.held_out_loss == pytest.approx(mean_loss(val, made.head), rel=1e-5)  # of the head that is given, not of the path's
-    assert made.held_out_loss != pytest.approx(next(one.held_out_loss for one in made.tried if one.l2 == made.l2), rel=1e-5)
-
-
-def test_the_account_says_who_judged(train):
-    """Images held out of training are in the last fit: what is told of them is the path's figure."""
-    val = Outputs(*toy(200, seed=5), head=train.head)
-    own = refit(train)
-    assert own.judged_by == "train"
-    assert own.held_out_loss == next(one.held_out_loss for one in own.tried if one.l2 == own.l2)
-    assert [refit(train, val=val, solver=solver).judged_by for solver in ("lbfgs", "sgd")] == ["val", "val"]
-    assert [refit(train, l2=0.01).judged_by, refit(train, solver="sgd").judged_by] == [None, None]
-
-
-def test_a_wrong_label_in_validation_calls_for_a_stronger_penalty(train):
-    """Labels of a third of the validation images are drawn anew: confident logits cost there, and the path stops earlier."""
-    features, labels = toy(300, seed=5)
-    labels[::3] = torch.randint(CLASSES, (100,), generator=torch.Generator().manual_seed(0))
-    assert refit(train, val=Outputs(features, labels, head=train.head)).l2 > refit(train).l2
-
-
-def test_with_a_strength_given_nothing_is_held_out(train):
-    made = refit(train, l2=0.01)
-    assert (made.l2, made.n_fit, made.n_held_out, made.start_loss, made.tried) == (0.01, 600, 0, None, ())
-    val = Outputs(*toy(200, seed=5), head=train.head)
-    judged = refit(train, l2=0.01, val=val)
-    assert judged.held_out_loss == pytest.approx(mean_loss(val, made.head), rel=1e-5)
-
-
-def test_many_images_choose_the_strength_on_a_draw(train, monkeypatch):
-    monkeypatch.setattr(refitting, "SELECTION_IMAGES", 200)
-    made = refit(train)
-    assert (made.n_fit, made.n_held_out) == (600, 40)
-    assert made.notes == ("the strength was chosen on a stratified draw of 200 of the 600 images",)
-    assert mls_auroc(made.head) > mls_auroc(train.head) + 0.03
-
-
-def test_a_plain_head_is_left_as_it_is():
-    """Trained by plain cross-entropy already: no strength gains, and the strongest penalty keeps the head, which a note says."""
-    features, labels = toy()
-    head = smoothed_head(features, labels, smoothing=0)
-    made = refit(Outputs(features, labels, head=head))
-    assert made.l2 == 10 / CLASSES
-    assert len(made.tried) == 2
-    torch.testing.assert_close(made.head.weight, head.weight, rtol=0, atol=0.05)
-    assert made.notes == (
-        "no penalty lowers the loss of held-out training images by 0.02 nats: there is next to nothing to repair in this head",
-    )
-    val = Outputs(*toy(200, seed=5), head=head)
-    note = "no penalty lowers the loss of validation images by 0.02 nats: there is next to nothing to repair in this head"
-    assert refit(Outputs(features, labels, head=head), val=val).notes == (note,)
-
-
-def test_training_images_known_by_heart_can_not_tell_and_a_note_asks_for_others(train):
-    """Their loss is below what a penalty has to gain, whether or not the head is any good."""
-    features, labels = toy()
-    head = smoothed_head(features, labels, smoothing=0)
-    sure = Outputs(features, labels, head=replace(head, weight=20 * head.weight, bias=20 * head.bias))
-    made = refit(sure)
-    assert made.start_loss < refitting.GAIN
-    (note,) = made.notes
-    assert note == (
-        f"the loss of held-out training images is {made.start_loss:.4f} nats from the start, so that no penalty can lower it by "
-        "0.02: they can't tell whether there is something to repair; give --val SET, images that the network was not trained on"
-    )
-
-
-def test_a_strongest_penalty_that_gains_says_nothing_of_the_head(train, monkeypatch):
-    """All that there is to gain comes with the first strength: there was something to repair, and it is repaired."""
-    monkeypatch.setattr(refitting, "STRENGTHS", (1e-4, 1e-5))
-    made = refit(train)
-    assert made.l2 == made.tried[0].l2
-    assert made.start_loss - made.tried[0].held_out_loss > 0.02
-    assert made.notes == ()
 
 
 @pytest.mark.parametrize("solver", ["lbfgs", "sgd"])
@@ -219,20 +91,6 @@ def test_a_class_without_images_keeps_its_place_and_a_note_says_so(train):
     assert made.head.weight.shape == train.head.weight.shape
     assert made.head.weight.isfinite().all()
     assert made.notes[0].startswith("2 of 10 classes have no training images: they keep their place, but the refit lowers")
-
-
-def test_one_image_a_class_leaves_none_to_hold_out(train):
-    made = refit(train.subset(torch.arange(CLASSES)))
-    assert (made.n_fit, made.n_held_out, made.start_loss, made.tried) == (10, 0, None, ())
-    assert made.l2 == 0.01 / CLASSES
-    assert made.notes == ("no class has two images, so none could be held out to choose the strength by: took l2 = 0.001",)
-
-
-def test_the_only_image_of_a_class_is_never_held_out(train):
-    rows = torch.cat([torch.arange(CLASSES), torch.arange(CLASSES, 600, CLASSES)])  # of class 0 many, of the others one each
-    made = refit(train.subset(rows))
-    assert made.n_held_out == 12  # of the 60 of class 0
-    assert made.n_fit == len(rows)
 
 
 def test_a_head_that_does_worse_than_chance_is_told(train):
@@ -335,15 +193,3 @@ def test_outputs_that_do_not_belong_here(train):
 def test_a_double_head_stays_double(train):
     head = Head(train.head.weight.double(), train.head.bias.double())
     assert oodkit.augdelete(train.with_head(head), l2=0.1).weight.dtype == torch.float64
-
-
-def test_all_views_of_an_image_are_held_out_or_none(train, monkeypatch):
-    """Of three views of each of the first 200 images; a head could know a held-out view by the others of its image."""
-    rows = torch.arange(200).repeat_interleave(3)
-    views = Outputs(train.features[rows], train.labels[rows], head=train.head)
-    judged, held_out = [], refitting._held_out
-    monkeypatch.setattr(refitting, "_held_out", lambda *given: judged.append(held_out(*given)) or judged[-1])
-    made = refit(views, views=3)
-    assert made.n_fit == 600
-    assert made.n_held_out == 120
-    assert {int(own.sum()) for own in judged[0].view(200, 3)} == {0, 3}

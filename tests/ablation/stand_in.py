@@ -1,10 +1,12 @@
 """A trainer that trains nothing: it loads the demo's networks, which were trained before, and remembers what it was asked for."""
 
+from functools import partial
 from pathlib import Path
 
 import oodkit
 from oodkit import demo
-from oodkit.ablation.trial import Images
+from oodkit.ablation.planning import How, plan_ablation
+from oodkit.ablation.trial import Images, Judge
 from oodkit.training.folder import LAST
 from oodkit.training.plan import Sets
 
@@ -38,3 +40,8 @@ def demo_images(limit=40, **training):
     near, far = ({name: opened(spec) for name, spec in sets.items()} for sets in (demo.NEAR, demo.FAR))
     groups = {**dict.fromkeys(near, "near"), **dict.fromkeys(far, "far")}
     return Images(Sets(opened(demo.FIT), opened(demo.VAL), **training), opened(demo.ID_TEST), {**near, **far}, groups)
+
+
+HOW = How(settings={"epochs": 2}, device="cpu", workers=0)
+JUDGE = Judge(("mls", "knn"), device="cpu", workers=0)
+planned = partial(plan_ablation, "test_resnet", images=demo_images(), how=HOW, judge=JUDGE)

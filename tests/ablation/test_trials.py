@@ -2,25 +2,19 @@
 
 import json
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 
 import pytest
 
 import oodkit
-from oodkit.ablation.planning import How, is_begun_in, plan_ablation, with_finished
-from oodkit.ablation.stored import TRIAL, folder_name
-from oodkit.ablation.trial import OUTPUTS, Judge, judge_trained
+from oodkit.ablation.stored import TRIAL
+from oodkit.ablation.trial import OUTPUTS, judge_trained
 from oodkit.ablation.trials import Shown, ablate
 from oodkit.demo import FIT
-from oodkit.errors import InputError, NotApplicableError, TrainingError, UnsupportedModelError, UsageError
-from oodkit.training.folder import BEFORE, LAST
+from oodkit.errors import NotApplicableError, TrainingError, UnsupportedModelError
+from oodkit.training.folder import BEFORE
 
-from .stand_in import Trainer, demo_images
-
-HOW = How(settings={"epochs": 2}, device="cpu", workers=0)
-JUDGE = Judge(("mls", "knn"), device="cpu", workers=0)
-planned = partial(plan_ablation, "test_resnet", images=demo_images(), how=HOW, judge=JUDGE)
+from .stand_in import JUDGE, Trainer, demo_images, planned
 
 
 def test_the_baseline_is_trained_always_and_first(tmp_path):
@@ -99,51 +93,6 @@ def test_more_recipes_and_seeds_are_made_beside_those_that_are_there(tmp_path):
     assert len(found.trials) == 6
 
 
-def test_finished_trials_of_other_recipes_and_seeds_join_the_result(tmp_path):
-    """v1 first, then what is asked for, then what was there; nothing of it is made again, and the order in time does not matter."""
-    ablate(planned(["mixup", "cutmix"], [4, 1]), tmp_path, train=Trainer())
-    lines, trainer = [], Trainer()
-    now = with_finished(planned(["label-smoothing"], [2]), tmp_path, lines.append)
-    found = ablate(now, tmp_path, train=trainer)
-    assert trainer.calls == [("v1", 2), ("label-smoothing", 2)]
-    assert (found.recipes, found.seeds) == (["v1", "label-smoothing", "cutmix", "mixup"], [2, 1, 4])
-    assert {(row.recipe, row.accuracy.n) for row in found.rows} == {
-        ("v1", 3), ("label-smoothing", 1), ("cutmix", 2), ("mixup", 2)
-    }  # fmt: skip
-    assert lines == []
-    whole = ablate(planned(["label-smoothing", "cutmix", "mixup"], [2, 1, 4]), tmp_path, train=Trainer())
-    assert whole.rows[0] == found.rows[0]
-
-
-def test_trials_of_other_settings_and_unfinished_ones_do_not_join(tmp_path):
-    ablate(planned(["mixup"], [0]), tmp_path, train=Trainer())
-    with pytest.raises(KeyboardInterrupt):
-        ablate(planned(["cutmix"], [0]), tmp_path, train=Trainer({("cutmix", 0): KeyboardInterrupt()}))
-    (tmp_path / "mine").mkdir()
-    (tmp_path / "mine" / TRIAL).write_text((tmp_path / "v1-seed0" / TRIAL).read_text())
-    lines = []
-    now = with_finished(planned(["v1"], [1], how=replace(HOW, settings={"epochs": 3})), tmp_path, lines.append)
-    assert list(now.asked) == [("v1", 1)]
-    assert [line.partition(" there, ")[0] for line in lines] == [
-        f"{name} does not join the result: {tmp_path / name} holds another trial: epochs 2" for name in ("mixup-seed0", "v1-seed0")
-    ]
-
-
-def test_a_damaged_trial_that_is_not_asked_for_is_told_and_costs_nothing(tmp_path):
-    (tmp_path / "mixup-seed0").mkdir()
-    (tmp_path / "mixup-seed0" / TRIAL).write_text("{")
-    lines = []
-    assert with_finished(planned(["v1"], [0]), tmp_path, lines.append) == planned(["v1"], [0])
-    assert lines[0].startswith("mixup-seed0 does not join the result: can't read the trial in ")
-
-
-def test_what_is_said_of_a_recipe_is_said_when_it_joins(tmp_path):
-    ablate(planned(["t2fnorm"], [0]), tmp_path, train=Trainer())
-    now = with_finished(planned(["v1"], [0]), tmp_path, print)
-    found = ablate(now, tmp_path, train=Trainer())
-    assert [note for note in found.notes if note.startswith("t2fnorm: trained on normalised features")]
-
-
 def test_logits_of_another_kind_have_no_shift(tmp_path):
     found = ablate(planned(["godin", "mixup"], [0]), tmp_path, train=Trainer())
     assert found.unlike == ["godin"]
@@ -213,63 +162,6 @@ def test_without_a_single_trial_there_is_no_result(tmp_path):
         ablate(planned(["mixup"], [0]), tmp_path, train=Trainer(why))
 
 
-CHANGES = {
-    "epochs 2 there, 3 here": {"how": replace(HOW, settings={"epochs": 3})},
-    "lr 0.1 there, 0.2 here": {"how": replace(HOW, settings={"epochs": 2, "lr": 0.2})},
-    r"scorers \['mls', 'knn'\] there, \['mls', 'msp'\] here": {"judge": Judge(("msp",), device="cpu", workers=0)},
-    "the images of near digits-unseen, demo:digits-unseen, have changed since": {
-        "images": replace(demo_images(), ood=demo_images(30).ood)
-    },
-}
-
-
-@pytest.mark.parametrize("unfinished", [False, True])
-@pytest.mark.parametrize(("told", "changed"), CHANGES.items())
-def test_changed_settings_are_refused_by_name_before_anything_is_trained(tmp_path, told, changed, unfinished):
-    if unfinished:
-        with pytest.raises(KeyboardInterrupt):
-            ablate(planned(["v1"], [0]), tmp_path, train=Trainer({("v1", 0): KeyboardInterrupt()}))
-    else:
-        ablate(planned(["v1"], [0]), tmp_path, train=Trainer())
-    trainer, other = Trainer(), planned(["mixup", "v1"], [1, 0], **changed)
-    with pytest.raises(UsageError, match=told) as refused:
-        ablate(other, tmp_path, train=trainer)
-    assert "\n" not in str(refused.value)
-    assert str(tmp_path / "v1-seed0") in str(refused.value)
-    assert trainer.calls == []
-    assert (is_begun_in(tmp_path, other), is_begun_in(tmp_path, planned(["mixup"], [0]))) == (False, True)
-
-
-def test_a_trial_of_which_nothing_was_saved_may_be_made_otherwise(tmp_path):
-    """As where the learning rate was too large for the first step."""
-    with pytest.raises(KeyboardInterrupt):
-        ablate(planned(["v1"], [0]), tmp_path, train=Trainer({("v1", 0): KeyboardInterrupt()}))
-    (tmp_path / "v1-seed0" / LAST).unlink()
-    assert ablate(planned(["v1"], [0], how=replace(HOW, settings={"epochs": 2, "lr": 0.01})), tmp_path, train=Trainer()).trials
-
-
-def test_how_it_runs_is_no_setting(tmp_path):
-    ablate(planned(["v1"], [0]), tmp_path, train=Trainer())
-    trainer = Trainer()
-    ablate(planned(["v1"], [0], how=replace(HOW, workers=3, tensorboard=True)), tmp_path, train=trainer)
-    assert trainer.calls == []
-
-
-@pytest.mark.parametrize("text", ["{", "[]", '{"format": 1, "asked": {}, "found": {"seconds": NaN}}', '{"format": 9}'])
-def test_a_damaged_trial_is_refused_with_the_way_out(tmp_path, text):
-    folder = tmp_path / "v1-seed0"
-    folder.mkdir()
-    (folder / TRIAL).write_text(text)
-    with pytest.raises(InputError, match="to have it made again") as refused:
-        ablate(planned(["v1"], [0]), tmp_path, train=Trainer())
-    assert "\n" not in str(refused.value)
-    assert not is_begun_in(tmp_path, planned(["v1"], [0]))
-
-
-def test_nothing_is_begun_in_a_folder_without_trials(tmp_path):
-    assert not is_begun_in(tmp_path, planned(["v1"], [0]))
-
-
 def test_a_run_that_refitted_its_head_is_judged_with_both(tmp_path):
     """As trained: the head of before.safetensors; AugDelete: one made of that as of every recipe's, not that of the network."""
     model = oodkit.load_classifier("demo:digits-v2")
@@ -315,19 +207,3 @@ def test_the_result_is_json_of_finite_numbers(tmp_path):
 
     found = ablate(planned(["mixup"], [0]), tmp_path, train=Trainer())
     assert json.loads(json.dumps(plain(found), allow_nan=False))["rows"][2]["gain"]["mls"]["p"] is None
-
-
-@pytest.mark.parametrize("recipe", ["v1", "mixup:alpha=1.0,prob=0.5", "a/b:c=../..", "x:y=" + "z" * 400, "é:ü=\n", ".."])
-def test_folder_names_are_safe_for_any_recipe(recipe):
-    name = folder_name(recipe, 3)
-    assert name.endswith("-seed3")
-    assert len(name.encode()) < 200
-    assert name.isascii()
-    assert name.isprintable()
-    assert not set(name) & set('/\\:*?"<>| ')
-
-
-def test_folders_of_different_recipes_differ():
-    recipes = ["x:y=1", "x-y=1", "x:y=1,z=2", "x:y=" + "z" * 400, "x:y=" + "z" * 401, "x/y", "x%2Fy"]
-    names = {folder_name(recipe, 0).casefold() for recipe in recipes}
-    assert len(names) >= len(recipes) - 1  # x:y=1 and x-y=1, which can't both be recipes

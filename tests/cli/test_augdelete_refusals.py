@@ -3,11 +3,7 @@
 import pytest
 from PIL import Image
 
-V2 = "demo:digits-v2"
-BARE = ("--scorer", "mls", "--scorer", "knn:k=3", "--baseline", "none")
-SMALL = ("--limit", "60", "--workers", "0", "--device", "cpu")
-TEST = ("--id", "demo:digits", "--near", "unseen=demo:digits-unseen", "--far", "patches=demo:photo-patches")
-SETS = (*TEST, "--train", "demo:digits:train", *SMALL)
+from .repairing import BARE, SETS, SMALL, TEST, V2
 
 
 def test_nothing_that_can_be_refused_early_is_refused_late(run, forwarded):

@@ -1,10 +1,13 @@
 """An assessment of synthetic images with everything in it that a report has to tell, its figures drawn by a seed."""
 
+import json
 from collections.abc import Sequence
 from dataclasses import replace
+from importlib.resources import files
 from io import BytesIO
 from typing import Any
 
+import jsonschema
 import numpy as np
 from PIL import Image
 
@@ -18,6 +21,8 @@ from .made_ablation import stored
 CLASSES = ("zero", "one", "two", "three")
 SETS = ("fitted", "biggan", "ddpm")
 SIDE = 12
+SCHEMA = json.loads(files("oodkit.report").joinpath("schemas/quality.schema.json").read_text("utf-8"))
+VALIDATOR = jsonschema.Draft202012Validator(SCHEMA)
 
 
 def nearest(flagged: bool, copies: Sequence[Copy] = ()) -> Nearest:

@@ -1,5 +1,7 @@
 """A training of seconds, on the demo's digits."""
 
+import json
+
 from oodkit import open_images
 from oodkit.tensor_file import load_stored
 from oodkit.training.run import train
@@ -28,3 +30,7 @@ def assert_same_weights(one, other):
     assert found.keys() == expected.keys()
     for name, tensor in found.items():
         assert tensor.equal(expected[name]), name
+
+
+def said(folder):
+    return json.loads((folder / "training.json").read_text("utf-8"))

@@ -1,6 +1,5 @@
 """A run's folder holds what was promised, and an interrupted run ends as if it had not been interrupted."""
 
-import json
 import os
 import random
 import signal
@@ -16,15 +15,11 @@ from PIL import Image
 import oodkit
 from oodkit import open_images
 from oodkit.errors import OodkitError, UsageError
-from oodkit.refitting import refit
 from oodkit.training import run as run_module
 from oodkit.training.folder import alone_in, trained_on
 from oodkit.training.log import read_log
-from oodkit.training.recipes import RECIPES
 
-from .small import STEPS, assert_same_weights, digits, tensors, trained
-
-NEEDED = {"outliers": "digits-unseen", "mixing": "photo-patches"}
+from .small import STEPS, assert_same_weights, digits, said, trained
 
 
 @pytest.fixture(scope="module")
@@ -39,10 +34,6 @@ def whole(tmp_path_factory, killed):
     folder = tmp_path_factory.mktemp("runs") / "whole"
     trained(folder, progress=lambda reached: reached.step == 5 and copytree(folder, killed))
     return folder
-
-
-def said(folder):
-    return json.loads((folder / "training.json").read_text("utf-8"))
 
 
 def never(*_args, **_kwargs):
@@ -185,58 +176,6 @@ def test_unreadable_images_are_counted_with_their_names(tmp_path, image_folder):
     assert reason
 
 
-def test_augdelete_refits_the_last_layer_alone_on_all_training_images(tmp_path):
-    trained(tmp_path, augdelete=True)
-    before, after = (oodkit.load_classifier(str(tmp_path / name)) for name in ("before.safetensors", "model.safetensors"))
-    weights = tensors(tmp_path / "model.safetensors")
-    for name, weight in tensors(tmp_path / "before.safetensors").items():
-        assert weight.equal(weights[name]) == (not name.startswith("fc.")), name
-    assert weights["bn1.num_batches_tracked"] == 9
-    sets = {
-        name: oodkit.extract(before, one, cache=False, workers=0, device="cpu")
-        for name, one in (("train", digits()), ("val", digits("val", 24)))
-    }
-    expected = refit(sets["train"])  # the validation images, of which the accuracy is told, have no part in it
-    torch.testing.assert_close(after.head.weight, expected.head.weight, rtol=1e-4, atol=1e-5)
-    assert (before.refitted, after.refitted) == (False, True)
-    told = said(tmp_path)["result"]["augdelete"]
-    assert (told["images"], told["l2"], told["judged_by"]) == (48, expected.l2, "train")
-    assert told["val_accuracy_before"] == (sets["val"].predictions() == sets["val"].labels).double().mean().item()
-    assert said(tmp_path)["result"]["val_accuracy"] == told["val_accuracy"]
-    assert not (tmp_path / "features").exists()
-
-
-def test_an_interrupted_refit_goes_on_without_another_step(tmp_path, monkeypatch):
-    from oodkit.training import finishing
-
-    def interrupted(*_args, **_kwargs):
-        raise KeyboardInterrupt
-
-    monkeypatch.setattr(finishing, "refit", interrupted)
-    with pytest.raises(KeyboardInterrupt):
-        trained(tmp_path, augdelete=True, epochs=1)
-    monkeypatch.undo()
-    assert said(tmp_path)["status"] == "unfinished"
-    steps = []
-    trained(tmp_path, augdelete=True, epochs=1, progress=lambda reached: steps.append(reached.step))
-    assert steps == []
-    assert said(tmp_path)["status"] == "finished"
-
-
-def test_the_average_of_the_weights_is_the_trained_network(tmp_path):
-    trained(tmp_path, ema=True, batch_size=4)  # so many steps that they are averaged
-    found, last = tensors(tmp_path / "model.safetensors"), tensors(tmp_path / "last.safetensors")
-    assert found["fc.weight"].equal(last["average.module.net.fc.weight"])
-    assert not found["fc.weight"].equal(last["learner.net.fc.weight"])
-
-
-def test_what_a_recipe_says_of_its_logits_is_in_the_file_and_the_result(tmp_path):
-    model = trained(tmp_path, "mos", epochs=1)
-    note = said(tmp_path)["result"]["note"]
-    assert note
-    assert model.about["note"] == note
-
-
 def test_a_network_needs_no_pixels_of_its_own_size(tmp_path):
     """Images of 8 × 8 and of a few other shapes become squares of 32."""
     for name in ("a", "b"):
@@ -250,30 +189,6 @@ def test_a_network_needs_no_pixels_of_its_own_size(tmp_path):
     )
 
 
-def test_the_network_that_is_kept_as_the_best_answers_as_was_told(tmp_path):
-    """Of a recipe whose answers in training are not those of the file."""
-    trained(tmp_path, "mos:groups=4", data=digits(limit=200), val=digits("val", 100), epochs=4, lr=0.3)
-    best = said(tmp_path)["result"]["best"]
-    assert_accuracy(oodkit.load_classifier(str(tmp_path / "best.safetensors")), best["val_accuracy"], 100)
-
-
-def test_what_a_recipe_says_of_its_logits_is_not_said_of_a_refitted_layer(tmp_path):
-    for recipe, holds in (("mos", False), ("npos", True)):
-        model = trained(tmp_path / recipe, recipe, data=digits(limit=16), epochs=1, batch_size=8, augdelete=True)
-        assert (RECIPES[recipe].note in said(tmp_path / recipe)["result"]["note"]) == holds
-        assert (RECIPES[recipe].note in model.about.get("note", "")) == holds
-        before = oodkit.load_classifier(str(tmp_path / recipe / "before.safetensors"))
-        assert RECIPES[recipe].note in before.about["note"]
-
-
-def assert_accuracy(model, told, images=16):
-    """Whichever way rounding turns an answer between two classes that are equally likely."""
-    found = oodkit.extract(model, digits("val", images), cache=False, workers=0, device="cpu")
-    right, largest = found.predictions() == found.labels, found.logits.topk(2).values
-    close = largest[:, 0] - largest[:, 1] < 1e-4
-    assert (right & ~close).sum() - 0.5 < told * images < (right | close).sum() + 0.5
-
-
 def test_a_run_that_can_not_begin_leaves_no_folder(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "torch.utils.tensorboard", None)
     (tmp_path / "made").mkdir()
@@ -283,22 +198,6 @@ def test_a_run_that_can_not_begin_leaves_no_folder(tmp_path, monkeypatch):
         with pytest.raises(UsageError, match="recipe mos needs at most as many groups"):
             trained(tmp_path / name, "mos:groups=9")
     assert list(tmp_path.iterdir()) == []
-
-
-@pytest.mark.parametrize("recipe", RECIPES)
-def test_what_any_recipe_trains_is_a_plain_checkpoint_that_answers_as_the_recipe_does(tmp_path, recipe):
-    needs = {name: open_images(f"demo:{one}", limit=16) for name, one in NEEDED.items() if name in RECIPES[recipe].needs}
-    model = trained(tmp_path, recipe, data=digits(limit=16), val=digits("val", 16), epochs=1, batch_size=8, **needs)
-    result = said(tmp_path)["result"]
-    assert_accuracy(model, result["val_accuracy"])
-    assert model.num_classes == 8
-    assert model.refitted == (result["augdelete"] is not None)
-    best = result["best"]
-    assert (best is not None) == RECIPES[recipe].trains_head == (tmp_path / "best.safetensors").is_file()
-    if best is not None:
-        assert best["before_augdelete"] == model.refitted
-        assert_accuracy(oodkit.load_classifier(str(tmp_path / "best.safetensors")), best["val_accuracy"])
-    assert model.about["recipe"]["name"] == recipe
 
 
 def test_a_classifier_that_is_trained_on_stays_as_it_is(tmp_path):

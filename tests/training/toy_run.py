@@ -2,6 +2,8 @@
 of a recipe that draws at random, momentum.
 """
 
+import os
+import signal
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
@@ -15,7 +17,7 @@ from oodkit.training.checkpoints import Checkpoints
 from oodkit.training.folder import LAST
 from oodkit.training.learner import Learner
 from oodkit.training.log import Log
-from oodkit.training.loop import learn
+from oodkit.training.loop import Reached, learn
 from oodkit.training.processes import join_processes
 from oodkit.training.settings import Settings
 
@@ -100,3 +102,25 @@ def assert_equal(found: dict[str, Tensor], expected: dict[str, Tensor]) -> None:
     assert found.keys() == expected.keys()
     different = [name for name in expected if not torch.equal(found[name], expected[name])]
     assert not different
+
+
+def state_of(learner: Learner) -> dict[str, Tensor]:
+    return {name: tensor.clone() for name, tensor in learner.state_dict().items()}
+
+
+def failing_at(step: int, error: BaseException) -> Callable[[Learner, Batch], Found]:
+    """The recipe's loss, which fails in the middle of a step, after it has changed the buffers."""
+    seen: list[None] = []
+
+    def loss(learner: Learner, batch: Batch) -> Found:
+        found = remembering(learner, batch)
+        seen.append(None)
+        if len(seen) == step:
+            raise error
+        return found
+
+    return loss
+
+
+def signalling_after(step: int, number: int = signal.SIGTERM) -> Callable[[Reached], None]:
+    return lambda reached: os.kill(os.getpid(), number) if reached.step == step else None
