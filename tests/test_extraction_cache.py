@@ -1,5 +1,6 @@
 """What was extracted is cached by content, and an interrupted run is resumed to the same bits."""
 
+import hashlib
 import multiprocessing
 import os
 import signal
@@ -141,8 +142,12 @@ def test_the_key_follows_the_code_of_the_network(tmp_path, image_folder, monkeyp
 
 def test_the_fingerprint_is_computed_once_until_a_weight_changes(tiny_model, monkeypatch):
     first = tiny_model.fingerprint()
-    monkeypatch.setattr("oodkit.classifier._digest_tensors", lambda *_: pytest.fail("hashed again"))
-    assert tiny_model.fingerprint() == first
+    with monkeypatch.context() as patched:
+        patched.setattr(hashlib, "blake2b", lambda *_, **__: pytest.fail("hashed again"))
+        assert tiny_model.fingerprint() == first
+    with torch.no_grad():
+        tiny_model.net.body.weight[0, 0] += 1e-6
+    assert tiny_model.fingerprint() != first
 
 
 def test_a_damaged_head_in_the_cache_is_written_again(tiny_model, image_folder, tmp_path):

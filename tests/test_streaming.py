@@ -13,7 +13,6 @@ from oodkit.calibration import Calibration
 from oodkit.detector import Detections, Detector
 from oodkit.errors import OodkitError, UsageError
 from oodkit.extraction import extract
-from oodkit.forward import Runner
 from oodkit.images import open_images
 from oodkit.images.stream import open_stream
 from oodkit.scorers import make_scorer
@@ -135,17 +134,16 @@ def test_the_network_comes_back_as_it_was_even_when_nobody_reads_on(detector, pa
     assert net.body.weight.requires_grad
 
 
-def test_a_batch_that_does_not_fit_is_halved_and_goes_on(detector, paths, monkeypatch):
-    sizes, whole = [], Runner._forward
+def test_a_batch_that_does_not_fit_is_halved_and_goes_on(detector, paths):
+    sizes = []
 
-    def forward(self, pixels):
-        sizes.append(len(pixels))
-        if len(pixels) > 3:
+    def fit(_net, inputs):
+        sizes.append(len(inputs[0]))
+        if len(inputs[0]) > 3:
             raise torch.OutOfMemoryError("CUDA out of memory")
-        return whole(self, pixels)
 
     expected = scored(detector, paths, batch_size=12)
-    monkeypatch.setattr(Runner, "_forward", forward)
+    detector.model.net.register_forward_pre_hook(fit)
     assert alike(scored(detector, paths, batch_size=12), expected)
     assert sizes == [12, 6, 3, 3, 3, 3]
 

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 import timm
 import torch
@@ -14,7 +15,9 @@ from oodkit.exporting import onnx as form
 from oodkit.exporting.onnx import export_onnx
 from oodkit.heads import features_and_logits
 
-from .graphs import TwoHeads, answers, classifier, close, images
+from .graphs import TwoHeads, answers, classifier, close, images, onnxruntime
+
+Array = np.ndarray
 
 
 class MapHead(nn.Module):
@@ -111,16 +114,17 @@ def test_a_graph_too_large_for_one_file_keeps_its_weights_beside_it(
     close(answers(written.path, images(2))["logits"], tiny_model.net(images(2)).detach())
 
 
+def spoil_answers(monkeypatch: pytest.MonkeyPatch, spoil: Callable[[Array, Array], list[Array]]) -> None:
+    """onnxruntime answers logits and features otherwise than it would."""
+    right = onnxruntime.InferenceSession.run
+    monkeypatch.setattr(onnxruntime.InferenceSession, "run", lambda session, *asked: spoil(*right(session, *asked)))
+
+
 @pytest.mark.usefixtures("followed_once")
 def test_a_graph_that_answers_otherwise_is_not_written(
     tiny_model: Classifier, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    right = form._answers
-
-    def wrong(path: Path, batches: list[Tensor]) -> list[list[Tensor]]:
-        return [[logits * 1.01, *others] for logits, *others in right(path, batches)]
-
-    monkeypatch.setattr(form, "_answers", wrong)
+    spoil_answers(monkeypatch, lambda logits, features: [logits * np.float32(1.01), features])
     with pytest.raises(
         OodkitError, match=r"^onnxruntime does not answer as PyTorch does: logits differs by 1.0e-02 of its largest value"
     ):
@@ -132,7 +136,7 @@ def test_a_graph_that_answers_otherwise_is_not_written(
 @pytest.mark.parametrize(
     ("spoil", "told"),
     [
-        (lambda logits, features: [logits * torch.nan, features], "onnxruntime's logits of random images is not finite"),
+        (lambda logits, features: [logits * np.float32("nan"), features], "onnxruntime's logits of random images is not finite"),
         (lambda logits, features: [logits, features[:, :2]], r"features has the shape \(1, 2\), not \(1, 6\)"),
     ],
 )
@@ -140,11 +144,10 @@ def test_neither_nan_nor_another_shape_passes_the_check(
     tiny_model: Classifier,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
-    spoil: Callable[[Tensor, Tensor], list[Tensor]],
+    spoil: Callable[[Array, Array], list[Array]],
     told: str,
 ) -> None:
-    right = form._answers
-    monkeypatch.setattr(form, "_answers", lambda path, batches: [spoil(*answer) for answer in right(path, batches)])
+    spoil_answers(monkeypatch, spoil)
     with pytest.raises(OodkitError, match=f"^onnxruntime does not answer as PyTorch does: {told}; nothing was written$"):
         export_onnx(tiny_model, tmp_path / "net.onnx")
     assert not list(tmp_path.iterdir())
@@ -154,16 +157,19 @@ def test_neither_nan_nor_another_shape_passes_the_check(
 def test_an_output_that_is_missing_does_not_pass_the_check(
     tiny_model: Classifier, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    right = form._answers
-    monkeypatch.setattr(form, "_answers", lambda path, batches: [answer[:1] for answer in right(path, batches)])
+    spoil_answers(monkeypatch, lambda logits, _features: [logits])
     with pytest.raises(ValueError, match="shorter"):
         export_onnx(tiny_model, tmp_path / "net.onnx")
 
 
-def test_a_graph_that_onnxruntime_refuses_is_not_written(tiny_model: Classifier, tmp_path: Path) -> None:
-    (tmp_path / "damaged.onnx").write_bytes(b"\x1b[31m")
+@pytest.mark.usefixtures("followed_once")
+def test_a_graph_that_onnxruntime_refuses_is_not_written(
+    tiny_model: Classifier, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(torch.onnx.ONNXProgram, "save", lambda _program, path, **_how: Path(path).write_bytes(b"\x1b[31m"))
     with pytest.raises(OodkitError, match=r"^onnxruntime can't run the graph: [^\n\x1b]*; nothing was written$"):
-        form._answers(tmp_path / "damaged.onnx", [images(1)])
+        export_onnx(tiny_model, tmp_path / "net.onnx")
+    assert not list(tmp_path.iterdir())
 
 
 @pytest.mark.usefixtures("followed_once")

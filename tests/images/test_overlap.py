@@ -3,6 +3,7 @@
 import io
 import tarfile
 from collections import Counter
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -76,33 +77,40 @@ def numbered_files(root, *contents):
     return open_images(root)
 
 
-def test_of_files_of_equal_size_only_those_with_equal_middles_are_read_whole(tmp_path, monkeypatch):
+@pytest.fixture
+def opened(monkeypatch):
+    """How often each file was opened to be read: once for its middle, once more for the whole of it."""
+    counts, plain = Counter(), Path.open
+
+    def counted(path, mode="r", *how, **more):
+        counts.update([path] if "r" in mode else [])
+        return plain(path, mode, *how, **more)
+
+    monkeypatch.setattr(Path, "open", counted)
+    return counts
+
+
+def test_of_files_of_equal_size_only_those_with_equal_middles_are_read_whole(tmp_path, monkeypatch, opened):
     monkeypatch.setattr(overlap, "SAMPLE", 2)
     ours = numbered_files(tmp_path / "ours", b"header-ab-footer", b"header-cd-footer", b"header-ef-footer")
     others = numbered_files(tmp_path / "others", b"HEADER-ab-footer", b"header-cd-footer")
-    whole, digest = [], overlap._digest_of_file
-    monkeypatch.setattr(overlap, "_digest_of_file", lambda images, row: whole.append((images, row)) or digest(images, row))
     assert shared_images(ours, others) == {1: 1}
-    assert whole == [(ours, 0), (ours, 1), (others, 0), (others, 1)]
+    assert [opened[ours.source(row)] for row in range(3)] == [2, 2, 1]
+    assert [opened[others.source(row)] for row in range(2)] == [2, 2]
 
 
-def test_what_one_comparison_found_of_an_image_serves_all_sets(tmp_path, monkeypatch):
+def test_what_one_comparison_found_of_an_image_serves_all_sets(tmp_path, monkeypatch, opened):
     """Compared with five test sets, ImageNet's training images would be looked at five times."""
     ours = numbered_files(tmp_path / "ours", b"one", b"two", b"other")
     sets = [numbered_files(tmp_path / f"{number}", b"one", b"six", bytes(number)) for number in range(3)]
     asked = Counter()
     size = files.FileSet.stored_size
-    monkeypatch.setattr(files.FileSet, "stored_size", lambda own, row: asked.update([("size", own, row)]) or size(own, row))
+    monkeypatch.setattr(files.FileSet, "stored_size", lambda own, row: asked.update([(own, row)]) or size(own, row))
     comparison = overlap.Comparison()
-    for name in ("_sample", "_digest_of_file"):
-        monkeypatch.setattr(overlap, name, counted(asked, name, getattr(overlap, name)))
     assert [comparison.shared_images(ours, one) for one in (*sets, sets[0])] == [{0: 0}] * 4
-    assert {name for name, *_ in asked} == {"size", "_sample", "_digest_of_file"}
     assert set(asked.values()) == {1}
-
-
-def counted(asked, name, key):
-    return lambda images, row: asked.update([(name, images, row)]) or key(images, row)
+    assert {one.parent.name: opened[one] for one in opened if one.name == "0.png"} == {"ours": 2, "0": 2, "1": 2, "2": 2}
+    assert set(opened.values()) == {1, 2}, "the middle once, and the whole once where the middle is another set's too"
 
 
 def test_an_empty_file_is_no_image_that_could_be_shared(tmp_path):
@@ -114,13 +122,11 @@ def of_sizes(root, *sizes, start=0):
     return numbered_files(root, *((start + number).to_bytes(4, "big") + bytes(size) for number, size in enumerate(sizes)))
 
 
-def test_of_large_sets_that_share_nothing_few_files_are_read(tmp_path, monkeypatch):
+def test_of_large_sets_that_share_nothing_few_files_are_read(tmp_path, monkeypatch, opened):
     monkeypatch.setattr(overlap, "LOOKED_AT", 10)
     ours, others = of_sizes(tmp_path / "ours", *range(50)), of_sizes(tmp_path / "others", *range(50), start=1000)
-    read, sample = [], overlap._sample
-    monkeypatch.setattr(overlap, "_sample", lambda one, row: read.append(one.stored_size(row)) or sample(one, row))
     assert overlap.Comparison().shared_files(ours, others) == {}
-    assert sorted(read) == [4, 4, 14, 14, 24, 24, 34, 34, 44, 44]
+    assert sorted(path.stat().st_size for path in opened.elements()) == [4, 4, 14, 14, 24, 24, 34, 34, 44, 44]
 
 
 def test_where_those_share_an_image_all_are_compared(tmp_path, monkeypatch):
@@ -136,10 +142,12 @@ def test_images_in_arrays_are_not_decoded_to_look_for_shared_files(tmp_path, mon
     assert [comparison.shared_files(*pair) for pair in ((saved, others), (others, saved), (others, others))] == [{}, {}, {}]
 
 
-def test_the_sizes_that_a_fingerprint_has_found_are_not_asked_for_again(tmp_path, monkeypatch):
+def test_the_sizes_that_a_fingerprint_has_found_are_not_asked_for_again(tmp_path):
+    """Even where the files are no longer there."""
     ours = numbered_files(tmp_path / "ours", b"one", b"three")
     ours.fingerprint()
-    monkeypatch.setattr(files, "_size_and_time", lambda _: pytest.fail("asked again"))
+    for row in range(2):
+        ours.source(row).unlink()
     assert [ours.stored_size(0), ours.stored_size(1)] == [3, 5]
 
 
@@ -223,7 +231,7 @@ def hub_of(cells):
 def test_a_part_of_a_set_is_looked_at_alone(tmp_path):
     whole = arrays(tmp_path / "whole.npz", [0, 1, 2, 3, 4, 5])
     part = open_images(tmp_path / "whole.npz", limit=2)
-    kept = [int(position) for position in part._indices]
+    kept = [int(part.image_name(row)) for row in range(2)]
     assert shared_images(part, whole) == dict(enumerate(kept))
     other = arrays(tmp_path / "other.npz", [row for row in range(6) if row not in kept])
     assert shared_images(part, other) == {}

@@ -8,7 +8,6 @@ import pytest
 from PIL import Image
 
 from oodkit.errors import ImageSetError, UnreadableImageError, UsageError
-from oodkit.images import folder as folder_module
 from oodkit.images import open_images
 from oodkit.images.files import FileSet
 from oodkit.images.stream import open_stream, stream_files
@@ -84,9 +83,8 @@ def test_links_are_followed_but_not_in_circles(tmp_path):
 def test_a_folder_is_read_when_it_is_reached(tmp_path, monkeypatch):
     for name in "abc":
         pixel(tmp_path / "set" / name / "x.png")
-    read = []
-    whole = folder_module._list
-    monkeypatch.setattr(folder_module, "_list", lambda path: read.append(path.rpartition("/")[2]) or whole(path))
+    read, scan = [], os.scandir
+    monkeypatch.setattr(os, "scandir", lambda path: read.append(path.rpartition("/")[2]) or scan(path))
     entries = open_stream([str(tmp_path / "set"), str(tmp_path / "set" / "a")]).entries
     assert read == []
     next(entries)

@@ -118,12 +118,11 @@ def test_ten_models_take_a_megabyte_less_than_that_with_one_image_of_each_set(pa
     assert one + 9 * (two - one) + images < LIMIT - 1_000_000
 
 
-def test_it_takes_a_few_times_its_size_in_memory(made_compared_run, monkeypatch):
-    """15 pages of 5 MB; matplotlib's own tens of megabytes are left out."""
-    monkeypatch.setattr(
-        "oodkit.report.html._pictures", lambda _: {"ridges": [], "best_ridges": [], "curves": [], "mixed_curve": None}
-    )
+def test_it_takes_a_few_times_its_size_in_memory(made_compared_run):
+    """15 pages of 5 MB; matplotlib's own tens of megabytes are left out: the models have nothing to draw."""
     run = large(made_compared_run.document, 2)
+    for model in run.document["models"]:
+        model |= {"densities": [], "roc": [], "mixed": None}
     tracemalloc.start()
     try:
         render_html(run)

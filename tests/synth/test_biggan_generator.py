@@ -114,7 +114,7 @@ def test_images_that_are_not_finite_are_told(weights):
 
 
 def test_published_weights_out_of_reach_are_one_line_with_the_way_out(monkeypatch, tmp_path):
-    monkeypatch.setattr(torch.hub, "_hub_dir", str(tmp_path))
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path))
     monkeypatch.setitem(PUBLISHED, 256, "http://127.0.0.1:1/biggan-deep-256-pytorch_model.bin")
     with pytest.raises(ModelNotFoundError, match=r"can't download http.*; give the file: --generator-arg weights=PATH, or put"):
         make_generator("biggan", device="cpu")

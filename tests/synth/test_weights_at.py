@@ -8,7 +8,6 @@ from threading import Thread
 from types import SimpleNamespace
 
 import pytest
-import torch
 
 from oodkit.errors import CheckpointError, ModelNotFoundError, UsageError
 from oodkit.synth.weights_at import weights_at
@@ -32,7 +31,7 @@ class Handler(SimpleHTTPRequestHandler):
 @pytest.fixture
 def server(tmp_path, monkeypatch):
     """The address of a server of tmp_path/served; downloads go to tmp_path/hub."""
-    monkeypatch.setattr(torch.hub, "_hub_dir", str(tmp_path / "hub"))
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path))
     served = tmp_path / "served"
     served.mkdir()
     (served / "weights.bin").write_bytes(CONTENT)

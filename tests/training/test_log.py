@@ -2,6 +2,7 @@
 
 import json
 import sys
+from types import SimpleNamespace
 
 import pytest
 
@@ -76,7 +77,7 @@ def test_tensorboard_gets_the_same_numbers(tmp_path, monkeypatch):
 
         close = flush
 
-    monkeypatch.setattr("oodkit.training.log._tensorboard", lambda: Writer)
+    monkeypatch.setitem(sys.modules, "torch.utils.tensorboard", SimpleNamespace(SummaryWriter=Writer))
     with Log(tmp_path, tensorboard=True) as log:
         log.resume(7)
         log.write({"step": 10, "loss": 1.5, "lr": 0.1})
