@@ -245,7 +245,7 @@ def test_no_hooks_stay_behind_even_after_an_error() -> None:
     net = untrained(Flat(nn.Linear(WIDE, 5)))
     head = find_head(net, SMALL)
     features_and_logits(net, head, torch.zeros(1, *SMALL))
-    with pytest.raises(RuntimeError):
+    with pytest.raises(RuntimeError, match="shapes cannot be multiplied"):
         features_and_logits(net, head, torch.zeros(1, 3, 8, 8))
     assert all(not module._forward_pre_hooks and not module._forward_hooks for module in net.modules())
 

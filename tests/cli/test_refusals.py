@@ -49,7 +49,7 @@ def test_debug_shows_the_traceback(run, monkeypatch):
 
     monkeypatch.setenv("OODKIT_DEBUG", "")
     monkeypatch.setattr(sys, "argv", ["oodkit", "--debug", "diagnose", V1, "--id", "demo:nothing", "--far", "x=demo:digits"])
-    with pytest.raises(ImageSetError):
+    with pytest.raises(ImageSetError, match="no demo image set named 'nothing'"):
         main()
 
 

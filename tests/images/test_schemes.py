@@ -142,7 +142,7 @@ def test_a_torchvision_image_folder_is_read_with_oodkit_s_own_reader(tmp_path):
     assert images.class_names == ("cat",)
     assert images.image_name(0) == "val/cat/x.png"
     assert images.load(0).getpixel((0, 0)) == (9, 9, 9)
-    with pytest.raises(UnreadableImageError):
+    with pytest.raises(UnreadableImageError, match="not an image of a format that Pillow decodes"):
         images.load(1)
 
 
@@ -281,7 +281,7 @@ def test_a_hugging_face_table_may_hold_broken_images_and_rows_without_a_label(tm
     assert (images.labels.tolist(), images.class_names) == ([1, 0, -1], ("a", "b"))
     assert images.load(0).getpixel((0, 0)) == (5, 5, 5)
     for index in (1, 2):
-        with pytest.raises(UnreadableImageError):
+        with pytest.raises(UnreadableImageError, match="not an image of a format that Pillow decodes"):
             images.load(index)
 
 

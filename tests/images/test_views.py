@@ -138,7 +138,7 @@ def test_what_can_not_be_read_can_not_in_any_view(tiny_model, image_folder):
     images = open_images(image_folder())
     (images.root / images.path(1)).write_bytes(b"no image")
     views = ViewSet(images, 2)
-    with pytest.raises(UnreadableImageError):
+    with pytest.raises(UnreadableImageError, match="not an image of a format that Pillow decodes"):
         views.load(3)
     outputs = extract(tiny_model, views, cache=False)
     assert [(one.index, one.name) for one in outputs.skipped] == [(2, "cat/1.png (view 1)"), (3, "cat/1.png (view 2)")]

@@ -1,6 +1,5 @@
 """One file to go on from: whole or not there, of tensors and words alone, and refused where it does not fit."""
 
-from contextlib import suppress
 from shutil import copytree
 
 import pytest
@@ -78,7 +77,7 @@ def test_killed_while_it_writes_the_last_whole_one_is_left(tmp_path, monkeypatch
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(oodkit.tensor_file, "save_file", write_half)
-    with pytest.raises(OodkitError):
+    with pytest.raises(OodkitError, match="No space left on device"):
         Checkpoints(folder).save(state_after(3))
     assert len(list(left.iterdir())) == 2, "the half that was written lies beside it"
     assert Checkpoints(left).step() == 2
@@ -206,7 +205,11 @@ def test_a_crafted_one_without_a_checksum_is_refused_or_can_be_gone_on_from(tmp_
     tensors, facts = load_stored(tmp_path / LAST, "a checkpoint")
     save_file({key: tensor.clone() for key, tensor in tensors.items()}, tmp_path / LAST, {**facts, name: word})
     state = state_after(0)
-    with suppress(CheckpointError):
+    try:
         Checkpoints(tmp_path).load(state)
-        assert state.step == 2
-        assert state.tally.finite in (True, False)
+    except CheckpointError as error:
+        assert str(error).isprintable()  # noqa: PT017 (either outcome is right, and nothing else)
+        return
+    assert state.step == 2
+    Checkpoints(tmp_path / "again").save(state)
+    assert_equal(saved(tmp_path / "again"), saved(tmp_path))
