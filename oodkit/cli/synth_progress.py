@@ -8,7 +8,7 @@ import typer
 
 from oodkit.cli.progress import progress_bar
 from oodkit.cli.training_progress import duration
-from oodkit.synth.making import Progress
+from oodkit.extraction import Progress
 
 PARTS = 10
 APART = 2.0  # seconds between two lines at least: short jobs are told by their result
@@ -24,7 +24,7 @@ def shown_images(*, quiet: bool) -> Iterator[Progress | None]:
 def _lines() -> Progress:
     seen: list[tuple[float, int, int]] = []  # when, of how many images, in which tenth: the first call, and the last that was told
 
-    def show(done: int, total: int | None, _what: str) -> None:
+    def show(done: int, total: int, _what: str) -> None:
         now, part = monotonic(), done * PARTS // total if total else 0
         if not seen:
             seen[:] = [(now, done, part)] * 2

@@ -10,6 +10,7 @@ import numpy as np
 from torch import Tensor
 
 from oodkit.errors import UnreadableImageError
+from oodkit.extraction import Progress
 from oodkit.processes import rank, world_size
 from oodkit.synth.asking import Asker, Given
 from oodkit.synth.base import Request
@@ -18,8 +19,6 @@ from oodkit.synth.labelling import Verdict
 from oodkit.synth.planning import Plan
 from oodkit.synth.storing import Storing
 from oodkit.wording import printable
-
-Progress = Callable[[int, int | None, str], None]
 
 
 class Begun(NamedTuple):

@@ -10,6 +10,7 @@ from typing import Any, Literal
 
 from oodkit.classifier import Classifier
 from oodkit.errors import OodkitError, UsageError
+from oodkit.extraction import Progress
 from oodkit.failures import is_out_of_memory
 from oodkit.images import open_images
 from oodkit.images.base import ImageSet
@@ -22,7 +23,7 @@ from oodkit.synth.base import Generator, ImageClass
 from oodkit.synth.finishing import finish, require_readable, require_some
 from oodkit.synth.folder import SCHEMA, alone_in, is_finished, is_more, read_run, require_same, write_run
 from oodkit.synth.journal import JOURNAL, Journal, Ledger
-from oodkit.synth.making import Progress, make
+from oodkit.synth.making import make
 from oodkit.synth.planning import Plan, plan_synthesis
 from oodkit.synth.storing import SaveFormat
 
