@@ -158,10 +158,10 @@ def _types(command: Any) -> dict[str, tuple[Any, ...]]:
 def _spelling(parameter: Any, types: tuple[Any, ...]) -> str:
     if parameter.param_type_name == "argument":
         return f"`{parameter.metavar or parameter.name.upper()}`"
-    by_type = {bool: "", int: " N", Path: " PATH"}
-    value = f" {parameter.metavar}" if parameter.metavar else by_type.get(types[0], f" {parameter.name.rpartition('_')[2].upper()}")
-    long, *short = parameter.opts
-    return ", ".join(f"`{name}`" for name in (*short, f"{long}{value}", *parameter.secondary_opts))
+    by_type = {bool: "", int: "N", Path: "PATH"}
+    value = f" {parameter.metavar or by_type.get(types[0], parameter.name.rstrip('_').rpartition('_')[2].upper())}".rstrip()
+    *others, last = sorted(parameter.opts, key=lambda name: name.startswith("--"))  # short ones first
+    return ", ".join(f"`{name}`" for name in (*others, f"{last}{value}", *parameter.secondary_opts))
 
 
 def _default(parameter: Any) -> str:
@@ -187,7 +187,7 @@ def _scorer(name: str) -> str:
 
 def _recipe(name: str) -> str:
     recipe = RECIPES[name]
-    rows = [(f"`{one.name}`", "by the images" if one.default is None else f"`{one.default}`") for one in fields(recipe)]  # type: ignore[arg-type]  # a dataclass
+    rows = [(f"`{one.name}`", "as said above" if one.default is None else f"`{one.default}`") for one in fields(recipe)]  # type: ignore[arg-type]  # a dataclass
     belongs = ", ".join(f"`{setting}={value}`" for setting, value in recipe.trained_with.items())
     parts = [f"## {name}", f"{recipe.title} ({_paper(recipe.paper)}).", _prose(recipe)]
     parts += [f"Unless you say otherwise it is trained with {belongs}."] if belongs else []
@@ -251,7 +251,7 @@ def _signature(thing: Any, *, is_property: bool = False) -> str:
         if own := [one for one in node.body if isinstance(one, ast.FunctionDef) and one.name == "__init__"]:
             return _call(node.name, own[0])
         stated = [ast.unparse(one) for one in node.body if isinstance(one, ast.AnnAssign)]
-        return _laid_out(node.name, stated)
+        return _laid_out(node.name, [one for one in stated if not one.startswith("_")])  # what is kept inside is no argument
     assert isinstance(node, ast.FunctionDef)
     return f"{node.name} -> {ast.unparse(node.returns or ast.Constant(None))}" if is_property else _call(node.name, node)
 

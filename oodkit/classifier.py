@@ -148,7 +148,7 @@ def load_classifier(
     """Load a model by name, with its weights, its evaluation transform and its head.
 
     name: a timm name (``resnet50.tv2_in1k``), ``torchvision:ARCH/WEIGHTS``, ``hf-hub:OWNER/NAME[@REV]``, ``local-dir:PATH``,
-    ``demo:digits-v1``, ``py:MODULE:FUNCTION``, or a .safetensors, .pth, .pt or .th file.
+    ``demo:digits-v1``, ``py:MODULE:FUNCTION``, or a file of weights (.safetensors, .pth, .pt, .th, .ckpt, .bin, .tar).
     arch: for a file, its timm or torchvision architecture. checkpoint: for ``py:``, its weights. num_classes: what the head must
     have. input_size: a side in pixels, or (channels, height, width). mean, std: one number a channel, of pixels in [0, 1].
     model_args: keyword arguments of the network's constructor. allow_pickle: let a checkpoint run code. class_names: one per logit.

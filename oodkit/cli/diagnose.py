@@ -62,8 +62,8 @@ def diagnose(
     fit: Annotated[
         str | None,
         typer.Option(
-            "--fit",
             "--train",
+            "--fit",
             metavar="SET",
             help="ID training images, for scorers that learn; none leaves out a benchmark's own.",
             show_default=False,
