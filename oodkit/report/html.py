@@ -16,7 +16,6 @@ from oodkit.report.pictures import mixed_svg, ridges_svg, roc_svg, scatter_svg
 from oodkit.report.qualities import KIND as QUALITY
 from oodkit.report.quality_page import quality_html
 from oodkit.report.remarks import (
-    doubted_scorers,
     mixed_table,
     remarks,
     scorers_best_first,
@@ -91,7 +90,7 @@ def _model(key: str, model: Model, short: str) -> dict[str, Any]:
         "gaps": _widest_apart([row for row in model["max_logits"] if row["gap"] is not None]),
         "columns": _columns(model),
         "table": table,
-        "doubted": doubted_scorers(model),
+        "by_auroc": _is_by_auroc(model),
         "sources": {scorer: source_of(scorer) for scorer in table},
         "remarks": remarks(model),
         "searched": model["tuning"]
@@ -184,6 +183,13 @@ def _mixed(mixed: Mapping[str, Any], summary: str) -> dict[str, Any]:
     table = mixed_table(mixed)
     own, *others = table["columns"]
     return {**mixed, **table, "columns": [own, *_means_first(others, others, summary)]}
+
+
+def _is_by_auroc(model: Model) -> bool:
+    """Whether scorers, best first, stand by their AUROC alone: no one in doubt has a higher one than another that is not."""
+    rows = (summary_result(model, scorer) for scorer in scorers_best_first(model))
+    aurocs = [row["auroc"]["value"] for row in rows if row and row["auroc"]]
+    return aurocs == sorted(aurocs, reverse=True)
 
 
 def _by_scorer(model: Model) -> dict[str, dict[str, Mapping[str, Any]]]:
