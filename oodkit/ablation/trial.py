@@ -42,13 +42,10 @@ class Images:
 
 @dataclass(frozen=True)
 class Judge:
-    """How the networks are judged. scorers: specs. What a scorer learns, it learns from all training images. batch_size, workers:
-    of the forward passes, None = by the network and the machine.
-    """
+    """How the networks are judged. scorers: specs; they learn from all training images. workers: processes that decode."""
 
     scorers: Sequence[str] = SCORERS
     device: str = "auto"
-    batch_size: int | None = None
     workers: int | None = None
 
 
@@ -97,7 +94,6 @@ def _extracted(model: Classifier, name: str, images: ImageSet, folder: Path, set
         model,
         images,
         device=judge.device,
-        batch_size=judge.batch_size,
         workers=judge.workers,
         cache=folder / OUTPUTS,
         labelled=name not in sets.ood,

@@ -1,10 +1,11 @@
 """All trials of an ablation, one after the other; one that is over is read, and one that fails costs none of the others."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from time import perf_counter
+from typing import Any
 
 from oodkit.ablation import BASELINE, Ablation, Failure, Trial
 from oodkit.ablation.planning import AblationPlan, Key, sets_of
@@ -135,24 +136,26 @@ def _make(job: _Job, key: Key, title: str) -> Made:
     trained = perf_counter()
     with job.shown.judging(title) as say:
         judged = judge_trained(model, folder, job.planned.images, job.planned.judge, seed=seed, say=say)
+    result = (read_run(folder) or {}).get("result") or {}
+    notes = (*judged.notes, *_further_note(spec, result))
     trial = Trial(
         recipe=spec,
         seed=seed,
         folder=folder.name,
-        seconds=_seconds(folder, trained - began),
+        seconds=float(result.get("seconds", trained - began)),  # of the log: those before an interruption too
         before=judged.before,
         after=judged.after,
         shift=None,
     )
-    store_trial(folder, asked, trial, judged.notes)
+    store_trial(folder, asked, trial, notes)
     job.shown.say(f"{title}: {_told(trial, perf_counter() - trained)}")
-    return trial, judged.notes
+    return trial, notes
 
 
-def _seconds(folder: Path, measured: float) -> float:
-    """Of all epochs, also of those before an interruption, as the run's log has them."""
-    result = (read_run(folder) or {}).get("result") or {}
-    return float(result.get("seconds", measured))
+def _further_note(spec: str, result: Mapping[str, Any]) -> list[str]:
+    """What a run says of its network beyond what its recipe says of any, such as that no outlier was ever synthesised."""
+    note = str(result.get("note", "")).removeprefix(parse_recipe(spec).note).removeprefix("; ")
+    return [note] if note else []
 
 
 def _told(trial: Trial, judging: float) -> str:
