@@ -96,7 +96,7 @@ def has_curve(repair: Row) -> bool:
 
 def share_difference(share: Row) -> str:
     """How the maximal logit's AUROC differs from the untouched head's, with its interval; a dash for that head itself."""
-    if share.get("difference") is None:
+    if share["difference"] is None:
         return DASH
     figure = as_figure(share["difference"])
     return f"{number(figure, sign=True)} ({limits(figure)})"
