@@ -161,19 +161,18 @@ def test_a_synthesis_is_no_result(run):
 
 
 def test_labels_of_a_classifier_and_what_is_dropped_is_told(run):
-    """Noise of one brightness: whatever digit the classifier takes it for, it is sure of some at most."""
+    """Noise of one brightness: whatever digits the classifier takes it for, of two images it is 0.53 sure, of the others 0.67."""
     words = ("synth", "--model", "py:makers.py:flat", "--label-with", "demo:digits-v1", "--count", "20", "-o", "made")
-    ran = run(*words, "--min-confidence", "0.5")
+    ran = run(*words, "--min-confidence", "0.6")
     assert ran.code == 0, ran.err
     assert "making 20 images, labelled by demo:digits-v1, into made" in ran.err
     counts = document("made")["counts"]
-    assert (counts["made"], counts["kept"]) == (20, 20 - counts["dropped"].get("unsure", 0))
+    assert (counts["made"], counts["kept"], counts["dropped"]["unsure"]) == (20, 18, 2)
     images = oodkit.open_images("made")
     assert len(images) == counts["kept"]
     lines = [json.loads(line) for line in (Path("made") / "manifest.jsonl").read_text("utf-8").splitlines()]
-    assert all(line["confidence"] >= 0.5 and line["labelled_by"] == "demo:digits-v1" for line in lines)
-    if lost := counts["dropped"].get("unsure"):
-        assert f"{lost} of 20 dropped ({5 * lost:.1f} %): {lost} too unsure" in ran.out
+    assert all(line["confidence"] >= 0.6 and line["labelled_by"] == "demo:digits-v1" for line in lines)
+    assert "2 of 20 dropped (10.0 %): 2 too unsure" in ran.out
 
 
 def test_what_the_classifier_disagrees_with_is_dropped_and_told_by_class(run, tmp_path):

@@ -16,10 +16,24 @@ from .made_folder import EACH, images, run
 from .stand_in import StandIn, Stopping
 
 
-@pytest.mark.parametrize("error", [KeyboardInterrupt(), RuntimeError("no more"), torch.OutOfMemoryError("CUDA out of memory")])
+@pytest.mark.parametrize(
+    ("error", "told", "message"),
+    [
+        (KeyboardInterrupt(), KeyboardInterrupt, None),
+        (RuntimeError("no more"), GeneratorError, "failed with RuntimeError: no more"),
+        (
+            torch.OutOfMemoryError("CUDA out of memory"),
+            OodkitError,
+            "did not fit in the memory; give a smaller --batch-size",
+        ),
+    ],
+    ids=["interrupt", "fault", "memory"],
+)
 @pytest.mark.parametrize("after", [0, 1, 3])
-def test_what_was_stopped_goes_on_and_makes_nothing_twice(whole: Path, tmp_path: Path, after: int, error: BaseException) -> None:
-    with pytest.raises((KeyboardInterrupt, GeneratorError, OodkitError)):
+def test_what_was_stopped_goes_on_and_makes_nothing_twice(
+    whole: Path, tmp_path: Path, after: int, error: BaseException, told: type[BaseException], message: str | None
+) -> None:
+    with pytest.raises(told, match=message):
         synthesize(Stopping(after, error), tmp_path / "made", **EACH)
     assert len(images(tmp_path / "made")) == 4 * after
     generator = StandIn()
