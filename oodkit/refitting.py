@@ -15,7 +15,7 @@ from oodkit.solvers import Init, Solver, lbfgs, sgd
 from oodkit.solvers.cross_entropy import mean_loss
 from oodkit.stats import class_sums, require_labels, stratified_rows
 
-Judge = Literal["val", "train"]
+JudgedBy = Literal["val", "train"]
 Say = Callable[[str], None]
 Choice = tuple[float, Tensor | None, float | None, "tuple[Strength, ...]"]
 
@@ -62,7 +62,7 @@ class Refit:
     gap: float | None
     converged: bool
     notes: tuple[str, ...]
-    judged_by: Judge | None = None
+    judged_by: JudgedBy | None = None
 
 
 def augdelete(
@@ -81,10 +81,11 @@ def augdelete(
     "Diagnosing Pretrained Models for Out-of-distribution Detection" (ICCV 2025), section 5.1. The features stay as they are.
 
     solver: "lbfgs" goes through all images in every step, is deterministic and ends where its objective is proven to lie within
-    0.001 nats of its minimum; "sgd" is the paper's way (20 epochs of batches of 512). init: where it starts, and what the penalty
-    of lbfgs pulls to: the present head, or zeros. l2: the strength of the penalty, above 0; without it lbfgs chooses one by the
-    loss of held-out images, and sgd takes 1e-4. val: labelled images that the network was not trained on, to choose it by; else a
-    fifth of ``train``. seed: draws the images held out, and the batches. progress: called with a line for each step.
+    0.001 nats of its minimum; "sgd" goes by batches, as in the paper (20 epochs, 512 images each). init: where it starts, and
+    what the penalty of lbfgs pulls to: the present head, or zeros. l2: the strength of the penalty, above 0; without it lbfgs
+    chooses one by the loss of held-out images, and sgd takes 1e-4. val: labelled images that the network was not trained on, to
+    choose it by; else a fifth of ``train``. seed: draws the images held out, and the batches. progress: called with a line for
+    each step.
 
     Raises NotApplicableError where images have no label or features are not finite, OutputsError where a label has no class,
     UsageError for settings that can't be used, for outputs without a head, and where ``val`` comes from another network.
@@ -158,7 +159,8 @@ def _by_lbfgs(job: _Job) -> Refit:
     l2, correction, held_out_loss, tried = path.fixed() if job.l2 is not None or judged_by is None else path.walk()
     whole = replace(problem, outputs=job.train)
     job.say(f"refitting on {len(job.train)} images with l2 = {l2:.3g}")
-    found = lbfgs.solve(whole, l2, start=correction, progress=_showing(job.say))
+    show = lambda passes, gap: job.say(f"lbfgs: pass {passes}, within {gap:.2g} nats of the optimum")  # noqa: E731
+    found = lbfgs.solve(whole, l2, start=correction, progress=show)
     head = problem.coordinates.corrected(job.start, found.correction)
     if job.val is not None:
         held_out_loss = mean_loss(job.val, head)
@@ -233,10 +235,6 @@ class _Path:
         return tried[kept].l2, correction, tried[kept].held_out_loss, tuple(tried)
 
 
-def _showing(say: Say) -> Callable[[int, float], None]:
-    return lambda passes, gap: say(f"lbfgs: pass {passes}, within {gap:.2g} nats of the optimum")
-
-
 def _notes(made: Refit, counts: Tensor) -> list[str]:
     notes, classes, present = [], len(counts), int((counts > 0).sum())
     if present < classes:
@@ -295,4 +293,6 @@ def _of_same_network(val: Outputs, train: Outputs, head: Head) -> Outputs:
     if (val.num_features, val.num_classes) != (train.num_features, train.num_classes):
         got, expected = (f"{one.num_features} features and {one.num_classes} classes" for one in (val, train))
         raise UsageError(f"the validation images come from another network: {got}, the training images have {expected}")
+    if len(val) == 0:
+        raise NotApplicableError("got no validation images to judge the refit by; give some with labels, or leave them out")
     return _labelled(val, head)

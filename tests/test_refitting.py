@@ -159,6 +159,8 @@ def test_images_without_labels_are_refused(train):
         refit(Outputs(train.features, labels, head=train.head))
     with pytest.raises(NotApplicableError, match="got no images to refit the head on; give training images in class folders"):
         refit(train.subset(torch.arange(0)))
+    with pytest.raises(NotApplicableError, match="got no validation images to judge the refit by; give some with labels, or leave"):
+        refit(train, val=train.subset(torch.arange(0)))
     with pytest.raises(OutputsError, match="a label is 10, but the head has 10 classes"):
         refit(Outputs(train.features, train.labels + 1, head=train.head))
 
