@@ -1,6 +1,7 @@
 """What the folder of a training, a synthesis or a fit has in common: a document, a lock, and words for what differs."""
 
 import json
+import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -25,7 +26,7 @@ def read_document(path: Path, kind: str, schema: int, shape: Shape, when_finishe
 
     Raises UsageError where its folder is a file, and for a document that can't be read, is of another kind or version, or damaged.
     """
-    if path.parent.exists() and not path.parent.is_dir():
+    if os.path.exists(path.parent) and not os.path.isdir(path.parent):  # noqa: PTH110, PTH112 (which never raise)
         raise UsageError(f"{path.parent} is a file; give the name of a folder")
     try:
         is_no_file = path.exists() and not path.is_file()  # a pipe would be waited for

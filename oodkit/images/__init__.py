@@ -2,6 +2,8 @@
 
 import os
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from difflib import get_close_matches
 from pathlib import Path
 
@@ -12,6 +14,7 @@ from oodkit.images.decode import image_extensions
 from oodkit.images.folder import open_folder
 from oodkit.images.imglist import open_list
 from oodkit.images.limited import limited
+from oodkit.wording import in_short
 
 SCHEMES = ("demo", "hf", "torch", "wds")
 ARCHIVES = (".zip", ".tar", ".gz", ".tgz", ".7z", ".rar")
@@ -35,13 +38,24 @@ def open_images(
     if not name:  # an unset variable of a shell leaves it, and as a path it would mean here
         raise UsageError("the name of the image set is empty; write . for the folder at hand")
     scheme, _, rest = name.partition(":")
-    is_scheme = re.fullmatch(r"[A-Za-z][A-Za-z0-9+-]+:.+", name, re.DOTALL) is not None and not Path(name).exists()
-    if split is not None and not (is_scheme and scheme in {"torch", "hf"}):
-        raise UsageError(f"{name} has no splits; split {split!r} can be chosen for torch: and hf: only")
-    images = _open_scheme(scheme, rest, folder, split) if is_scheme else _open_path(Path(name), name, folder)
+    with opening(name):
+        is_scheme = re.fullmatch(r"[A-Za-z][A-Za-z0-9+-]+:.+", name, re.DOTALL) is not None and not Path(name).exists()
+        if split is not None and not (is_scheme and scheme in {"torch", "hf"}):
+            raise UsageError(f"{name} has no splits; split {split!r} can be chosen for torch: and hf: only")
+        images = _open_scheme(scheme, rest, folder, split) if is_scheme else _open_path(Path(name), name, folder)
     if not len(images):
         raise ImageSetError(f"{name} holds no image that can be read by its name or format; check the path")
     return images if limit is None else limited(images, limit)
+
+
+@contextmanager
+def opening(name: str) -> Iterator[None]:
+    """While open, images of that name are looked for; ImageSetError where the system refuses, as it does for too long a name."""
+    try:
+        yield
+    except OSError as error:
+        told = f"can't open {in_short(name)}: {error.strerror or error}"
+        raise ImageSetError(f"{told}; check the path, and whether it may be read") from error
 
 
 def _open_scheme(scheme: str, rest: str, root: Path | None, split: str | None) -> ImageSet:

@@ -12,7 +12,7 @@ from PIL import Image
 from torch import Tensor
 
 from oodkit.errors import ImageSetError, OodkitError, UnreadableImageError, UsageError
-from oodkit.images import ARCHIVES, open_images
+from oodkit.images import ARCHIVES, open_images, opening
 from oodkit.images.arrays import holds_arrays
 from oodkit.images.base import ImageSet
 from oodkit.images.decode import decode
@@ -95,18 +95,24 @@ def open_stream(specs: Sequence[str], *, stdin: BufferedIOBase | None = None, se
     sources: list[Iterable[Found]] = []
     sets: list[ImageSet] = []
     for spec in specs:
-        path = Path(spec)
         if spec == STDIN and stdin is not None:
             sources.append(_listed(stdin, separator))
-        elif spec and path.is_dir() and not holds_arrays(path):
-            sources.append(_below(spec))
-        elif path.is_file() and path.suffix.lower() == ".txt":
-            sources.append(_on_list(path))
-        elif path.is_file() and path.suffix.lower() not in {".npz", ".npy", *ARCHIVES}:
-            sources.append([(spec, spec, "")])
         else:
-            sources.append(_of_set(open_images(spec), sets))
+            with opening(spec):
+                sources.append(_of_path(spec) or _of_set(open_images(spec), sets))
     return _numbered(sources, sets)
+
+
+def _of_path(spec: str) -> Iterable[Found] | None:
+    """What a folder, a list or an image file gives; None for whatever else it may be."""
+    path = Path(spec)
+    if spec and path.is_dir() and not holds_arrays(path):
+        return _below(spec)
+    if path.is_file() and path.suffix.lower() == ".txt":
+        return _on_list(path)
+    if path.is_file() and path.suffix.lower() not in {".npz", ".npy", *ARCHIVES}:
+        return [(spec, spec, "")]
+    return None
 
 
 def _numbered(sources: Iterable[Iterable[Found]], sets: Sequence[ImageSet]) -> ImageStream:

@@ -1,6 +1,7 @@
 """Synthetic in-distribution images: generators, the sets that they make, and how good those are."""
 
 import inspect
+import os
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
@@ -170,7 +171,7 @@ def _listed(spec: str) -> Listed:
         return SCHEMES[scheme]
     if spec in installed_names():
         return SCHEMES["py"]
-    if spec and path.is_dir():
+    if os.path.isdir(spec):  # noqa: PTH112 (which also takes what is too long for a path)
         found = next((one for name, one in FOLDERS.items() if (path / name).is_file()), None)
         if found is None:
             marks = " and ".join(FOLDERS)

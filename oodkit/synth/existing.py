@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from oodkit.errors import ImageSetError, UnreadableImageError
-from oodkit.images import open_images
+from oodkit.images import open_images, opening
 from oodkit.images.arrays import ArraySet, open_arrays
 from oodkit.images.base import ImageSet
 from oodkit.synth.base import Generator, ImageClass, Request
@@ -64,11 +64,18 @@ def _opened(spec: str) -> ImageSet:
     scheme, _, rest = spec.partition(":")
     if scheme == "wds":
         return open_images(spec)
-    if scheme == "dir":
-        if not Path(rest).is_dir():
-            raise ImageSetError(f"no folder {rest!r}, which {spec} names; expected one of class folders, or of images")
-        return open_images(Path(rest))
-    images, comma, labels = rest.partition(",")
+    with opening(spec):
+        return _in_folder(rest, spec) if scheme == "dir" else _in_arrays(rest, spec)
+
+
+def _in_folder(folder: str, spec: str) -> ImageSet:
+    if not Path(folder).is_dir():
+        raise ImageSetError(f"no folder {folder!r}, which {spec} names; expected one of class folders, or of images")
+    return open_images(Path(folder))
+
+
+def _in_arrays(files: str, spec: str) -> ImageSet:
+    images, comma, labels = files.partition(",")
     if missing := [file for file in ((images, labels) if comma else (images,)) if not Path(file).is_file()]:
         raise ImageSetError(
             f"no file {missing[0]!r}, which {spec} names; expected npy:IMAGES,LABELS, such as npy:images.npy,labels.npy"

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import os
 import re
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
@@ -52,7 +53,7 @@ def place_of(name: str) -> Place:
     if not name:
         raise UsageError(f"a name is missing behind {spec!r}: expected OWNER/NAME[@REVISION] on the hub, or a folder with {INDEX}")
     folder = Path(name).expanduser()
-    if folder.is_dir():
+    if os.path.isdir(folder):  # noqa: PTH112 (as at ``weights_at``)
         return Place(name, folder)
     if name.startswith((".", "/", "~")):
         raise ModelNotFoundError(f"no folder {name}; expected a folder with {INDEX}, as pipe.save_pretrained(FOLDER) writes it")

@@ -2,6 +2,7 @@
 
 import hashlib
 import http.client
+import os
 import re
 import sys
 import urllib.error
@@ -62,8 +63,8 @@ def weight_file(place: Path, names: Sequence[str]) -> Path:
 
     Raises ModelNotFoundError where there is none, or none of the names and several of safetensors.
     """
-    if not place.is_dir():
-        if not place.is_file():
+    if not os.path.isdir(place):  # noqa: PTH112 (which raises nothing where the system refuses to look)
+        if not os.path.isfile(place):  # noqa: PTH113
             raise ModelNotFoundError(f"no file or folder {printable(str(place))}; look at the path")
         return place
     known = [place / name for name in names if (place / name).is_file()]

@@ -9,6 +9,7 @@ from PIL import Image
 from oodkit.errors import ImageSetError, UsageError
 from oodkit.images import open_images
 from oodkit.images.stream import open_stream
+from oodkit.synth.existing import Existing
 
 
 @pytest.mark.parametrize("opened", [open_images, lambda name: open_stream([name])])
@@ -19,6 +20,13 @@ def test_an_empty_name_is_not_the_folder_at_hand(tmp_path, monkeypatch, opened):
     with pytest.raises(UsageError, match=r"^the name of the image set is empty; write \. for the folder at hand$"):
         opened("")
     assert len(open_images(".")) == 1
+
+
+@pytest.mark.parametrize("opened", [open_images, lambda name: open_stream([name]), lambda name: Existing(f"dir:{name}")])
+def test_what_the_system_refuses_to_look_at_is_one_line(opened):
+    """Python's pathlib raises what it says of too long a name, and of a folder in one that may not be entered."""
+    with pytest.raises(ImageSetError, match=r"can't open .*xxx: File name too long; check the path, and whether it may be read$"):
+        opened("x" * 300)
 
 
 def header(name, size):

@@ -58,6 +58,9 @@ def test_one_that_may_not_be_read_is_not_called_damaged(tmp_path: Path, monkeypa
     monkeypatch.setattr(Path, "read_text", refuse)
     with pytest.raises(UsageError, match=r"^can't read .*run.json: Permission denied; make it readable, or give another folder$"):
         read_run(tmp_path)
+    monkeypatch.undo()
+    with pytest.raises(UsageError, match=r"^can't read x*/run.json: File name too long; "):
+        read_run(Path("x" * 300))
 
 
 @pytest.mark.parametrize("wrong", [{"asked": []}, {"batch_size": "4"}, {"batch_size": 0}, {"status": None}, {"counts": None}])

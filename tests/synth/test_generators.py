@@ -4,7 +4,7 @@ import inspect
 
 import pytest
 
-from oodkit.errors import UsageError
+from oodkit.errors import ModelNotFoundError, UsageError
 from oodkit.synth import (
     FOLDERS,
     GENERATORS,
@@ -154,3 +154,12 @@ def test_a_function_is_a_generator_by_its_file(tmp_path):
     (tmp_path / "mine.py").write_text(code)
     made = make_generator(f"py:{tmp_path / 'mine.py'}:black", side=5)
     assert made.generate([Request(None, 0, 1)]).shape == (1, 3, 5, 5)
+
+
+@pytest.mark.parametrize("spec", ["x" * 300, f"diffusers:{'x' * 300}"])
+def test_what_is_too_long_for_a_path_is_no_generator(spec):
+    """As a prompt is that was meant for another option; pathlib raises an OSError there."""
+    with pytest.raises(UsageError, match=r"^(no generator|can't read) 'x+'; |^can't read 'x+': expected OWNER/NAME"):
+        make_generator(spec)
+    with pytest.raises(ModelNotFoundError, match=r"^no file or folder x+; look at the path$"):
+        make_generator("biggan", weights="x" * 300)
