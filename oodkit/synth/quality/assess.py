@@ -52,10 +52,10 @@ def assess(
     with: their agreement would be true by construction, and is None. device to cache: as in ``oodkit.extract``. progress: called
     with (done, in all, name of the set that is read), and with "comparing" for the sets that are compared.
 
-    Raises UsageError for a count that is too small, for no set, and for held-out images that are the real ones; ImageSetError
-    where sets have no class in common, or hold too few images; NotApplicableError where features are not finite.
+    Raises UsageError for a count that is too small, a seed below 0, for no set, and for held-out images that are the real ones;
+    ImageSetError where sets have no class in common, or hold too few images; NotApplicableError where features are not finite.
     """
-    _require_usable(real, synthetic, held_out, count)
+    _require_usable(real, synthetic, held_out, count, seed)
     reading = Reading(extractor, device, batch_size, workers, cache, progress)
     chosen = choose(reading, real, synthetic, held_out, count, seed)
     known, note = known_as(real, chosen.classes, chosen.labels, extractor)
@@ -114,12 +114,16 @@ def _unseen(held_out: Sample | None, known: Tensor | None) -> Unseen | None:
     return Unseen(len(held_out), float(found.right.double().mean()), found.confidence)
 
 
-def _require_usable(real: ImageSet, synthetic: Mapping[str, ImageSet], held_out: ImageSet | None, count: int | None) -> None:
+def _require_usable(
+    real: ImageSet, synthetic: Mapping[str, ImageSet], held_out: ImageSet | None, count: int | None, seed: int
+) -> None:
     if not synthetic:
         raise UsageError("no synthetic images to compare with the real ones: give one set or more")
     if FLOOR in synthetic:
         raise UsageError(f"{FLOOR!r} is the row of real images; give the synthetic set another name")
     if count is not None and count <= NEIGHBOURS:
         raise UsageError(f"a count of more than {NEIGHBOURS} images is needed, got {count}; take 1000 or more")
+    if seed < 0:
+        raise UsageError(f"seed must be 0 or more, got {seed}")
     if held_out is not None and held_out.fingerprint() == real.fingerprint():
         raise UsageError("the held-out images are the real ones; give images that no generator was made of, or leave them out")

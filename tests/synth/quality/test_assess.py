@@ -235,6 +235,7 @@ def test_features_that_say_nothing_are_no_error(sets, tiny_model):
         ({"synthetic": {}}, "no synthetic images to compare with the real ones: give one set or more"),
         ({"synthetic": {"real": None}}, "'real' is the row of real images; give the synthetic set another name"),
         ({"count": 5}, "a count of more than 5 images is needed, got 5; take 1000 or more"),
+        ({"seed": -1}, "seed must be 0 or more, got -1"),
         (
             {"held_out": "real"},
             "the held-out images are the real ones; give images that no generator was made of, or leave them out",
