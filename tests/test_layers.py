@@ -28,7 +28,7 @@ LAYERS = (
     | {"accuracies", "calibration", "holm"}
     | {"classifier", "models", "heads", "tap", "probes", "code_identity", "recipe_facts", "images", "benchmarks", "demo"},
     {"solvers"},
-    {"head", "outputs", "parts", "shards", "stats", "moments", "memo", "failures", "percentiles", "cache", "tensor_file"}
+    {"head", "outputs", "columns", "shards", "stats", "moments", "memo", "failures", "percentiles", "cache", "tensor_file"}
     | {"run_folder"},
     {"atomic", "errors", "processes", "specs", "wording"},
 )
@@ -90,6 +90,7 @@ HEAVY_CLI = {
     "oodkit.cli.known_classes",
     "oodkit.cli.overlaps",
     "oodkit.cli.extracting",
+    "oodkit.cli.interruptions",
     "oodkit.cli.choosing",
     "oodkit.cli.loading",
     "oodkit.cli.diagnosing",
@@ -101,6 +102,7 @@ HEAVY_CLI = {
     "oodkit.cli.scoring",
     "oodkit.cli.last_run",
     "oodkit.cli.train_shares",
+    "oodkit.cli.best_detector",
     "oodkit.cli.repairing",
     "oodkit.cli.ablating",
     "oodkit.cli.training",
@@ -114,7 +116,7 @@ HEAVY_CLI = {
     "oodkit.cli.assessing",
     "oodkit.cli.samples",
 }
-LIGHT = {"oodkit.atomic", "oodkit.errors", "oodkit.processes", "oodkit.solvers"}
+LIGHT = {"oodkit.atomic", "oodkit.errors", "oodkit.processes", "oodkit.solvers", "oodkit.wording"}
 
 FILES = sorted(ROOT.rglob("*.py"))
 NAMES = [".".join(("oodkit", *path.relative_to(ROOT).with_suffix("").parts)).removesuffix(".__init__") for path in FILES]

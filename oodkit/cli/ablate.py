@@ -8,10 +8,9 @@ import typer
 from oodkit.cli.options import (
     SETS,
     SHOWS,
-    CompareFormat,
+    CompareFormatOption,
     DeviceOption,
     FarOption,
-    Format,
     IdOption,
     InputSizeOption,
     JsonOption,
@@ -153,15 +152,7 @@ def ablate(
         ),
     ] = None,
     tensorboard: TensorboardOption = False,
-    form: Annotated[
-        CompareFormat | None,
-        typer.Option(
-            "--format",
-            help="The form to print in, by default text; --json is short for json.",
-            show_default=False,
-            rich_help_panel=SHOWS,
-        ),
-    ] = None,
+    form: CompareFormatOption = None,
     json_: JsonOption = False,
     quiet: QuietOption = False,
     device: DeviceOption = "auto",
@@ -220,5 +211,4 @@ def ablate(
         far=named_pairs("--far", far or []),
         tensorboard=tensorboard,
     )
-    shown = chosen(None if form is None else Format(form.value), json_)
-    carry_out_ablation(asked, job, output, report=report, form=shown, quiet=quiet)
+    carry_out_ablation(asked, job, output, report=report, form=chosen(form, json_), quiet=quiet)

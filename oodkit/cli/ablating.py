@@ -15,11 +15,13 @@ from oodkit.ablation import BASELINE
 from oodkit.ablation.planning import AblationPlan, How, is_begun_in, plan_ablation, with_finished
 from oodkit.ablation.trial import SCORERS, Images, Judge
 from oodkit.ablation.trials import Shown, ablate
+from oodkit.cli.command_line import command_line
 from oodkit.cli.diagnosing import show
-from oodkit.cli.inputs import SetNames, open_sets
+from oodkit.cli.inputs import NO_SET, SetNames, open_sets
+from oodkit.cli.interruptions import kept_in
 from oodkit.cli.options import Format
 from oodkit.cli.progress import status_line
-from oodkit.cli.runs import RUNS, new_folder, require_writable
+from oodkit.cli.runs import folders_of, new_folder, require_writable
 from oodkit.cli.several import told_once
 from oodkit.cli.training import Job
 from oodkit.cli.training_progress import Show, shown_progress
@@ -28,7 +30,6 @@ from oodkit.images import open_images
 from oodkit.images.base import ImageSet
 from oodkit.report.ablations import document_of_ablation
 from oodkit.report.runs import Run
-from oodkit.training.interruption import exit_code
 from oodkit.training.plan import Sets
 from oodkit.wording import counted, printable
 
@@ -49,31 +50,28 @@ class Asked:
 
 def carry_out_ablation(asked: Asked, job: Job, output: Path | None, *, report: Path | None, form: Format, quiet: bool) -> None:
     """Make every trial that is not there yet, and print what they come to."""
-    require_writable(report, output)
-    images = _images(asked, job)
-    how = How(
-        shape=job.shape(),
-        alpha=job.share(),
-        device=job.device,
-        workers=job.workers,
-        settings=job.given(),
-        tensorboard=asked.tensorboard,
-    )
-    judge = Judge(asked.scorers or SCORERS, job.device, workers=job.workers)
     with told_once():
+        require_writable(report, output)
+        images = _images(asked, job)
+        how = How(
+            shape=job.shape(),
+            alpha=job.share(),
+            device=job.device,
+            workers=job.workers,
+            settings=job.given(),
+            tensorboard=asked.tensorboard,
+        )
+        judge = Judge(asked.scorers or SCORERS, job.device, workers=job.workers)
         planned = plan_ablation(asked.arch, asked.recipes, asked.seeds, images, how, judge)
     folder = output or _folder(planned)
-    shown, trials = _shown(quiet=quiet), counted(len(planned.asked), "trial", "trials")
-    planned, alone = with_finished(planned, folder, shown.say), len(planned.asked)
-    more = len(planned.asked) - alone
-    joined = f", and {more} of before that {'joins' if more == 1 else 'join'} the result" if more else ""
-    shown.say(f"{trials} in {folder}{joined}")
-    try:
+    shown, own = _shown(quiet=quiet), len(planned.asked)
+    planned = with_finished(planned, folder, shown.say)
+    before = len(planned.asked) - own
+    joined = f", and {before} of before that {'joins' if before == 1 else 'join'} the result" if before else ""
+    shown.say(f"{counted(own, 'trial', 'trials')} in {folder}{joined}")
+    with kept_in(folder):
         found = ablate(planned, folder, shown=shown)
-    except KeyboardInterrupt as stop:
-        typer.echo(f"interrupted: what is done is kept in {printable(str(folder))}; the same command goes on from there", err=True)
-        raise typer.Exit(exit_code(stop)) from stop
-    command, sets = shlex.join(["oodkit", *sys.argv[1:]]), _set_rows(planned)
+    command, sets = command_line(), _set_rows(planned)
     document = document_of_ablation(found, command=command, settings=_settings(planned), sets=sets)
     show(Run(document), report=report, output=folder, form=form, quiet=quiet)
     if form is Format.text and not quiet:
@@ -85,6 +83,8 @@ def _images(asked: Asked, job: Job) -> Images:
     id_test, near, far, val = asked.id_test, asked.near, asked.far, job.val
     if job.data.startswith("demo:") and not (id_test or near or far):
         id_test, near, far, val = demo.ID_TEST, demo.NEAR, demo.FAR, val or demo.VAL
+    if job.data == NO_SET:
+        raise UsageError(f"--data {NO_SET} names none, and an ablation trains on images: give --data SET")
     if id_test is None:
         raise UsageError("no in-distribution test images: give --id SET, images that the networks are not trained on")
     if not (near or far):
@@ -101,10 +101,7 @@ def _images(asked: Asked, job: Job) -> Images:
 
 def _folder(planned: AblationPlan) -> Path:
     """That of the same ablation, with as many recipes and seeds as it may have had; else a new one."""
-    for path in sorted(RUNS.glob("ablate-*"), reverse=True):
-        if is_begun_in(path, planned):
-            return path
-    return new_folder("ablate")
+    return next((path for path in folders_of("ablate") if is_begun_in(path, planned)), None) or new_folder("ablate")
 
 
 def _shown(*, quiet: bool) -> Shown:
@@ -137,9 +134,9 @@ def _diagnose_command(trial: Path, images: Images, limit: int | None) -> str:
 
 def _set_rows(planned: AblationPlan) -> list[dict[str, Any]]:
     images = planned.images
-    roles = {"data": "train", "val": "val", "synthetic": "synthetic", "outliers": "outliers", "mixing": "mixing"}
-    named = [(roles[name], roles[name], one) for name, one in images.training.given().items()]
-    named += [("id", "id", images.id_test), *((name, images.groups[name], one) for name, one in images.ood.items())]
+    training = {"train" if name == "data" else name: one for name, one in images.training.given().items()}
+    named = [(role, role, one) for role, one in {**training, "id": images.id_test}.items()]
+    named += [(name, images.groups[name], one) for name, one in images.ood.items()]
     return [
         {"name": name, "role": role, "spec": one.spec, "fingerprint": one.fingerprint(), "images": len(one)}
         for name, role, one in named

@@ -1,7 +1,5 @@
 """What ``oodkit synth quality`` does once the command line is understood."""
 
-import shlex
-import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -10,7 +8,9 @@ from typing import Any
 import typer
 
 from oodkit.classifier import Classifier
+from oodkit.cli.command_line import command_line
 from oodkit.cli.diagnosing import facts_of, show
+from oodkit.cli.interruptions import kept_in_cache
 from oodkit.cli.last_run import remembered
 from oodkit.cli.loading import Loading, load_told
 from oodkit.cli.options import Format
@@ -64,30 +64,26 @@ def carry_out_quality(asked: Asked, *, report: Path | None, output: Path | None,
     real = _opened(asked.real, asked.limit)
     held_out = None if asked.held_out is None else _opened(asked.held_out, asked.limit)
     extractor = _extractor(asked)
-    try:
-        with progress_bar(f"{extractor.name} on", quiet=asked.quiet) as progress:
-            found = assess(
-                real,
-                opened,
-                extractor,
-                held_out=held_out,
-                count=asked.count,
-                seed=asked.seed,
-                labelled_by_it=_labelled_by(extractor, specs),
-                device=asked.device,
-                batch_size=asked.batch_size,
-                workers=asked.workers,
-                cache=asked.cache,
-                progress=progress,
-            )
-    except KeyboardInterrupt:
-        typer.echo("interrupted; what is done is kept, and the same command goes on from there", err=True)
-        raise
+    with kept_in_cache(), progress_bar(f"{extractor.name} on", quiet=asked.quiet) as progress:
+        found = assess(
+            real,
+            opened,
+            extractor,
+            held_out=held_out,
+            count=asked.count,
+            seed=asked.seed,
+            labelled_by_it=_labelled_by(extractor, specs),
+            device=asked.device,
+            batch_size=asked.batch_size,
+            workers=asked.workers,
+            cache=asked.cache,
+            progress=progress,
+        )
     shown = Samples(real, opened)
     told = found if asked.samples else without_names(found)
     document = document_of_quality(
         replace(told, notes=[*found.notes, *_unfinished(specs)]),
-        command=shlex.join(["oodkit", *sys.argv[1:]]),
+        command=command_line(),
         settings={"count": asked.count, "limit": asked.limit, "seed": asked.seed, "samples": asked.samples},
         model=facts_of(extractor),
         sets=_set_rows(real, held_out, opened),

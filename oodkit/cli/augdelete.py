@@ -40,6 +40,7 @@ from oodkit.cli.options import (
     StdOption,
     ThumbnailsOption,
     WorkersOption,
+    batch_size_of,
     named_pairs,
     path_given,
 )
@@ -106,7 +107,8 @@ def augdelete(
         ),
     ] = "0.2",
     solver: Annotated[
-        Solver, typer.Option(help="lbfgs converges and is deterministic; sgd is the paper's way.", rich_help_panel=REFIT)
+        Solver,
+        typer.Option(help="lbfgs converges and is deterministic; sgd goes by batches, as in the paper.", rich_help_panel=REFIT),
     ] = "lbfgs",
     init: Annotated[Init, typer.Option(help="Start from the present head or from zeros.", rich_help_panel=REFIT)] = "head",
     l2: Annotated[
@@ -200,20 +202,39 @@ def augdelete(
     from oodkit.cli.runs import require_writable
     from oodkit.cli.several import told_once
 
+    fracs = shares_of(frac)
     with told_once():
         require_writable(report, output)
         form = chosen(format_, json_)
-    wanted = Wanted(shares_of(frac), solver, init, l2, views, alpha)
+        wanted = Wanted(fracs, solver=solver, init=init, l2=l2, views=views, alpha=alpha)
     loading = loading_of(arch, checkpoint, input_size, mean, std, model_arg, allow_pickle=allow_pickle)
-    running = Running(device, dtype.value, None if batch_size == "auto" else int(batch_size), workers, cache, quiet)
-    named = named_pairs("--near", near or []), named_pairs("--far", far or [])
-    names = SetNames(id_test, *named, train, val, benchmark, data_root, limit)
-    how = preset.value, seed, baseline, thumbnails
+    running = Running(
+        device=device, dtype=dtype.value, batch_size=batch_size_of(batch_size), workers=workers, cache=cache, quiet=quiet
+    )
+    names = SetNames(
+        id_test=id_test,
+        near=named_pairs("--near", near or []),
+        far=named_pairs("--far", far or []),
+        fit=train,
+        val=val,
+        benchmark=benchmark,
+        data_root=data_root,
+        limit=limit,
+    )
     with told_once():
+        request = Request(
+            [] if model is None else load_subjects([model], baseline, loading),
+            names,
+            loading,
+            running,
+            scorers=scorer or [],
+            preset=preset.value,
+            seed=seed,
+            baseline=baseline,
+            thumbnails=thumbnails,
+        )
         if model is None:
-            request = request_again(Request([], names, loading, running, scorer or [], *how), _given(ctx))
-        else:
-            request = Request(load_subjects([model], baseline, loading), names, loading, running, scorer or [], *how)
+            request = request_again(request, _given(ctx))
     done = repair(request, wanted)
     show(done.run, report=report, output=output, form=form, quiet=quiet, beside=done.files)
 

@@ -8,6 +8,7 @@ from typing import Any
 import typer
 from typer.core import TyperGroup
 
+# typer tells of it in words alone, in some versions with pydantic's before them
 NO_CHOICE = re.compile(r"(?:Value error, )?(?P<given>.+) is not one of (?P<choices>.+?)\.?", re.DOTALL)
 
 

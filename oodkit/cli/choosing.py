@@ -61,7 +61,7 @@ def choose(
     preset: str,
     seed: int,
     quiet: bool,
-    shown: bool = True,
+    shown: bool,
 ) -> list[Tuning]:
     """The settings of each scorer for this model, from its outputs on the sets of ``chosen_on``.
 

@@ -1,12 +1,10 @@
 """``oodkit compare``: runs side by side."""
 
-import shlex
-import sys
 from typing import Annotated
 
 import typer
 
-from oodkit.cli.options import CompareFormat, Format, JsonOption
+from oodkit.cli.options import CompareFormatOption, JsonOption
 
 
 def compare(
@@ -21,16 +19,8 @@ def compare(
     published: Annotated[
         bool, typer.Option("--published", help="Set published figures beside the measured ones, where benchmark and model match.")
     ] = False,
-    form: Annotated[
-        CompareFormat | None,
-        typer.Option(
-            "--format",
-            help="The form to print in, by default text; --json is short for json.",
-            show_default=False,
-            rich_help_panel="What it shows",
-        ),
-    ] = None,
-    as_json: JsonOption = False,
+    form: CompareFormatOption = None,
+    json_: JsonOption = False,
 ) -> None:
     """Put the models of several runs side by side, with tests of what differs from the first one.
 
@@ -40,20 +30,21 @@ def compare(
 
     oodkit compare diagnose-003 --published
     """
+    from oodkit.cli.command_line import command_line
     from oodkit.cli.formats import chosen, print_result
-    from oodkit.cli.runs import find_run
+    from oodkit.cli.runs import find_run, result_of
     from oodkit.errors import UsageError
     from oodkit.report.compare import make_comparison
     from oodkit.report.runs import load_run
 
-    shown = chosen(None if form is None else Format(form.value), as_json)
+    shown = chosen(form, json_)
     places = [find_run(run) for run in runs]
-    folders = [(place if place.is_dir() else place.parent).resolve() for place in places]
-    for number, folder in enumerate(folders):
-        if folder in folders[:number]:
+    results = [result_of(place).resolve() for place in places]
+    for number, result in enumerate(results):
+        if result in results[:number]:
             raise UsageError(f"the run {runs[number]} is given twice; give each once")
-    names = [folder.name for folder in folders]
+    names = [result.parent.name for result in results]
     named = [name if names.count(name) == 1 else text for name, text in zip(names, runs, strict=True)]
     loaded = [(name, load_run(place)) for name, place in zip(named, places, strict=True)]
-    document = make_comparison(loaded, command=shlex.join(["oodkit", *sys.argv[1:]]), published=published)
+    document = make_comparison(loaded, command=command_line(), published=published)
     print_result(document, shown)

@@ -52,9 +52,10 @@ def demo(
     from oodkit.cli.runs import RUNS, require_writable
     from oodkit.demo import MODELS
     from oodkit.report.repairs import before_alone
+    from oodkit.report.runs import PAGE
 
     folder = output or RUNS / "demo"
-    require_writable(folder / "report.html", folder)
+    require_writable(folder / PAGE, folder)
     form = chosen(format_, json_)
     plain, softened = MODELS
     subjects = load_subjects([softened], plain, Loading())
@@ -66,4 +67,4 @@ def demo(
         typer.echo(f"\nThe repair, as oodkit augdelete {softened} --frac 1 does it\n")
 
     first = story if form == Format.text else None
-    show(done.run, report=folder / "report.html", output=folder, form=form, quiet=quiet, beside=done.files, first=first)
+    show(done.run, report=folder / PAGE, output=folder, form=form, quiet=quiet, beside=done.files, first=first)

@@ -38,6 +38,7 @@ from oodkit.cli.options import (
     StdOption,
     ThumbnailsOption,
     WorkersOption,
+    batch_size_of,
     named_pairs,
     path_given,
 )
@@ -150,12 +151,33 @@ def diagnose(
         require_writable(report, output)
         form = chosen(format_, json_)
     loading = loading_of(arch, checkpoint, input_size, mean, std, model_arg, allow_pickle=allow_pickle)
-    running = Running(device, dtype.value, None if batch_size == "auto" else int(batch_size), workers, cache, quiet)
-    named = named_pairs("--near", near or []), named_pairs("--far", far or [])
-    own = named_pairs("--tune", [text for text in tune or [] if text != BENCHMARK])
-    names = SetNames(id_test, *named, fit, val, benchmark, data_root, limit, own, BENCHMARK in (tune or []))
+    running = Running(
+        device=device, dtype=dtype.value, batch_size=batch_size_of(batch_size), workers=workers, cache=cache, quiet=quiet
+    )
+    names = SetNames(
+        id_test=id_test,
+        near=named_pairs("--near", near or []),
+        far=named_pairs("--far", far or []),
+        fit=fit,
+        val=val,
+        benchmark=benchmark,
+        data_root=data_root,
+        limit=limit,
+        tune=named_pairs("--tune", [text for text in tune or [] if text != BENCHMARK]),
+        tune_benchmark=BENCHMARK in (tune or []),
+    )
     with told_once():
         subjects = load_subjects(models, baseline, loading)
-    request = Request(subjects, names, loading, running, scorer or [], preset.value, seed, baseline, thumbnails)
+    request = Request(
+        subjects,
+        names,
+        loading,
+        running,
+        scorers=scorer or [],
+        preset=preset.value,
+        seed=seed,
+        baseline=baseline,
+        thumbnails=thumbnails,
+    )
     finished = run(request, mixed=mixed)
     show(finished, report=report, output=output, form=form, quiet=quiet)

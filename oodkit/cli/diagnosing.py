@@ -1,10 +1,8 @@
 """What ``oodkit diagnose`` and ``oodkit demo`` do once the command line is understood."""
 
-import shlex
-import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +10,7 @@ import typer
 
 from oodkit.classifier import Classifier
 from oodkit.cli.choosing import images_to_withhold, judged_by
+from oodkit.cli.command_line import command_line
 from oodkit.cli.each_model import Reading, Task, Told, diagnose_all, extract_share, recipe
 from oodkit.cli.extremes import with_thumbnails
 from oodkit.cli.formats import print_result
@@ -61,7 +60,15 @@ def task_of(
     """The task of what was asked for."""
     shown = [one.model.name for one in request.subjects]
     return Task(
-        sets, request.running, request.scorers, request.preset, request.seed, shown, mixed or {}, withheld, request.thumbnails
+        sets=sets,
+        running=request.running,
+        scorers=request.scorers,
+        preset=request.preset,
+        seed=request.seed,
+        shown=shown,
+        mixed=mixed or {},
+        withheld=withheld,
+        thumbnails=request.thumbnails,
     )
 
 
@@ -95,7 +102,7 @@ def finished(
         for one in [shown[model.name]]
     ]
     asked = Asked(
-        shlex.join(["oodkit", *sys.argv[1:]]),
+        command_line(),
         request.settings(),
         request.inputs(),
         advice_base=request.flags(),
@@ -145,14 +152,21 @@ def show(
     """
     from oodkit.report.html import write_html
 
-    folder, paths = output or new_folder(run.document["kind"]), []
+    paths: list[Path] = []
+
+    @cache
+    def folder() -> Path:
+        return output or new_folder(run.document["kind"])
 
     def write(path: Path, by: Callable[[Path], object]) -> None:
         by(path)
         paths.append(path)
 
-    steps: list[Callable[[], object]] = [partial(write, folder / RESULT, lambda _: save_run(run, folder))]
-    steps += [partial(write, folder / name, by) for name, by in (beside or {}).items()]
+    def write_beside(name: str, by: Callable[[Path], object]) -> None:
+        write(folder() / name, by)
+
+    steps: list[Callable[[], object]] = [partial(write_beside, RESULT, lambda path: save_run(run, path.parent))]
+    steps += [partial(write_beside, name, by) for name, by in (beside or {}).items()]
     steps += [] if report is None else [partial(write, report, partial(write_html, run))]
     if quiet:
         steps += [lambda: typer.echo("".join(f"{path}\n" for path in paths), nl=False)]

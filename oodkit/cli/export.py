@@ -24,6 +24,7 @@ from oodkit.cli.options import (
     SeedOption,
     StdOption,
     WorkersOption,
+    batch_size_of,
     path_given,
 )
 
@@ -153,7 +154,9 @@ def export(
     from oodkit.cli.loading import loading_of
 
     loading = loading_of(arch, checkpoint, input_size, mean, std, model_arg, allow_pickle=allow_pickle)
-    running = Running(device, dtype.value, None if batch_size == "auto" else int(batch_size), workers, cache, quiet)
+    running = Running(
+        device=device, dtype=dtype.value, batch_size=batch_size_of(batch_size), workers=workers, cache=cache, quiet=quiet
+    )
     wanted = Wanted(
         form=form or (Form.detector if calibrate is not None else Form.head),
         model=model,

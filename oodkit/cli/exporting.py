@@ -65,6 +65,14 @@ class Wanted:
 
 
 @dataclass(frozen=True)
+class Made:
+    """A detector, and what is to be said of it."""
+
+    detector: Detector
+    told: Sequence[str]
+
+
+@dataclass(frozen=True)
 class Subject:
     """The network as it was loaded, and as it is exported; how its head was made; and the run that tells of it, if one does.
 
@@ -205,7 +213,7 @@ def _write(wanted: Wanted, subject: Subject, scorer: Scorer | None, target: Path
 
 
 def _write_file(
-    form: Form, model: Classifier, making: Making, made: "Made | None", target: Path, card: Callable[[Sequence[str]], str]
+    form: Form, model: Classifier, making: Making, made: Made | None, target: Path, card: Callable[[Sequence[str]], str]
 ) -> dict[str, Path]:
     files = {target.name: target}
     told = list(made.told) if made else []
@@ -225,14 +233,6 @@ def _write_file(
     if form == Form.onnx:
         write_text(beside, card(told))  # what the check found
     return {**files, CARD: beside}
-
-
-@dataclass(frozen=True)
-class Made:
-    """A detector, and what is to be said of it."""
-
-    detector: Detector
-    told: Sequence[str]
 
 
 def _with_remedy(made: Made, subject: Subject, target: Path) -> Made:

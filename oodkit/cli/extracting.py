@@ -6,10 +6,10 @@ from itertools import chain
 from typing import TypeVar
 
 import torch
-import typer
 
 from oodkit.classifier import Classifier
 from oodkit.cli.inputs import Drawn, Running, Sets
+from oodkit.cli.interruptions import kept_in_cache
 from oodkit.cli.progress import progress_bar
 from oodkit.extraction import extract, extract_own_share, extracted
 from oodkit.forward import obstacle, resolve_device
@@ -67,20 +67,15 @@ def extract_set(
 def _extract(
     by: Callable[..., Made], model: Classifier, name: str, images: ImageSet, running: Running, probes: Sequence[str]
 ) -> Made:
-    try:
-        with progress_bar(f"{model.name} on {name}", quiet=running.quiet or rank() > 0) as progress:
-            return by(
-                model,
-                images,
-                device=running.device,
-                dtype=running.dtype,
-                batch_size=running.batch_size,
-                workers=running.workers,
-                cache=running.cache,
-                probes=probes,
-                progress=progress,
-            )
-    except KeyboardInterrupt:
-        if rank() == 0:
-            typer.echo("interrupted; what is done is kept, and the same command goes on from there", err=True)
-        raise
+    with kept_in_cache(), progress_bar(f"{model.name} on {name}", quiet=running.quiet or rank() > 0) as progress:
+        return by(
+            model,
+            images,
+            device=running.device,
+            dtype=running.dtype,
+            batch_size=running.batch_size,
+            workers=running.workers,
+            cache=running.cache,
+            probes=probes,
+            progress=progress,
+        )

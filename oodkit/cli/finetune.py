@@ -133,5 +133,19 @@ def finetune(
         "augdelete": augdelete,
         "seed": seed,
     }
-    job = Job(recipe, data, val, synthetic, alpha, outliers, mixing, limit, "auto", loading, device, workers, settings)
+    job = Job(
+        recipe=recipe,
+        data=data,
+        val=val,
+        synthetic=synthetic,
+        alpha=alpha,
+        outliers=outliers,
+        mixing=mixing,
+        limit=limit,
+        stem="auto",
+        loading=loading,
+        device=device,
+        workers=workers,
+        settings=settings,
+    )
     carry_out_job("finetune", model, job, output, tensorboard=tensorboard, as_json=json_, quiet=quiet)

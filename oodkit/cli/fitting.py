@@ -1,7 +1,6 @@
 """What ``oodkit synth fit`` does once the command line is understood."""
 
 import json
-import math
 import shlex
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
@@ -11,20 +10,21 @@ from typing import Any
 
 import typer
 
+from oodkit.cli.interruptions import kept_in
 from oodkit.cli.runs import begun, new_folder, require_folder
 from oodkit.cli.several import told_once
+from oodkit.cli.training_options import given_settings
 from oodkit.cli.training_progress import duration, shown_progress
 from oodkit.cli.training_result import unreadable_lines
-from oodkit.errors import OodkitError, UsageError
+from oodkit.errors import OodkitError
 from oodkit.forward import resolve_device
 from oodkit.images import open_images
-from oodkit.processes import rank, world_size
+from oodkit.processes import rank
 from oodkit.run_folder import FINISHED, FIT, Document, in_words
 from oodkit.synth.fit.folder import SAMPLES, is_finished, read_fit, require_same_fit
 from oodkit.synth.fit.run import FitPlan, carry_out_fit, plan_fit
 from oodkit.training.checkpoints import Checkpoints
 from oodkit.training.folder import differences
-from oodkit.training.interruption import exit_code
 from oodkit.wording import counted, printable
 
 
@@ -41,12 +41,7 @@ class FitJob:
 
     def planned(self) -> FitPlan:
         """Raises UsageError for a number that is not finite, and for what can't be fitted."""
-        for name, value in self.settings.items():
-            if isinstance(value, float) and not math.isfinite(value):
-                raise UsageError(f"--{name} takes a finite number, got {value}")
-        given: dict[str, Any] = {
-            name: str(value) if isinstance(value, str) else value for name, value in self.settings.items() if value is not None
-        }
+        given = given_settings(self.settings)
         return plan_fit(open_images(self.data, limit=self.limit), device=self.device, **given)
 
 
@@ -54,10 +49,7 @@ def carry_out_fit_job(job: FitJob, output: Path | None, *, as_json: bool, quiet:
     """Train the generator, or go on with it, and print what came of it."""
     quiet = quiet or rank() > 0
     with told_once():
-        if output is not None:
-            require_folder(output)
-        elif world_size() > 1:
-            raise UsageError("several processes train into one folder: name it, -o DIR")
+        require_folder(output)
         resolve_device(job.device)
         planned = job.planned()
         folder, before = _folder(output, planned)
@@ -75,7 +67,7 @@ def carry_out_fit_job(job: FitJob, output: Path | None, *, as_json: bool, quiet:
 def _fit(job: FitJob, planned: FitPlan, folder: Path, *, quiet: bool) -> None:
     say = None if quiet else lambda line: typer.echo(printable(line), err=True)
     try:
-        with shown_progress(quiet=quiet) as progress:
+        with kept_in(folder), shown_progress(quiet=quiet) as progress:
             carry_out_fit(
                 planned,
                 folder,
@@ -85,10 +77,6 @@ def _fit(job: FitJob, planned: FitPlan, folder: Path, *, quiet: bool) -> None:
                 progress=progress,
                 say=say,
             )
-    except KeyboardInterrupt as stop:
-        if rank() == 0:
-            typer.echo(str(stop) or f"interrupted: what is done is kept in {folder}; the same command goes on from there", err=True)
-        raise typer.Exit(exit_code(stop)) from stop
     except OodkitError:
         with suppress(OSError):  # there is something in it, and it stays
             folder.rmdir()

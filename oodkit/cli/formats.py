@@ -6,17 +6,17 @@ from typing import Any, TextIO
 
 import typer
 
-from oodkit.cli.options import Format
+from oodkit.cli.options import CompareFormat, Format
 from oodkit.errors import UsageError
 
 Document = dict[str, Any]
 
 
-def chosen(form: Format | None, as_json: bool) -> Format:
+def chosen(form: Format | CompareFormat | None, as_json: bool) -> Format:
     """What ``--format`` and ``--json`` come to. Raises UsageError where they contradict each other."""
     if as_json and form not in {None, Format.json}:
         raise UsageError(f"--json and --format {form} contradict each other; give one of them")
-    return Format.json if as_json else form or Format.text
+    return Format.json if as_json else Format(form or Format.text)
 
 
 def print_result(document: Document, form: Format) -> None:

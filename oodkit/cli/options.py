@@ -36,7 +36,7 @@ class Format(StrEnum):
 
 
 class ReportFormat(StrEnum):
-    """What it takes of ``report``: the same, and the file that ``--report`` writes."""
+    """What ``--format`` of ``report`` takes: the same, and the file that ``--report`` writes."""
 
     html = "html"
     text = Format.text.value
@@ -47,19 +47,12 @@ class ReportFormat(StrEnum):
 
 
 class CompareFormat(StrEnum):
-    """What it takes of ``compare``."""
+    """What ``--format`` takes of commands whose result is no run's: no model to make a card of."""
 
     text = Format.text.value
     json = Format.json.value
     markdown = Format.markdown.value
     csv = Format.csv.value
-
-
-def _at_home(path: Path) -> Path:
-    try:
-        return path.expanduser()
-    except RuntimeError as error:
-        raise typer.BadParameter(f"there is no user of the home folder in {path}") from error
 
 
 def path_given(text: str | Path) -> Path:
@@ -69,6 +62,15 @@ def path_given(text: str | Path) -> Path:
     return Path(text)
 
 
+def path_at_home(text: str | Path) -> Path:
+    """The same with the home folder for ``~``, which no shell puts in where the environment names the path."""
+    path = path_given(text)
+    try:
+        return path.expanduser()
+    except RuntimeError as error:
+        raise typer.BadParameter(f"there is no user of the home folder in {path}") from error
+
+
 def batch_size_or_auto(text: str) -> str:
     """The text as it is. Raises typer.BadParameter where it is neither ``auto`` nor a number of images."""
     if text != "auto" and not (text.isdecimal() and int(text) > 0):
@@ -76,9 +78,15 @@ def batch_size_or_auto(text: str) -> str:
     return text
 
 
+def batch_size_of(text: str) -> int | None:
+    """What ``--batch-size`` comes to; None = auto."""
+    return None if text == "auto" else int(text)
+
+
 SETS = "Images"
 MODEL = "The model"
 SHOWS = "What it shows"
+RUNNING = "How it runs"
 
 BaselineOption = Annotated[
     str, typer.Option(help="Model to hold the maximal logit against; auto finds the plain sibling recipe, none leaves it out.")
@@ -151,15 +159,13 @@ ReportOption = Annotated[
     Path | None,
     typer.Option(metavar="FILE.html", help="Write the report, one self-contained file.", show_default=False, rich_help_panel=SHOWS),
 ]
-DeviceOption = Annotated[
-    str, typer.Option(envvar="OODKIT_DEVICE", help="auto, cpu, cuda, cuda:1 or mps.", rich_help_panel="How it runs")
-]
+DeviceOption = Annotated[str, typer.Option(envvar="OODKIT_DEVICE", help="auto, cpu, cuda, cuda:1 or mps.", rich_help_panel=RUNNING)]
 DtypeOption = Annotated[
     DtypeName,
     typer.Option(
         envvar="OODKIT_DTYPE",
         help="Precision of the forward pass and of stored features; auto = float32.",
-        rich_help_panel="How it runs",
+        rich_help_panel=RUNNING,
     ),
 ]
 BatchSizeOption = Annotated[
@@ -170,7 +176,7 @@ BatchSizeOption = Annotated[
         envvar="OODKIT_BATCH_SIZE",
         callback=batch_size_or_auto,
         help="Images a batch, or auto; what does not fit in memory is halved.",
-        rich_help_panel="How it runs",
+        rich_help_panel=RUNNING,
     ),
 ]
 WorkersOption = Annotated[
@@ -182,21 +188,22 @@ WorkersOption = Annotated[
         min=0,
         help="Processes that decode images; by default as many as there are cores, at most 8.",
         show_default=False,
-        rich_help_panel="How it runs",
+        rich_help_panel=RUNNING,
     ),
 ]
 CacheOption = Annotated[
     Path | None,
     typer.Option(
         "--cache",
-        callback=lambda path: None if path is None else _at_home(path),
+        parser=path_at_home,
+        metavar="PATH",
         envvar="OODKIT_CACHE",
         help="Where outputs are kept between runs; by default ~/.cache/oodkit.",
         show_default=False,
-        rich_help_panel="How it runs",
+        rich_help_panel=RUNNING,
     ),
 ]
-SeedOption = Annotated[int, typer.Option(envvar="OODKIT_SEED", help="Seed of every random choice.", rich_help_panel="How it runs")]
+SeedOption = Annotated[int, typer.Option(envvar="OODKIT_SEED", help="Seed of every random choice.", rich_help_panel=RUNNING)]
 DataRootOption = Annotated[
     Path | None,
     typer.Option(
@@ -208,6 +215,15 @@ FormatOption = Annotated[
     typer.Option(
         "--format",
         help="The form to print the result in, by default text; --json is short for json.",
+        show_default=False,
+        rich_help_panel=SHOWS,
+    ),
+]
+CompareFormatOption = Annotated[
+    CompareFormat | None,
+    typer.Option(
+        "--format",
+        help="The form to print in, by default text; --json is short for json.",
         show_default=False,
         rich_help_panel=SHOWS,
     ),

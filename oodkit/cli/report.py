@@ -39,18 +39,21 @@ def report(
     """
     from oodkit.atomic import write_atomically
     from oodkit.cli.formats import print_result, rendered
-    from oodkit.cli.runs import find_run, require_page, require_writable_file
+    from oodkit.cli.runs import find_run, require_page, require_writable_file, result_of
+    from oodkit.errors import UsageError
     from oodkit.report.html import write_html
     from oodkit.report.loading import EVERY_KIND
     from oodkit.report.runs import PAGE, load_run
 
     if output is not None:
         (require_page if form == ReportFormat.html else require_writable_file)(output, "--output")
-    place = find_run(run, EVERY_KIND)
+    result = result_of(find_run(run, EVERY_KIND))
     if form == ReportFormat.html and output is None:
-        output = (place if place.is_dir() else place.parent) / PAGE
+        output = result.parent / PAGE
         require_writable_file(output, "--output")
-    found = load_run(place, EVERY_KIND)
+    if output is not None and output.is_file() and output.samefile(result):
+        raise UsageError(f"--output {output} would take the place of the run's result; give the name of another file")
+    found = load_run(result, EVERY_KIND)
     if output is None:
         print_result(found.document, Format(form.value))
         return

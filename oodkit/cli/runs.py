@@ -11,6 +11,8 @@ from typing import Any
 import typer
 
 from oodkit.errors import InputError, OodkitError, UsageError
+from oodkit.processes import world_size
+from oodkit.wording import printable
 
 RUNS = Path("oodkit-runs")
 SHOWN = 10  # runs that an error names
@@ -39,6 +41,13 @@ def find_run(text: str | None, kinds: Sequence[str] | None = None) -> Path:
     raise UsageError(f"no run {text}: {problem}; {_there_are(_results())}")
 
 
+def result_of(place: Path) -> Path:
+    """The result of what ``find_run`` gives."""
+    from oodkit.report.runs import RESULT
+
+    return place / RESULT if place.is_dir() else place
+
+
 def _refuse_others(path: Path) -> None:
     """Raise UsageError, with what to type instead, for a training and for synthetic images: by the folder or its document."""
     from oodkit.run_folder import SYNTHESIS, TRAINING
@@ -52,9 +61,20 @@ def _refuse_others(path: Path) -> None:
         raise UsageError(f"{folder} holds synthetic images ({SYNTHESIS}); how good they are: {command}")
 
 
+def folders_of(kind: str) -> list[Path]:
+    """All ``oodkit-runs/<kind>-…``, the newest first: by their numbers, of which those above 999 have more digits."""
+    return sorted(RUNS.glob(f"{kind}-*"), key=lambda path: (_number(path, kind), path.name), reverse=True)
+
+
+def _number(path: Path, kind: str) -> int:
+    """0 for a name that the user has given; synth-fit-001 is none of synth."""
+    after = path.name.removeprefix(f"{kind}-")
+    return int(after) if after.isdecimal() else 0
+
+
 def begun(kind: str, read: Callable[[Path], dict[str, Any] | None]) -> Iterator[tuple[Path, dict[str, Any]]]:
-    """The folders ``oodkit-runs/<kind>-…`` with what ``read`` finds there, the newest first; its UsageError counts as nothing."""
-    for path in sorted(RUNS.glob(f"{kind}-*"), reverse=True):
+    """Of ``folders_of`` the kind each with what ``read`` finds there; its UsageError counts as nothing."""
+    for path in folders_of(kind):
         with suppress(UsageError):
             if (found := read(path)) is not None:
                 yield path, found
@@ -62,8 +82,7 @@ def begun(kind: str, read: Callable[[Path], dict[str, Any] | None]) -> Iterator[
 
 def new_folder(kind: str) -> Path:
     """The next free ``oodkit-runs/<kind>-<number>``, made here and now: of two runs that end at once each has one of its own."""
-    numbers = [path.name.removeprefix(f"{kind}-") for path in RUNS.glob(f"{kind}-*")]  # and synth-fit-1 is none of synth
-    number = max((int(one) for one in numbers if one.isdecimal()), default=0)
+    number = max((_number(path, kind) for path in folders_of(kind)), default=0)
     while True:
         number += 1
         folder = RUNS / f"{kind}-{number:03}"
@@ -115,9 +134,12 @@ def require_writable_file(path: Path, option: str) -> None:
     _require_place(path, path.absolute().parent, f"{option} FILE")
 
 
-def require_folder(folder: Path) -> None:
-    """Raise UsageError where no run could be written into the folder."""
-    _require_place(folder, folder, "--output FOLDER")
+def require_folder(folder: Path | None) -> None:
+    """Raise UsageError where no run could be written into the folder, or where each of several processes would make its own."""
+    if folder is not None:
+        _require_place(folder, folder, "--output FOLDER")
+    elif world_size() > 1:
+        raise UsageError("several processes write into one folder: name it, -o DIR")
 
 
 def _require_place(path: Path, folder: Path, remedy: str) -> None:
@@ -175,8 +197,6 @@ def _results() -> list[Path]:
 
 
 def _there_are(results: Sequence[Path]) -> str:
-    from oodkit.wording import printable
-
     if not results:
         return f"{RUNS} has none yet, oodkit diagnose MODEL makes one; or give the path of a run's folder"
     names = ", ".join(printable(path.parent.name) for path in results[-SHOWN:])

@@ -14,9 +14,8 @@ from oodkit.cli.options import (
     BatchSizeOption,
     CacheOption,
     CheckpointOption,
-    CompareFormat,
+    CompareFormatOption,
     DeviceOption,
-    Format,
     InputSizeOption,
     JsonOption,
     LimitOption,
@@ -27,6 +26,7 @@ from oodkit.cli.options import (
     SeedOption,
     StdOption,
     WorkersOption,
+    batch_size_of,
     path_given,
 )
 
@@ -119,15 +119,7 @@ def quality(
             rich_help_panel=SHOWS,
         ),
     ] = SAMPLES,
-    form: Annotated[
-        CompareFormat | None,
-        typer.Option(
-            "--format",
-            help="The form to print in, by default text; --json is short for json.",
-            show_default=False,
-            rich_help_panel=SHOWS,
-        ),
-    ] = None,
+    form: CompareFormatOption = None,
     json_: JsonOption = False,
     quiet: QuietOption = False,
     device: DeviceOption = "auto",
@@ -162,11 +154,10 @@ def quality(
         loading=loading,
         samples=samples,
         device=device,
-        batch_size=None if batch_size == "auto" else int(batch_size),
+        batch_size=batch_size_of(batch_size),
         workers=workers,
         cache=cache,
         seed=seed,
         quiet=quiet,
     )
-    shown = chosen(None if form is None else Format(form.value), json_)
-    carry_out_quality(asked, report=report, output=output, form=shown)
+    carry_out_quality(asked, report=report, output=output, form=chosen(form, json_))

@@ -9,14 +9,16 @@ from typing import Literal
 import typer
 
 from oodkit.classifier import Classifier, load_classifier
+from oodkit.cli.interruptions import kept_in
 from oodkit.cli.keyed import keyed
+from oodkit.cli.options import batch_size_of
 from oodkit.cli.runs import begun, new_folder, require_folder
 from oodkit.cli.several import told_once
 from oodkit.cli.synth_progress import shown_images
 from oodkit.cli.synth_result import before_lines, generator_lines, told
 from oodkit.errors import UsageError
 from oodkit.forward import resolve_device
-from oodkit.processes import rank, world_size
+from oodkit.processes import rank
 from oodkit.run_folder import Document
 from oodkit.synth import (
     Generator,
@@ -32,7 +34,7 @@ from oodkit.synth.folder import differences, is_finished, is_more, read_run, req
 from oodkit.synth.planning import Plan, plan_synthesis
 from oodkit.synth.run import carry_out
 from oodkit.synth.storing import JPEG_QUALITY
-from oodkit.training.interruption import ended_by_sigterm, exit_code
+from oodkit.training.interruption import ended_by_sigterm
 from oodkit.wording import printable
 
 
@@ -61,7 +63,7 @@ class Wanted:
         """Of ``--classes``, one by one."""
         return [word.strip() for text in self.classes or () for word in text.split(",")]
 
-    def _check_words(self) -> None:
+    def _require_whole_words(self) -> None:
         for text in self.classes or ():
             if not all(word.strip() for word in text.split(",")):
                 empty = "is empty" if not text.strip() else "has an empty word, where a comma has no class beside it"
@@ -69,7 +71,7 @@ class Wanted:
 
     def check(self) -> None:
         """Raise UsageError for options that contradict each other, before anything is loaded."""
-        self._check_words()
+        self._require_whole_words()
         if self.classes and self.like:
             raise UsageError("--classes and --like both say which classes to make: give one of them")
         if self.keep_agreeing and not (self.label_with or self.like):
@@ -86,14 +88,11 @@ def carry_out_wanted(wanted: Wanted, output: Path | None, *, as_json: bool, quie
     say = (lambda _: None) if hushed else _say
     with told_once():
         wanted.check()
-        if output is not None:
-            require_folder(output)
-        elif world_size() > 1:
-            raise UsageError("several processes write into one folder: name it, -o DIR")
+        require_folder(output)
         resolve_device(wanted.device)
         arguments = keyed(wanted.arguments, "--generator-arg")
-        if words := wanted.class_words():
-            _check_words(words, classes_beforehand(wanted.model, arguments))
+        if (words := wanted.class_words()) and (known := classes_beforehand(wanted.model, arguments)) is not None:
+            find_classes(words, known)  # a class that there is not is told before gigabytes of weights are fetched
         generator = make_generator(wanted.model, device=wanted.device, trust_remote_code=wanted.trust_remote_code, **arguments)
         for line in generator_lines(generator):
             say(line)
@@ -107,12 +106,6 @@ def carry_out_wanted(wanted: Wanted, output: Path | None, *, as_json: bool, quie
     elif rank() == 0 or before is None or not is_finished(before):
         typer.echo(json.dumps(document, indent=1) if as_json else folder if quiet else told(folder, document, planned.notes))
         require_some(folder, document)
-
-
-def _check_words(words: Sequence[str], known: Sequence[ImageClass] | None) -> None:
-    """Raise UsageError for a class that is none, where that can be known before gigabytes of weights are fetched."""
-    if known is not None:
-        find_classes(words, known)
 
 
 def _say(line: str) -> None:
@@ -130,7 +123,7 @@ def _plan(wanted: Wanted, generator: Generator, say: Callable[[str], None]) -> P
         label_with=label_with,
         min_confidence=wanted.min_confidence,
         keep_agreeing=wanted.keep_agreeing,
-        batch_size="auto" if wanted.batch_size == "auto" else int(wanted.batch_size),
+        batch_size=batch_size_of(wanted.batch_size) or "auto",
         size=wanted.size,
         save_format=wanted.save_format,
         quality=JPEG_QUALITY if wanted.quality is None else wanted.quality,
@@ -192,10 +185,5 @@ def _folder(output: Path | None, planned: Plan) -> tuple[Path, Document | None]:
 
 def _make(planned: Plan, folder: Path, *, hushed: bool) -> Document:
     say = None if hushed else _say
-    try:
-        with ended_by_sigterm(), shown_images(quiet=hushed) as progress:
-            return carry_out(planned, folder, progress=progress, say=say)
-    except KeyboardInterrupt as stop:
-        if rank() == 0:
-            _say(f"interrupted: what is done is kept in {folder}; the same command goes on from there")
-        raise typer.Exit(exit_code(stop)) from stop
+    with kept_in(folder), ended_by_sigterm(), shown_images(quiet=hushed) as progress:
+        return carry_out(planned, folder, progress=progress, say=say)

@@ -117,5 +117,19 @@ def train(
         "augdelete": augdelete,
         "seed": seed,
     }
-    job = Job(recipe, data, val, synthetic, alpha, outliers, mixing, limit, stem.value, loading, device, workers, settings)
+    job = Job(
+        recipe=recipe,
+        data=data,
+        val=val,
+        synthetic=synthetic,
+        alpha=alpha,
+        outliers=outliers,
+        mixing=mixing,
+        limit=limit,
+        stem=stem.value,
+        loading=loading,
+        device=device,
+        workers=workers,
+        settings=settings,
+    )
     carry_out_job("train", arch, job, output, tensorboard=tensorboard, as_json=json_, quiet=quiet)

@@ -1,7 +1,6 @@
 """What ``oodkit train`` and ``oodkit finetune`` do once the command line is understood."""
 
 import json
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,19 +8,19 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
+from oodkit.cli.interruptions import kept_in
 from oodkit.cli.loading import Loading, load_told
 from oodkit.cli.runs import begun, new_folder, require_folder
 from oodkit.cli.several import told_once
+from oodkit.cli.training_options import given_settings
 from oodkit.cli.training_progress import shown_progress
 from oodkit.cli.training_result import told
-from oodkit.errors import UsageError
 from oodkit.images import open_images
 from oodkit.images.base import ImageSet
-from oodkit.processes import rank, world_size
+from oodkit.processes import rank
 from oodkit.run_folder import Document
 from oodkit.training.checkpoints import Checkpoints
 from oodkit.training.folder import LOG, differences, is_finished, read_run, require_same
-from oodkit.training.interruption import exit_code
 from oodkit.training.networks import Stem
 from oodkit.training.plan import Alpha, Plan, Sets, Shape, plan
 from oodkit.training.run import accelerator_for, carry_out
@@ -73,10 +72,7 @@ class Job:
 
     def given(self) -> dict[str, Any]:
         """The settings that were said, as ``Settings`` has them. Raises UsageError for a number that is not finite."""
-        for name, value in self.settings.items():
-            if isinstance(value, float) and not math.isfinite(value):
-                raise UsageError(f"--{name.replace('_', '-')} takes a finite number, got {value}")
-        return {name: str(value) if isinstance(value, str) else value for name, value in self.settings.items() if value is not None}
+        return given_settings(self.settings)
 
 
 def carry_out_job(command: str, name: str, job: Job, output: Path | None, *, tensorboard: bool, as_json: bool, quiet: bool) -> None:
@@ -84,10 +80,7 @@ def carry_out_job(command: str, name: str, job: Job, output: Path | None, *, ten
     quiet = quiet or rank() > 0
     share = job.share()
     with told_once():
-        if output is not None:
-            require_folder(output)
-        elif world_size() > 1:
-            raise UsageError("several processes train into one folder: name it, -o DIR")
+        require_folder(output)
         start = load_told(name, job.loading) if command == "finetune" else name
         planned = plan(start, job.sets(), job.recipe, share, Shape() if command == "finetune" else job.shape(), job.given())
         accelerator = accelerator_for(planned, job.device)
@@ -104,22 +97,17 @@ def carry_out_job(command: str, name: str, job: Job, output: Path | None, *, ten
 
 
 def _carry_out(planned: Plan, folder: Path, job: Job, accelerator: "Accelerator", *, tensorboard: bool, quiet: bool) -> None:
-    say = None if quiet else lambda line: typer.echo(line, err=True)
-    try:
-        with shown_progress(quiet=quiet) as progress:
-            carry_out(
-                planned,
-                folder,
-                workers=job.workers,
-                tensorboard=tensorboard,
-                progress=progress,
-                say=say,
-                accelerator=accelerator,
-            )
-    except KeyboardInterrupt as stop:
-        if rank() == 0:
-            typer.echo(str(stop) or f"interrupted: what is done is kept in {folder}; the same command goes on from there", err=True)
-        raise typer.Exit(exit_code(stop)) from stop
+    say = None if quiet else lambda line: typer.echo(printable(line), err=True)
+    with kept_in(folder), shown_progress(quiet=quiet) as progress:
+        carry_out(
+            planned,
+            folder,
+            workers=job.workers,
+            tensorboard=tensorboard,
+            progress=progress,
+            say=say,
+            accelerator=accelerator,
+        )
 
 
 def _folder(command: str, output: Path | None, planned: Plan) -> tuple[Path, Document | None]:

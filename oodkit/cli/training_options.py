@@ -1,11 +1,14 @@
 """Options that the commands share that train. None stands for what was not said: the recipe's, or else the default."""
 
+import math
+from collections.abc import Mapping
 from enum import StrEnum
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
-from oodkit.cli.options import MODEL, SETS
+from oodkit.cli.options import MODEL, SETS, SHOWS
+from oodkit.errors import UsageError
 
 TRAINING = "The training"
 SYNTHETIC = "Synthetic images (SIO)"
@@ -162,6 +165,12 @@ StemOption = Annotated[
         rich_help_panel=MODEL,
     ),
 ]
-TensorboardOption = Annotated[
-    bool, typer.Option("--tensorboard", help="Write the log for TensorBoard too.", rich_help_panel="What it shows")
-]
+TensorboardOption = Annotated[bool, typer.Option("--tensorboard", help="Write the log for TensorBoard too.", rich_help_panel=SHOWS)]
+
+
+def given_settings(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Those that were said, with plain text for choices. Raises UsageError for a number that is not finite."""
+    for name, value in settings.items():
+        if isinstance(value, float) and not math.isfinite(value):
+            raise UsageError(f"--{name.replace('_', '-')} takes a finite number, got {value}")
+    return {name: str(value) if isinstance(value, str) else value for name, value in settings.items() if value is not None}

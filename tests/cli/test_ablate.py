@@ -170,6 +170,7 @@ REFUSED = {
     "the OOD set 'x' is the very set given as --id": (*OWN, "--id", "demo:digits", "--far", "x=demo:digits"),
     "an OOD set can't be named 'near mean'": (*OWN, "--id", "demo:digits", "--far", "near mean=demo:photo-patches"),
     "pixmix trains with images to mix in: give --mixing SET": (*DEMO, "--recipes", "pixmix"),
+    "--data none names none": (*ABLATE, "--data=none", "--recipes=v1", "--id=demo:digits", "--far=x=demo:photo-patches"),
     "--json and --format csv contradict": (*DEMO, "--recipes", "v1", "--json", "--format", "csv"),
     "would hold a page of HTML": (*DEMO, "--recipes", "v1", "--report", "report.txt"),
 }

@@ -44,3 +44,10 @@ def test_an_empty_path_is_refused_and_not_taken_for_the_folder_at_hand(run, tmp_
     assert ran.code == 2
     assert "the path is empty; write . for the folder at hand" in in_one_line(ran.err)
     assert not list(tmp_path.iterdir())
+
+
+def test_nor_is_an_empty_cache_which_would_be_kept_in_the_folder_at_hand(run, tmp_path):
+    ran = run("diagnose", "demo:digits-v1", "--cache", "", "--limit", "8", "--workers", "0")
+    assert ran.code == 2
+    assert "the path is empty; write . for the folder at hand" in in_one_line(ran.err)
+    assert not list(tmp_path.iterdir())

@@ -69,6 +69,14 @@ def test_refusals_are_one_line(run, two_runs):
         assert ran.err.count("\n") == 1
 
 
+def test_two_results_in_one_folder_are_two_and_the_scores_belong_to_one(run, two_runs, tmp_path):
+    folders = [tmp_path / "oodkit-runs" / name for name in two_runs]
+    (folders[0] / "other.json").write_bytes((folders[1] / "result.json").read_bytes())
+    ran = run("compare", two_runs[0], str(folders[0] / "other.json"))
+    assert ran.code == 3
+    assert "has no scores of demo:digits-v2 beside its result" in ran.err
+
+
 def test_scores_that_are_gone_are_an_input_error(run, two_runs, tmp_path):
     (tmp_path / "oodkit-runs" / two_runs[1] / "scores.safetensors").unlink()
     ran = run("compare", *two_runs)

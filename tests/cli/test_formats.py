@@ -115,6 +115,23 @@ def test_a_run_that_cannot_be_stored_whole_is_printed_and_reported_all_the_same(
     assert (tmp_path / "page.html").is_file()
 
 
+def test_a_run_without_a_folder_is_printed_and_reported_all_the_same(run, words, tmp_path, monkeypatch):
+    """The disk has filled up since it was looked at, before the work began."""
+
+    def full(_):
+        raise OodkitError("can't make oodkit-runs/diagnose-001: No space left on device; give --output FOLDER")
+
+    monkeypatch.setattr("oodkit.cli.diagnosing.new_folder", full)
+    ran = run(*words, "--report", "page.html")
+    assert ran.code == 1
+    assert "Verdict" in ran.out
+    assert ran.err.splitlines()[-2:] == [
+        "written: page.html",
+        "error: can't make oodkit-runs/diagnose-001: No space left on device; give --output FOLDER",
+    ]
+    assert (tmp_path / "page.html").is_file()
+
+
 def test_a_run_that_cannot_be_stored_at_all_is_printed_all_the_same(run, words, monkeypatch):
     def fail(*_):
         raise OodkitError("can't write result.json: No space left on device; free some space or choose another folder")

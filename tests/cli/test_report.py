@@ -104,6 +104,15 @@ def test_a_run_folder_that_cannot_be_written_asks_for_a_file(run, last, monkeypa
     assert not (last / "report.html").exists()
 
 
+@pytest.mark.parametrize("form", ["text", "json"])
+def test_a_form_never_takes_the_place_of_the_result(run, last, form):
+    before = (last / "result.json").read_bytes()
+    ran = run("report", "diagnose-001", "--format", form, "-o", str(last / "result.json"))
+    told = f"error: --output {last}/result.json would take the place of the run's result; give the name of another file\n"
+    assert (ran.code, ran.err) == (2, told)
+    assert (last / "result.json").read_bytes() == before
+
+
 def test_a_page_is_not_written_under_another_forms_name(run, last):
     ran = run("report", "-o", "out.md")
     assert ran.code == 2

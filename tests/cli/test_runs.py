@@ -41,6 +41,16 @@ def test_a_run_goes_on_after_the_highest_number(here):
     assert new_folder("diagnose").name == "diagnose-008"
 
 
+def test_what_was_begun_last_is_found_first_by_its_number(here):
+    """Of those with three digits and those with more; what the user has named comes last, and a fit is none of synth."""
+    for name in ("synth-998", "synth-1000", "synth-999", "synth-mine", "synth-fit-2000"):
+        (here / "oodkit-runs" / name).mkdir(parents=True)
+    found = [path.name for path, _ in runs.begun("synth", lambda path: {})]
+    assert found[:3] == ["synth-1000", "synth-999", "synth-998"]
+    assert sorted(found[3:]) == ["synth-fit-2000", "synth-mine"]
+    assert new_folder("synth").name == "synth-1001"
+
+
 def test_two_runs_that_end_at_once_do_not_share_a_folder(monkeypatch):
     """Both list the folder before either has written."""
     seen = list(runs.RUNS.glob("*"))

@@ -74,8 +74,11 @@ def test_what_is_no_work_for_several_says_so_once(run, monkeypatch, words):
         ("diagnose", "demo:digits-v2", "--id", "nowhere", "--near", "a=nowhere"),
         ("augdelete", "nowhere/weights.pth", "--train", "demo:digits:train", "--id", "demo:digits:test"),
         ("augdelete", "demo:digits-v2", "--train", "demo:digits:train", "-o", "/dev/null/x"),
+        ("augdelete", "demo:digits-v2", "--train", "demo:digits:train", "--alpha", "2"),
+        ("ablate", "test_resnet", "--recipes", "mixup", "--data", "nowhere", "--id", "demo:digits", "--near", "a=demo:digits"),
+        ("ablate", "test_resnet", "--recipes", "mixup", "--data", "demo:digits:train"),
     ],
-    ids=["no images", "no model", "nowhere to write"],
+    ids=["no images", "no model", "nowhere to write", "no share", "no training images", "no work for several"],
 )
 def test_an_error_that_all_find_is_told_once(run, monkeypatch, words):
     monkeypatch.setenv("WORLD_SIZE", "2")

@@ -152,4 +152,4 @@ def test_several_processes_need_a_folder_by_name(run, monkeypatch):
     monkeypatch.setenv("WORLD_SIZE", "2")
     monkeypatch.setenv("RANK", "0")
     ran = run(*FIT)
-    assert (ran.code, ran.err) == (2, "error: several processes train into one folder: name it, -o DIR\n")
+    assert (ran.code, ran.err) == (2, "error: several processes write into one folder: name it, -o DIR\n")

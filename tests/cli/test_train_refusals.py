@@ -128,7 +128,7 @@ def test_files_of_the_users_own_are_not_replaced(run, tmp_path, name, command):
 def test_several_processes_need_a_folders_name(run, monkeypatch):
     monkeypatch.setenv("WORLD_SIZE", "2")
     ran = run(*TRAIN)
-    assert (ran.code, ran.err) == (2, "error: several processes train into one folder: name it, -o DIR\n")
+    assert (ran.code, ran.err) == (2, "error: several processes write into one folder: name it, -o DIR\n")
     monkeypatch.setenv("RANK", "1")
     assert run(*TRAIN)[:3] == (2, "", "")
     assert not Path("oodkit-runs").exists()
