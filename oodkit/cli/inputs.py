@@ -1,4 +1,4 @@
-"""From the words of a command line to models, image sets and their outputs, for every command that needs them."""
+"""From the words of a command line to the image sets of a run, and how they go through a network."""
 
 import shlex
 from collections.abc import Mapping, Sequence
@@ -12,7 +12,7 @@ import numpy as np
 from oodkit.benchmarks import BENCHMARKS, Benchmark, benchmark_for, open_benchmark_set
 from oodkit.classifier import Classifier
 from oodkit.cli.known_classes import require_known_classes
-from oodkit.errors import UsageError
+from oodkit.errors import ImageSetError, UsageError
 from oodkit.forward import Dtype
 from oodkit.images import open_images
 from oodkit.images.base import ImageSet
@@ -149,12 +149,21 @@ class SetNames:
         return " ".join(f"{option} {shlex.quote(str(value))}" for option, value in [*words, ("--limit", self.limit)] if value)
 
 
+class NamedSetError(ImageSetError):
+    """An image set that can't be opened, with the option that named it: a run that is taken up again may have, long ago."""
+
+    def __init__(self, option: str, problem: ImageSetError) -> None:
+        super().__init__(str(problem))
+        self.option = option
+
+
 def open_sets(names: SetNames, num_classes: int) -> tuple[Sets, SetNames]:
     """The image sets that were named, or a benchmark's: the named one, else the one with so many classes.
 
     With a benchmark, ``fit`` and ``val`` go before its own training and validation images; ``none`` leaves them out. Also returns
     the names with the benchmark that was chosen. Raises UsageError where the ID set or every OOD set is missing, where sets and a
-    benchmark are named both, where one set is given twice (``refuse_twins``), and for a synthesis that is not finished.
+    benchmark are named both, where one set is given twice (``refuse_twins``), and for a synthesis that is not finished;
+    NamedSetError for a set that can't be opened, and ImageSetError for one of a benchmark's own.
     """
     _require_own_names(names)
     if names.benchmark and names.any_set:
@@ -169,15 +178,30 @@ def open_sets(names: SetNames, num_classes: int) -> tuple[Sets, SetNames]:
     if names.tune_benchmark:
         raise UsageError("--tune benchmark takes a benchmark's own images: give --benchmark NAME, or --tune NAME=SET")
     sets = Sets(
-        id_test=open_whole(names.id_test, names.limit),
-        ood={name: open_whole(spec, names.limit) for name, spec in {**names.near, **names.far}.items()},
+        id_test=_named_set("--id", names.id_test, names.limit),
+        ood={**_named_sets("--near", names.near, names.limit), **_named_sets("--far", names.far, names.limit)},
         groups={**dict.fromkeys(names.near, "near"), **dict.fromkeys(names.far, "far")},
-        fit=open_whole(names.fit, names.limit) if names.fit not in {None, NO_SET} else None,
-        val=open_whole(names.val, names.limit) if names.val not in {None, NO_SET} else None,
-        tune={name: open_whole(spec, names.limit) for name, spec in names.tune.items()},
+        fit=_set_unless_none("--train", names.fit, names.limit),
+        val=_set_unless_none("--val", names.val, names.limit),
+        tune=_named_sets("--tune", names.tune, names.limit),
     )
     sets.refuse_twins()
     return sets, names
+
+
+def _set_unless_none(option: str, spec: str | None, limit: int | None) -> ImageSet | None:
+    return None if spec is None or spec == NO_SET else _named_set(option, spec, limit)
+
+
+def _named_sets(option: str, specs: Mapping[str, str], limit: int | None) -> dict[str, ImageSet]:
+    return {name: _named_set(f"{option} {name}", spec, limit) for name, spec in specs.items()}
+
+
+def _named_set(option: str, spec: str, limit: int | None) -> ImageSet:
+    try:
+        return open_whole(spec, limit)
+    except ImageSetError as error:
+        raise NamedSetError(option, error) from error
 
 
 def open_whole(spec: str, limit: int | None = None) -> ImageSet:
@@ -202,6 +226,8 @@ def _benchmark_name(names: SetNames, num_classes: int) -> str:
     name = names.benchmark or (fitting.name if fitting else None)
     if name is not None and name not in BENCHMARKS:
         raise UsageError(f"no benchmark {name!r}; choose from {', '.join(BENCHMARKS)}")
+    if names.benchmark and names.data_root is None:
+        raise UsageError(f"no folder to look in for {name}: give --data-root DIR or set OODKIT_DATA")
     if name is None or names.data_root is None:
         ways = "name them with --id SET and --near/--far NAME=SET, or give --benchmark NAME with --data-root DIR (or OODKIT_DATA)"
         raise UsageError(f"no image sets to diagnose on: {ways}")
@@ -212,26 +238,20 @@ def _open_benchmark(names: SetNames, benchmark: Benchmark) -> Sets:
     root = names.data_root
     assert root is not None
 
+    own_tune = benchmark.ood_val if names.tune_benchmark else ()
+    if taken := set(names.tune) & {*benchmark.near, *benchmark.far, *own_tune}:
+        raise UsageError(f"{min(taken)!r} is a set of {benchmark.name} already; give --tune another name")
+
     def opened(set_name: str) -> ImageSet:
         return open_benchmark_set(benchmark, set_name, root, limit=names.limit)
-
-    def learnt_from(spec: str | None, set_name: str) -> ImageSet | None:
-        if spec == NO_SET:
-            return None
-        return opened(set_name) if spec is None else open_whole(spec, names.limit)
 
     sets = Sets(
         id_test=opened("test"),
         ood={one: opened(one) for one in (*benchmark.near, *benchmark.far)},
         groups={**dict.fromkeys(benchmark.near, "near"), **dict.fromkeys(benchmark.far, "far")},
-        fit=learnt_from(names.fit, "train"),
-        val=learnt_from(names.val, "val"),
-        tune={
-            **{one: opened(one) for one in (benchmark.ood_val if names.tune_benchmark else ())},
-            **{name: open_whole(spec, names.limit) for name, spec in names.tune.items()},
-        },
+        fit=opened("train") if names.fit is None else _set_unless_none("--train", names.fit, names.limit),
+        val=opened("val") if names.val is None else _set_unless_none("--val", names.val, names.limit),
+        tune={**{one: opened(one) for one in own_tune}, **_named_sets("--tune", names.tune, names.limit)},
     )
-    if taken := set(names.tune) & {*sets.ood, *(benchmark.ood_val if names.tune_benchmark else ())}:
-        raise UsageError(f"{min(taken)!r} is a set of {benchmark.name} already; give --tune another name")
     sets.refuse_twins()
     return sets

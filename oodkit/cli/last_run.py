@@ -34,7 +34,6 @@ WITH_A_MODEL = {
     "model_arg": "--model-arg",
     "allow_pickle": "--allow-pickle",
 }
-AUGDELETE = "oodkit augdelete"
 
 
 @dataclass(frozen=True)
@@ -54,8 +53,10 @@ class Remembered:
     scorers: tuple[str, ...]
 
 
-def remembered(command: str, *, allow_pickle: bool = False) -> Remembered:
+def remembered(command: str, *, allow_pickle: bool = False, takes_sets: bool = False) -> Remembered:
     """The run that was made last, of any kind; it is named on stderr.
+
+    takes_sets: whether the command takes image sets and a baseline too.
 
     A folder may come from anywhere, and so nothing that it says lets code run: allow_pickle is the user's own. Raises UsageError,
     which tells of ``command MODEL``, where there is no run, it is of several models, or no file may have its model loaded (see
@@ -65,8 +66,8 @@ def remembered(command: str, *, allow_pickle: bool = False) -> Remembered:
     document = load_document(folder / RESULT)
     inputs, settings = document["inputs"], document["settings"]
     if len(inputs["models"]) != 1:
-        named = " or ".join(f"{command} {printable(name)}" for name in inputs["models"])
-        raise UsageError(f"{folder} is of {len(inputs['models'])} models: name the one that you mean, {named}, and its image sets")
+        each = " or ".join(f"{command} {printable(name)}" for name in inputs["models"])
+        raise UsageError(f"{folder} is of {len(inputs['models'])} models: name the one that you mean, {each}, and its image sets")
     (model,) = inputs["models"]
     sets = inputs["sets"]
     known = {key: value for key, value in sets.items() if key in SetNames.__dataclass_fields__ and not key.startswith("tune")}
@@ -76,7 +77,7 @@ def remembered(command: str, *, allow_pickle: bool = False) -> Remembered:
     try:
         _require_harmless(folder, model, baseline, own)
     except InputError as error:
-        asked = [names.flags(), f"--baseline {shlex.quote(baseline)}" if baseline else ""] if command == AUGDELETE else []
+        asked = [names.flags(), f"--baseline {shlex.quote(baseline)}" if baseline else ""] if takes_sets else []
         words = " ".join(part for part in (command, shlex.quote(model), own.flags(), *asked) if part)
         raise UsageError(f"{folder} does not load its model by itself, {error}; name it: {printable(words)}") from error
     specs = dict.fromkeys(row["spec"] for row in document["models"][0]["results"])
@@ -113,10 +114,9 @@ def request_again(request: Request, given: Collection[str]) -> Request:
     """
     if unfit := [option for name, option in WITH_A_MODEL.items() if name in given]:
         raise UsageError(f"{unfit[0]} goes with a model: name it too, or leave {unfit[0]} to the run made last")
-    before = remembered(AUGDELETE, allow_pickle=request.loading.allow_pickle)
-    own = {name: value for name in ("fit", "val", "limit", "data_root") if (value := getattr(request.names, name)) is not None}
-    own = {name: value for name, value in own.items() if name != "data_root" or name in given}  # else the environment's
-    names = replace(before.names, **own)
+    before = remembered("oodkit augdelete", takes_sets=True)
+    own = ["fit", "val", "limit", *(["data_root"] if "data_root" in given else [])]  # else it is the environment's
+    names = replace(before.names, **{name: value for name in own if (value := getattr(request.names, name)) is not None})
     if names.fit == NO_SET or (names.fit is None and names.benchmark is None):
         raise UsageError(
             f"{before.folder} had no training images to refit on: give --train SET, a folder of class folders for example"

@@ -7,12 +7,11 @@ from pathlib import Path
 from typing import Any
 
 from oodkit import demo
-from oodkit.cli.inputs import NO_SET, Running, SetNames, Sets, open_sets
+from oodkit.cli.inputs import NamedSetError, Running, SetNames, Sets, open_sets
 from oodkit.cli.loading import Loading, Subject
 from oodkit.cli.options import THUMBNAILS
 from oodkit.cli.overlaps import told_apart
 from oodkit.errors import ImageSetError
-from oodkit.images import open_images
 from oodkit.scorers import parse_scorer
 from oodkit.training.folder import trained_on
 from oodkit.wording import printable
@@ -53,7 +52,9 @@ class Request:
         try:
             sets, names = open_sets(names, self.subjects[0].model.num_classes)
         except ImageSetError as error:
-            raise (ImageSetError(f"{error}{_way_out(names, error, self.run)}") if self.run else error) from error
+            if self.run is None:
+                raise
+            raise ImageSetError(f"{error}{_way_out(error, self.run)}") from error
         for model in [model for one in self.subjects for model in (one.model, one.baseline) if model is not None]:
             sets.check_labels(model)
         return told_apart(sets, names, quiet=self.running.quiet), replace(self, names=names)
@@ -90,21 +91,9 @@ def _is_the_demos(model: str) -> bool:
     return model.startswith("demo:") or trained_on(model) == demo.FIT
 
 
-def _way_out(names: SetNames, problem: ImageSetError, run: Path) -> str:
+def _way_out(problem: ImageSetError, run: Path) -> str:
     """Which option named the set that can't be opened, in a run that the user need not remember, and what to do."""
-    named = {"--id": names.id_test, "--train": names.fit, "--val": names.val}
-    for option, own in (("--near", names.near), ("--far", names.far)):
-        named |= {f"{option} {name}": spec for name, spec in own.items()}
-    for option, spec in named.items():
-        if spec not in {None, NO_SET} and _problem_of(spec) == str(problem):
-            anew = f"give {option} anew" if option in {"--train", "--val"} else "name MODEL and its image sets anew"
-            return f"; the set of {printable(option)} in {printable(str(run))}: put it back, or {anew}"
-    return f"; the image sets are those of {printable(str(run))}"
-
-
-def _problem_of(spec: str) -> str | None:
-    try:
-        open_images(spec)
-    except ImageSetError as error:
-        return str(error)
-    return None
+    if not isinstance(problem, NamedSetError):
+        return f"; the image sets are those of {printable(str(run))}"
+    anew = f"give {problem.option} anew" if problem.option in {"--train", "--val"} else "name MODEL and its image sets anew"
+    return f"; the set of {printable(problem.option)} in {printable(str(run))}: put it back, or {anew}"

@@ -48,6 +48,12 @@ def test_a_bare_model_finds_the_benchmark_of_its_number_of_classes(run, root, mo
     assert {"near mean", "far mean", "mean"} < rows
 
 
+def test_one_that_is_named_needs_the_folder_of_its_images(run, root):
+    ran = run(*MODEL, "--benchmark", "cifar10")
+    told = "error: no folder to look in for cifar10: give --data-root DIR or set OODKIT_DATA\n"
+    assert (ran.code, ran.err) == (2, told)
+
+
 def test_its_training_images_can_be_left_out(run, root):
     document = json.loads(run(*MODEL, "--benchmark", "cifar10", "--data-root", str(root), "--fit", "none").out)
     assert "fit" not in {one["name"] for one in document["sets"]}
