@@ -6,15 +6,15 @@ from pathlib import Path
 from time import perf_counter
 from typing import Any
 
-import numpy as np
 import typer
 
-from oodkit.after_repair import export_flags, verdict_after
+from oodkit.after_repair import verdict_after
 from oodkit.calibration import require_alpha
 from oodkit.changes import Share, gain, share_of
 from oodkit.classifier import Classifier
+from oodkit.cli.best_detector import best_detector
 from oodkit.cli.diagnosing import finished, task_of
-from oodkit.cli.each_model import Task, diagnose_all, extract_and_tune, extract_share, recipe, tell
+from oodkit.cli.each_model import Task, Told, diagnose_all, extract_and_tune, extract_share, recipe, tell
 from oodkit.cli.extracting import extract_sets
 from oodkit.cli.inputs import Sets
 from oodkit.cli.loading import Subject
@@ -23,11 +23,11 @@ from oodkit.cli.progress import status_line
 from oodkit.cli.request import Request
 from oodkit.cli.several import told_once
 from oodkit.cli.train_shares import TrainShares
-from oodkit.detector import Detector
 from oodkit.diagnosis import Diagnosis
 from oodkit.errors import ImageSetError, UsageError
-from oodkit.evaluation import best_first, results_and_placements
+from oodkit.evaluation import results_and_placements
 from oodkit.exporting.head_file import Making, save_head
+from oodkit.head import Head
 from oodkit.images.base import ImageSet
 from oodkit.metrics import accuracy
 from oodkit.models.base import AUGDELETE
@@ -37,9 +37,8 @@ from oodkit.refitting import Refit, refit, require_settings
 from oodkit.repair import Repair, compare_repair, shown_in_shares
 from oodkit.report.runs import DETECTOR, HEAD, Run
 from oodkit.scorers import parse_scorer
-from oodkit.scoring import by_label, learnt_from, score_all
+from oodkit.scoring import score_all
 from oodkit.solvers import Init, Solver
-from oodkit.wording import without_folders
 
 
 @dataclass(frozen=True)
@@ -86,6 +85,31 @@ class _Refitted:
     seconds: float
 
 
+@dataclass(frozen=True)
+class _Ready:
+    """All that is settled before an image is read. val_judges: whether refits are judged on the validation images."""
+
+    request: Request
+    sets: Sets
+    shares: TrainShares
+    val_judges: bool
+    notes: Sequence[str]
+
+    @property
+    def subject(self) -> Subject:
+        (subject,) = self.request.subjects
+        return subject
+
+
+@dataclass(frozen=True)
+class _Side:
+    """The model before or after, its outputs on every set, and what is found of it."""
+
+    model: Classifier
+    outputs: Mapping[str, Outputs]
+    told: Told
+
+
 def repair(request: Request, wanted: Wanted) -> Repaired:
     """Refit the last layer of the one model on each share of the training images, and diagnose it before and after.
 
@@ -94,49 +118,56 @@ def repair(request: Request, wanted: Wanted) -> Repaired:
     training images where the cache holds them, as after a diagnosis, else from the largest share. Of several processes the first
     alone gets beyond the forward passes.
     """
+    ready = _made_ready(request, wanted)
+    task = task_of(ready.request, ready.sets)
+    if rank() > 0:
+        _extract_share(ready, task, wanted)
+        raise typer.Exit
+    model, baseline = ready.subject.model, ready.subject.baseline
+    told = {} if baseline is None else diagnose_all([Subject(baseline, None)], task)
+    outputs, _ = extract_and_tune(model, task)
+    refits = _refits(ready, outputs, wanted)
+    before, after = _diagnosed(model, refits[-1].made.head, outputs, told.get(baseline.name) if baseline else None, task)
+    found = _compared(ready, before, after, refits)
+    advised = replace(after.told.diagnosis, verdict=verdict_after(found, before.told.diagnosis, after.told.diagnosis))
+    told |= {model.name: before.told, after.model.name: replace(after.told, diagnosis=advised)}
+    kept = before if found.outcome == "harmed" else after
+    scored = kept.model, kept.told.diagnosis, kept.outputs
+    detector, note = best_detector(*scored, ready.sets.id_test, wanted.alpha, ready.request)
+    untouched = [f"{DETECTOR} has the head as it was, since the refit does harm"] if detector and kept is before else []
+    found = replace(found, notes=(*found.notes, *ready.notes, *untouched, note))
+    whole, taken = ready.shares.whole, len(ready.shares.largest)
+    train = {"spec": whole.spec, "images": len(whole), "taken": taken, "views": wanted.views}
+    models = [model, after.model]
+    run = finished(ready.request, ready.sets, told, models, repair=found, train=train, refit_flags=wanted.flags())
+    making = _making(found, refits[-1], ready, wanted)
+    files: dict[str, Callable[[Path], None]] = {HEAD: lambda path: save_head(path, after.model, making)}
+    return Repaired(run, files if detector is None else {**files, DETECTOR: detector.save})
+
+
+def _made_ready(request: Request, wanted: Wanted) -> _Ready:
+    """Raises UsageError and ImageSetError for what can't be refitted."""
     with told_once():
         if wanted.views and request.seed < 0:
             raise UsageError(f"--views draws with a seed of 0 or more, got {request.seed}")
         sets, request = request.opened()
         (subject,) = request.subjects
-        model, whole = subject.model, _training_images(sets, subject.model)
-        shares = TrainShares.drawn(whole, model, wanted.fracs, request.seed)
-        sets = shares.learnt_from(sets, [one for one in (model, subject.baseline) if one], request.running)
-        judged_by_val, notes = sets.val is not None and _is_labelled(sets.val), [*shares.notes(), *_notes(sets)]
+        whole = _training_images(sets, subject.model)
+        shares = TrainShares.drawn(whole, subject.model, wanted.fracs, request.seed)
+        sets = shares.learnt_from(sets, [one for one in (subject.model, subject.baseline) if one], request.running)
+        val_judges, notes = sets.val is not None and bool((sets.val.labels >= 0).all()), shares.notes()
+        if sets.val is not None and not val_judges:
+            notes.append("the validation images have no labels: the strength was not judged on them")
+        # last of all: it may draw validation images from those that are refitted on, which judge nothing
         sets = with_affordable_val(sets, request.scorers, request.preset, request.seed)
-    task = task_of(request, sets)
-    if rank() > 0:
-        extract_share(request.subjects, task)
-        if wanted.views:
-            shares.extract_views(model, wanted.views, request.running, request.seed)
-        raise typer.Exit
-    told = {} if subject.baseline is None else diagnose_all([Subject(subject.baseline, None)], task)
-    outputs, _ = extract_and_tune(model, task)
-    refitted_on = shares.outputs(model, sets, outputs["fit"], wanted.views, request.running, request.seed)
-    refits = _refits(refitted_on, outputs["val"] if judged_by_val else None, shares, wanted, request)
-    repaired = model.with_head(refits[-1].made.head, method=AUGDELETE)
-    task = replace(task, shown=[model.name, repaired.name])
-    told[model.name] = tell(model, outputs, told[subject.baseline.name] if subject.baseline else None, task)
-    after = _with_head(repaired, outputs, task)
-    told[repaired.name] = tell(repaired, after, told[model.name], task, same_features=told[model.name].diagnosis.scored)
-    diagnoses = told[model.name].diagnosis, told[repaired.name].diagnosis
-    found = compare_repair(
-        *diagnoses,
-        refits[-1].made,
-        _shares(diagnoses, refits, outputs, sets, request),
-        seconds=sum(one.seconds for one in refits),
-        softeners=recipe(model).softeners,
-    )
-    told[repaired.name] = replace(told[repaired.name], diagnosis=_advised(found, *diagnoses))
-    kept = (model, diagnoses[0], outputs) if found.outcome == "harmed" else (repaired, diagnoses[1], after)
-    detector, note = _detector(*kept, sets.id_test, wanted.alpha, request)
-    untouched = [f"{DETECTOR} has the head as it was, since the refit does harm"] if detector and kept[0] is model else []
-    found = replace(found, notes=(*found.notes, *notes, *untouched, note))
-    train = {"spec": whole.spec, "images": len(whole), "taken": len(shares.largest), "views": wanted.views}
-    run = finished(request, sets, told, [model, repaired], repair=found, train=train, refit_flags=wanted.flags())
-    making = _making(found, diagnoses, refits[-1], wanted, request.seed, whole)
-    files: dict[str, Callable[[Path], None]] = {HEAD: lambda path: save_head(path, repaired, making)}
-    return Repaired(run, files if detector is None else {**files, DETECTOR: detector.save})
+    return _Ready(request, sets, shares, val_judges, notes)
+
+
+def _extract_share(ready: _Ready, task: Task, wanted: Wanted) -> None:
+    """What a process beside the first does of a repair."""
+    extract_share(ready.request.subjects, task)
+    if wanted.views:
+        ready.shares.extract_views(ready.subject.model, wanted.views, task.running, task.seed)
 
 
 def _training_images(sets: Sets, model: Classifier) -> ImageSet:
@@ -152,8 +183,11 @@ def _training_images(sets: Sets, model: Classifier) -> ImageSet:
     return sets.fit
 
 
-def _refits(train: Outputs, val: Outputs | None, shares: TrainShares, wanted: Wanted, request: Request) -> list[_Refitted]:
-    views, refits = max(wanted.views, 1), []
+def _refits(ready: _Ready, outputs: Mapping[str, Outputs], wanted: Wanted) -> list[_Refitted]:
+    """A refit for each share, the largest last."""
+    request, shares, views = ready.request, ready.shares, max(wanted.views, 1)
+    train = shares.outputs(ready.subject.model, ready.sets, outputs["fit"], wanted.views, request.running, request.seed)
+    refits = []
     with status_line("refitting the last layer", quiet=request.running.quiet) as say:
         for frac in shares.rows:
             started = perf_counter()
@@ -163,7 +197,7 @@ def _refits(train: Outputs, val: Outputs | None, shares: TrainShares, wanted: Wa
                 solver=wanted.solver,
                 init=wanted.init,
                 l2=wanted.l2,
-                val=val,
+                val=outputs["val"] if ready.val_judges else None,
                 views=views,
                 seed=request.seed,
                 progress=say,
@@ -172,11 +206,34 @@ def _refits(train: Outputs, val: Outputs | None, shares: TrainShares, wanted: Wa
     return refits
 
 
+def _diagnosed(
+    model: Classifier, head: Head, outputs: Mapping[str, Outputs], baseline: Told | None, task: Task
+) -> tuple[_Side, _Side]:
+    """The model before, against its baseline, and after, against itself."""
+    repaired = model.with_head(head, method=AUGDELETE)
+    task = replace(task, shown=[model.name, repaired.name])
+    before = _Side(model, outputs, tell(model, outputs, baseline, task))
+    again = _with_head(repaired, outputs, task)
+    after = tell(repaired, again, before.told, task, same_features=before.told.diagnosis.scored)
+    return before, _Side(repaired, again, after)
+
+
 def _with_head(repaired: Classifier, outputs: Mapping[str, Outputs], task: Task) -> dict[str, Outputs]:
     """The outputs with the new head; where a probe is asked for, which runs the whole network, that network is run."""
     probes = probes_by_set([parse_scorer(spec, task.preset) for spec in task.scorers], task.sets, ["id", *task.sets.ood])
     again = extract_sets(repaired, task.sets, task.running, {name: own for name, own in probes.items() if own})
     return {name: again[name] if name in again else own.with_head(repaired.head) for name, own in outputs.items()}
+
+
+def _compared(ready: _Ready, before: _Side, after: _Side, refits: Sequence[_Refitted]) -> Repair:
+    diagnoses = before.told.diagnosis, after.told.diagnosis
+    return compare_repair(
+        *diagnoses,
+        refits[-1].made,
+        _shares(diagnoses, refits, before.outputs, ready.sets, ready.request),
+        seconds=sum(one.seconds for one in refits),
+        softeners=recipe(before.model).softeners,
+    )
 
 
 def _shares(
@@ -209,55 +266,17 @@ def _shares(
     return [*shares, share_of(*told, gain(before, after.placed))]
 
 
-def _notes(sets: Sets) -> list[str]:
-    if sets.val is None or _is_labelled(sets.val):
-        return []
-    return ["the validation images have no labels: the strength was not judged on them"]
-
-
-def _is_labelled(images: ImageSet) -> bool:
-    return bool((images.labels >= 0).all())
-
-
-def _advised(found: Repair, before: Diagnosis, after: Diagnosis) -> Diagnosis:
-    return replace(after, verdict=verdict_after(found, before, after))
-
-
-def _detector(
-    model: Classifier, diagnosis: Diagnosis, outputs: Mapping[str, Outputs], id_test: ImageSet, alpha: float, request: Request
-) -> tuple[Detector | None, str]:
-    """Of the best scorer that runs the network once and gives finite scores, and what is to be said of it."""
-    scored = by_label(diagnosis.scored)
-    for row in best_first(diagnosis.rows):
-        scorer, scores = parse_scorer(row.spec, request.preset), scored[row.scorer].id_scores
-        if row.doubted or scorer.probe() is not None or not np.isfinite(scores).all():
-            continue
-        images = learnt_from(scorer.fits_on, outputs["fit"], outputs.get("val"), request.seed)
-        if images is not None:
-            scorer.fit(images)
-        detector = Detector.calibrated(model, scorer, outputs["id"], alpha, without_folders(id_test.spec))
-        flags = export_flags(row, val_given="val" in outputs)
-        note = (
-            f"{DETECTOR} scores with {row.scorer} and is calibrated, at alpha {alpha:g}, on the ID test images that the scorer was "
-            f"picked on: calibrate one on other images with oodkit export {flags}"
-        )
-        return detector, f"{note}; {caution}" if (caution := detector.calibration.caution()) else note
-    return None, "no detector: no scorer that runs the network once gives finite scores"
-
-
-def _making(
-    found: Repair, diagnoses: tuple[Diagnosis, Diagnosis], last: _Refitted, wanted: Wanted, seed: int, whole: ImageSet
-) -> Making:
+def _making(found: Repair, last: _Refitted, ready: _Ready, wanted: Wanted) -> Making:
     """What a head says by itself of how it was made and what came of it."""
     facts = {name: getattr(last.made, name) for name in ("solver", "init", "l2", "judged_by", "start_loss", "held_out_loss")}
-    asked = {"fraction_asked": last.frac, "images": last.images, "views": wanted.views, "seed": seed}
+    asked = {"fraction_asked": last.frac, "images": last.images, "views": wanted.views, "seed": ready.request.seed}
     refit = {**facts, **asked, "outcome": found.outcome}
-    return Making(AUGDELETE, last.images / len(whole), whole.spec, _figures(found, diagnoses), refit)
+    whole = ready.shares.whole
+    return Making(AUGDELETE, last.images / len(whole), whole.spec, _figures(found.shares[0], found.shares[-1]), refit)
 
 
-def _figures(found: Repair, diagnoses: tuple[Diagnosis, Diagnosis]) -> dict[str, Any]:
+def _figures(before: Share, after: Share) -> dict[str, Any]:
     """What the head file says of its worth: fractions before and after."""
-    figures = {"ID accuracy": tuple(one.accuracy.value for one in diagnoses)}
-    for scorer in found.shares[-1].aurocs:
-        figures[f"mean AUROC of {scorer}"] = tuple(share.aurocs[scorer].value for share in (found.shares[0], found.shares[-1]))
+    figures = {"ID accuracy": (before.accuracy.value, after.accuracy.value)}
+    figures |= {f"mean AUROC of {scorer}": (before.aurocs[scorer].value, auroc.value) for scorer, auroc in after.aurocs.items()}
     return {name: dict(zip(("before", "after"), values, strict=True)) for name, values in figures.items()}
