@@ -1,7 +1,9 @@
 """The command line: each command in a file of its own parses, calls the library and prints. The only package that knows typer."""
 
+import os
 import sys
 from io import TextIOWrapper
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -26,6 +28,7 @@ from oodkit.cli import (
 )
 from oodkit.cli.choices import Commands
 from oodkit.errors import OodkitError
+from oodkit.wording import printable
 
 EPILOG = (
     "Exit codes: 0 done, 1 runtime error, 2 usage, 3 input or data error, 4 a gate failed, 130 interrupted. "
@@ -84,26 +87,22 @@ def _options(
 
 def main() -> None:
     """Run the command line. An error becomes one line on stderr and an exit code; with --debug it keeps its traceback."""
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, TextIOWrapper):
+    for name in ("stdout", "stderr"):
+        stream = getattr(sys, name)
+        if stream is None:  # as a service may start programs; what asks it whether it is a terminal would fail
+            setattr(sys, name, Path(os.devnull).open("w", encoding="utf-8"))  # noqa: SIM115 (for as long as the program runs)
+        elif isinstance(stream, TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")  # a file name may hold what the terminal's encoding lacks
     try:
         app()
     except OodkitError as error:
         if _show_traceback:
             raise
-        typer.echo(f"error: {_plain(str(error))}", err=True)
+        typer.echo(f"error: {printable(str(error))}", err=True)
         sys.exit(error.exit_code)
     except Exception as error:
         if _show_traceback:
             raise
-        text = _plain(" ".join(str(error).split()))
+        text = printable(" ".join(str(error).split()))
         typer.echo(f"error: unexpected {type(error).__name__}: {text}; oodkit --debug … shows where, please report it", err=True)
         sys.exit(1)
-
-
-def _plain(text: str) -> str:
-    """On one line and without what a terminal obeys: an error quotes file names and what stands in files."""
-    from oodkit.wording import printable
-
-    return printable(text)

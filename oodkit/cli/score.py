@@ -1,5 +1,6 @@
 """``oodkit score``: a detector on any number of images, a row each."""
 
+import math
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
@@ -20,7 +21,9 @@ from oodkit.cli.options import (
     ModelArgOption,
     StdOption,
     WorkersOption,
+    batch_size_of,
 )
+from oodkit.errors import UsageError
 
 
 class RowFormat(StrEnum):
@@ -120,13 +123,17 @@ def score(
     from oodkit.cli.loading import loading_of
     from oodkit.cli.rows import RowWriter
     from oodkit.cli.runs import require_writable_file
-    from oodkit.cli.scoring import conclude, load_detector, open_sources, require_no_input, write_rows
+    from oodkit.cli.scoring import conclude, load_detector, open_sources, require_no_input, require_stdout, write_rows
 
-    if output is not None:
+    if fail_over is not None and math.isnan(fail_over):  # which older versions of typer find in every range
+        raise UsageError("--fail-over takes a share, 0 to 1, got nan")
+    if output is None:
+        require_stdout()
+    else:
         require_writable_file(output, "--output")
         require_no_input(output, [detector, *images, model, checkpoint])
     loading = loading_of(arch, checkpoint, input_size, mean, std, model_arg, allow_pickle=allow_pickle)
-    running = Running(device, dtype.value, None if batch_size == "auto" else int(batch_size), workers, quiet=quiet)
+    running = Running(device=device, dtype=dtype.value, batch_size=batch_size_of(batch_size), workers=workers, quiet=quiet)
     stream = open_sources(images, null=null)
     loaded = load_detector(detector, model, loading)
     tally = write_rows(loaded, stream, RowWriter(form, output), only or list(Status), running)

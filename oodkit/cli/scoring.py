@@ -63,6 +63,12 @@ class Tally:
         return f"{counted(self.images, 'image', 'images')}: {counts}"
 
 
+def require_stdout() -> None:
+    """Raise UsageError where the program was started without one: what ``main`` puts in its place would drop every row."""
+    if sys.__stdout__ is None:
+        raise UsageError("rows go to stdout, and there is none here; give --output FILE")
+
+
 def require_no_input(output: Path, named: Sequence[str | Path | None]) -> None:
     """Raise UsageError where the rows would take the place of what the command line names, or of an image in a folder of it."""
     for target in (output, output.with_name(f"{output.name}.partial")):

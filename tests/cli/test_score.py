@@ -130,6 +130,7 @@ def test_a_list_on_stdin(run, detector, photos, monkeypatch):
         (("photos", "--arch", "resnet18"), 2, "--arch resnet18 says how a network is loaded: give --model NAME too"),
         (("photos", "--model", "demo:digits-v1"), 3, "are others than it was made with"),
         (("photos", "--fail-over", "1.5"), 2, "less than or equal to 1"),
+        (("photos", "--fail-over", "nan"), 2, ""),
         (("photos", "-o", "photos"), 2, "--output photos is a folder; give the name of a file"),
         (("photos", "--device", "tpu"), 2, "no device 'tpu'"),
         ((), 2, "Missing argument 'IMAGES…'"),
