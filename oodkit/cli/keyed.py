@@ -27,6 +27,11 @@ def keyed(texts: Sequence[str], option: str) -> dict[str, Any]:
     return arguments
 
 
+def spelled(value: object) -> str:
+    """The text that ``keyed`` takes for this value: of one that is text, in quotes where it would be taken for something else."""
+    return value if isinstance(value, str) and _value(value) == value else repr(value)
+
+
 def _value(text: str) -> Any:
     for read in (ast.literal_eval, json.loads):
         try:

@@ -10,9 +10,10 @@ from typing import Any, TypeVar
 import typer
 
 from oodkit.classifier import Classifier, load_classifier
-from oodkit.cli.keyed import keyed
+from oodkit.cli.keyed import keyed, spelled
 from oodkit.errors import InputError
 from oodkit.models.state import SUFFIXES
+from oodkit.processes import rank
 from oodkit.recipe_facts import sibling_of
 
 
@@ -33,7 +34,7 @@ class Loading:
         lists = {"--input-size": self.input_size, "--mean": self.mean, "--std": self.std}
         pairs: list[tuple[str, object]] = [("--arch", self.arch), ("--checkpoint", self.checkpoint)]
         pairs += [(option, ",".join(map(str, values))) for option, values in lists.items() if values]
-        pairs += [("--model-arg", f"{key}={value}") for key, value in self.model_args.items()]
+        pairs += [("--model-arg", f"{key}={spelled(value)}") for key, value in self.model_args.items()]
         words = [f"{option} {shlex.quote(str(value))}" for option, value in pairs if value is not None]
         return " ".join(words + (["--allow-pickle"] if self.allow_pickle else []))
 
@@ -58,7 +59,7 @@ def loading_of(
 def load_told(name: str, loading: Loading) -> Classifier:
     """The classifier; of several states in its file stderr says which was taken, as the notes of a diagnosis do."""
     model = load_classifier(name, **vars(loading))
-    if taken := model.about.get("taken"):
+    if rank() == 0 and (taken := model.about.get("taken")):
         typer.echo(f"note: {taken}", err=True)
     return model
 
@@ -76,31 +77,31 @@ def load_subjects(names: Sequence[str], baseline: str, loading: Loading) -> list
     """Load every model, and its baseline, before any work is done, each once.
 
     baseline: a name, "auto" for the plain sibling where one is known, "none". The loading options are for the user's own
-    weights: where files or functions are among the names, for those alone.
+    weights: where files or functions are among the names, for those alone. One model that is named in two ways, as resnet50 and as
+    resnet50.a1_in1k, is one, and no baseline of itself.
     """
     asked = list(dict.fromkeys([*names, *([baseline] if baseline not in {"auto", "none"} else [])]))
     own = [name for name in asked if _is_own(name)] or asked
     loaded = {name: load_classifier(name, **(vars(loading) if name in own else {})) for name in asked}
-    subjects = []
-    for name in dict.fromkeys(names):
-        other, notes = _baseline_of(name, baseline, loaded)
-        subjects.append(Subject(loaded[name], other, notes))
-    return subjects
+    subjects: dict[str, Subject] = {}
+    for model in [loaded[name] for name in names]:
+        if model.name not in subjects:
+            subjects[model.name] = Subject(model, *_baseline_of(model, baseline, loaded))
+    return list(subjects.values())
 
 
-def _baseline_of(name: str, choice: str, loaded: dict[str, Classifier]) -> tuple[Classifier | None, tuple[str, ...]]:
+def _baseline_of(model: Classifier, choice: str, loaded: dict[str, Classifier]) -> tuple[Classifier | None, tuple[str, ...]]:
+    """With what is to be said where there is none. loaded: by the names that they were loaded by; a sibling comes to them."""
     if choice == "none":
         return None, ()
-    sibling = sibling_of(loaded[name].name) if choice == "auto" else choice
+    sibling = sibling_of(model.name) if choice == "auto" else choice
     if sibling is None:
         return None, ("no baseline: no plain sibling of this checkpoint is known; name one with --baseline MODEL",)
-    if sibling == name:
-        return None, ()
     try:
         loaded[sibling] = loaded.get(sibling) or load_classifier(sibling)
     except InputError as error:
         return None, (f"no baseline: the plain sibling {sibling} can't be had ({error})",)
-    return loaded[sibling], ()
+    return (None if loaded[sibling].name == model.name else loaded[sibling]), ()
 
 
 def _is_own(name: str) -> bool:
