@@ -34,6 +34,16 @@ def counted(count: int, one: str, several: str) -> str:
     return f"{count:d} {one if count == 1 else several}"
 
 
+def size(count: int) -> str:
+    """Of so many bytes: ``0.3 MB``, ``12.5 GB``."""
+    return f"{count / 1e9:.1f} GB" if count >= 1e9 else f"{count / 1e6:.1f} MB"
+
+
+def gib(count: int) -> str:
+    """``9.77 GiB``, of so many bytes."""
+    return f"{count / 2**30:.3g} GiB"
+
+
 def p_value(p: float) -> str:
     """``0.0581``, ``0.58``; of what lies below 0.0001 only that it does: ``< 0.0001``."""
     return "< 0.0001" if p < 0.0001 else f"{p:.4f}" if p < 0.1 else f"{p:.2f}"
@@ -51,6 +61,11 @@ def printable(text: str) -> str:
 def in_short(said: object, longest: int = LONGEST_REASON) -> str:
     """On one line, printable and cut: an error or a value from outside, as a sentence quotes it. A name keeps its own spaces."""
     return printable(" ".join(str(said).split()))[:longest]
+
+
+def first_line(error: BaseException) -> str:
+    """The first line of what an error says, printable, or its type where it says nothing: PyTorch adds many that help nobody."""
+    return printable(next(iter(str(error).strip().splitlines()), type(error).__name__))
 
 
 def raised(error: BaseException) -> str:

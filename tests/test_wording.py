@@ -2,7 +2,7 @@
 
 import pytest
 
-from oodkit.wording import counted, decimal, in_short, number, p_value, percent, printable, signed
+from oodkit.wording import counted, decimal, first_line, gib, in_short, number, p_value, percent, printable, signed, size
 
 
 def test_numbers_have_true_minus_signs_and_percent_a_space():
@@ -18,6 +18,21 @@ def test_fractions_become_percent_points_or_a_dash():
 
 def test_one_is_no_plural():
     assert [counted(count, "class", "classes") for count in (0, 1, 2)] == ["0 classes", "1 class", "2 classes"]
+
+
+def test_bytes_are_told_in_megabytes_and_from_a_thousand_on_in_gigabytes():
+    assert [size(count) for count in (0, 250_000, 999_000_000, 10**9, 12_500_000_000)] == [
+        "0.0 MB", "0.2 MB", "999.0 MB", "1.0 GB", "12.5 GB",
+    ]  # fmt: skip
+
+
+def test_memory_is_told_in_powers_of_two():
+    assert [gib(count) for count in (2**32, 1_281_167 * 2048 * 4)] == ["4 GiB", "9.77 GiB"]
+
+
+def test_of_an_error_of_many_lines_the_first_is_told_and_of_one_without_words_its_type():
+    told = [first_line(error) for error in (RuntimeError("\nCUDA error\x1b\nfor debugging"), AssertionError(), ImportError(" \n"))]
+    assert told == [r"CUDA error\x1b", "AssertionError", "ImportError"]
 
 
 def test_a_tiny_p_is_said_to_be_small():

@@ -1,11 +1,16 @@
 """``oodkit cache``: the extracted outputs that are kept between runs."""
 
 import json
-from typing import Annotated
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from oodkit.cli.options import CacheOption, JsonOption
+from oodkit.wording import counted, printable, size
+
+if TYPE_CHECKING:
+    from oodkit.cache import Entry  # which the help of other commands need not wait for
 
 app = typer.Typer(help="List or clear the extracted outputs that are kept between runs.", no_args_is_help=True)
 
@@ -26,14 +31,12 @@ def list_entries(cache: CacheOption = None, json_: JsonOption = False) -> None:
         typer.echo(json.dumps(rows, indent=1))
         return
     for entry in entries:
-        state = "complete" if not entry.missing else f"{entry.missing} shards missing"
-        count = entry.manifest.count if entry.manifest else 0
-        size = f"{entry.bytes / 1e6:.1f} MB"
+        state = f"{counted(entry.missing, 'shard', 'shards')} missing" if entry.missing else "complete"
+        images = counted(entry.manifest.count if entry.manifest else 0, "image", "images")
         probe = [] if (spec := entry.about("probe")) == "?" else [f"probe {spec}"]
-        of = [entry.about(fact) for fact in ("model", "images", "dtype")]
-        typer.echo("  ".join([entry.key, *of, *probe, f"{count} images", size, state]))
-    total = sum(entry.bytes for entry in entries) / 1e6
-    typer.echo(f"{len(entries)} entries, {total:.1f} MB in {root}")
+        of = [str(entry.about(fact)) for fact in ("model", "images", "dtype")]
+        typer.echo(printable("  ".join([entry.key, *of, *probe, images, size(entry.bytes), state])))
+    typer.echo(f"{_all(entries)} in {printable(str(root))}")
 
 
 @app.command("clear")
@@ -51,4 +54,8 @@ def clear(
     if not keys and not yes:
         typer.confirm(f"Delete everything in {root}?", abort=True, err=True)
     gone = clear_cache(keys or None, root)
-    typer.echo(f"deleted {len(gone)} entries, {sum(entry.bytes for entry in gone) / 1e6:.1f} MB")
+    typer.echo(f"deleted {_all(gone)}")
+
+
+def _all(entries: "Sequence[Entry]") -> str:
+    return f"{counted(len(entries), 'entry', 'entries')}, {size(sum(entry.bytes for entry in entries))}"

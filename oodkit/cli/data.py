@@ -2,17 +2,19 @@
 
 import json
 from dataclasses import asdict
+from itertools import chain
 from typing import Annotated
 
 import typer
 
 from oodkit.cli.options import DataRootOption, JsonOption
 from oodkit.errors import UsageError
+from oodkit.wording import printable
 
 app = typer.Typer(help="Check the image sets of a benchmark.", no_args_is_help=True)
 
 
-@app.callback()
+@app.callback()  # without it typer would make the one command the whole, and its name an argument
 def _data() -> None:
     """Check the image sets of a benchmark."""
 
@@ -31,9 +33,9 @@ def check(
 
     if data_root is None:
         raise UsageError("no folder to look in: give --data-root DIR or set OODKIT_DATA")
-    rows = [row for name in benchmark or BENCHMARKS for row in check_benchmark(name, data_root, verify=verify)]
+    rows = chain.from_iterable([check_benchmark(name, data_root, verify=verify) for name in benchmark or BENCHMARKS])
     if json_:
         typer.echo(json.dumps([asdict(row) for row in rows], indent=1))
         return
-    for row in rows:
-        typer.echo(str(row))
+    for row in rows:  # each as soon as it is known: to decode a million images takes hours
+        typer.echo(printable(str(row)))

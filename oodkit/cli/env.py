@@ -7,6 +7,7 @@ from typing import Any
 import typer
 
 from oodkit.cli.options import JsonOption
+from oodkit.wording import counted, printable, size
 
 Facts = dict[str, Any]
 LONGEST = 300  # characters of an error
@@ -20,8 +21,6 @@ def env(json_: JsonOption = False) -> None:
     if json_:
         typer.echo(json.dumps(facts, indent=1))
         return
-    from oodkit.wording import printable
-
     for line in as_text(facts):
         typer.echo(printable(line))
 
@@ -56,26 +55,20 @@ def _python(told: Facts) -> list[str]:
 
 
 def _machine(told: Facts) -> list[str]:
-    from oodkit.wording import counted
-
-    memory = f", {_size(told['memory_bytes'])} of memory" if told["memory_bytes"] else ""
+    memory = f", {size(told['memory_bytes'])} of memory" if told["memory_bytes"] else ""
     return [f"{told['system']}, {counted(told['cores'], 'core', 'cores')} usable{memory}"]
 
 
 def _torch(told: Facts) -> list[str]:
-    from oodkit.wording import counted
-
     parts = [f"{name} {told[key]}" for name, key in (("CUDA", "cuda"), ("ROCm", "hip"), ("cuDNN", "cudnn")) if told.get(key)]
     parts += [str(told["cpu_capability"])] if "cpu_capability" in told else []
     parts += [counted(told["threads"], "thread", "threads")] if "threads" in told else []
-    gpus = [f"{one['name']} {one['model']}, {_size(one['bytes'])}" for one in told.get("devices", [])]
+    gpus = [f"{one['name']} {one['model']}, {size(one['bytes'])}" for one in told.get("devices", [])]
     why = told.get("why_no_cuda")
     return [f"{told.get('version')}: {', '.join(parts)}", *(gpus or [f"no GPU{f': {_short(why)}' if why else ''}"])]
 
 
 def _faiss(told: Facts) -> list[str]:
-    from oodkit.wording import counted
-
     built = f"built with {' '.join(told.get('built_with', ['?']))}"
     gpus = counted(told["gpus"], "GPU", "GPUs") if "gpus" in told else "? GPUs"
     return [f"{told.get('version')}: {built}; it sees {gpus}"]
@@ -89,13 +82,11 @@ def _images(told: Facts) -> list[str]:
 
 
 def _cache(told: Facts) -> list[str]:
-    from oodkit.wording import counted
-
     if told["is_there"] is None:
         return [f"{told['folder']}{'' if told['whole'] else ': no answer'}"]
-    size = f"{'' if told['whole'] else 'more than '}{_size(told['bytes'])} in {counted(told['files'], 'file', 'files')}"
-    what = size if told["is_there"] else "not there yet"
-    free = "" if told["free_bytes"] is None else f", {_size(told['free_bytes'])} free"
+    held = f"{'' if told['whole'] else 'more than '}{size(told['bytes'])} in {counted(told['files'], 'file', 'files')}"
+    what = held if told["is_there"] else "not there yet"
+    free = "" if told["free_bytes"] is None else f", {size(told['free_bytes'])} free"
     writable = {True: ", writable", False: ", not writable", None: ""}[told["writable"]]
     return [f"{told['folder']}: {what}{writable}{free}"]
 
@@ -112,10 +103,6 @@ def _packages(told: Facts) -> list[str]:
         broken = f"; import fails: {_short(one['error'])}" if one.get("error") else ""
         lines.append(f"{one['name']} {one['version'] or 'missing'} ({one['required'] or 'any'}{extra}){broken}")
     return lines
-
-
-def _size(count: int) -> str:
-    return f"{count / 1e9:.1f} GB" if count >= 1e9 else f"{count / 1e6:.1f} MB"
 
 
 SECTIONS: dict[str, Callable[[Facts], list[str]]] = {

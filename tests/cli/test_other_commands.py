@@ -93,8 +93,8 @@ def test_the_cache_lists_and_clears(run):
     entries = json.loads(run("cache", "list", "--json").out)
     assert {entry["images"] for entry in entries} >= {"demo:digits:test"} or len(entries) == 5
     assert "5 entries" in run("cache", "list").out
-    assert "deleted 1 entries" in run("cache", "clear", entries[0]["key"]).out
-    assert "deleted 4 entries" in run("cache", "clear", "--yes").out
+    assert "deleted 1 entry, " in run("cache", "clear", entries[0]["key"]).out
+    assert "deleted 4 entries, " in run("cache", "clear", "--yes").out
     assert run("cache", "clear", "abc").code == 2
 
 
@@ -112,6 +112,20 @@ def test_the_data_check_says_of_each_set_what_is_there(run, tmp_path):
         assert name in ran.out
     rows = json.loads(run("data", "check", "cifar10", "--data-root", str(tmp_path / "data"), "--json").out)
     assert not any(row["list_found"] for row in rows)
+
+
+def test_the_data_check_tells_of_a_set_before_it_looks_at_the_next(run, tmp_path, monkeypatch):
+    """To decode every image of a benchmark takes hours."""
+    from oodkit import benchmarks
+
+    def looked_at(name, *_, **__):
+        yield f"{name}, its first set"
+        if name == "cifar100":
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(benchmarks, "check_benchmark", looked_at)
+    ran = run("data", "check", "cifar10", "cifar100", "--data-root", str(tmp_path))
+    assert (ran.code, ran.out) == (130, "cifar10, its first set\ncifar100, its first set\n")
 
 
 def test_help_starts_without_torch():
