@@ -21,7 +21,7 @@ from safetensors.torch import save_file
 from timing import Cost, cost
 
 from oodkit import cli, extraction, forward, reading
-from oodkit.cli import diagnosing, session
+from oodkit.cli import diagnosing, each_model
 from oodkit.images import files
 
 IMAGES, REST = "waiting for images", "the rest"
@@ -92,7 +92,7 @@ def clocked(*, alone: bool) -> Iterator[Clock]:
         (runner, "_columns", clock.of("forward", runner._columns)),
         (extraction, "write_shard", clock.of("write", extraction.write_shard)),
         (extraction, "write_manifest", clock.of("write", extraction.write_manifest)),
-        (session, "diagnose", clock.of("score", session.diagnose)),
+        (each_model, "diagnose", clock.of("score", each_model.diagnose)),
         (diagnosing, "make_document", clock.of("report", diagnosing.make_document)),
         (cli.diagnosing, "show", clock.of("report", diagnosing.show)),
     ]
