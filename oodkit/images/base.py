@@ -7,7 +7,7 @@ import numpy as np
 from PIL import Image
 from torch import Tensor
 
-from oodkit.errors import ImageSetError
+from oodkit.errors import ImageSetError, UsageError
 from oodkit.images.decode import Source
 
 MOST_CLASSES = 1_000_000  # beyond that a label is no number of a class, and nothing could be made for each
@@ -53,6 +53,12 @@ class ImageSet(ABC):
 
         Cheap beside reading the images, and the same on every machine that has a copy of them at the same place.
         """
+
+
+def require_seed(seed: int) -> None:
+    """Raise UsageError for a seed below 0, which NumPy's generators do not take."""
+    if seed < 0:
+        raise UsageError(f"seed must be 0 or more, got {seed}")
 
 
 def checked_labels(labels: np.ndarray, count: int, spec: str) -> np.ndarray:

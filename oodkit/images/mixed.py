@@ -9,7 +9,7 @@ from PIL import Image
 from torch import Tensor
 
 from oodkit.errors import ImageSetError, InputError, UnreadableImageError, UsageError
-from oodkit.images.base import ImageSet
+from oodkit.images.base import ImageSet, require_seed
 from oodkit.images.limited import limited
 
 LAMBDAS = (0.1, 0.2, 0.3, 0.4, 0.5)
@@ -23,7 +23,9 @@ class MixedSet(ImageSet):
     that share one are less evidence than they seem, and intervals would be too narrow. So n images give n // 2 mixed ones.
 
     What is mixed are the tensors that the transform makes, so the images may differ in size. lam: λ, above 0 and at most ½.
-    pairs: (n, 2) positions in ``whole``, ascending in the first. Raises UsageError for another λ, ImageSetError without two images.
+    pairs: (n, 2) positions in ``whole``, ascending in the first.
+
+    Raises UsageError for another λ and a seed below 0, ImageSetError without two images.
     """
 
     def __init__(self, whole: ImageSet, lam: float, seed: int = 0) -> None:
@@ -31,6 +33,7 @@ class MixedSet(ImageSet):
             raise UsageError(f"a mixed image takes a share of its partner above 0 and at most 0.5, got {lam:g}")
         if len(whole) < 2:
             raise ImageSetError(f"mixing needs two images or more; {whole.spec} has {len(whole)}")
+        require_seed(seed)
         half = len(whole) // 2
         drawn = np.random.default_rng(seed).permutation(len(whole))[: 2 * half].reshape(2, half).T
         self.pairs = drawn[drawn[:, 0].argsort()]

@@ -7,7 +7,7 @@ import numpy as np
 from PIL import Image, ImageOps
 
 from oodkit.errors import UsageError
-from oodkit.images.base import ImageSet
+from oodkit.images.base import ImageSet, require_seed
 
 VERSION = 1  # of how a view is drawn; part of the fingerprint, so that outputs of views drawn otherwise are not taken for these
 SMALL = 64  # pixels: images no larger are cropped from a border around them, as CIFAR's are in training
@@ -26,12 +26,13 @@ class ViewSet(ImageSet):
     black by an eighth of its sides and cropped to its size (He et al., arXiv:1512.03385, section 4.2).
 
     Which view it is depends on ``seed``, 0 or more, and the position alone, whichever process draws it. Raises UsageError for
-    less than one view.
+    less than one view and another seed.
     """
 
     def __init__(self, whole: ImageSet, views: int, seed: int = 0) -> None:
         if views < 1:
             raise UsageError(f"views must be 1 or more, got {views}")
+        require_seed(seed)
         self.spec, self.class_names, self.labels = whole.spec, whole.class_names, np.repeat(whole.labels, views)
         self._whole, self._views, self._seed = whole, views, seed
 

@@ -89,6 +89,11 @@ def test_a_share_beyond_the_half_is_refused(lam):
         MixedSet(open_blank(2), lam)
 
 
+def test_a_seed_below_0_is_refused():
+    with pytest.raises(UsageError, match="^seed must be 0 or more, got -1$"):
+        mixed_sets(open_blank(2), seed=-1)
+
+
 def test_the_limit_spreads_over_the_whole_set_and_keeps_the_pairs():
     images = grey_set(20)
     whole, few = MixedSet(images, 0.5), mixed_sets(images, limit=5)[0.5]

@@ -116,6 +116,11 @@ def test_less_than_one_view_is_refused(views):
         ViewSet(coordinates(8, 8), views)
 
 
+def test_a_seed_below_0_is_refused():
+    with pytest.raises(UsageError, match="^seed must be 0 or more, got -1$"):
+        ViewSet(coordinates(8, 8), 1, seed=-1)
+
+
 def test_the_network_gets_the_views_whatever_the_workers(tiny_model, image_folder):
     images = ViewSet(open_images(image_folder()), 3)
     one, two = (extract(tiny_model, images, cache=False, workers=workers, batch_size=4) for workers in (0, 2))

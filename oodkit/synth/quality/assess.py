@@ -10,7 +10,7 @@ from torch import Tensor
 from oodkit.classifier import Classifier
 from oodkit.errors import UsageError
 from oodkit.extraction import Progress
-from oodkit.images.base import ImageSet
+from oodkit.images.base import ImageSet, require_seed
 from oodkit.synth.quality import remarks
 from oodkit.synth.quality.choosing import Chosen, choose
 from oodkit.synth.quality.compared import Reading, Sample
@@ -123,7 +123,6 @@ def _require_usable(
         raise UsageError(f"{FLOOR!r} is the row of real images; give the synthetic set another name")
     if count is not None and count <= NEIGHBOURS:
         raise UsageError(f"a count of more than {NEIGHBOURS} images is needed, got {count}; take 1000 or more")
-    if seed < 0:
-        raise UsageError(f"seed must be 0 or more, got {seed}")
+    require_seed(seed)
     if held_out is not None and held_out.fingerprint() == real.fingerprint():
         raise UsageError("the held-out images are the real ones; give images that no generator was made of, or leave them out")
