@@ -90,7 +90,7 @@ def test_a_share_beyond_the_half_is_refused(lam):
 
 
 def test_a_seed_below_0_is_refused():
-    with pytest.raises(UsageError, match="^seed must be 0 or more, got -1$"):
+    with pytest.raises(UsageError, match=r"^seed must be 0 or more, got -1$"):
         mixed_sets(open_blank(2), seed=-1)
 
 

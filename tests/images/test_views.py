@@ -117,7 +117,7 @@ def test_less_than_one_view_is_refused(views):
 
 
 def test_a_seed_below_0_is_refused():
-    with pytest.raises(UsageError, match="^seed must be 0 or more, got -1$"):
+    with pytest.raises(UsageError, match=r"^seed must be 0 or more, got -1$"):
         ViewSet(coordinates(8, 8), 1, seed=-1)
 
 
