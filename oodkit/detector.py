@@ -10,12 +10,12 @@ from torch import Tensor, nn
 
 from oodkit.calibration import Calibration, judged
 from oodkit.classifier import Classifier
+from oodkit.columns import HALF, tensor_of
 from oodkit.detector_file import read_detector, write_detector
 from oodkit.errors import InputError, UnreadableImageError, UsageError
 from oodkit.forward import device_of, resolve_device, resolve_dtype
 from oodkit.images.decode import upright_rgb
 from oodkit.outputs import CHUNK_ROWS, Outputs
-from oodkit.parts import HALF, tensor_of
 from oodkit.scorers.base import Scorer
 from oodkit.scorers.module import ScorerModule
 from oodkit.tap import Tap
@@ -129,8 +129,10 @@ class Detector(nn.Module):
         if torch.compiler.is_compiling() or features.shape[0] <= CHUNK_ROWS:
             scores: Tensor = self.judge(features, logits)
             return scores
-        pieces = zip(torch.split(features, CHUNK_ROWS), torch.split(logits, CHUNK_ROWS), strict=True)
-        return torch.cat([self.judge(*piece) for piece in pieces])
+        scores = torch.empty(features.shape[0], dtype=torch.float64, device=self.device)  # kept from each piece they would scatter
+        for own, *piece in zip(*(torch.split(one, CHUNK_ROWS) for one in (scores, features, logits)), strict=True):
+            own.copy_(self.judge(*piece))
+        return scores
 
     def _transformed(self, images: Any) -> Tensor:
         images = [images] if isinstance(images, Image.Image) else images

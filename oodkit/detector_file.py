@@ -12,12 +12,12 @@ from torch import Tensor
 
 from oodkit.calibration import Calibration
 from oodkit.classifier import Classifier, load_classifier
+from oodkit.columns import tensor_of
 from oodkit.errors import CheckpointError, InputError, ModelNotFoundError, OodkitError, OutputsError
 from oodkit.forward import resolve_dtype
 from oodkit.head import FLOATS, Head
 from oodkit.models.names import portable
 from oodkit.models.untrusted import LONGEST_NAME, stored_name, stored_source
-from oodkit.parts import tensor_of
 from oodkit.scorers import unpack
 from oodkit.scorers.base import Scorer
 from oodkit.tensor_file import load_stored, save_stored

@@ -9,8 +9,8 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
+from oodkit.columns import tensor_of
 from oodkit.errors import OutputsError
-from oodkit.parts import tensor_of
 from oodkit.tensor_file import load_stored, save_stored
 from oodkit.wording import in_short, printable
 

@@ -8,22 +8,22 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
-from oodkit.errors import OutputsError, UsageError
-from oodkit.head import Head
-from oodkit.parts import (
+from oodkit.columns import (
     HALF,
     Array,
     ChunkPart,
     Part,
     checked_labels,
     joined,
+    one_part,
     only,
     picked,
     require_same_columns,
     row_numbers,
-    tensor_of,
     versions,
 )
+from oodkit.errors import OutputsError, UsageError
+from oodkit.head import Head
 
 CHUNK_ROWS = 4096  # 4096 × 2048 features in float64 are 64 MiB: large enough for the matrix product, small beside any machine
 
@@ -61,26 +61,11 @@ class Outputs:
         indices: Array | None = None,
         extras: Mapping[str, Array] | None = None,
     ) -> None:
-        features = tensor_of("features", features)
-        logits = None if logits is None else tensor_of("logits", logits)
-        if features.ndim != 2:
-            raise OutputsError(f"features must be (N, D), got {tuple(features.shape)}")
-        rows = features.shape[0]  # which torch.export can follow, as it can't len()
-        part = {"features": features, **{name: tensor_of(name, found) for name, found in (extras or {}).items()}}
-        part["labels"] = torch.full((rows,), -1) if labels is None else checked_labels(labels)
-        part["indices"] = torch.arange(rows) if indices is None else tensor_of("indices", indices).long().cpu()
-        if part["indices"].ndim != 1:
-            raise OutputsError(f"indices must be (N,), got {tuple(part['indices'].shape)}")
-        if logits is not None:
-            part["logits"] = logits
-        elif head is None:
+        part = one_part(features, labels, logits, indices, extras or {})
+        if logits is None and head is None:
             raise OutputsError("outputs need logits (N, C) or the head that makes them, got neither")
-        for name, tensor in part.items():
-            if tensor.ndim == 0 or tensor.shape[0] != rows:
-                raise OutputsError(f"features have {rows} rows, {name} have {len(tensor) if tensor.ndim else 'none'}")
-        if logits is not None and (logits.ndim != 2 or (head is not None and logits.shape[1] != head.num_classes)):
-            classes = "C" if head is None else f"{head.num_classes} classes of the head"
-            raise OutputsError(f"logits must be (N, {classes}), got {tuple(logits.shape)}")
+        if logits is not None and head is not None and part["logits"].shape[1] != head.num_classes:
+            raise OutputsError(f"logits must be (N, {head.num_classes} classes of the head), got {tuple(part['logits'].shape)}")
         self._parts: list[Part] = [part]
         self.head = head
         self.device = torch.device("cpu")

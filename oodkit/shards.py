@@ -12,16 +12,16 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from safetensors import SafetensorError, safe_open
+from safetensors import SafetensorError
 from safetensors.torch import save_file
 from torch import Tensor
 
 from oodkit.atomic import remove_stale, write_atomically
+from oodkit.columns import Part
 from oodkit.errors import OutputsError
 from oodkit.head import Head
 from oodkit.outputs import Outputs, Skipped
-from oodkit.parts import Part
-from oodkit.tensor_file import checksum
+from oodkit.tensor_file import checksum, contents
 from oodkit.wording import in_short
 
 FORMAT = 1
@@ -97,9 +97,7 @@ def read_shard(
     """
     path = shard_path(folder, shard)
     try:
-        with safe_open(str(path), "pt") as file:
-            facts = file.metadata() or {}
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (safe_open is no mapping)
+        tensors, facts = contents(path)
         if absent := [name for name in columns if name not in tensors]:
             raise ValueError(f"it has no {' and no '.join(absent)}")
         if len({len(tensor) for tensor in tensors.values()}) > 1:

@@ -32,15 +32,19 @@ def load_stored(path: Path, what: str) -> tuple[dict[str, Tensor], dict[str, str
     try:
         if not path.is_file():  # a pipe would be waited for
             raise FileNotFoundError("there is no such file")
-        with safe_open(str(path), "pt") as file:
-            facts = file.metadata() or {}
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (safe_open is no mapping)
+        tensors, facts = contents(path)
     except (OSError, SafetensorError, RuntimeError, ValueError, TypeError, KeyError) as error:
         raise OutputsError(f"can't read {what} from {path}: {in_short(error)}") from error
     expected = facts.pop(CHECKSUM, None)
     if expected is not None and expected != _checksum_of_both(tensors, facts):
         raise OutputsError(f"can't read {what} from {path}: its contents are not those that were written; make it again")
     return tensors, facts
+
+
+def contents(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
+    """The tensors by name, memory-mapped, and the metadata of any safetensors file. Raises what safetensors raises, and OSError."""
+    with safe_open(str(path), "pt") as file:
+        return {name: file.get_tensor(name) for name in file.keys()}, file.metadata() or {}  # noqa: SIM118 (no mapping)
 
 
 def _checksum_of_both(tensors: Mapping[str, Tensor], metadata: Mapping[str, str]) -> str:

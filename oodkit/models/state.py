@@ -10,10 +10,11 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import torch
-from safetensors import SafetensorError, safe_open
+from safetensors import SafetensorError
 from torch import Tensor, nn
 
 from oodkit.errors import CheckpointError, ModelNotFoundError
+from oodkit.tensor_file import contents
 from oodkit.wording import in_short, printable
 
 SUFFIXES = (".safetensors", ".pth", ".pt", ".th", ".ckpt", ".bin", ".tar")
@@ -55,9 +56,7 @@ def read_state(path: Path, *, allow_pickle: bool = False) -> Stored:
         raise ModelNotFoundError(f"no file {path}")
     if path.suffix == ".safetensors":
         try:
-            with safe_open(str(path), "pt") as file:
-                state = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (no mapping)
-                return Stored(state, file.metadata() or {})
+            return Stored(*contents(path))
         except (SafetensorError, OSError) as error:
             raise CheckpointError(f"can't read {path}: {error}{_what_it_is(path)}") from error
     state, taken = _unwrapped(_unpickled(path, allow_pickle), path)

@@ -1,4 +1,4 @@
-"""The rows of outputs in memory or on disk: columns by name, one part after the other."""
+"""The columns of outputs by name, in memory or on disk: one part of the rows after the other."""
 
 import warnings
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -71,6 +71,31 @@ def only(part: Part, names: Iterable[str]) -> Part:
     if isinstance(part, PickedPart):
         return PickedPart(part.part, part.rows, part.indices, names)
     return {name: part[name] for name in names}
+
+
+def one_part(
+    features: Array, labels: Array | None, logits: Array | None, indices: Array | None, extras: Mapping[str, Array]
+) -> Part:
+    """The columns of the same images. Raises OutputsError where they do not fit together, or features or logits are no floats."""
+    columns = {name: tensor_of(name, found) for name, found in {"features": features, **extras}.items()}
+    if columns["features"].ndim != 2:
+        raise OutputsError(f"features must be (N, D), got {tuple(columns['features'].shape)}")
+    rows = columns["features"].shape[0]  # which torch.export can follow, as it can't len()
+    columns["labels"] = torch.full((rows,), -1) if labels is None else checked_labels(labels)
+    columns["indices"] = torch.arange(rows) if indices is None else tensor_of("indices", indices).long().cpu()
+    if columns["indices"].ndim != 1:
+        raise OutputsError(f"indices must be (N,), got {tuple(columns['indices'].shape)}")
+    if logits is not None:
+        columns["logits"] = tensor_of("logits", logits)
+        if columns["logits"].ndim != 2:
+            raise OutputsError(f"logits must be (N, C), got {tuple(columns['logits'].shape)}")
+    for name in ("features", "logits"):  # a head would round its own weights to the whole numbers of the features
+        if name in columns and not columns[name].is_floating_point():
+            raise OutputsError(f"{name} must be floats, got {columns[name].dtype}; give them in float32")
+    for name, tensor in columns.items():
+        if tensor.ndim == 0 or tensor.shape[0] != rows:
+            raise OutputsError(f"features have {rows} rows, {name} have {len(tensor) if tensor.ndim else 'none'}")
+    return columns
 
 
 def checked_labels(labels: Array) -> Tensor:
