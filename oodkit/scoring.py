@@ -21,6 +21,7 @@ from oodkit.stats import stratified_rows
 from oodkit.wording import percent
 
 HELD_OUT_SHARE = 0.1
+STOPS_ONE = (NotApplicableError, RuntimeError, MemoryError)  # a scorer, and need not stop the others; see ``why_no_scores``
 USED_BY_TABLES = frozenset({"mean", "near mean", "far mean", "ID", "id", "fit", "val"})  # no OOD set can have such a name
 
 
@@ -193,8 +194,8 @@ def _fit(scorer: Scorer, images: Outputs | None, id_test: Outputs, say: Callable
         if scorer.probe() is not None:
             scorer.probed(id_test.subset(torch.arange(0)))  # what keeps a probe from a network keeps it from every set of images
         return scorer.caution(id_test), None
-    except _STOPS_ONE as error:
-        return None, _reason(scorer.name, error, id_test)
+    except STOPS_ONE as error:
+        return None, why_no_scores(scorer.name, error, id_test)
 
 
 def _passes(scorers: Mapping[int, Scorer]) -> list[list[int]]:
@@ -216,7 +217,7 @@ def _scored(
             try:
                 jobs = _with_scores(scorers, jobs, name, outputs)
             except (RuntimeError, MemoryError) as error:
-                jobs = [_with_set(job, name, np.empty(0), job.reason or _reason(job.name, error, outputs)) for job in jobs]
+                jobs = [_with_set(job, name, np.empty(0), job.reason or why_no_scores(job.name, error, outputs)) for job in jobs]
     return jobs
 
 
@@ -236,8 +237,8 @@ def _with_scores(scorers: Sequence[Scorer], jobs: Sequence[Scored], name: str | 
             try:
                 if reasons[which] is None:
                     scores[which][done : done + len(ready)] = scorer.score(ready)
-            except _STOPS_ONE as error:
-                reasons[which] = _reason(scorer.name, error, outputs) + where
+            except STOPS_ONE as error:
+                reasons[which] = why_no_scores(scorer.name, error, outputs) + where
         done += len(ready)
     return [_with_set(job, name, own, reason) for job, own, reason in zip(jobs, scores, reasons, strict=True)]
 
@@ -248,11 +249,8 @@ def _with_set(job: Scored, name: str | None, scores: Vector, reason: str | None)
     return replace(job, id_scores=scores) if name is None else replace(job, ood_scores={**job.ood_scores, name: scores})
 
 
-_STOPS_ONE = (NotApplicableError, RuntimeError, MemoryError)
-
-
-def _reason(name: str, error: Exception, outputs: Outputs) -> str:
-    """Why a scorer gives no scores. Raises the error where that is a mistake in the code, and none of these."""
+def why_no_scores(name: str, error: Exception, outputs: Outputs) -> str:
+    """Of one of STOPS_ONE why a scorer gives no scores. Raises the error where that is a mistake in the code."""
     if isinstance(error, NotApplicableError):
         return str(error)
     if (met := reason_of(error, outputs.device)) is None:

@@ -37,9 +37,19 @@ def _class_sums(outputs: Outputs, *, unit: bool) -> tuple[Tensor, Tensor]:
         counts += torch.bincount(slot, minlength=slots)
         features = chunk.features.double()
         sums.index_add_(0, slot, unit_rows(features) if unit else features)
-    if not sums.isfinite().all():
-        raise NotApplicableError("the features to learn from hold NaN or infinite values; extract them in float32 or bfloat16")
+    require_finite(sums)
     return counts, sums
+
+
+def require_finite(*found: Tensor, what: str = "features") -> None:
+    """Raise NotApplicableError unless all entries are finite. what: "logits", where they are made of these alone."""
+    if not all(bool(one.isfinite().all()) for one in found):
+        raise not_finite(what)
+
+
+def not_finite(what: str = "features") -> NotApplicableError:
+    """The error where a scorer is to learn from what holds NaN or infinite values."""
+    return NotApplicableError(f"the {what} to learn from hold NaN or infinite values; extract them in float32 or bfloat16")
 
 
 def require_labels(outputs: Outputs) -> None:

@@ -13,10 +13,10 @@ from oodkit.errors import NotApplicableError, UsageError
 from oodkit.metrics import auroc
 from oodkit.outputs import Outputs
 from oodkit.scorers import SCORERS, Scorer, one_pass_scorers, parse_scorer, read_spec
-from oodkit.scoring import HELD_OUT_SHARE, Scored, require_images
+from oodkit.scoring import HELD_OUT_SHARE, STOPS_ONE, Scored, require_images, why_no_scores
 from oodkit.specs import spec_of
 from oodkit.stats import stratified_rows
-from oodkit.wording import number, percent
+from oodkit.wording import gib, number, percent
 
 FIT_BYTES = 4 * 2**30  # what the training images may take that are copied where a share of them is held out
 
@@ -157,11 +157,11 @@ def _id_images(
     judged_by[_drawn(fit, free, HELD_OUT_SHARE, seed)] = True
     held_out, share = rows_that_fit(fit, judged_by.nonzero().flatten(), seed)
     note = f"no validation images given: held out a stratified {percent(HELD_OUT_SHARE, 0)} of the training images"
-    note += f", judged by {percent(share, 0)} of them ({_gib(FIT_BYTES)})" if share < 1 else ""
+    note += f", judged by {percent(share, 0)} of them ({gib(FIT_BYTES)})" if share < 1 else ""
     if not learning:
         return None, fit.subset(held_out), note
     others, share = rows_that_fit(fit, free[~judged_by[free]], seed)
-    note += f"; learnt from {percent(share, 0)} of the others ({_gib(FIT_BYTES)})" if share < 1 else ""
+    note += f"; learnt from {percent(share, 0)} of the others ({gib(FIT_BYTES)})" if share < 1 else ""
     return fit.subset(others), fit.subset(held_out), note
 
 
@@ -174,10 +174,6 @@ def rows_that_fit(outputs: Outputs, rows: Tensor, seed: int) -> tuple[Tensor, fl
 def _drawn(outputs: Outputs, rows: Tensor, share: float, seed: int) -> Tensor:
     drawn: Tensor = rows[stratified_rows(outputs.labels.cpu()[rows], share, seed, ids=outputs.indices.cpu()[rows])]
     return drawn
-
-
-def _gib(count: int) -> str:
-    return f"{count / 2**30:.3g} GiB"
 
 
 def _free_rows(outputs: Outputs, withheld: Sequence[int]) -> Tensor:
@@ -210,8 +206,11 @@ def _searched(blank: Tuning, own: Scorer, preset: str, images: _Images, say: Cal
 def _try(spec: str, settings: Mapping[str, Any], preset: str, images: _Images) -> Tried:
     try:
         scorer = parse_scorer(spec, preset)
-        found = images.auroc(scorer)
-    except (NotApplicableError, UsageError) as error:
+    except UsageError as error:
         return Tried(spec, settings, reason=str(error))
+    try:
+        found = images.auroc(scorer)
+    except STOPS_ONE as error:
+        return Tried(spec, settings, reason=why_no_scores(scorer.name, error, images.val))
     in_effect = scorer.settings()
     return Tried(spec, {setting: in_effect[setting] for setting in settings}, found)

@@ -7,11 +7,10 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from oodkit.errors import NotApplicableError
 from oodkit.outputs import Outputs
 from oodkit.scorers.base import Scorer, State
 from oodkit.scorers.common.shaping import LARGEST_EXPONENT, against_negative_features
-from oodkit.stats import stratified_rows
+from oodkit.stats import require_finite, stratified_rows
 
 MOST_IMAGES = 5000  # to learn from, as in OpenOOD; by the Dvoretzky–Kiefer–Wolfowitz inequality F is then known to ± 0.02
 BOUNDS = (60.0, 65.0, 70.0, 75.0, 80.0, 85.0, 90.0, 95.0, 99.0)
@@ -50,8 +49,7 @@ class _AdaScale(Scorer):
             share = MOST_IMAGES / len(outputs)
             outputs = outputs.subset(stratified_rows(outputs.labels, share, self.seed, ids=outputs.indices))
         shifts = torch.cat([self._shift(chunk) for chunk in outputs.chunks()])
-        if not shifts.isfinite().all():
-            raise NotApplicableError("the features to learn from hold NaN or infinite values; extract them in float32 or bfloat16")
+        require_finite(shifts)
         return {"shifts": shifts.sort().values}
 
     def _shift(self, chunk: Outputs) -> Tensor:

@@ -57,7 +57,7 @@ class Scorer(ABC):
         Raises NotApplicableError where it can't learn from these outputs.
         """
         if self.fits_on is not None:
-            self.state = None
+            self.state, self.fitted_on, self.learnt_shape = None, 0, None
             if len(outputs) == 0:
                 raise NotApplicableError(f"{self.name} learns from ID {self.fits_on} images, got none")
             self.state, self.fitted_on = self._fit(outputs), len(outputs)
@@ -69,8 +69,7 @@ class Scorer(ABC):
 
         Raises NotFittedError before ``fit`` where the scorer learns, NotApplicableError where it can't serve these outputs.
         """
-        if self.fits_on is not None and self.state is None:
-            raise NotFittedError(f"{self.name} has not been fitted: call fit(outputs of ID {self.fits_on} images) first")
+        require_fitted(self)
         self.require_same_network(outputs)
         scores = torch.empty(len(outputs), dtype=torch.float64)
         done = 0
@@ -179,3 +178,9 @@ class Scorer(ABC):
     @abstractmethod
     def _score(self, chunk: Outputs) -> Tensor:
         """(n,) scores of one chunk, whose features (n, D) and logits (n, C) are in memory; float64 where that is cheap."""
+
+
+def require_fitted(scorer: Scorer) -> None:
+    """Raise NotFittedError where the scorer has yet to learn."""
+    if scorer.fits_on is not None and scorer.state is None:
+        raise NotFittedError(f"{scorer.name} has not been fitted: call fit(outputs of ID {scorer.fits_on} images) first")

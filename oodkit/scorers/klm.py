@@ -5,9 +5,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from oodkit.errors import NotApplicableError
 from oodkit.outputs import Outputs
 from oodkit.scorers.base import Scorer, State
+from oodkit.stats import require_finite
 
 
 @dataclass
@@ -34,13 +34,13 @@ class Klm(Scorer):
         classes = outputs.num_classes
         sums = torch.zeros(classes, classes, dtype=torch.float64, device=outputs.device)
         for chunk in outputs.chunks():
-            if not chunk.logits.isfinite().all():
-                what = "the logits to learn from hold NaN or infinite values"
-                raise NotApplicableError(f"{what}; extract them in float32 or bfloat16")
+            require_finite(chunk.logits, what="logits")
             sums.index_add_(0, chunk.logits.argmax(1), chunk.logits.double().softmax(1))
-        counts = sums.sum(1, keepdim=True)
-        templates = torch.where(counts == 0, torch.eye(classes).to(sums), sums / counts)
-        return {"log_templates": templates.clamp(min=torch.finfo(torch.float64).tiny).log()}
+        counts = sums.sum(1)
+        never = counts == 0
+        counts[never] = sums[never, never] = 1
+        templates = sums.div_(counts[:, None])  # in place, and so below: of 21,841 classes they are 3.6 GiB
+        return {"log_templates": templates.clamp_(min=torch.finfo(torch.float64).tiny).log_()}
 
     def _score(self, chunk: Outputs) -> Tensor:
         p = chunk.logits.double().softmax(1)

@@ -4,10 +4,10 @@ from copy import copy
 
 from torch import Tensor, nn
 
-from oodkit.errors import NotApplicableError, NotFittedError
+from oodkit.errors import NotApplicableError
 from oodkit.head import Head
 from oodkit.outputs import Outputs
-from oodkit.scorers.base import Scorer
+from oodkit.scorers.base import Scorer, require_fitted
 
 
 class ScorerModule(nn.Module):
@@ -21,8 +21,7 @@ class ScorerModule(nn.Module):
         super().__init__()
         if scorer.probe() is not None:
             raise NotApplicableError(f"{scorer.name} runs the network again on each image; take a scorer of features and logits")
-        if scorer.fits_on is not None and scorer.state is None:
-            raise NotFittedError(f"{scorer.name} has not been fitted: call fit(outputs of ID {scorer.fits_on} images) first")
+        require_fitted(scorer)
         self._scorer = copy(scorer)
         settings = scorer.settings()
         vars(self._scorer).update(settings)

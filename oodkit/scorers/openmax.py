@@ -8,7 +8,7 @@ from torch import Tensor
 from oodkit.errors import NotApplicableError
 from oodkit.outputs import Outputs
 from oodkit.scorers.base import Scorer, State
-from oodkit.stats import require_labels
+from oodkit.stats import require_finite, require_labels
 
 ROUNDING = 1e-9  # distances that differ by less than this share of the logits are one distance
 BISECTIONS = 60  # halve the interval until float64 tells its ends no longer apart
@@ -48,12 +48,12 @@ class OpenMax(Scorer):
     def _fit(self, outputs: Outputs) -> State:
         require_labels(outputs)
         counts, means = _mean_logits(outputs)
-        if not means.isfinite().all():
-            raise NotApplicableError("the logits to learn from hold NaN or infinite values")
+        lengths = means.norm(dim=1)
+        require_finite(lengths, what="logits")
         if not counts.any():
             raise NotApplicableError("openmax learns from images that the network classifies correctly; there are none among these")
         tails = _largest_distances(outputs, means, self.tail)
-        location, scale = gumbel(tails, least=ROUNDING * (means.norm(dim=1) + tails.amax(1).clamp(min=0)))
+        location, scale = gumbel(tails, least=ROUNDING * (lengths + tails.amax(1).clamp(min=0)))
         alpha = torch.tensor(min(self.alpha, outputs.num_classes))
         return {"means": means, "location": location, "scale": scale, "correct": counts, "alpha": alpha}
 
@@ -93,7 +93,7 @@ def _mean_logits(outputs: Outputs) -> tuple[Tensor, Tensor]:
         labels, logits = _correct(chunk)
         counts += torch.bincount(labels, minlength=classes)
         sums.index_add_(0, labels, logits)
-    return counts, sums / counts.clamp(min=1)[:, None]
+    return counts, sums.div_(counts.clamp(min=1)[:, None])
 
 
 def _largest_distances(outputs: Outputs, means: Tensor, tail: int) -> Tensor:

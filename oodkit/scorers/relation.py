@@ -9,8 +9,8 @@ from torch.nn.functional import threshold
 
 from oodkit.outputs import Outputs
 from oodkit.scorers.base import State
-from oodkit.scorers.common.bank import BankScorer, bank_share, pieces, reorder, require_finite
-from oodkit.stats import unit_rows
+from oodkit.scorers.common.bank import BankScorer, bank_share, pieces, reorder
+from oodkit.stats import require_finite, unit_rows
 
 BLOCK = 64  # images of the bank that are compared, or passed over, together; larger ones are passed over less often
 SLACK = 1e-4  # a bound in float32 may lie this much, relatively, below what it bounds

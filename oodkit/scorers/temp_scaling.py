@@ -7,11 +7,10 @@ from typing import cast
 import torch
 from torch import Tensor
 
-from oodkit.errors import NotApplicableError
 from oodkit.outputs import Outputs
 from oodkit.scorers.base import FitsOn, Scorer, State
 from oodkit.scorers.common.odds import log_odds
-from oodkit.stats import require_labels
+from oodkit.stats import not_finite, require_labels
 
 WIDEST = 1e4  # how far T may lie from the spread of the logits, either way; found ones lie within a factor of 100
 ROWS = 256  # at a time, whose probabilities stay in the processor's cache: three times as fast as ten times as many
@@ -68,7 +67,7 @@ def _optimum(val: Outputs) -> tuple[float, int]:
     """The most likely temperature, and which end of its range it ran into: −1 the lower one, 1 the upper one, 0 neither."""
     spread = sum(float((chunk.logits.amax(1).double() - chunk.logits.double().mean(1)).sum()) for chunk in val.chunks()) / len(val)
     if not math.isfinite(spread):
-        raise NotApplicableError("the logits to learn from hold NaN or infinite values; extract them in float32 or bfloat16")
+        raise not_finite("logits")
     if spread == 0:
         return 1.0, 0  # every temperature is as likely
     least, most = -math.log(WIDEST * spread), math.log(WIDEST / spread)

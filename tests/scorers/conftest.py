@@ -1,9 +1,10 @@
-"""A toy classifier's outputs that every scorer should separate: 4 classes, 32 features."""
+"""A toy classifier's outputs that every scorer should separate, 4 classes, 32 features; how large the tensors on the way are."""
 
 from dataclasses import dataclass
 
 import pytest
 import torch
+from torch.utils._python_dispatch import TorchDispatchMode
 
 from oodkit.head import Head
 from oodkit.outputs import Outputs
@@ -60,3 +61,27 @@ def toy():
         weight[c, 4 * c : 4 * c + 4] = 1
     head = Head(weight, torch.linspace(-0.1, 0.1, CLASSES))
     return Toy(head, id_outputs(head, 203, 0), id_outputs(head, 60, 1), id_outputs(head, 90, 2), ood_outputs(head, 70, 3))
+
+
+class Made(TorchDispatchMode):
+    """Records, of each operation that makes a tensor of its own, its name and how many numbers the largest one has."""
+
+    def __init__(self):
+        super().__init__()
+        self.counts = []
+
+    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
+        found = func(*args, **(kwargs or {}))
+        if not func.is_view:
+            own = [one for one in (found if isinstance(found, tuple) else (found,)) if isinstance(one, torch.Tensor)]
+            self.counts.append((str(func), max([one.numel() for one in own if not any(one is arg for arg in args)], default=0)))
+        return found
+
+    def of_at_least(self, numbers):
+        """The names of the operations that made as many."""
+        return [name for name, count in self.counts if count >= numbers]
+
+
+@pytest.fixture
+def made():
+    return Made()

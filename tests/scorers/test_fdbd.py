@@ -5,7 +5,7 @@ import torch
 from oodkit.errors import NotApplicableError, UsageError
 from oodkit.head import Head
 from oodkit.outputs import Outputs
-from oodkit.scorers import SCORERS, make_scorer
+from oodkit.scorers import SCORERS, fdbd, make_scorer
 
 HEAD = Head(torch.tensor([[3.0, 0], [0, 4], [0, 0]]), torch.zeros(3))
 TRAIN = Outputs(torch.tensor([[0.0, 0], [2, 2]]), head=HEAD)
@@ -46,6 +46,18 @@ def test_weights_that_differ_by_rounding_count_as_the_same():
     state = make_scorer("fdbd").fit(Outputs(row[None], head=Head(torch.stack([row, other, -row]), torch.zeros(3)))).state
     assert state["inverse"][0, 1] == state["inverse"][1, 0] == 0
     assert state["inverse"][0, 2].item() == pytest.approx(1 / (2 * row.double().norm().item()))
+
+
+def test_of_many_classes_one_matrix_of_their_distances_is_made(made, monkeypatch):
+    """ImageNet-21k's is 3.6 GiB: it is filled some rows at a time."""
+    monkeypatch.setattr(fdbd, "ROWS", 8)
+    weight = torch.randn(60, 5, generator=torch.Generator().manual_seed(0))
+    outputs = Outputs(torch.ones(1, 5), head=Head(weight, torch.zeros(60)))
+    with made:
+        inverse = make_scorer("fdbd").fit(outputs).state["inverse"]
+    assert made.of_at_least(60 * 60) == ["aten.new_empty.default"]
+    expected = torch.cdist(weight.double(), weight.double()).fill_diagonal_(torch.inf).reciprocal()
+    torch.testing.assert_close(inverse, expected, rtol=1e-9, atol=1e-9)
 
 
 def test_an_image_at_the_mean_and_one_without_features_score_lowest():

@@ -129,6 +129,14 @@ def test_only_correct_images_count():
     torch.testing.assert_close(make_scorer("openmax").fit(right).score(train), scores[0], rtol=1e-12, atol=1e-12)
 
 
+def test_of_many_classes_one_matrix_of_mean_logits_is_made(made):
+    """ImageNet-21k's is 3.6 GiB."""
+    train = of_logits(torch.eye(60)[:30] + 0.1, torch.arange(30))
+    with made:
+        make_scorer("openmax", tail=2).fit(train)
+    assert made.of_at_least(60 * 60) == ["aten.zeros.default"]
+
+
 def test_no_correct_image_is_a_reason():
     train = random_logits(50, 5, 0)
     with pytest.raises(NotApplicableError, match="none among these"):

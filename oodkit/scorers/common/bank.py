@@ -5,11 +5,10 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor
 
-from oodkit.errors import NotApplicableError
 from oodkit.outputs import CHUNK_ROWS, Outputs
 from oodkit.scorers.base import Scorer
-from oodkit.stats import stratified_rows, unit_rows
-from oodkit.wording import percent
+from oodkit.stats import require_finite, stratified_rows, unit_rows
+from oodkit.wording import gib, percent
 
 BANK_BYTES = 4 * 2**30  # what a bank may take unless its share of the images is asked for; 0.4 of ImageNet at 2048 features
 BANK_ROWS = 65536  # × 4096 queries in float32 are 1 GiB of products, of which a search on an accelerator holds one block at a time
@@ -45,12 +44,8 @@ class BankScorer(Scorer):
         if self.state is None or self.fraction is not None or (share := self.settings()["fraction"]) == 1:
             return None
         whole = 4 * self.width(outputs) * self.fitted_on
-        held = f"the bank holds {percent(share, 0)} of the training images ({_gib(BANK_BYTES)})"
-        return f"{held}; fraction=1 takes all of them, {_gib(whole)}"
-
-
-def _gib(count: int) -> str:
-    return f"{count / 2**30:.3g} GiB"
+        held = f"the bank holds {percent(share, 0)} of the training images ({gib(BANK_BYTES)})"
+        return f"{held}; fraction=1 takes all of them, {gib(whole)}"
 
 
 def pieces(outputs: Outputs, rows: Tensor) -> Iterator[tuple[slice, Outputs]]:
@@ -72,12 +67,6 @@ def unit_bank(outputs: Outputs, rows: Tensor, *, energy: bool = False) -> Tensor
         bank[place] = unit * chunk.logits.logsumexp(1, keepdim=True) if energy else unit
         require_finite(bank[place])
     return bank
-
-
-def require_finite(*banks: Tensor) -> None:
-    """Raise NotApplicableError unless all entries are finite."""
-    if not all(bool(bank.isfinite().all()) for bank in banks):
-        raise NotApplicableError("the features to learn from hold NaN or infinite values; extract them in float32 or bfloat16")
 
 
 def bank_share(bank: Tensor, outputs: Outputs) -> Tensor:

@@ -37,7 +37,9 @@ def build(bank: Tensor, rows: Tensor, queries: Tensor, k: int, recall: float, se
     without itself and by an exact search, that ``search`` is to come by at least, and in what is returned does.
     """
     centres = _centres(bank, seed)
-    list_of = torch.cat([(part @ centres.mT).argmax(1) for part in torch.split(bank, CHUNK_ROWS)])
+    list_of = torch.empty(len(bank), dtype=torch.int64, device=bank.device)
+    for own, part in zip(torch.split(list_of, CHUNK_ROWS), torch.split(bank, CHUNK_ROWS), strict=True):
+        own.copy_((part @ centres.mT).argmax(1))
     sizes = torch.bincount(list_of, minlength=len(centres))
     neighbours = _without(nearest(queries, bank, k + 1)[1], rows.to(bank.device))[:, :k]
     ranks = (queries @ centres.mT).argsort(1, descending=True).argsort(1)  # of the lists, for each query

@@ -31,10 +31,16 @@ def resolved(name: str, dim: Dim, width: int, default: int) -> int:
 
 @once
 def origin(outputs: Outputs) -> Tensor:
-    """(D,) −W⁺b, the shortest feature whose logits are all zero; through W Wᵀ, whose pseudo-inverse is much cheaper than W's."""
+    """(D,) −W⁺b, the shortest feature whose logits are all zero, or as near to that as can be.
+
+    W⁺ = Wᵀ (W Wᵀ)⁺ = (Wᵀ W)⁺ Wᵀ: through the smaller of both products, whose pseudo-inverse is much cheaper than W's.
+    """
     head = outputs.head
     assert head is not None
     weight, bias = (tensor.to(outputs.device).double() for tensor in (head.weight, head.bias))
+    if head.num_classes > head.num_features:
+        factor = whitening(weight.mT @ weight)
+        return -factor @ (factor.mT @ (weight.mT @ bias))
     factor = whitening(weight @ weight.mT)
     return -weight.mT @ (factor @ (factor.mT @ bias))
 

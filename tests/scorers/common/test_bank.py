@@ -2,7 +2,6 @@
 
 import pytest
 import torch
-from torch.utils._python_dispatch import TorchDispatchMode
 
 from oodkit.errors import NotApplicableError, UsageError
 from oodkit.outputs import Outputs
@@ -33,28 +32,13 @@ def test_both_searches_agree_with_sorting_all_products(k, monkeypatch):
         assert torch.equal(numbers, expected.indices[:, :k])
 
 
-class LargestResults(TorchDispatchMode):
-    """Records how many numbers each operation makes anew."""
-
-    def __init__(self):
-        super().__init__()
-        self.counts = []
-
-    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
-        found = func(*args, **(kwargs or {}))
-        if not func.is_view:
-            own = [one for one in (found if isinstance(found, tuple) else (found,)) if isinstance(one, torch.Tensor)]
-            self.counts.append((str(func), max([one.numel() for one in own], default=0)))
-        return found
-
-
-def test_a_search_on_an_accelerator_holds_one_block_of_products_and_no_second_one(monkeypatch):
+def test_a_search_on_an_accelerator_holds_one_block_of_products_and_no_second_one(made, monkeypatch):
     """Beside 1 GiB of products neither another for merging nor 2 GiB of row numbers."""
     monkeypatch.setattr(bank, "BANK_ROWS", 64)
     queries, rows, k = random(20, 9, 0), random(300, 9, 1), 5
-    with LargestResults() as results:
+    with made:
         bank._by_torch(queries, rows, k)
-    assert [name for name, count in results.counts if count > 20 * 2 * k] == ["aten.mm.default"] * 5
+    assert made.of_at_least(20 * 2 * k + 1) == ["aten.mm.default"] * 5
 
 
 def test_of_a_bank_smaller_than_k_all_are_found():

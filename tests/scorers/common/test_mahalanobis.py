@@ -50,7 +50,7 @@ def test_distances_are_forgotten_with_their_chunk(toy):
 
 def test_one_decomposition_serves_all_on_plain_features_and_one_all_on_unit_features(toy, monkeypatch):
     decomposed, original = [], moments.whitening
-    monkeypatch.setattr(moments, "whitening", lambda covariance: decomposed.append(1) or original(covariance))
+    monkeypatch.setattr(moments, "whitening", lambda *given: decomposed.append(1) or original(*given))
     for name in (*PLAIN, *UNIT):
         make_scorer(name).fit(toy.train)
     assert decomposed == [1, 1]
