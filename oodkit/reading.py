@@ -23,6 +23,12 @@ AHEAD = 4  # batches for each worker
 REFUSED = "can't be transformed"
 
 
+class Refusal(str):
+    """Why the transform refused an image; every other reason is the image's own."""
+
+    __slots__ = ()
+
+
 class Readable(Protocol[Asked_contra]):
     """Whatever gives images by key, as image sets do by position; worker processes get a copy."""
 
@@ -77,7 +83,7 @@ class Reader(Dataset[Item[Key]]):
         try:
             return key, self.images.transformed(key, self._guarded)
         except _RefusedError as error:
-            return key, f"{REFUSED}: {error}"
+            return key, Refusal(f"{REFUSED}: {error}")
         except UnreadableImageError as error:
             return key, str(error)
         except OodkitError as error:  # to be raised in the main process, where it is one line and no worker's traceback
@@ -121,5 +127,5 @@ def _collate(items: list[Item[Key]]) -> Batch[Key] | OodkitError:
 
 def _require_fitting_transform(batch: Batch[Key]) -> None:
     read, _, failed = batch
-    if not read and len(failed) > 1 and all(reason.startswith(REFUSED) for _, reason in failed):
+    if not read and len(failed) > 1 and all(isinstance(reason, Refusal) for _, reason in failed):
         raise InputError(f"a whole batch of images {failed[0][1]}; look at the transform")
