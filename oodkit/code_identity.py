@@ -25,9 +25,14 @@ def code_of_network(net: nn.Module) -> str:
     return without_addresses(" ".join(sorted(found)))
 
 
+def module_name(file: Path) -> str:
+    """What the module of a user's file is called here: a model and its baseline may come from files of one name in two folders."""
+    return f"oodkit_user_{file.stem}_{blake2b(bytes(file), digest_size=6).hexdigest()}"
+
+
 def without_addresses(text: str) -> str:
-    """The text without the memory addresses that Python puts into a repr."""
-    return re.sub(r" at 0x[0-9a-fA-F]+", "", text)
+    """The text without the memory addresses that Python puts into a repr, and without those of folders in a ``module_name``."""
+    return re.sub(r"(oodkit_user_\S*?)_[0-9a-f]{12}\b", r"\1", re.sub(r" at 0x[0-9a-fA-F]+", "", text))
 
 
 def _code_of_class(kind: type) -> str:

@@ -1,6 +1,5 @@
 """Models that a function of the user's own builds: ``py:MODULE:FUNCTION``, with MODULE a dotted name or the path of a .py file."""
 
-import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -8,6 +7,7 @@ from typing import Any
 from PIL import Image
 from torch import Tensor, nn
 
+from oodkit.code_identity import without_addresses
 from oodkit.errors import InputError, UsageError
 from oodkit.models.base import AUGDELETE, Loaded, Options, Size, Transform
 from oodkit.models.preprocessing import overrides, timm_transform
@@ -59,7 +59,7 @@ class OwnTransform:
         return self.transform(image)
 
     def __repr__(self) -> str:
-        told = getattr(self.transform, "__qualname__", None) or re.sub(r" at 0x[0-9a-f]+", "", repr(self.transform))
+        told = getattr(self.transform, "__qualname__", None) or without_addresses(repr(self.transform))
         return f"{' '.join(told.split())} (source {self.source})"
 
     def size(self) -> Size:

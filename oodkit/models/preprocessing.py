@@ -48,6 +48,8 @@ def torchvision_transform(weights: Any, options: Options) -> tuple[Transform, Si
         if channels != 3 or height != width:
             raise UsageError(f"torchvision's transform makes square colour images, got input size {options.input_size}")
         given |= {"crop_size": height, "resize_size": math.floor(height / said["crop_pct"])}
+    elif options.crop_pct is not None:
+        given |= {"resize_size": math.floor(weights.transforms().crop_size[0] / options.crop_pct)}
     transform = weights.transforms(**given)
     size = (3, transform.crop_size[0], transform.crop_size[0])
     described = {

@@ -11,6 +11,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+from oodkit.code_identity import module_name
 from oodkit.errors import InputError, ModelNotFoundError, UsageError
 from oodkit.wording import raised
 
@@ -42,23 +43,41 @@ def _imported(where: str, name: str) -> ModuleType:
             with importable(Path.cwd()), prints_aside():
                 return importlib.import_module(where)
         with importable(file.parent.resolve()), prints_aside():
-            return _executed(file.resolve())
+            module = _executed(file.resolve())
     except ModuleNotFoundError as error:
         raise ModelNotFoundError(f"can't import {where}: {error}") from error
     except KeyboardInterrupt:
         raise
     except BaseException as error:  # a stranger's code may raise anything, and leave the program by sys.exit
         raise InputError(f"can't import {where}: {raised(error)}") from error
+    _require_own_neighbours(module, file.resolve())
+    return module
 
 
 def _executed(file: Path) -> ModuleType:
-    spec = importlib.util.spec_from_file_location(f"oodkit_user_{file.stem}", file)
+    spec = importlib.util.spec_from_file_location(module_name(file), file)
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     sys.modules[spec.name] = module  # where dataclasses look for the module of a class
     spec.loader.exec_module(module)
     return module
+
+
+_folders: set[Path] = set()  # that files of the user's were executed from
+
+
+def _require_own_neighbours(module: ModuleType, file: Path) -> None:
+    """Raise InputError where what it imports is another folder's, as of a model and its baseline: nothing would tell of it."""
+    whole = [getattr(one, "__name__" if isinstance(one, ModuleType) else "__module__", None) for one in vars(module).values()]
+    for name in sorted({str(one).partition(".")[0] for one in whole}):
+        taken = Path(getattr(sys.modules.get(name), "__file__", None) or "")
+        own = next((one for one in (file.with_name(f"{name}.py"), file.parent / name / "__init__.py") if one.is_file()), taken)
+        elsewhere = any(taken.is_relative_to(folder) for folder in _folders - {file.parent})
+        if elsewhere and own != taken and own.read_bytes() != taken.read_bytes():
+            what = f"{file} would run with {taken}, not with {own} beside it"
+            raise InputError(f"{what}: Python has one module of a name; name one of the two otherwise")
+    _folders.add(file.parent)
 
 
 @contextmanager

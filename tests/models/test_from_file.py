@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 import timm
 import torch
+import torchvision
 from safetensors.torch import save_file
 
 from oodkit.classifier import load_classifier
@@ -57,6 +58,15 @@ def test_recipes_that_a_file_may_state(tmp_path: Path, recipe: str, words: str) 
 
 def test_a_size_may_be_one_number(tmp_path: Path) -> None:
     assert load_classifier(saved(tmp_path / "a.safetensors", input_size="48")).input_size == (3, 48, 48)
+
+
+def test_the_share_of_the_side_that_a_file_says_is_that_of_a_torchvision_network_too(tmp_path: Path) -> None:
+    """224 of 256 pixels by torchvision's own transform, 224 of 280 where the file says 0.8."""
+    path = tmp_path / "net.safetensors"
+    net = torchvision.models.get_model("shufflenet_v2_x0_5", num_classes=2)
+    for words, resized in (({}, 256), ({"crop_pct": "0.8"}, 280), ({"crop_pct": "0.8", "input_size": "64"}, 80)):
+        save_file(net.state_dict(), path, {"architecture": "torchvision:shufflenet_v2_x0_5", **words})
+        assert load_classifier(str(path)).preprocessing["resize_size"] == resized
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,7 @@
 import multiprocessing
 import pickle
 import sys
+from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
@@ -9,6 +10,7 @@ import torch
 from PIL import Image
 
 from oodkit.classifier import load_classifier
+from oodkit.code_identity import module_name
 from oodkit.errors import CheckpointError, InputError, ModelNotFoundError, OodkitError, UsageError
 
 NETS = """
@@ -54,7 +56,12 @@ def nets(tmp_path: Path) -> Path:
     (tmp_path / "blocks.py").write_text("def widen(classes):\n    return classes\n")
     path = tmp_path / "nets.py"
     path.write_text(NETS)
-    yield path
+    return path
+
+
+@pytest.fixture(autouse=True)
+def no_blocks_left() -> Iterator[None]:
+    yield
     sys.modules.pop("blocks", None)
 
 
@@ -122,11 +129,66 @@ def test_a_pickled_transform_is_made_by_its_function_again(nets: Path, monkeypat
     transform = load_classifier(f"py:nets.py:{function}").transform
     carried = pickle.dumps(transform)
     monkeypatch.chdir("/")
-    for name in ("oodkit_user_nets", "blocks"):
+    for name in (module_name(nets), "blocks"):
         monkeypatch.delitem(sys.modules, name)
     again = pickle.loads(carried)
     assert repr(again) == repr(transform)
     assert torch.equal(again(Image.new("RGB", (8, 8))), transform(Image.new("RGB", (8, 8))))
+
+
+OWN = """
+import torch
+from torch import nn
+from blocks import widen
+
+class Net(nn.Sequential):
+    pass
+
+class Grey:
+    def __call__(self, image):
+        return torch.full((3, 16, 16), 0.5)
+
+def make():
+    return Net(nn.Flatten(), nn.Linear(3 * 16 * 16, widen(3)))
+
+def shown():
+    return make(), Grey()
+"""
+
+
+def in_folder(folder: Path, net: str = OWN, blocks: str = "def widen(classes):\n    return classes\n") -> str:
+    folder.mkdir()
+    (folder / "blocks.py").write_text(blocks)
+    (folder / "net.py").write_text(net)
+    return f"py:{folder / 'net.py'}:make"
+
+
+def test_files_of_one_name_in_two_folders_are_two_modules(tmp_path: Path) -> None:
+    """A model and its baseline, say: what the cache calls the first does not go by the code of the second."""
+    first = load_classifier(in_folder(tmp_path / "new"), input_size=16)
+    before = first.fingerprint()
+    second = load_classifier(in_folder(tmp_path / "old", f"{OWN}\n# older\n"), input_size=16)
+    assert first.fingerprint() == before
+    files = [Path(sys.modules[type(model.net).__module__].__file__) for model in (first, second)]
+    assert files == [tmp_path / "new" / "net.py", tmp_path / "old" / "net.py"]
+
+
+def test_what_a_transform_is_called_does_not_go_by_the_folder(tmp_path: Path) -> None:
+    """Else outputs would be extracted again, and a detector refuse the network, once the folder was moved."""
+    names = [in_folder(tmp_path / folder).replace(":make", ":shown") for folder in ("here", "there")]
+    one, other = (repr(load_classifier(name).transform) for name in names)
+    assert one == other
+    assert one.startswith("<oodkit_user_net.Grey object> (source ")
+
+
+def test_a_neighbour_of_the_same_name_in_another_folder_is_refused(tmp_path: Path) -> None:
+    """Python has one module of a name: the baseline would run with the model's."""
+    wider = "def widen(classes):\n    return classes + 1\n"
+    names = [in_folder(tmp_path / "new"), in_folder(tmp_path / "copy"), in_folder(tmp_path / "old", blocks=wider)]
+    assert [load_classifier(name, input_size=16).num_classes for name in names[:2]] == [3, 3]
+    told = r"old/net\.py would run with .*new/blocks\.py, not with .*old/blocks\.py beside it: .*; name one of the two otherwise"
+    with pytest.raises(InputError, match=rf"^[^:]*{told}$"):
+        load_classifier(names[2], input_size=16)
 
 
 def test_a_dotted_module_is_found_from_the_working_folder(nets: Path, monkeypatch: pytest.MonkeyPatch) -> None:
