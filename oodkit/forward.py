@@ -14,7 +14,7 @@ from oodkit.failures import is_out_of_memory
 from oodkit.heads import features_and_logits
 from oodkit.probes.base import Probe
 from oodkit.processes import local_rank, world_size
-from oodkit.wording import raised
+from oodkit.wording import first_line, raised
 
 Columns = dict[str, Tensor]
 Dtype = Literal["auto", "float32", "bfloat16", "float16"]
@@ -38,8 +38,7 @@ def resolve_device(device: str) -> torch.device:
     try:
         return torch.zeros(1, device=device).cpu().new_empty(0).to(device).device
     except (RuntimeError, AssertionError) as error:
-        reason = str(error).splitlines()[0]
-        raise UsageError(f"no device {device!r} here ({reason}); {ways}") from error
+        raise UsageError(f"no device {device!r} here ({first_line(error)}); {ways}") from error
 
 
 def resolve_dtype(dtype: Dtype | torch.dtype) -> str:

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from oodkit.errors import UnsupportedModelError
 from oodkit.head import Head
+from oodkit.wording import first_line
 
 TOLERANCE = 1e-4  # of the largest logit: far above float32 rounding, far below the difference that a wrong layer makes
 ROUNDING = 5e-7  # of the terms that add up to a logit, four times float32's: a refitted head has large ones that all but cancel
@@ -115,8 +116,8 @@ def _logits(net: nn.Module, images: Tensor, num_classes: int | None) -> Tensor:
     try:
         logits = net(images)
     except Exception as error:  # a stranger's network may raise anything
-        reason = (str(error).splitlines() or [type(error).__name__])[0]
-        raise UnsupportedModelError(f"the network can't process images {shape}: {reason}; is the input size right?") from error
+        why = first_line(error)
+        raise UnsupportedModelError(f"the network can't process images {shape}: {why}; is the input size right?") from error
     if not isinstance(logits, Tensor) or logits.ndim != 2 or len(logits) != 2:
         got = f"{tuple(logits.shape)}" if isinstance(logits, Tensor) else f"a {type(logits).__name__}"
         raise UnsupportedModelError(

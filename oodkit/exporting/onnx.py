@@ -25,7 +25,7 @@ from oodkit.forward import Runner
 from oodkit.scorers.base import Scorer
 from oodkit.scorers.module import ScorerModule
 from oodkit.tap import Tap
-from oodkit.wording import printable, without_folders
+from oodkit.wording import first_line, without_folders
 
 INPUT = "images"
 TOLERANCE = 1e-3  # of the largest value: far above what the order of float32 sums makes, far below what a wrong graph does
@@ -168,7 +168,7 @@ def _reason(error: BaseException) -> str:
     """What lies at the bottom of an error; those above it tell of steps and of files to send in."""
     while error.__cause__ is not None:
         error = error.__cause__
-    return printable((str(error).strip().splitlines() or [type(error).__name__])[0])
+    return first_line(error)
 
 
 def _written(program: torch.onnx.ONNXProgram, graph: _Graph, model: Classifier, path: Path) -> OnnxFile:

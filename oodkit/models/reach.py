@@ -13,7 +13,7 @@ from pathlib import Path
 from urllib.parse import urlparse
 
 from oodkit.errors import CheckpointError, ModelNotFoundError, OodkitError, UsageError
-from oodkit.wording import in_short, printable
+from oodkit.wording import first_line, in_short, printable
 
 TIMEOUT_S = 5
 SILENCE_S = 30  # of a server in the middle of a download
@@ -29,9 +29,8 @@ def require_torchvision() -> None:
     try:
         import torchvision  # noqa: F401
     except (ImportError, RuntimeError) as error:
-        reason = str(error).splitlines()[0]
         remedy = "install a pair that belongs together: pip install --force-reinstall 'torch>=2.14' 'torchvision>=0.29.2'"
-        raise OodkitError(f"torchvision does not work with torch {torch.__version__} ({reason}); {remedy}") from error
+        raise OodkitError(f"torchvision does not work with torch {torch.__version__} ({first_line(error)}); {remedy}") from error
 
 
 @contextmanager
@@ -91,7 +90,7 @@ def out_of_reach(name: str, error: Exception, local: str) -> ModelNotFoundError:
     elif isinstance(error, OfflineModeIsEnabled) or not is_within_reach(constants.ENDPOINT):
         reason = f"{constants.ENDPOINT} can't be reached and they are not in the cache"
     else:
-        reason = (str(error).splitlines() or [type(error).__name__])[0]
+        reason = first_line(error)
     return ModelNotFoundError(f"can't download the weights of {name}: {reason}; {local}, or copy a filled cache here (HF_HOME)")
 
 
