@@ -5,7 +5,7 @@ A list of one benchmark is never that of another, not even for the same data set
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from os import PathLike
 from pathlib import Path
 
@@ -154,7 +154,7 @@ class SetCheck:
     listed: int = 0
     present: int = 0
     unreadable: tuple[tuple[str, str], ...] | None = None
-    problem: str | None = field(default=None)
+    problem: str | None = None
 
     def __str__(self) -> str:
         label = f"{self.benchmark}  {self.group:<8} {self.name:<16}"

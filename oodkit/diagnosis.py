@@ -80,12 +80,9 @@ def diagnose(  # noqa: PLR0913  # a parameter for each thing that is known of a 
     Raises InputError where the maximal logit gives no scores, as of logits that are NaN: all that is said rests on it.
     """
     groups = dict.fromkeys(ood, "far") | dict(groups or {})
-    asked = list(scorers) or list(dict.fromkeys(one.spec for one in tuning)) or one_pass_scorers()
-    named = {one.name if isinstance(one, Scorer) else one.partition(":")[0] for one in asked}
-    asked += [name for name in ("mls", "knn") if name not in named and (name == "mls" or fit is not None)]
     settings = partial(score_all, preset=preset, seed=seed, same_features=same_features, progress=progress)
     score = partial(settings, id_test=id_test, ood=ood, fit=fit, val=val)
-    scored = score(asked)
+    scored = score(_asked(scorers, tuning, fit_given=fit is not None))
     mls = _of(scored, "mls")
     if mls.reason is not None:
         raise InputError(f"{model} can't be diagnosed: {mls.reason}")
@@ -102,10 +99,29 @@ def diagnose(  # noqa: PLR0913  # a parameter for each thing that is known of a 
     against = None if baseline is None else _against(baseline, mls, lead, shifts, groups)
     facts = (model, estimate, id_test.num_classes, lead, rows)
     verdict = give_verdict(*facts, rivals=rivals, softeners=softeners, against=against, refitted=refitted)
-    name = None if baseline is None else baseline.model
-    logits = logit_rows(mls, groups)
-    found = (model, id_set, estimate, rows, logits, shifts, name, lead, verdict, correct, scored, list(tuning), rivals, placed)
-    return Diagnosis(*found)
+    return Diagnosis(
+        model=model,
+        id_set=id_set,
+        accuracy=estimate,
+        rows=rows,
+        max_logits=logit_rows(mls, groups),
+        shifts=shifts,
+        baseline=None if baseline is None else baseline.model,
+        lead=lead,
+        verdict=verdict,
+        correct=correct,
+        scored=scored,
+        tuning=list(tuning),
+        rivals=rivals,
+        placed=placed,
+    )
+
+
+def _asked(scorers: Sequence[str | Scorer], tuning: Sequence[Tuning], *, fit_given: bool) -> list[str | Scorer]:
+    """The scorers that were asked for, and those that the verdict rests on."""
+    asked = list(scorers) or list(dict.fromkeys(one.spec for one in tuning)) or one_pass_scorers()
+    named = {one.name if isinstance(one, Scorer) else one.partition(":")[0] for one in asked}
+    return [*asked, *(name for name in ("mls", "knn") if name not in named and (name == "mls" or fit_given))]
 
 
 def _of(scored: Sequence[Scored], name: str) -> Scored:
