@@ -37,19 +37,27 @@ class Moments:
     @cached_property
     def whitener(self) -> Tensor:
         """(D, r) in float64: A with A Aᵀ the pseudo-inverse of the within-class covariance."""
-        return whitening(self.within) if self.few is None else _scaled(*eigenpairs_of_few(self.few[0]))
+        least = self.rounding
+        return whitening(self.within, least) if self.few is None else _scaled(*eigenpairs_of_few(self.few[0]), least)
 
     @cached_property
     def total_whitener(self) -> Tensor:
         """(D, r) in float64: A with A Aᵀ the pseudo-inverse of the total covariance."""
-        return whitening(self.total) if self.few is None else _scaled(*eigenpairs_of_few(self.few[1]))
+        least = self.rounding
+        return whitening(self.total, least) if self.few is None else _scaled(*eigenpairs_of_few(self.few[1]), least)
 
     @cached_property
     def total_rank(self) -> int:
         """The rank of the total covariance: the number of eigenvalues that count."""
         if self.few is not None:
             return self.total_whitener.shape[1]
-        return int(counted(torch.linalg.eigvalsh(self.total), len(self.total)).sum())
+        return int(counted(torch.linalg.eigvalsh(self.total), len(self.total), self.rounding).sum())
+
+    @property
+    def rounding(self) -> float:
+        """How large an eigenvalue of a covariance of features that are all alike can come out, by the rounding of their means."""
+        largest = max(float(self.class_means.abs().amax()), float(self.mean.abs().amax()))
+        return len(self.mean) * (self.count * FLOAT64_EPSILON * largest) ** 2
 
     def eigenpairs(self, centre: Tensor | None = None, deviations: Tensor | None = None) -> Pairs:
         """Eigenvalues (r,), ascending, and eigenvectors (D, r) of the mean of v vᵀ, v = (f − centre) / deviations.
@@ -112,12 +120,13 @@ def _add_products(scatter: Tensor, rows: Tensor) -> None:
         scatter[:stop, start:stop].addmm_(rows[:, :stop].mT, rows[:, start:stop])
 
 
-def whitening(covariance: Tensor) -> Tensor:
+def whitening(covariance: Tensor, least: float = 0.0) -> Tensor:
     """A (D, r) in float64 with A Aᵀ the pseudo-inverse of a symmetric (D, D) covariance of rank r.
 
-    Eigenvalues up to λ_max · D · 2.2e-16 count as zero.
+    Eigenvalues up to λ_max · D · 2.2e-16, and up to ``least``, count as zero.
     """
-    return _scaled(*torch.linalg.eigh(covariance.double()))
+    values, vectors = torch.linalg.eigh(covariance.double())
+    return _scaled(values, vectors, least)
 
 
 def eigenpairs_of_few(rows: Tensor) -> Pairs:
@@ -131,12 +140,12 @@ def eigenpairs_of_few(rows: Tensor) -> Pairs:
     return values[kept], rows.mT @ vectors[:, kept] / (len(rows) * values[kept]).sqrt()
 
 
-def counted(values: Tensor, width: int) -> Tensor:
-    """Which eigenvalues are more than rounding, of a (width, width) covariance; (r,) in ascending order, r may be 0."""
-    return values > values.amax().clamp(min=0) * width * FLOAT64_EPSILON if len(values) else values > 0
+def counted(values: Tensor, width: int, least: float = 0.0) -> Tensor:
+    """Which eigenvalues are more than rounding, and than ``least``, of a (width, width) covariance; (r,), ascending, r may be 0."""
+    return values > (values.amax() * width * FLOAT64_EPSILON).clamp(min=least) if len(values) else values > 0
 
 
-def _scaled(values: Tensor, vectors: Tensor) -> Tensor:
-    kept = counted(values, len(vectors))
+def _scaled(values: Tensor, vectors: Tensor, least: float) -> Tensor:
+    kept = counted(values, len(vectors), least)
     factor: Tensor = vectors[:, kept] / values[kept].sqrt()
     return factor

@@ -52,6 +52,14 @@ def test_unlabelled_images_are_one_more_class():
     assert found.class_counts.tolist() == [2, 0, 0, 0]
 
 
+@pytest.mark.parametrize("rows", [50, 5])
+def test_images_that_are_all_alike_have_no_direction_in_which_they_differ(rows):
+    """Their mean is another by rounding: of 50 rows of 1/√8 the variance would be 1e-33, and every other image infinitely far."""
+    found = unit_moments(outputs_of(torch.full((rows, 8), 0.3, dtype=torch.float64)))
+    assert found.whitener.shape == found.total_whitener.shape == (8, 0)
+    assert found.total_rank == 0
+
+
 def test_half_precision_features_do_not_overflow_the_moments():
     """300² is beyond float16."""
     found = moments(outputs_of(torch.tensor([[300.0], [-300]]).half()))
