@@ -8,17 +8,15 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from PIL import Image
 from torch import Tensor, nn
 
 from oodkit.code_identity import code_of_network, stable_repr
 from oodkit.errors import OutputsError, UnsupportedModelError, UsageError
 from oodkit.head import Head
 from oodkit.heads import find_head
-from oodkit.models.base import AUGDELETE, Options, full_size, imagenet_names
+from oodkit.models.base import AUGDELETE, Loaded, Options, Transform, full_size, imagenet_names
 from oodkit.wording import printable
 
-Transform = Callable[[Image.Image], Tensor]
 SAID = ("arch", "num_classes", "input_size", "mean", "std")
 IMAGENET_CLASSES = 1000  # a network with as many logits that names no classes is taken to have ImageNet-1k's, in their usual order
 
@@ -174,13 +172,7 @@ def load_classifier(
         head = find_head(loaded.net, loaded.input_size, num_classes)
     except UnsupportedModelError as error:
         raise UnsupportedModelError(f"{loaded.name}: {error}") from error
-    names, ids = (tuple(class_names), None) if class_names is not None else (loaded.class_names, loaded.class_ids)
-    if names is None and head.num_classes == IMAGENET_CLASSES:
-        names, ids = imagenet_names()
-    elif ids is None and class_names is None and head.num_classes == IMAGENET_CLASSES:
-        ids = imagenet_names()[1]
-    if names is not None and len(names) != head.num_classes:
-        raise UsageError(f"{loaded.name} has {head.num_classes} classes, got {len(names)} class names")
+    names, ids = _classes_of(loaded, head.num_classes, class_names)
     facts = {field.name: getattr(loaded, field.name) for field in fields(loaded) if field.name != "refitted"}
     about = {**({"model_args": dict(model_args)} if model_args else {}), **loaded.about}
     source = {"name": loaded.name, **_said(options, class_names)}
@@ -188,6 +180,20 @@ def load_classifier(
     if loaded.refitted:
         model.origin = Origin(model.name, model.weights_hash(), AUGDELETE)
     return model
+
+
+def _classes_of(
+    loaded: Loaded, num_classes: int, said: Sequence[str] | None
+) -> tuple[tuple[str, ...] | None, tuple[str, ...] | None]:
+    """Names and ids of the classes: those that the user said, the checkpoint's own, or ImageNet-1k's."""
+    names, ids = (tuple(said), None) if said is not None else (loaded.class_names, loaded.class_ids)
+    if names is None and num_classes == IMAGENET_CLASSES:
+        names, ids = imagenet_names()
+    elif ids is None and said is None and num_classes == IMAGENET_CLASSES:
+        ids = imagenet_names()[1]
+    if names is not None and len(names) != num_classes:
+        raise UsageError(f"{loaded.name} has {num_classes} classes, got {len(names)} class names")
+    return names, ids
 
 
 def _said(options: Options, class_names: Sequence[str] | None) -> dict[str, Any]:

@@ -9,8 +9,8 @@ from PIL import Image
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
-from oodkit.classifier import Transform
 from oodkit.errors import InputError, OodkitError, UnreadableImageError
+from oodkit.models.base import Transform
 from oodkit.processes import default_workers
 from oodkit.wording import in_short
 

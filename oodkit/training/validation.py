@@ -8,9 +8,9 @@ import torch
 from torch import Tensor
 from torch.nn.functional import cross_entropy
 
-from oodkit.classifier import Transform
 from oodkit.errors import ImageSetError
 from oodkit.images.base import ImageSet
+from oodkit.models.base import Transform
 from oodkit.reading import read_batches
 from oodkit.training.learner import Learner
 from oodkit.training.loop import Validated
