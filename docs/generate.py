@@ -37,11 +37,8 @@ def options(command: str) -> str:
     """The arguments and options of a command, ``data check`` for example; of oodkit itself where there is none."""
     hints = _types(_command(command))
     parameters = [one for one in _command(command).params if one.name in hints]  # without those that typer adds
-    rows = [
-        (_spelling(one, hints[one.name]), _default(one), f"`{one.envvar}`" if one.envvar else "", _help(one, hints[one.name]))
-        for one in parameters
-    ]
-    return _table(("argument or option", "default", "environment", "what it does"), rows)
+    rows = [(_spelling(one, hints[one.name]), _default(one), _help(one, hints[one.name])) for one in parameters]
+    return _table(("argument or option", "default", "what it does"), rows)
 
 
 def scorers(_: str) -> str:
@@ -174,7 +171,8 @@ def _default(parameter: Any) -> str:
 def _help(parameter: Any, types: tuple[Any, ...]) -> str:
     choices = [f"`{one.value}`" for one in types[0]] if inspect.isclass(types[0]) and issubclass(types[0], Enum) else []
     text = re.sub(r"--[a-z-]+", r"`\g<0>`", parameter.help)
-    return text + (f" One of {', '.join(choices)}." if choices else "")
+    text += f" One of {', '.join(choices)}." if choices else ""
+    return text + (f" In the environment: `{parameter.envvar}`." if parameter.envvar else "")
 
 
 def _scorer(name: str) -> str:
