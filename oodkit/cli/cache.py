@@ -31,11 +31,10 @@ def list_entries(cache: CacheOption = None, json_: JsonOption = False) -> None:
         typer.echo(json.dumps(rows, indent=1))
         return
     for entry in entries:
-        state = f"{counted(entry.missing, 'shard', 'shards')} missing" if entry.missing else "complete"
         images = counted(entry.manifest.count if entry.manifest else 0, "image", "images")
         probe = [] if (spec := entry.about("probe")) == "?" else [f"probe {spec}"]
         of = [str(entry.about(fact)) for fact in ("model", "images", "dtype")]
-        typer.echo(printable("  ".join([entry.key, *of, *probe, images, size(entry.bytes), state])))
+        typer.echo(printable("  ".join([entry.key, *of, *probe, images, size(entry.bytes), _state(entry.missing)])))
     typer.echo(f"{_all(entries)} in {printable(str(root))}")
 
 
@@ -55,6 +54,12 @@ def clear(
         typer.confirm(f"Delete everything in {root}?", abort=True, err=True)
     gone = clear_cache(keys or None, root)
     typer.echo(f"deleted {_all(gone)}")
+
+
+def _state(missing: int | None) -> str:
+    if missing is None:
+        return "its manifest can't be read"
+    return f"{counted(missing, 'shard', 'shards')} missing" if missing else "complete"
 
 
 def _all(entries: "Sequence[Entry]") -> str:

@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -93,6 +94,11 @@ def test_the_cache_lists_and_clears(run):
     entries = json.loads(run("cache", "list", "--json").out)
     assert {entry["images"] for entry in entries} >= {"demo:digits:test"} or len(entries) == 5
     assert "5 entries" in run("cache", "list").out
+    empty = run("cache", "clear", "")
+    assert (empty.code, empty.out) == (2, "")
+    assert "error: a key is empty; `oodkit cache list` shows the keys" in empty.err
+    (Path(entries[1]["folder"]) / "manifest.json").write_text("{")
+    assert [line.split("  ")[-1] for line in run("cache", "list").out.splitlines()].count("its manifest can't be read") == 1
     assert "deleted 1 entry, " in run("cache", "clear", entries[0]["key"]).out
     assert "deleted 4 entries, " in run("cache", "clear", "--yes").out
     assert run("cache", "clear", "abc").code == 2
