@@ -157,7 +157,9 @@ def _subject(wanted: Wanted, loading: Loading) -> Subject:
     fitting, facts = read_head_for(head, source)
     making = making_of(facts)
     model = source.with_head(fitting, method=AUGDELETE if making.method == AUGDELETE else "")
-    return Subject(source, loading.flags(), model, making, _document(head.parent, source))
+    document = _document(head.parent, source) if head.name == HEAD_FILE else None
+    told = document if document and document["kind"] == REPAIR else None  # figures of another head would be told as this one's
+    return Subject(source, loading.flags(), model, making, told)
 
 
 def _head_of(run: Path) -> Path | None:

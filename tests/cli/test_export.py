@@ -70,6 +70,17 @@ def test_its_card_has_the_figures_of_the_run(run, last, tmp_path):
     assert "it was fitted on 50 % of the training images demo" in card.text
 
 
+def test_a_head_beside_a_run_that_did_not_make_it_has_no_figures_of_that_run(run, last, tmp_path, demo_sets):
+    assert run("diagnose", "demo:digits-v2", *demo_sets, "--scorer", "mls", "--baseline", "none", "-o", "plain", "-q").code == 0
+    shutil.copy(last / "head.safetensors", tmp_path / "plain" / "head.safetensors")
+    shutil.copy(last / "head.safetensors", last / "own.safetensors")
+    for head in ("plain/head.safetensors", str(last / "own.safetensors")):
+        assert run("export", "demo:digits-v2", "--head", head, "-o", "out.safetensors").code == 0
+        card = ModelCard((tmp_path / "out.safetensors.md").read_text(), ignore_metadata_errors=False)
+        assert not card.data.eval_results
+        assert "it was fitted on 50 % of the training images demo" in card.text
+
+
 @pytest.mark.parametrize(("form", "name"), [("timm", "local-dir:out"), ("state-dict", "out/model.safetensors")])
 def test_a_whole_network_is_diagnosed_again_by_name(run, last, tmp_path, form, name, demo_sets):
     ran = run("export", "--as", form, "-o", "out")
