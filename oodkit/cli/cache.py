@@ -25,7 +25,7 @@ def list_entries(cache: CacheOption = None, json_: JsonOption = False) -> None:
     if json_:
         rows = [
             {"key": entry.key, "folder": str(entry.folder), "bytes": entry.bytes, "missing_shards": entry.missing}
-            | ({"images": entry.manifest.count, **entry.manifest.about} if entry.manifest else {})
+            | ({"count": entry.manifest.count, **entry.manifest.about} if entry.manifest else {})
             for entry in entries
         ]
         typer.echo(json.dumps(rows, indent=1))
