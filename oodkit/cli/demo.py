@@ -24,6 +24,7 @@ def demo(
             "--output",
             "-o",
             parser=path_given,
+            metavar="DIR",
             help="Folder for the result, the head and the report; by default oodkit-runs/demo.",
             show_default=False,
         ),

@@ -115,6 +115,7 @@ def diagnose(
             "--output",
             "-o",
             parser=path_given,
+            metavar="DIR",
             help="Folder for result.json; by default oodkit-runs/diagnose-NNN.",
             show_default=False,
             rich_help_panel=SHOWS,
