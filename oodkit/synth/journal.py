@@ -6,6 +6,7 @@ moment, add up.
 
 import errno
 import json
+import math
 import os
 import secrets
 from collections.abc import Iterator, Mapping, Sequence
@@ -98,7 +99,7 @@ class Ledger:
     def _note(self, folder: Path, text: bytes, place: tuple[int, int]) -> bool:
         """Whether the line is of an image that is asked for, and settles it."""
         try:
-            line = json.loads(text, parse_constant=_no_number)
+            line = json.loads(text, parse_constant=_finite, parse_float=_finite)
             file, dropped, index, name = line["file"], line.get("dropped"), line["index"], line["class"]
             label = -1 if name is None else self._labels[name]
             number = self._work.number(label if self._work.classes else 0, index)
@@ -112,8 +113,11 @@ class Ledger:
         return True
 
 
-def _no_number(text: str) -> None:
-    raise ValueError(f"{text} is no JSON")
+def _finite(text: str) -> float:
+    """The number; others can't be written again: NaN is no JSON, and 1e999, which is, becomes infinite."""
+    if not math.isfinite(value := float(text)):
+        raise ValueError(f"{text} is no finite number")
+    return value
 
 
 def encoded(line: Mapping[str, Any]) -> bytes:

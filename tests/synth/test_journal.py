@@ -112,9 +112,12 @@ def test_a_line_without_a_class_settles_none_of_images_that_have_one(tmp_path: P
     assert not ledger(tmp_path).done.any()
 
 
-@pytest.mark.parametrize("odd", ['{"file": "a/0.png", "class": "a", "index": 0, "confidence": NaN}', "[" * 99_999])
+@pytest.mark.parametrize(
+    "odd",
+    [*(f'{{"file": "a/0.png", "class": "a", "index": 0, "confidence": {one}}}' for one in ("NaN", "1e999")), "[" * 99_999],
+)
 def test_a_line_that_is_no_json_is_none(tmp_path: Path, odd: str) -> None:
-    """NaN could not be written again, and what is nested too deep not be read."""
+    """What is not finite could not be written again, and what is nested too deep not be read."""
     there(tmp_path, line("a", 0))
     (tmp_path / MANIFEST).write_text(odd + "\n")
     assert not ledger(tmp_path).done.any()
