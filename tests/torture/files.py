@@ -11,10 +11,13 @@ from PIL import Image
 from safetensors.torch import save_file
 
 import oodkit
-from oodkit.cli import synth_result, training_result
+from oodkit.cli import fitting, synth_result, training_result
 from oodkit.detector import Detector
 from oodkit.errors import UnreadableImageError, UsageError
 from oodkit.images.synthesis import require_finished
+from oodkit.synth.asking import Asker
+from oodkit.synth.fit.fitted import FittedDiffusion
+from oodkit.synth.fit.folder import read_fit
 from oodkit.synth.folder import read_run
 from oodkit.synth.journal import JOURNAL
 from oodkit.synth.run import carry_out, plan_synthesis
@@ -25,6 +28,7 @@ from oodkit.training.log import Log, read_log
 from oodkit.training.optimizer import make_optimizer
 
 from ..stored_files import Calibration, Kind, make_scorer  # noqa: TID252 (tests are no package)
+from ..synth.fit.tiny import dark_and_bright, fitted  # noqa: TID252
 from ..synth.stand_in import StandIn  # noqa: TID252
 from ..training.small import digits, trained  # noqa: TID252
 from ..training.toy_run import ADAMW, toy_batch, toy_learner  # noqa: TID252
@@ -44,6 +48,7 @@ MORE_KINDS = [
     "synthesis:manifest.jsonl",
     "stopped:run.json",
     "stopped:journal",
+    "fit:fit.json",
     "list:list.txt",
     "arrays:images.npz",
     "arrays:images.npy",
@@ -189,6 +194,18 @@ class MoreKind(Kind):
             require_finished(oodkit.open_images(folder))
         done = carry_out(self._synthesis_plan(), folder)
         return f"{document} {synth_result.told(folder, done)} {sorted(path.name for path in folder.rglob('*.png'))}"
+
+    def _make_fit(self) -> None:
+        folder = self.path.parent
+        fitted(dark_and_bright(folder / "images"), folder / "fit", epochs=1)
+        self.path = folder / "fit" / self.scorer
+
+    def _fit(self) -> str:
+        folder = self.path.parent
+        made = FittedDiffusion(folder, device="cpu", steps=2, dtype="float32")
+        work = plan_synthesis(made, per_class=1).work
+        images = Asker(made, None, lambda _: None).ask([work.request(number) for number in range(min(2, len(work)))])
+        return f"{images} {made.classes} {made.facts} {fitting.told(folder, read_fit(folder) or {})}"
 
     def _make_list(self) -> None:
         self.path = self.path.with_name(self.scorer)
