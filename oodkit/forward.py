@@ -116,7 +116,7 @@ class Runner:
             try:
                 pieces = [self._forward(piece) for piece in torch.split(pixels, self.batch_size)]
                 return {name: torch.cat([piece[name] for piece in pieces]) for name in self.columns}
-            except (torch.OutOfMemoryError, RuntimeError) as error:
+            except (RuntimeError, MemoryError) as error:
                 if not is_out_of_memory(error):
                     raise
                 if self.batch_size == 1:

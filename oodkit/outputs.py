@@ -45,7 +45,7 @@ class Outputs:
 
     ``skipped`` are the images that could not be read, ``notes`` what else the extraction has to tell, ``obstacles``, by a probe's
     spec, why it can't run on this network; subsets keep them.
-    Raises OutputsError where the tensors do not fit together.
+    Raises OutputsError where the tensors do not fit together, and for features or logits that are no floats.
 
     The rows may lie in several parts (the shards of a folder, memory-mapped): ``features``, ``logits`` and ``labels`` put them
     together in memory; ``chunks`` goes through them in bounded memory.

@@ -2,6 +2,7 @@
 
 import sys
 
+import pytest
 import torch
 
 from oodkit.forward import Runner, obstacle
@@ -40,13 +41,14 @@ def test_nothing_has_the_columns_of_a_network_that_divides_by_its_inputs_norm(ti
     assert {name: tuple(tensor.shape) for name, tensor in columns.items()} == {"features": (0, 6), "logits": (0, 3)}
 
 
-def test_memory_is_given_back_only_once_nothing_holds_the_activations(tiny_model, monkeypatch):
+@pytest.mark.parametrize("error", [torch.OutOfMemoryError("CUDA out of memory"), MemoryError()], ids=["accelerator", "machine"])
+def test_memory_is_given_back_only_once_nothing_holds_the_activations(error, tiny_model, monkeypatch):
     """While the exception is handled its traceback holds them, and emptying the cache frees nothing."""
     runner, handled = Runner(tiny_model, torch.device("cpu"), torch.float32, 4), []
 
     def forward(pixels):
         if len(pixels) > 2:
-            raise torch.OutOfMemoryError("CUDA out of memory")
+            raise error
         return {"features": pixels, "logits": pixels}
 
     monkeypatch.setattr(runner, "_forward", forward)

@@ -73,6 +73,7 @@ def test_of_the_hub_it_takes_safetensors_alone(monkeypatch, tmp_path, kept):
         assert (repository, revision) == ("me/net", "v1")
         if file != kept:
             raise EntryNotFoundError("404")
+        return str(tmp_path / file)
 
     monkeypatch.setattr("huggingface_hub.hf_hub_download", download)
     monkeypatch.setattr("timm.models.load_model_config_from_hf", lambda name: ({}, "resnet18", {}))

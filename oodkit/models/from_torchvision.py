@@ -36,7 +36,7 @@ def load_name(name: str, options: Options) -> Loaded:
             raise
         raise ModelNotFoundError(f"what came from {weights.url} is not whole: {error}; try again") from error
     except (TypeError, ValueError) as error:
-        raise UsageError(f"can't build {full} with {dict(options.model_args)}: {error}") from error
+        raise UsageError(f"can't build {full} with {in_short(dict(options.model_args))}: {in_short(error)}") from error
     transform, size, preprocessing = torchvision_transform(weights, options)
     about = {"source": "torchvision", "architecture": arch, "origin_url": weights.url}
     return Loaded(full, net, transform, size, preprocessing, tuple(weights.meta["categories"]), None, about)

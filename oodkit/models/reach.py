@@ -118,6 +118,14 @@ def reading_hub(name: str, absent: str, instead: str) -> Iterator[None]:
         raise out_of_reach(printable(name), error, instead) from error
 
 
+def hub_file(name: str, file: str) -> Path:
+    """A file of ``hf-hub:OWNER/NAME[@REVISION]``, from the hub or its cache. Raises what huggingface_hub does."""
+    from huggingface_hub import hf_hub_download
+
+    repository, _, revision = name.removeprefix("hf-hub:").partition("@")
+    return Path(hf_hub_download(repository, file, revision=revision or None))
+
+
 def is_of_transport(error: Exception) -> bool:
     """Whether a download broke off: the hub's client lets the errors of what it fetches with through, which differs by version."""
     return type(error).__module__.partition(".")[0] in TRANSPORTS

@@ -7,6 +7,7 @@ from typing import Any
 
 from oodkit.models.base import Options
 from oodkit.models.modest import require_modest_network
+from oodkit.models.reach import hub_file
 from oodkit.models.state import SUFFIXES
 
 CONFIG = "config.json"
@@ -38,17 +39,15 @@ def require_modest_config(name: str, options: Options) -> None:
 
 def _fetched(name: str) -> Path:
     """The folder of the hub's cache with the repository's config.json, and, where it is one of timm's, its weights."""
-    from huggingface_hub import hf_hub_download
     from huggingface_hub.errors import EntryNotFoundError
 
-    repository, _, revision = name.removeprefix("hf-hub:").partition("@")
-    file = Path(hf_hub_download(repository, CONFIG, revision=revision or None))
+    file = hub_file(name, CONFIG)
     config = _read(file)
     told = config.get("pretrained_cfg")
     other = told.get("hf_hub_filename") if isinstance(told, dict) else None
     for weights in ([other] if isinstance(other, str) else WEIGHTS) if "architecture" in config else []:
         with suppress(EntryNotFoundError):
-            hf_hub_download(repository, weights, revision=revision or None)
+            hub_file(name, weights)
             break
     return file.parent
 

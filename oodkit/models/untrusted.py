@@ -7,6 +7,7 @@ from typing import Any
 from oodkit.errors import CheckpointError, InputError
 from oodkit.models.from_file import JSON_FACTS
 from oodkit.models.names import portable
+from oodkit.models.reach import hub_file, hub_or_cache
 from oodkit.models.state import SUFFIXES
 from oodkit.wording import in_short, printable
 
@@ -90,20 +91,16 @@ def _found(name: str, beside: Path) -> str:
 
 def _require_safetensors(name: str) -> None:
     """Raise CheckpointError where timm would take other weights from the hub; what is out of reach is left to it."""
-    from huggingface_hub import hf_hub_download
     from huggingface_hub.errors import EntryNotFoundError, LocalEntryNotFoundError
     from timm.models import load_model_config_from_hf
 
-    from oodkit.models.reach import hub_or_cache
-
-    repository, _, revision = name.removeprefix("hf-hub:").partition("@")
     file = "model.safetensors"
     try:
         with hub_or_cache():
             config, _, _ = load_model_config_from_hf(name.removeprefix("hf-hub:"))
             file = str(config.get("hf_hub_filename") or file)
             if file.endswith(".safetensors"):
-                hf_hub_download(repository, file, revision=revision or None)
+                hub_file(name, file)
                 return
     except LocalEntryNotFoundError:
         return
