@@ -32,7 +32,7 @@ def module_name(file: Path) -> str:
 
 def without_addresses(text: str) -> str:
     """The text without the memory addresses that Python puts into a repr, and without those of folders in a ``module_name``."""
-    return re.sub(r"(oodkit_user_\S*?)_[0-9a-f]{12}\b", r"\1", re.sub(r" at 0x[0-9a-fA-F]+", "", text))
+    return re.sub(r"(oodkit_user_.*?)_[0-9a-f]{12}\b", r"\1", re.sub(r" at 0x[0-9a-fA-F]+", "", text))
 
 
 def _code_of_class(kind: type) -> str:

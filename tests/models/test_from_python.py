@@ -175,10 +175,13 @@ def test_files_of_one_name_in_two_folders_are_two_modules(tmp_path: Path) -> Non
 
 def test_what_a_transform_is_called_does_not_go_by_the_folder(tmp_path: Path) -> None:
     """Else outputs would be extracted again, and a detector refuse the network, once the folder was moved."""
-    names = [in_folder(tmp_path / folder).replace(":make", ":shown") for folder in ("here", "there")]
-    one, other = (repr(load_classifier(name).transform) for name in names)
+    files = [tmp_path / folder / "my net.py" for folder in ("here", "there")]
+    for file in files:
+        in_folder(file.parent)
+        (file.parent / "net.py").rename(file)
+    one, other = (repr(load_classifier(f"py:{file}:shown").transform) for file in files)
     assert one == other
-    assert one.startswith("<oodkit_user_net.Grey object> (source ")
+    assert one.startswith("<oodkit_user_my net.Grey object> (source ")
 
 
 def test_a_neighbour_of_the_same_name_in_another_folder_is_refused(tmp_path: Path) -> None:
