@@ -17,6 +17,7 @@ class Work:
 
     def __init__(self, classes: Sequence[ImageClass] | None, there: Sequence[int], seed: int) -> None:
         self.classes, self.seed = None if classes is None else tuple(classes), seed
+        # by class how many and where they begin; by number the index and the class; by class and index the number
         self._there = np.asarray(there, np.int64)
         self._starts = np.cumsum(self._there) - self._there
         of = np.repeat(np.arange(len(there)), self._there)
@@ -27,14 +28,10 @@ class Work:
     def __len__(self) -> int:
         return len(self._index)
 
-    def index_of(self, number: int) -> int:
-        """Its own number within its class."""
-        return int(self._index[number])
-
     def request(self, number: int) -> Request:
         """What a generator is asked for."""
         of = None if self.classes is None else self.classes[self._class[number]]
-        index = self.index_of(number)
+        index = int(self._index[number])
         return Request(of, index, seed_of(self.seed, "" if of is None else of.folder, index))
 
     def number(self, of: int, index: int) -> int | None:
