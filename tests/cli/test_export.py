@@ -13,6 +13,8 @@ import oodkit
 from oodkit.cli import app
 from oodkit.head import Head
 
+from .scoring import NET
+
 SETS = ("--id", "demo:digits", "--near", "unseen=demo:digits-unseen", "--train", "demo:digits:train", "--scorer", "mls")
 SMALL = ("--limit", "60", "--workers", "0", "--device", "cpu", "--baseline", "none")
 RUNS = ("--workers", "0", "--device", "cpu")
@@ -154,12 +156,13 @@ def test_after_a_diagnosis_of_another_model_no_repair_is_taken(run, last, demo_s
 def test_a_smaller_graph_leaves_no_weights_of_an_earlier_one_behind(run, tmp_path, monkeypatch):
     pytest.importorskip("onnxruntime")
     pytest.importorskip("onnxscript")
-    monkeypatch.setattr("oodkit.exporting.onnx.LARGEST_FILE", 0)
+    (tmp_path / "own.py").write_text(NET)
+    words = ("export", "py:own.py:net", "--input-size", "32", "--as", "onnx", "-o", "net.onnx")
     names = ["net.onnx", "net.onnx.data", "net.onnx.md"]
-    assert run("export", "demo:digits-v2", "--as", "onnx", "-o", "net.onnx").out.split() == [names[0], names[1], names[2]]
-    monkeypatch.undo()
-    monkeypatch.chdir(tmp_path)
-    assert run("export", "demo:digits-v2", "--as", "onnx", "-o", "net.onnx").code == 0
+    with monkeypatch.context() as patched:
+        patched.setattr("oodkit.exporting.onnx.LARGEST_FILE", 0)
+        assert run(*words).out.split() == names
+    assert run(*words).code == 0
     assert sorted(path.name for path in tmp_path.glob("net*")) == [names[0], names[2]]
     assert "checked with onnxruntime" in (tmp_path / names[2]).read_text()
 
