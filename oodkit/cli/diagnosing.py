@@ -29,7 +29,7 @@ from oodkit.repair import Repair
 from oodkit.report.document import Asked, Found, make_document
 from oodkit.report.runs import RESULT, Run, save_run
 from oodkit.scoring import by_label
-from oodkit.wording import printable
+from oodkit.wording import counted, printable
 
 
 def run(request: Request, *, mixed: bool = False) -> Run:
@@ -205,7 +205,7 @@ def _set_rows(sets: Sets, readings: Sequence[Mapping[str, Reading]], withheld: S
         own = [one[name] for one in readings]
         notes = [*(note for one in own for note in one.notes), *sets.notes.get(name, ())]
         if withheld and name == judged_by(sets):
-            notes.append(f"{len(withheld)} images are in a test set too: no setting was chosen on them")
+            notes.append(f"{counted(len(withheld), 'image is', 'images are')} in a test set too: no setting was chosen on them")
         skipped = dict.fromkeys(failure for one in own for failure in one.skipped)
         rows.append(
             {

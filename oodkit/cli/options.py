@@ -207,7 +207,12 @@ SeedOption = Annotated[int, typer.Option(envvar="OODKIT_SEED", help="Seed of eve
 DataRootOption = Annotated[
     Path | None,
     typer.Option(
-        "--data-root", envvar="OODKIT_DATA", help="Folder that holds the benchmarks' images and lists.", show_default=False
+        "--data-root",
+        parser=path_at_home,
+        metavar="DIR",
+        envvar="OODKIT_DATA",
+        help="Folder that holds the benchmarks' images and lists.",
+        show_default=False,
     ),
 ]
 FormatOption = Annotated[

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from oodkit.atomic import write_atomically
-from oodkit.errors import OodkitError, UsageError
+from oodkit.errors import OodkitError, TrainingError, UsageError
 from oodkit.training.folder import LOG
 
 
@@ -71,8 +71,14 @@ def read_log(folder: Path) -> list[dict[str, Any]]:
 
 
 def read_epochs(folder: Path) -> list[dict[str, Any]]:
-    """Of these the lines that end an epoch; that of epoch 0, which says how well the start does, is none."""
-    return [line for line in read_log(folder) if line.get("epoch")]
+    """Of these the lines that end an epoch; that of epoch 0, which says how well the start does, is none.
+
+    Raises TrainingError where there is none, as when somebody has deleted the log.
+    """
+    epochs = [line for line in read_log(folder) if line.get("epoch")]
+    if not epochs:
+        raise TrainingError(f"{folder / LOG} tells of no epoch, so what the training came to is lost; train into another folder")
+    return epochs
 
 
 def _lines(path: Path) -> list[dict[str, Any]]:

@@ -40,7 +40,9 @@ MODEL = ("diagnose", "py:net.py:net", "--input-size", "8", "--workers", "0", "--
 
 
 def test_a_bare_model_finds_the_benchmark_of_its_number_of_classes(run, root, monkeypatch):
-    monkeypatch.setenv("OODKIT_DATA", str(root))
+    """Where the environment says, in which no shell puts the home folder for ``~``."""
+    monkeypatch.setenv("HOME", str(root.parent))
+    monkeypatch.setenv("OODKIT_DATA", "~/data")
     document = json.loads(run(*MODEL).out)
     roles = {one["name"]: one["role"] for one in document["sets"]}
     assert roles == {"id": "id", "fit": "fit", "val": "val", **dict.fromkeys(OOD[:2], "near"), **dict.fromkeys(OOD[2:], "far")}

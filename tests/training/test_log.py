@@ -1,14 +1,15 @@
 """The log: a line at once, cut where the training goes on from, and never half a line in the way."""
 
 import json
+import re
 import sys
 from types import SimpleNamespace
 
 import pytest
 
-from oodkit.errors import OodkitError, UsageError
+from oodkit.errors import OodkitError, TrainingError, UsageError
 from oodkit.training.folder import LOG
-from oodkit.training.log import Log, read_log
+from oodkit.training.log import Log, read_epochs, read_log
 
 
 def test_a_line_is_there_as_soon_as_it_is_written(tmp_path):
@@ -85,3 +86,9 @@ def test_tensorboard_gets_the_same_numbers(tmp_path, monkeypatch):
     assert told == [
         (str(tmp_path), 8), ("step/loss", 1.5, 10), ("step/lr", 0.1, 10), ("epoch/loss", 2.0, 12), ("epoch/parts/ce", 1.25, 12),
     ]  # fmt: skip
+
+
+def test_a_log_that_is_gone_is_told_where_its_epochs_are_needed(tmp_path):
+    expected = f"{tmp_path / 'log.jsonl'} tells of no epoch, so what the training came to is lost; train into another folder"
+    with pytest.raises(TrainingError, match=f"^{re.escape(expected)}$"):
+        read_epochs(tmp_path)
