@@ -26,7 +26,8 @@ def test_finished_trials_of_other_recipes_and_seeds_join_the_result(tmp_path):
         ("v1", 3), ("label-smoothing", 1), ("cutmix", 2), ("mixup", 2)
     }  # fmt: skip
     assert lines == []
-    whole = ablate(planned(["label-smoothing", "cutmix", "mixup"], [2, 1, 4]), tmp_path, train=Trainer())
+    whole = ablate(planned(["v1"], [2, 1, 4]), tmp_path, train=trainer)
+    assert len(trainer.calls) == 2
     assert whole.rows[0] == found.rows[0]
 
 

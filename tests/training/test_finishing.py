@@ -66,10 +66,11 @@ def test_what_a_recipe_says_of_its_logits_is_in_the_file_and_the_result(tmp_path
 
 
 def test_the_network_that_is_kept_as_the_best_answers_as_was_told(tmp_path):
-    """Of a recipe whose answers in training are not those of the file."""
-    trained(tmp_path, "mos:groups=4", data=digits(limit=200), val=digits("val", 100), epochs=4, lr=0.3)
+    """Of a recipe whose answers in training are not those of the file; of 8 classes a third is no chance."""
+    trained(tmp_path, "mos:groups=4", data=digits(limit=96), val=digits("val", 50), lr=0.3)
     best = said(tmp_path)["result"]["best"]
-    assert_accuracy(oodkit.load_classifier(str(tmp_path / "best.safetensors")), best["val_accuracy"], 100)
+    assert best["val_accuracy"] > 0.2
+    assert_accuracy(oodkit.load_classifier(str(tmp_path / "best.safetensors")), best["val_accuracy"], 50)
 
 
 def test_what_a_recipe_says_of_its_logits_is_not_said_of_a_refitted_layer(tmp_path):

@@ -157,7 +157,7 @@ def test_a_full_disk_leaves_no_finished_fit(data, tmp_path, monkeypatch):
 
 def test_it_learns_the_classes(data, tmp_path):
     """After some seconds the images of the bright class are bright, those of the dark one dark."""
-    folder = fitted(data, tmp_path / "fit", epochs=90, batch_size=12, lr=3e-3)
+    folder = fitted(data, tmp_path / "fit", epochs=45, batch_size=12, lr=6e-3)
     generator = FittedDiffusion(folder, device="cpu", steps=8)
     images = generator.generate(requests(generator.classes, 4)).float()
     bright, dark = images[0::2].mean().item(), images[1::2].mean().item()
