@@ -11,7 +11,7 @@ from pathlib import Path
 import oodkit
 
 PAGE = Path(__file__).parents[2] / "docs" / "contributing.md"
-CONTRACT = Path(__file__).with_name("test_contract.py")
+CONTRACT = [Path(__file__).with_name(name) for name in ("test_contract.py", "test_hard_inputs.py")]
 
 
 def test_a_scorer_of_one_file_and_one_line_is_in_the_command_line_and_keeps_the_contract(tmp_path):
@@ -41,5 +41,5 @@ def test_a_scorer_of_one_file_and_one_line_is_in_the_command_line_and_keeps_the_
     )
     assert "margin" in told
     assert re.search(
-        r"\d+ passed", ran("pytest", str(CONTRACT), "-k", "margin", "-q", "-p", "no:cacheprovider", f"--rootdir={tmp_path}")
+        r"\d+ passed", ran("pytest", *map(str, CONTRACT), "-k", "margin", "-q", "-p", "no:cacheprovider", f"--rootdir={tmp_path}")
     )
