@@ -16,9 +16,13 @@ from .hub_stand_in import HubStandIn
 
 
 def pytest_configure():
-    """Workers are forked on Python 3.14 too: one that starts afresh can't import tests. The tests of such use the package alone."""
+    """Workers are forked on Python 3.14 too: one that starts afresh can't import tests. The tests of such use the package alone.
+
+    The first gradient decides whether autograd starts threads, which a forked process can't use; after torch.export it does.
+    """
     if "fork" in multiprocessing.get_all_start_methods():
         multiprocessing.set_start_method("fork", force=True)
+    torch.ones((), requires_grad=True).backward()
 
 
 class TinyNet(nn.Module):
