@@ -13,7 +13,7 @@ from oodkit.refitting import Refit
 from oodkit.rivals import APART
 from oodkit.scorers import SCORERS
 from oodkit.scoring import by_label
-from oodkit.wording import decimal, p_value, percent, signed
+from oodkit.wording import decimal, p_told, percent, signed
 
 LARGER = "A larger share of the training images may do better."
 
@@ -48,7 +48,7 @@ def worse_than_chance(refit: Refit) -> bool:
 def _outcome(model: str, outcome: str, mls: Change, which: str, *, cost: float) -> str:
     found = mls.difference
     low, high = (signed(100 * one, 2) for one in (found.low, found.high))
-    test = f"95 % interval {low} to {high}, paired DeLong {_p(found.p_value)}"
+    test = f"95 % interval {low} to {high}, paired DeLong {p_told(found.p_value)}"
     figures = f"from {decimal(100 * mls.auroc_before.value, 2)} to {percent(mls.auroc_after.value, 2)}"
     points = f"{decimal(100 * abs(found.difference), 2)} points ({test})"
     moved = f"goes {figures}, by {signed(100 * found.difference, 2)} points ({test})"
@@ -63,11 +63,6 @@ def _outcome(model: str, outcome: str, mls: Change, which: str, *, cost: float) 
         return f"The refit harms {model}, keep the head as it was: it costs {worth}. The maximal logit's {which} {moved}."
     how = f"{' a little' if found.difference < MARGIN else ''}{', at a price' if cost else ''}"
     return f"The refit repairs {model}{how}: the maximal logit's {which} rises {figures}, by {points}."
-
-
-def _p(p: float) -> str:
-    told = p_value(p)
-    return f"p {told if told.startswith('<') else f'= {told}'}"
 
 
 def _suspicion(refit: Refit) -> list[str]:
@@ -108,7 +103,7 @@ def _accuracy(outcome: str, before: Estimate, after: Estimate, difference: Compa
     if difference == NO_DIFFERENCE or difference.difference == 0:
         return f"The ID accuracy stays at {percent(after.value, 2)}."
     figures = f"from {decimal(100 * before.value, 2)} to {percent(after.value, 2)}"
-    test = f"{signed(100 * difference.difference, 2)} points, McNemar {_p(difference.p_value)}"
+    test = f"{signed(100 * difference.difference, 2)} points, McNemar {p_told(difference.p_value)}"
     if difference.p_value > APART:
         return f"The ID accuracy goes {figures} ({test}), which chance can explain."
     if difference.difference > 0:

@@ -20,7 +20,7 @@ from oodkit.evaluation import Result
 from oodkit.lead import ENOUGH, MARGIN, Against, Lead, is_ahead
 from oodkit.metrics import Estimate
 from oodkit.rivals import Rival
-from oodkit.wording import p_value, percent, signed
+from oodkit.wording import p_told, percent, signed
 
 Code = Literal["input-suspect", "impaired-logits", "features-ahead", "sound-logits", "undetermined"]
 
@@ -144,8 +144,7 @@ def _lead_evidence(lead: Lead, against: Against | None) -> list[str]:
         return [str(lead.problem)]
     found, before = lead.comparison, against.lead.comparison if against else None
     points = [signed(100 * value, 2) for value in (found.difference, found.low, found.high)]
-    p = p_value(found.p_value)
-    interval = f"95 % interval {points[1]} to {points[2]}, paired DeLong p {p if p.startswith('<') else f'= {p}'}"
+    interval = f"95 % interval {points[1]} to {points[2]}, paired DeLong {p_told(found.p_value)}"
     earlier = f"; at {against.name}: {signed(100 * before.difference, 2)}" if against and before else ""
     return [f"mean AUROC of {lead.spec} on the features minus that of the maximal logit: {points[0]} points ({interval}){earlier}"]
 

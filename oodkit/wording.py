@@ -49,6 +49,12 @@ def p_value(p: float) -> str:
     return "< 0.0001" if p < 0.0001 else f"{p:.4f}" if p < 0.1 else f"{p:.2f}"
 
 
+def p_told(p: float, sign: str = "=") -> str:
+    """The same in a sentence: ``p = 0.0581``, ``p < 0.0001``."""
+    shown = p_value(p)
+    return f"p {shown}" if shown.startswith("<") else f"p {sign} {shown}"
+
+
 def printable(text: str) -> str:
     r"""The text on one line; what would be obeyed, or no file can hold, is spelled as Python spells it: ``\x1b``, ``\u202e``.
 

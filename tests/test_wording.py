@@ -2,7 +2,7 @@
 
 import pytest
 
-from oodkit.wording import counted, decimal, first_line, gib, in_short, number, p_value, percent, printable, signed, size
+from oodkit.wording import counted, decimal, first_line, gib, in_short, number, p_told, p_value, percent, printable, signed, size
 
 
 def test_numbers_have_true_minus_signs_and_percent_a_space():
@@ -37,6 +37,7 @@ def test_of_an_error_of_many_lines_the_first_is_told_and_of_one_without_words_it
 
 def test_a_tiny_p_is_said_to_be_small():
     assert [p_value(p) for p in (9.2e-25, 0.0581, 0.5)] == ["< 0.0001", "0.0581", "0.50"]
+    assert [p_told(9.2e-25, "≤"), p_told(0.0581, "≤"), p_told(0.5)] == ["p < 0.0001", "p ≤ 0.0581", "p = 0.50"]
 
 
 @pytest.mark.parametrize(

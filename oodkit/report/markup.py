@@ -9,7 +9,7 @@ from typing import Any
 from oodkit.report import numerals
 from oodkit.report.glossary import every_key
 from oodkit.report.remarks import in_pairs, settings_in_words
-from oodkit.wording import p_value, printable
+from oodkit.wording import p_told, p_value, printable
 
 LONGEST_IN_BAR = 24
 
@@ -59,8 +59,7 @@ def _ending(name: str) -> str:
 
 def _p_value(p: float, *, bare: bool = False) -> str:
     """``p = 0.0581`` or ``p < 0.0001``; in a table's cell without the p."""
-    shown = p_value(p)
-    return shown if bare else f"p {shown}" if shown.startswith("<") else f"p = {shown}"
+    return p_value(p) if bare else p_told(p)
 
 
 def _breakable(name: str) -> str:

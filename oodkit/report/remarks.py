@@ -7,7 +7,7 @@ from oodkit.evaluation import MEANS
 from oodkit.rivals import APART
 from oodkit.scorers.knn import BEYOND
 from oodkit.specs import spec_of
-from oodkit.wording import p_value
+from oodkit.wording import p_told
 
 FILES_SHOWN = 10
 FEW_IMAGES = 100  # an AUROC of 100 images against as many has a 95 % interval some 10 points wide
@@ -73,9 +73,9 @@ def _rivals_line(model: Mapping[str, Any]) -> list[str]:
     test = "by the paired DeLong test"
     if equal := [one["scorer"] for one in rivals if one["p_value"] > APART]:
         return [f"not told from {model['best']} {test} (p > {APART:g}): {', '.join(equal)}"]
-    largest = p_value(max(one["p_value"] for one in rivals))
+    largest = p_told(max(one["p_value"] for one in rivals), "≤")
     others = "every other not in doubt" if doubted else "every other"
-    return [f"{model['best']} is ahead of {others} {test} (p {largest if largest.startswith('<') else f'≤ {largest}'})"]
+    return [f"{model['best']} is ahead of {others} {test} ({largest})"]
 
 
 def _scorers_by_text(said: Iterable[tuple[str, str]]) -> dict[str, list[str]]:
