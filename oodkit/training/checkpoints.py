@@ -90,7 +90,7 @@ class Checkpoints:
             "optimizer": numbers,
             "scaler": state.scaler.state_dict() if state.scaler is not None else {},
             "tally": state.tally.numbers(),
-            "seconds": state.pace.seconds,
+            "seconds": state.pace.seconds if state.tally.sums else 0.0,  # between epochs none: equal trainings end in equal bits
         }
         save_stored(self.folder / LAST, _apart(tensors), {name: json.dumps(fact) for name, fact in facts.items()})
         self._saved = time.monotonic()

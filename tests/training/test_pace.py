@@ -5,7 +5,9 @@ import signal
 
 import pytest
 
+from oodkit.tensor_file import load_stored
 from oodkit.training import pace as module
+from oodkit.training.folder import LAST
 from oodkit.training.log import read_epochs
 from oodkit.training.pace import Pace
 
@@ -55,3 +57,5 @@ def test_an_epoch_that_was_stopped_took_what_it_took_before_and_after(clock, tmp
     assert stopped == pytest.approx(whole, abs=1e-3)
     speeds = [line["images_per_second"] for line in read_epochs(tmp_path / "stopped")]
     assert speeds[1:] == pytest.approx([6, 6], rel=1e-3)
+    words = [load_stored(tmp_path / name / LAST, "a checkpoint")[1] for name in ("whole", "stopped")]
+    assert words[0] == words[1], "equal trainings end in equal bits, whatever the time that they took"
