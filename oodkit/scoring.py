@@ -236,7 +236,7 @@ def _with_scores(scorers: Sequence[Scorer], jobs: Sequence[Scored], name: str | 
         for which, scorer in enumerate(scorers):
             try:
                 if reasons[which] is None:
-                    scores[which][done : done + len(ready)] = scorer.score(ready)
+                    scores[which][done : done + len(ready)] = scorer.score(ready).numpy()
             except STOPS_ONE as error:
                 reasons[which] = why_no_scores(scorer.name, error, outputs) + where
         done += len(ready)
