@@ -38,7 +38,7 @@ def test_it_never_runs_code(demo, tmp_path, monkeypatch):
         ({"name": "resnet18", "model_args": {"checkpoint_path": "evil.pth"}}, "built with 'model_args', which a file does not"),
         ({"name": "resnet18", "checkpoint": "evil.pth"}, "built with 'checkpoint', which a file does not decide"),
         ({"name": "resnet18", "allow_pickle": True}, "built with 'allow_pickle', which a file does not decide"),
-        ({"name": "demo:digits-v2", "input_size": [3, 9000, 9000]}, "decides on at most 2048 pixels a side"),
+        ({"name": "demo:digits-v2", "input_size": [3, 9000, 9000]}, "decides on at most 1024 pixels a side"),
         ({"name": "demo:digits-v2", "input_size": [3, 32]}, "its network is out of reach|has|takes|can't"),
         ({"name": "demo:digits-v2", "input_size": "huge"}, "has input_size='huge', expected a whole number"),
         ({"name": "demo:digits-v2", "mean": [1e999]}, r"has mean=\[inf\], expected a list of numbers"),

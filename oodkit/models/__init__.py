@@ -21,6 +21,8 @@ SOURCES: dict[str, Callable[[str, Options], Loaded]] = {
 def load(name: str, options: Options) -> Loaded:
     """The network of any name: a scheme of ``SOURCES``, a file of weights, or else a timm name."""
     require_torchvision()
+    if not name:  # an unset variable of a shell leaves it, and as a path it would mean here
+        raise UsageError("the name of the model is empty; oodkit list models PATTERN shows names")
     scheme, separator, _ = name.partition(":")
     if separator and scheme in SOURCES:
         return SOURCES[scheme](name, options)

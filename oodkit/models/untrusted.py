@@ -6,13 +6,13 @@ from typing import Any
 
 from oodkit.errors import CheckpointError, InputError
 from oodkit.models.from_file import JSON_FACTS
-from oodkit.models.modest import LARGEST_SIDE
 from oodkit.models.names import portable
 from oodkit.models.reach import hub_file, hub_or_cache
 from oodkit.models.state import SUFFIXES
 from oodkit.wording import in_short, printable
 
 ALLOWED = {"name", "arch", "num_classes", "input_size", "mean", "std"}
+LARGEST_SIDE = 1024  # pixels; less than a file of weights decides on, since this one brings no network of its own
 LONGEST_NAME = 1000
 
 

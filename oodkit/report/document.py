@@ -70,9 +70,9 @@ def make_document(
 ) -> Document:
     """The document of a run; of a repair where there is one, of a diagnosis else.
 
-    sets: one mapping per image set (name, role, spec, fingerprint, counts, skipped files). baselines: of models that are not among
-    those of ``found``. repair: of the first of two models, of which the second is what came out. train: the images that it was
-    refitted on: "spec", "images" (of the whole set), "taken" and "views".
+    sets: one mapping per image set (name, role, spec, fingerprint, counts, skipped files). baselines: that the models
+    of ``found`` name, where they are not among these themselves. repair: of the first of two models, of which the second is what
+    came out. train: the images that it was refitted on: "spec", "images" (of the whole set), "taken" and "views".
     """
     by_name = {one.model: one for one in [*baselines, *(one.diagnosis for one in found)]}
     return {

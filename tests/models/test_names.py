@@ -139,6 +139,10 @@ class TestTimm:
         with pytest.raises(UsageError, match="is a folder; local-dir:"):
             load_classifier(str(tmp_path))
 
+    def test_an_empty_name_is_not_the_folder_at_hand(self) -> None:
+        with pytest.raises(UsageError, match=r"^the name of the model is empty; oodkit list models PATTERN shows names$"):
+            load_classifier("")
+
 
 class TestTorchvision:
     def fill(self, folder: Path, arch: str) -> torch.nn.Module:
