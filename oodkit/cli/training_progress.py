@@ -49,28 +49,20 @@ def _bar() -> Iterator[Show]:
         task = bar.add_task("training", total=None, figures="")
 
         def show(reached: Reached) -> None:
-            told = short_figures(reached) + left(reached)
+            told = figures(reached, short=True) + left(reached)
             epoch = f"epoch {reached.epoch}/{reached.epochs}"
             bar.update(task, description=epoch, completed=reached.step, total=reached.total, figures=told)
 
         yield show
 
 
-def figures(reached: Reached) -> str:
-    """Loss, accuracies and speed, as far as they are known."""
+def figures(reached: Reached, *, short: bool = False) -> str:
+    """Loss, accuracies and speed, as far as they are known. short: for the line of a bar, in a terminal of 80 columns."""
     own, val = reached.figures, reached.val
-    told = [] if own is None else [f"loss {_loss(own.loss, 4)}"]
-    told += [] if own is None or own.accuracy is None else [f"accuracy {percent(own.accuracy)}"]
-    told += [] if val is None else [f"on validation images {percent(val.accuracy)}"]
-    return ", ".join([*told, f"{reached.images_per_second:.0f} images/s"])
-
-
-def short_figures(reached: Reached) -> str:
-    """The same for a terminal of 80 columns."""
-    own, val = reached.figures, reached.val
-    told = [] if own is None else [f"loss {_loss(own.loss, 3)}"]
-    told += [] if own is None or own.accuracy is None else [percent(own.accuracy)]
-    told += [] if val is None else [f"val {percent(val.accuracy)}"]
+    digits, before, on_val = (3, "", "val") if short else (4, "accuracy ", "on validation images")
+    told = [] if own is None else [f"loss {_loss(own.loss, digits)}"]
+    told += [] if own is None or own.accuracy is None else [f"{before}{percent(own.accuracy)}"]
+    told += [] if val is None else [f"{on_val} {percent(val.accuracy)}"]
     return ", ".join([*told, f"{reached.images_per_second:.0f} images/s"])
 
 

@@ -5,7 +5,7 @@ from io import StringIO
 
 import pytest
 
-from oodkit.cli.training_progress import duration, figures, short_figures, shown_progress
+from oodkit.cli.training_progress import duration, figures, shown_progress
 from oodkit.training.loop import Reached, Validated
 from oodkit.training.tally import Figures
 
@@ -14,12 +14,12 @@ HALF = Reached(30, 60, 2, 3, 1234.5, Figures(0.25, {"cross-entropy": 0.25}, 0.87
 
 def test_what_is_known_is_told():
     assert figures(HALF) == "loss 0.2500, accuracy 87.5 %, on validation images 50.0 %, 1234 images/s"
-    assert short_figures(HALF) == "loss 0.250, 87.5 %, val 50.0 %, 1234 images/s"
-    assert figures(Reached(1, 60, 1, 3, 10.0)) == short_figures(Reached(1, 60, 1, 3, 10.0)) == "10 images/s"
+    assert figures(HALF, short=True) == "loss 0.250, 87.5 %, val 50.0 %, 1234 images/s"
+    assert figures(Reached(1, 60, 1, 3, 10.0)) == figures(Reached(1, 60, 1, 3, 10.0), short=True) == "10 images/s"
     unanswered = Reached(1, 60, 1, 3, 10.0, Figures(2.0, {}, None))
     assert figures(unanswered) == "loss 2.0000, 10 images/s"
     diverged = Reached(1, 60, 1, 3, 10.0, Figures(1.7231e16, {}, None))
-    assert figures(diverged) == short_figures(diverged) == "loss 1.7e+16, 10 images/s"
+    assert figures(diverged) == figures(diverged, short=True) == "loss 1.7e+16, 10 images/s"
 
 
 @pytest.mark.parametrize(
