@@ -8,7 +8,7 @@ import typer
 
 from oodkit.cli.options import JsonOption
 
-Row = dict[str, Any]  # by column a text, or a list of them
+Row = dict[str, Any]  # by column a text, a number, or a list of texts
 
 
 class Kind(StrEnum):
@@ -43,8 +43,8 @@ def list_(
         typer.echo("  ".join(text.ljust(width) for text, width in zip(line, widths, strict=True)).rstrip())
 
 
-def _cell(value: str | list[str]) -> str:
-    return value if isinstance(value, str) else ", ".join(value) or "nothing"
+def _cell(value: str | int | list[str]) -> str:
+    return (", ".join(value) or "nothing") if isinstance(value, list) else str(value)
 
 
 def _models() -> list[Row]:
@@ -105,8 +105,7 @@ def _benchmarks() -> list[Row]:
     from oodkit.benchmarks import BENCHMARKS
 
     return [
-        {"name": name, "classes": str(one.num_classes), "near": ", ".join(one.near), "far": ", ".join(one.far)}
-        for name, one in BENCHMARKS.items()
+        {"name": name, "classes": one.num_classes, "near": list(one.near), "far": list(one.far)} for name, one in BENCHMARKS.items()
     ]
 
 

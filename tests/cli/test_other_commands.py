@@ -78,6 +78,12 @@ def test_lists_of_several_columns_say_what_they_are_and_a_list_of_names_is_names
     assert heads["models"] != ["name"]
 
 
+def test_a_program_gets_a_benchmarks_sets_as_lists_and_its_classes_as_a_number(run):
+    (row,) = json.loads(run("list", "benchmarks", "cifar10", "--json").out)
+    assert (row["classes"], row["near"], row["far"][:2]) == (10, ["cifar100", "tin"], ["mnist", "svhn"])
+    assert "cifar100, tin" in run("list", "benchmarks", "cifar10").out
+
+
 def test_a_list_takes_a_pattern(run):
     names = [row["name"] for row in json.loads(run("list", "models", "resnet18*", "--json").out)]
     assert names
