@@ -3,7 +3,7 @@
 import json
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -77,6 +77,17 @@ def write_document(path: Path, document: Mapping[str, Any]) -> None:
 def first_file(folder: Path) -> str | None:
     """The name of the first visible file or folder in it; None where there is none."""
     return min((one.name for one in folder.iterdir() if not one.name.startswith(".")), default=None) if folder.exists() else None
+
+
+@contextmanager
+def no_empty_folder(folder: Path) -> Iterator[None]:
+    """The folder of a run does not stay, empty, where the run can't begin: whoever made it, the same command makes it again."""
+    try:
+        yield
+    except OodkitError:
+        with suppress(OSError):  # what it says of a folder with something in it
+            folder.rmdir()
+        raise
 
 
 @contextmanager

@@ -3,7 +3,6 @@
 import json
 import shlex
 from collections.abc import Iterator, Mapping
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,12 +10,11 @@ from typing import Any
 import typer
 
 from oodkit.cli.interruptions import kept_in
-from oodkit.cli.runs import begun, new_folder, require_folder
+from oodkit.cli.runs import require_folder, taken_up
 from oodkit.cli.several import told_once
 from oodkit.cli.training_options import given_settings
 from oodkit.cli.training_progress import duration, shown_progress
 from oodkit.cli.training_result import unreadable_lines
-from oodkit.errors import OodkitError
 from oodkit.forward import resolve_device
 from oodkit.images import open_images
 from oodkit.processes import rank
@@ -24,7 +22,6 @@ from oodkit.run_folder import FINISHED, FIT, Document, in_words
 from oodkit.synth.fit.folder import SAMPLES, is_finished, read_fit, require_same_fit
 from oodkit.synth.fit.run import FitPlan, carry_out_fit, plan_fit
 from oodkit.training.checkpoints import Checkpoints
-from oodkit.training.folder import differences
 from oodkit.wording import counted, printable
 
 
@@ -52,7 +49,7 @@ def carry_out_fit_job(job: FitJob, output: Path | None, *, as_json: bool, quiet:
         require_folder(output)
         resolve_device(job.device)
         planned = job.planned()
-        folder, before = _folder(output, planned)
+        folder, before = taken_up("synth-fit", output, planned.asked, read_fit, require_same_fit)
     if not quiet:
         for line in _before_lines(folder, before, planned):
             typer.echo(printable(line), err=True)
@@ -66,32 +63,16 @@ def carry_out_fit_job(job: FitJob, output: Path | None, *, as_json: bool, quiet:
 
 def _fit(job: FitJob, planned: FitPlan, folder: Path, *, quiet: bool) -> None:
     say = None if quiet else lambda line: typer.echo(printable(line), err=True)
-    try:
-        with kept_in(folder), shown_progress(quiet=quiet) as progress:
-            carry_out_fit(
-                planned,
-                folder,
-                device=job.device,
-                workers=job.workers,
-                tensorboard=job.tensorboard,
-                progress=progress,
-                say=say,
-            )
-    except OodkitError:
-        with suppress(OSError):  # there is something in it, and it stays
-            folder.rmdir()
-        raise
-
-
-def _folder(output: Path | None, planned: FitPlan) -> tuple[Path, Document | None]:
-    """The folder of the fit, and what its fit.json says, where it was begun before."""
-    if output is not None:
-        before = read_fit(output)
-        if before is not None:
-            require_same_fit(output, before["asked"], planned.asked)
-        return output, before
-    same = (one for one in begun("synth-fit", read_fit) if not differences(one[1]["asked"], planned.asked))
-    return next(same, None) or (new_folder("synth-fit"), None)
+    with kept_in(folder), shown_progress(quiet=quiet) as progress:
+        carry_out_fit(
+            planned,
+            folder,
+            device=job.device,
+            workers=job.workers,
+            tensorboard=job.tensorboard,
+            progress=progress,
+            say=say,
+        )
 
 
 def _before_lines(folder: Path, before: Document | None, planned: FitPlan) -> Iterator[str]:

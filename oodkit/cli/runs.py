@@ -95,6 +95,29 @@ def new_folder(kind: str) -> Path:
             raise OodkitError(f"can't make {folder}: {error.strerror or error}; give --output FOLDER") from error
 
 
+def taken_up(
+    kind: str,
+    output: Path | None,
+    asked: Mapping[str, Any],
+    read: Callable[[Path], dict[str, Any] | None],
+    require_same: Callable[[Path, Mapping[str, Any], Mapping[str, Any]], object],
+) -> tuple[Path, dict[str, Any] | None]:
+    """The folder of a training or a fit, and its document, where it was begun before.
+
+    output: None = that of the newest run of this kind that was asked for the same, else a new one. read, require_same: those of
+    the kind. Raises UsageError where ``output`` holds something else.
+    """
+    from oodkit.training.folder import differences
+
+    if output is not None:
+        before = read(output)
+        if before is not None:
+            require_same(output, before["asked"], asked)
+        return output, before
+    same = (one for one in begun(kind, read) if not differences(one[1]["asked"], asked))
+    return next(same, None) or (new_folder(kind), None)
+
+
 def require_writable(report: Path | None, output: Path | None) -> None:
     """Raise UsageError, before any work is done, where the report or the result could not be written afterwards.
 

@@ -10,7 +10,7 @@ import typer
 
 from oodkit.cli.interruptions import kept_in
 from oodkit.cli.loading import Loading, load_told
-from oodkit.cli.runs import begun, new_folder, require_folder
+from oodkit.cli.runs import require_folder, taken_up
 from oodkit.cli.several import told_once
 from oodkit.cli.training_options import given_settings
 from oodkit.cli.training_progress import shown_progress
@@ -20,7 +20,7 @@ from oodkit.images.base import ImageSet
 from oodkit.processes import rank
 from oodkit.run_folder import Document
 from oodkit.training.checkpoints import Checkpoints
-from oodkit.training.folder import LOG, differences, is_finished, read_run, require_same
+from oodkit.training.folder import LOG, is_finished, read_run, require_same
 from oodkit.training.networks import Stem
 from oodkit.training.plan import Alpha, Plan, Sets, Shape, plan
 from oodkit.training.run import accelerator_for, carry_out
@@ -84,7 +84,7 @@ def carry_out_job(command: str, name: str, job: Job, output: Path | None, *, ten
         start = load_told(name, job.loading) if command == "finetune" else name
         planned = plan(start, job.sets(), job.recipe, share, Shape() if command == "finetune" else job.shape(), job.given())
         accelerator = accelerator_for(planned, job.device)
-        folder, before = _folder(command, output, planned)
+        folder, before = taken_up(command, output, planned.asked, read_run, require_same)
     if not quiet:
         _say_before(folder, before, planned, tensorboard=tensorboard)
     done = before is not None and is_finished(folder, before)
@@ -108,17 +108,6 @@ def _carry_out(planned: Plan, folder: Path, job: Job, accelerator: "Accelerator"
             say=say,
             accelerator=accelerator,
         )
-
-
-def _folder(command: str, output: Path | None, planned: Plan) -> tuple[Path, Document | None]:
-    """The folder of the run, and what its training.json says, where the run was begun before."""
-    if output is not None:
-        before = read_run(output)
-        if before is not None:
-            require_same(output, before["asked"], planned.asked)
-        return output, before
-    same = (one for one in begun(command, read_run) if not differences(one[1]["asked"], planned.asked))
-    return next(same, None) or (new_folder(command), None)
 
 
 def _say_before(folder: Path, before: Document | None, planned: Plan, *, tensorboard: bool) -> None:

@@ -1,16 +1,15 @@
 """A training run, from the name of an architecture and image sets to a folder with a trained network."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, nullcontext, suppress
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import nullcontext
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from oodkit.classifier import Classifier, load_classifier
-from oodkit.errors import OodkitError
 from oodkit.images.base import ImageSet
-from oodkit.run_folder import FINISHED, UNFINISHED, Document
+from oodkit.run_folder import FINISHED, UNFINISHED, Document, no_empty_folder
 from oodkit.training.augment import TrainTransform, kept_generators, seeded_generators
 from oodkit.training.checkpoints import Checkpoints
 from oodkit.training.draws import draws_of
@@ -105,7 +104,7 @@ def carry_out(
         accelerator = accelerator or accelerator_for(planned, device)
         main = accelerator.is_main_process
         with (
-            _no_empty_folder(folder),
+            no_empty_folder(folder),
             Log(folder if main else None, tensorboard=tensorboard) as log,
             alone_in(folder) if main else nullcontext(),
             seeded_generators(accelerator.device, planned.settings.seed),
@@ -120,17 +119,6 @@ def carry_out(
 def accelerator_for(planned: Plan, device: str) -> "Accelerator":
     """Raises UsageError for a device that is not here, and for a precision that it does not train in."""
     return join_processes(device=device, amp=planned.settings.amp, leaves_unused=planned.recipe.leaves_unused)
-
-
-@contextmanager
-def _no_empty_folder(folder: Path) -> Iterator[None]:
-    """A folder that was made for the run does not stay, empty, where the run can't begin."""
-    try:
-        yield
-    except OodkitError:
-        with suppress(OSError):  # what it says of a folder with something in it
-            folder.rmdir()
-        raise
 
 
 def _carry_out(

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from oodkit.images.base import ImageSet
-from oodkit.run_folder import FINISHED, UNFINISHED, Document
+from oodkit.run_folder import FINISHED, UNFINISHED, Document, no_empty_folder
 from oodkit.synth.fit.denoiser import Denoiser, edm_loss
 from oodkit.synth.fit.folder import KIND, SAMPLES, SCHEMA, is_finished, read_fit, require_same_fit, write_fit
 from oodkit.synth.fit.grid import write_grid
@@ -92,20 +92,21 @@ def carry_out_fit(
         before = None  # of an attempt at another fit that saved nothing, nothing is told either
     if before is not None and is_finished(folder, before):
         return folder
-    accelerator = join_processes(device=device, amp=planned.settings.amp)
-    main = accelerator.is_main_process
-    with (
-        Log(folder if main else None, tensorboard=tensorboard) as log,
-        alone_in(folder) if main else nullcontext(),
-        seeded_generators(accelerator.device, planned.settings.seed),
-    ):
-        denoiser = Denoiser(planned.architecture)
-        document = _document(planned, denoiser, before, accelerator)
-        if main:
-            write_fit(folder, document)
-            if say is not None:
-                say(_told(planned, document))
-        _carry_out(planned, folder, denoiser, document, accelerator, workers, log, progress)
+    with no_empty_folder(folder):
+        accelerator = join_processes(device=device, amp=planned.settings.amp)
+        main = accelerator.is_main_process
+        with (
+            Log(folder if main else None, tensorboard=tensorboard) as log,
+            alone_in(folder) if main else nullcontext(),
+            seeded_generators(accelerator.device, planned.settings.seed),
+        ):
+            denoiser = Denoiser(planned.architecture)
+            document = _document(planned, denoiser, before, accelerator)
+            if main:
+                write_fit(folder, document)
+                if say is not None:
+                    say(_told(planned, document))
+            _carry_out(planned, folder, denoiser, document, accelerator, workers, log, progress)
     return folder
 
 
