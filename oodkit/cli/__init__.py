@@ -1,5 +1,6 @@
 """The command line: each command in a file of its own parses, calls the library and prints. The only package that knows typer."""
 
+import errno
 import os
 import sys
 from io import TextIOWrapper
@@ -27,8 +28,8 @@ from oodkit.cli import (
     train,
 )
 from oodkit.cli.choices import Commands
-from oodkit.errors import OodkitError
-from oodkit.wording import printable
+from oodkit.errors import OodkitError, UsageError
+from oodkit.wording import in_short, printable
 
 EPILOG = (
     "Exit codes: 0 done, 1 runtime error, 2 usage, 3 input or data error, 4 a gate failed, 130 interrupted. "
@@ -103,6 +104,10 @@ def main() -> None:
     except Exception as error:
         if _show_traceback:
             raise
+        if isinstance(error, OSError) and error.errno == errno.ENAMETOOLONG:  # any option that takes a path may bring it
+            name = in_short(error.filename, 60)
+            typer.echo(f"error: no file can be named {name}…: it is too long; give a shorter name", err=True)
+            sys.exit(UsageError.exit_code)
         text = printable(" ".join(str(error).split()))
         typer.echo(f"error: unexpected {type(error).__name__}: {text}; oodkit --debug … shows where, please report it", err=True)
         sys.exit(1)

@@ -7,7 +7,7 @@ from oodkit.errors import UsageError
 from oodkit.models import from_file, from_python, from_timm, from_torchvision
 from oodkit.models.base import Loaded, Options
 from oodkit.models.reach import require_torchvision
-from oodkit.models.state import SUFFIXES
+from oodkit.models.state import SUFFIXES, looked_for
 
 SOURCES: dict[str, Callable[[str, Options], Loaded]] = {
     "demo": from_file.load_demo,
@@ -28,7 +28,9 @@ def load(name: str, options: Options) -> Loaded:
         return SOURCES[scheme](name, options)
     if Path(name).suffix.lower() in SUFFIXES:
         return from_file.load_file(name, options)
-    if Path(name).is_dir():
+    with looked_for(name):
+        is_folder = Path(name).is_dir()
+    if is_folder:
         loads = f"local-dir:{name} loads what timm or oodkit train has saved, FILE --arch ARCH a file of weights"
         raise UsageError(f"{name} is a folder; {from_file.trained_below(Path(name)) or loads}")
     if separator:

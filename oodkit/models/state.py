@@ -4,7 +4,8 @@ import pickle
 import re
 import zipfile
 from argparse import Namespace
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -46,13 +47,25 @@ class Stored(NamedTuple):
     taken: str | None = None
 
 
+@contextmanager
+def looked_for(name: str) -> Iterator[None]:
+    """While open, a file or folder of that name is looked for; ModelNotFoundError where the system refuses, as a name too long."""
+    try:
+        yield
+    except OSError as error:
+        told = f"can't open {in_short(name)}: {error.strerror or error}"
+        raise ModelNotFoundError(f"{told}; check the path, and whether it may be read") from error
+
+
 def read_state(path: Path, *, allow_pickle: bool = False) -> Stored:
     """What a file of weights holds. Wrappings such as ``{"state_dict": …}`` are undone; of several the first of WRAPPINGS.
 
     Raises ModelNotFoundError where there is no such file, CheckpointError where it is no checkpoint, or holds more than weights
     and ``allow_pickle`` is False.
     """
-    if not path.is_file():
+    with looked_for(str(path)):
+        is_file = path.is_file()
+    if not is_file:
         raise ModelNotFoundError(f"no file {path}")
     if path.suffix == ".safetensors":
         try:

@@ -1,5 +1,6 @@
 """A network that a file names: the file may come from a stranger, so little of what ``load_classifier`` takes may stand in it."""
 
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -86,7 +87,7 @@ def _found(name: str, beside: Path) -> str:
         return name
     folders = beside.absolute().parents
     places = [path, *(folder / path for folder in folders), *(folder / path.name for folder in folders)]
-    return scheme + str(next((place for place in places if place.exists()), path))
+    return scheme + str(next((place for place in places if os.path.exists(place)), path))  # noqa: PTH110 (which never raises)
 
 
 def _require_safetensors(name: str) -> None:

@@ -27,6 +27,8 @@ V1, V2 = "demo:digits-v1", "demo:digits-v2"
         ((V1, "--benchmark", "cifar11", "--data-root", "."), 2, "no benchmark 'cifar11'; choose from cifar10"),
         (("py:nowhere.py:net", "--input-size", "32"), 3, "nowhere.py"),
         (("test_resnet.nothing",), 3, "test_resnet"),
+        (("n" * 300,), 3, "nnn: File name too long; check the path"),
+        ((V1, "--report", f"{'r' * 300}.html"), 2, f"no file can be named {'r' * 60}…: it is too long; give a shorter name"),
     ],
 )
 def test_wrong_input_is_one_clear_line(run, arguments, code, message):

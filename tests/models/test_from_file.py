@@ -11,7 +11,7 @@ import torchvision
 from safetensors.torch import save_file
 
 from oodkit.classifier import load_classifier
-from oodkit.errors import CheckpointError, UsageError
+from oodkit.errors import CheckpointError, ModelNotFoundError, UsageError
 from oodkit.models import from_file
 from oodkit.recipe_facts import recipe_of
 
@@ -37,6 +37,12 @@ def saved(path: Path, **metadata: str) -> str:
 def test_metadata_that_mean_nothing_are_named(tmp_path: Path, key: str, value: str) -> None:
     with pytest.raises(CheckpointError, match=rf"a\.safetensors has {key}={re.escape(repr(value))}, expected [^\n]+$"):
         load_classifier(saved(tmp_path / "a.safetensors", **{key: value}))
+
+
+@pytest.mark.parametrize("name", ["n" * 300, f"{'n' * 300}.safetensors", f"local-dir:{'n' * 300}"])
+def test_a_name_that_is_longer_than_any_files_is_that_of_no_model(name: str) -> None:
+    with pytest.raises(ModelNotFoundError, match=r"^can't open n+.*: File name too long; check the path, and whether"):
+        load_classifier(name)
 
 
 @pytest.mark.parametrize(
