@@ -63,8 +63,11 @@ def write_manifest(folder: Path, manifest: Manifest) -> None:
 
 def read_manifest(folder: Path) -> Manifest | None:
     """The folder's manifest; None where there is none, or one that this version can't read."""
+    path = folder / "manifest.json"
     try:
-        facts = json.loads((folder / "manifest.json").read_text())
+        if not path.is_file():  # a pipe would be waited for
+            return None
+        facts = json.loads(path.read_text())
         manifest = Manifest(**{**facts, "columns": tuple(facts["columns"])})
     except (OSError, ValueError, LookupError, TypeError, RecursionError):
         return None

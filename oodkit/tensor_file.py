@@ -30,8 +30,6 @@ def load_stored(path: Path, what: str) -> tuple[dict[str, Tensor], dict[str, str
     what: "a head", for the error. Raises OutputsError where the file is missing, damaged or no safetensors file.
     """
     try:
-        if not path.is_file():  # a pipe would be waited for
-            raise FileNotFoundError("there is no such file")
         tensors, facts = contents(path)
     except (OSError, SafetensorError, RuntimeError, ValueError, TypeError, KeyError) as error:
         raise OutputsError(f"can't read {what} from {path}: {in_short(error)}") from error
@@ -43,6 +41,8 @@ def load_stored(path: Path, what: str) -> tuple[dict[str, Tensor], dict[str, str
 
 def contents(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
     """The tensors by name, memory-mapped, and the metadata of any safetensors file. Raises what safetensors raises, and OSError."""
+    if not path.is_file():  # a pipe would be waited for
+        raise FileNotFoundError("there is no such file")
     with safe_open(str(path), "pt") as file:
         return {name: file.get_tensor(name) for name in file.keys()}, file.metadata() or {}  # noqa: SIM118 (no mapping)
 

@@ -88,7 +88,7 @@ def test_a_foreign_file_is_refused(kinds, name):
 
 
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="there are no pipes by name here")
-@pytest.mark.parametrize("name", STORED[:6])
+@pytest.mark.parametrize("name", [*STORED[:6], *(name for name in KINDS if name.startswith("shards:"))])
 def test_a_pipe_is_not_waited_for_and_a_folder_is_no_file(kinds, name):
     kind = kinds[name]
     kind.path.unlink()

@@ -82,6 +82,8 @@ def _damaged_where_it_fails(path: Path) -> Iterator[None]:
 
 
 def _read(path: Path) -> Any:
+    if not path.is_file():  # a pipe would be waited for
+        raise FileNotFoundError("it is no file")
     document = json.loads(path.read_text("utf-8"))
     if document["format"] != FORMAT or not isinstance(document["asked"], dict):
         raise ValueError("it is of another version of oodkit")

@@ -97,6 +97,8 @@ def _read_images(file: Path) -> np.ndarray:
 def _read(file: Path, which: int) -> np.ndarray | None:
     """The images (0) or the labels (1) of a file, None where an ``.npz`` has no labels."""
     try:
+        if not file.is_file():  # a pipe would be waited for
+            raise FileNotFoundError("it is no file")
         if file.suffix.lower() == ".npy":
             return np.asarray(np.load(file, mmap_mode="r", allow_pickle=False))
         with file.open("rb") as stream, np.load(stream, allow_pickle=False) as arrays:

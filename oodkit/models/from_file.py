@@ -18,7 +18,7 @@ from oodkit.models.base import AUGDELETE, Loaded, Options, Size, Transform, full
 from oodkit.models.modest import require_modest_network, require_modest_size, require_rows
 from oodkit.models.names import demo_names, torchvision_names, unknown_model
 from oodkit.models.preprocessing import timm_transform, torchvision_transform
-from oodkit.models.state import State, classes_in, count_unfilled, fit_state, read_state, without_prefixes
+from oodkit.models.state import State, classes_in, count_unfilled, fit_state, looked_for, read_state, without_prefixes
 from oodkit.wording import in_short, printable
 
 OF_A_TRAINING = {"step", "optimizer", "tally"}  # in the metadata of what a training goes on from
@@ -67,7 +67,9 @@ def load_folder(name: str, options: Options) -> Loaded:
     """``local-dir:PATH``: a folder of timm's, or one whose ``model.safetensors`` says what it is, as ``oodkit train`` writes it."""
     folder = Path(name.removeprefix("local-dir:"))
     weights = folder / "model.safetensors"
-    if (folder / "config.json").exists() or not folder.is_dir():
+    with looked_for(str(folder)):
+        is_timms = (folder / "config.json").is_file() or not folder.is_dir()
+    if is_timms:
         return from_timm.load_from_folder(name, options)
     options.refuse(name, "arch", "checkpoint")
     if not weights.is_file():

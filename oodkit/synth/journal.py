@@ -128,10 +128,12 @@ def encoded(line: Mapping[str, Any]) -> bytes:
 def _lines(path: Path) -> Iterator[tuple[int, bytes]]:
     """The lines of a file, each with the place where it begins."""
     place = 0
+    if not path.is_file():  # a pipe would be waited for
+        return
     try:
         with path.open("rb") as file:
             for text in file:
                 yield place, text
                 place += len(text)
-    except FileNotFoundError:
+    except FileNotFoundError:  # where another process has ended the synthesis meanwhile
         return

@@ -1,5 +1,6 @@
 """Images in .npz and .npy files."""
 
+import os
 import pickle
 
 import numpy as np
@@ -33,6 +34,14 @@ def test_letter_case_of_the_extension_does_not_count(tmp_path):
     np.save(tmp_path / "x.npy", RGB)
     (tmp_path / "x.npy").rename(tmp_path / "X.NPY")
     assert np.array_equal(np.asarray(open_images(tmp_path / "X.NPY").load(4)), RGB[4])
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="there are no pipes by name here")
+def test_labels_that_are_a_pipe_are_not_waited_for(tmp_path):
+    np.save(tmp_path / "images.npy", RGB)
+    os.mkfifo(tmp_path / "labels.npy")
+    with pytest.raises(ImageSetError, match=r"can't read .*labels\.npy: it is no file"):
+        open_images(tmp_path / "images.npy")
 
 
 def test_without_labels_images_belong_to_no_class(tmp_path):

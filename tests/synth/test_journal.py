@@ -36,6 +36,12 @@ def test_nothing_is_done_in_an_empty_folder(tmp_path: Path) -> None:
     assert not (tmp_path / JOURNAL).exists()
 
 
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="there are no pipes by name here")
+def test_a_manifest_that_is_a_pipe_is_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / MANIFEST)
+    assert not ledger(tmp_path).is_whole
+
+
 def test_the_lines_of_several_processes_add_up(tmp_path: Path) -> None:
     first, second, dropped = line("a", 0), line("b", 1), line("b", 0, file=None, dropped="unsure")
     there(tmp_path, first, second)
