@@ -9,7 +9,7 @@ from oodkit.errors import UsageError
 from oodkit.metrics import Estimate, Rates, Vector, mean_estimate, rates, weighted_mean
 from oodkit.outputs import Outputs
 from oodkit.scorers.base import FitsOn, Scorer
-from oodkit.scorers.knn import BEYOND
+from oodkit.scorers.knn import doubt_in
 from oodkit.scoring import Scored, labels_of, score_all
 
 GROUPS = ("near", "far")
@@ -51,7 +51,7 @@ class Result:
     @property
     def doubted(self) -> bool:
         """Whether its figures say nothing of the scorer: the neighbour that it looks at is of another class."""
-        return any(part.startswith(BEYOND) for note in self.notes for part in note.split("; "))
+        return doubt_in(self.notes) is not None
 
 
 def evaluate(

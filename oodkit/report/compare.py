@@ -12,7 +12,7 @@ from oodkit.evaluation import mean_weights, rows_planned
 from oodkit.holm import holm
 from oodkit.metrics import Estimate, difference, mean_estimate
 from oodkit.report.compare_models import ComparedModel, compared_models
-from oodkit.report.compare_notes import differing_inputs, differing_settings, left_out, notes_on
+from oodkit.report.compare_notes import differing_inputs, differing_settings, doubts_on, left_out, notes_on
 from oodkit.report.compare_published import compare_published
 from oodkit.report.document import Document, plain, stamp
 from oodkit.report.remarks import doubt_of
@@ -62,7 +62,7 @@ def make_comparison(runs: Sequence[tuple[str, Run]], *, command: str, published:
         "settings": differing_settings(order, models),
         "inputs": inputs,
         "left_out": left_out(models, sets, scorers),
-        "notes": [*notes_on(models, sets, inputs), *_on_tests(models, best, tests, label)],
+        "notes": [*notes_on(models, sets, inputs), *doubts_on(models, order, sets[0]), *_on_tests(models, best, tests, label)],
         "published": compare_published(models) if published else None,
     }
 

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from oodkit.report.compare_models import ComparedModel
+from oodkit.report.remarks import doubt_of
 
 RUN_SETTINGS = ("preset", "seed", "device", "dtype")
 ASKED = ("benchmark", "limit", "tune_benchmark")
@@ -49,6 +50,16 @@ def notes_on(models: Sequence[ComparedModel], sets: Sequence[str], inputs: Seque
     """What is to be said of each model but the first: of its images, its classes, the groups of its sets, and its weights."""
     first = models[0]
     return [note for model in models[1:] for note in (*_images(model, first, sets), *_task(model, first, sets, inputs))]
+
+
+def doubts_on(models: Sequence[ComparedModel], scorers: Sequence[str], ood_set: str) -> list[str]:
+    """Of which models a scorer's figures say nothing, and why: its diagnosis says so too. ood_set: any that all have."""
+    found: dict[tuple[str, str], list[str]] = {}
+    for scorer in scorers:
+        for model in models:
+            if why := doubt_of(model.rows[scorer, ood_set]):
+                found.setdefault((scorer, why), []).append(model.key)
+    return [f"{scorer} is in doubt in {', '.join(keys)}: {why}" for (scorer, why), keys in found.items()]
 
 
 def _images(model: ComparedModel, first: ComparedModel, sets: Sequence[str]) -> list[str]:

@@ -5,7 +5,7 @@ from typing import Any
 
 from oodkit.evaluation import MEANS
 from oodkit.rivals import APART
-from oodkit.scorers.knn import BEYOND
+from oodkit.scorers.knn import doubt_in
 from oodkit.specs import spec_of
 from oodkit.wording import p_told
 
@@ -34,8 +34,7 @@ def scorers_best_first(model: Mapping[str, Any]) -> list[str]:
 
 def doubt_of(row: Mapping[str, Any]) -> str | None:
     """Why a result's figures say nothing of its scorer, which is then never the best; None where they do."""
-    parts = (part for note in row["notes"] for part in note.split("; "))
-    return next((part for part in parts if part.startswith(BEYOND)), None)
+    return doubt_in(row["notes"])
 
 
 def doubted_scorers(model: Mapping[str, Any]) -> list[str]:

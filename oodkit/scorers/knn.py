@@ -1,5 +1,6 @@
 """Distance to the k-th nearest training image."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
@@ -70,6 +71,12 @@ def beyond_the_class(k: int, bank: int, num_classes: int) -> str | None:
         return None
     remedy = f"with so small a bank take knn:k={int(each) // 2}" if each >= 2 else "give more training images"
     return f"{BEYOND} {k} lies beyond the {each:.3g} training images that a class has on average; {remedy}"
+
+
+def doubt_in(notes: Iterable[str]) -> str | None:
+    """Of what is noted of a scorer the part that says why its figures say nothing of it; None where none does."""
+    parts = (part for note in notes for part in note.split("; "))
+    return next((part for part in parts if part.startswith(BEYOND)), None)
 
 
 def neighbours(k: int | Literal["paper"], num_classes: int) -> int:

@@ -81,6 +81,19 @@ def test_a_model_card_shows_the_best_though_many_in_doubt_are_above_it(document)
     assert "\n| ash-b | " in render_model_card(document)
 
 
+def test_a_comparison_says_in_which_models_a_scorer_is_in_doubt(pair):
+    def told() -> list[str]:
+        notes = make_comparison([("first", pair[PLAIN]), ("second", pair[MIXED])], command="x")["notes"]
+        return [note for note in notes if "in doubt" in note]
+
+    why = DOUBT.partition("; ")[0]
+    assert told() == []
+    doubt(model_of(pair[MIXED]), "msp", [DOUBT])
+    assert told() == [f"msp is in doubt in B: {why}"]
+    doubt(model_of(pair[PLAIN]), "msp", [f"the bank is small; {DOUBT}"])
+    assert told() == [f"msp is in doubt in A, B: {why}"]
+
+
 def test_in_a_comparison_the_best_of_a_model_is_not_in_doubt(pair):
     def best_of_the_second() -> str:
         return make_comparison([("first", pair[PLAIN]), ("second", pair[MIXED])], command="x")["models"][1]["best"]
