@@ -12,6 +12,7 @@ from oodkit.exporting.target import MARK
 from oodkit.models.file_facts import architecture_of
 from oodkit.report.gfm import bullets, escape, section
 from oodkit.report.model_card import ALWAYS, PAPER, limits, measured, model_index, scalar
+from oodkit.report.model_names import renamed
 from oodkit.report.numerals import with_interval
 from oodkit.report.remarks import scorers_best_first, summary_result
 from oodkit.report.repair_sheets import repair_sheets
@@ -134,10 +135,8 @@ def _as_told(document: Document, model: Classifier) -> Mapping[str, Any]:
 
 
 def _without_folders(text: str, names: Iterable[str]) -> str:
-    """The text with these names cut; the longest first, since the name of a repaired model holds that of its baseline."""
-    for name in sorted(names, key=len, reverse=True):
-        text = text.replace(name, without_folders(name))
-    return text
+    """The text with these names cut."""
+    return renamed(text, {name: without_folders(name) for name in names})
 
 
 def _label(shown: Mapping[str, Any], scorer: str) -> str | None:

@@ -8,7 +8,7 @@ from oodkit.evaluation import GROUPS, MEANS
 from oodkit.report.compare import BEST
 from oodkit.report.compare_published import EDGE
 from oodkit.report.document import Document
-from oodkit.report.numerals import number, with_interval
+from oodkit.report.numerals import as_figure, number, with_interval
 from oodkit.report.sheets import Sheet, auroc_and_fpr
 from oodkit.wording import DASH, p_value
 
@@ -133,8 +133,7 @@ def _results(
 def _difference(against: Mapping[str, Any]) -> list[str]:
     if against["p_value"] is None:
         return [number(against["difference"], sign=True), DASH, DASH]
-    estimate = {"value": against["difference"], "low": against["low"], "high": against["high"]}
-    shown = with_interval(estimate, sign=True) + PAIRING[against["paired"]]
+    shown = with_interval(as_figure(against), sign=True) + PAIRING[against["paired"]]
     return [shown, p_value(against["p_value"]), p_value(against["p_holm"])]
 
 

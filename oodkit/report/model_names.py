@@ -22,5 +22,15 @@ def named_after(short: Mapping[str, str], before: str, after: str) -> dict[str, 
     return {**short, after: short[before] + added} if added != after else dict(short)
 
 
+def renamed(text: str, names: Mapping[str, str]) -> str:
+    """The text with each of these names as the mapping has it.
+
+    The longest first, since the name of a repaired model holds that of the one that it was made of.
+    """
+    for name in sorted(names, key=len, reverse=True):
+        text = text.replace(name, names[name])
+    return text
+
+
 def _last_part(name: str) -> str:
     return (re.split(r"[:/\\]", name.rstrip("/\\"))[-1] or name) if PATH.match(name) else name

@@ -25,6 +25,17 @@ def with_interval(figure: Figure, digits: int = 2, scale: float = 100, *, sign: 
     return f"{number(figure, digits, scale, sign=sign)}{unit} ({limits(figure, digits, scale, sign=sign)})"
 
 
+def as_figure(comparison: Mapping[str, float]) -> dict[str, float]:
+    """A difference as a figure with its interval."""
+    return {"value": comparison["difference"], "low": comparison["low"], "high": comparison["high"]}
+
+
+def signed(comparison: Mapping[str, float]) -> str:
+    """A difference as ``+1.20 (−0.40 to 2.80)``: with the sign of itself alone, so that a table has room on 80 columns."""
+    figure = as_figure(comparison)
+    return f"{number(figure, sign=True)} ({limits(figure)})"
+
+
 def interval(figure: Figure, digits: int = 2, scale: float = 100) -> str:
     """The interval in words; nothing for None."""
     return "" if figure is None else f"95 % interval {limits(figure, digits, scale)}"

@@ -6,9 +6,8 @@ from typing import Any
 
 from oodkit.evaluation import MEANS
 from oodkit.report.document import Document
-from oodkit.report.numerals import limits, number, with_interval
+from oodkit.report.numerals import number, signed, with_interval
 from oodkit.report.repairs import (
-    as_figure,
     by_set,
     columns_of,
     has_changed,
@@ -58,8 +57,8 @@ def _arrow(before: str, after: str) -> str:
 def _scorers(document: Document, show: Show) -> Sheet:
     """The accuracy, then the scorers whose scores changed by their summary mean; the others in a line below."""
     before, after = document["models"][:2]
-    accuracy = document["repair"]["accuracy"]
-    rows = [["ID accuracy", _arrow(show(before["accuracy"]), show(after["accuracy"])), *_difference(accuracy, "p_value"), DASH]]
+    accuracy, accuracies = document["repair"]["accuracy"], _arrow(show(before["accuracy"]), show(after["accuracy"]))
+    rows = [["ID accuracy", accuracies, signed(accuracy), p_value(accuracy["p_value"]), DASH]]
     bold: list[tuple[int, int]] = []
     rough = partial(show, digits=1)  # 80 columns have room for no more
     changes = summary_changes(document)
@@ -69,17 +68,11 @@ def _scorers(document: Document, show: Show) -> Sheet:
             label, bold = f"{label} (best)", [(len(rows), column) for column in range(5)]
         aurocs = _arrow(show(one["auroc_before"]), show(one["auroc_after"]))
         fprs = _arrow(rough(one["fpr95_before"]), rough(one["fpr95_after"]))
-        rows.append([label, aurocs, *_difference({**one["difference"], "p_holm": one["p_holm"]}, "p_holm"), fprs])
+        rows.append([label, aurocs, signed(one["difference"]), p_value(one["p_holm"]), fprs])
     head = ["scorer", "AUROC", "difference", "p", "FPR@95"]
     caption = f"{after['summary']} in percent, differences with 95 % intervals"
     below = [line for line in (unchanged_line(changes, after), TESTS) if line]
     return Sheet("Before and after the repair", head, rows, caption, bold=bold, below=below)
-
-
-def _difference(comparison: Mapping[str, float], p: str) -> list[str]:
-    """With the sign of the difference alone, so that the table has room on 80 columns."""
-    figure = as_figure(comparison)
-    return [f"{number(figure, sign=True)} ({limits(figure)})", p_value(comparison[p])]
 
 
 def _sets(document: Document, show: Show) -> Sheet | None:

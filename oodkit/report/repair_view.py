@@ -5,10 +5,11 @@ from typing import Any
 
 from oodkit.report.document import Document
 from oodkit.report.markup import drawn
+from oodkit.report.model_names import renamed
+from oodkit.report.numerals import as_figure
 from oodkit.report.papers import source_of
 from oodkit.report.pictures import dumbbells_svg, shares_svg
 from oodkit.report.repairs import (
-    as_figure,
     by_set,
     change_of,
     columns_of,
@@ -36,7 +37,7 @@ def repair_view(document: Document, short: Mapping[str, str]) -> dict[str, Any] 
     changes, summary = [_change(row) for row in summary_changes(document)], after["summary"]
     return {
         **repair,
-        "sentence": _shortened(repair["sentence"], short),
+        "sentence": renamed(repair["sentence"], short),
         "summary": summary,
         "mls": change_of(document, "mls"),
         "top": change_of(document, after["best"]),
@@ -62,10 +63,3 @@ def repair_view(document: Document, short: Mapping[str, str]) -> dict[str, Any] 
 
 def _change(row: Mapping[str, Any]) -> dict[str, Any]:
     return {**row, "difference": as_figure(row["difference"]), "source": source_of(row["scorer"])}
-
-
-def _shortened(sentence: str, short: Mapping[str, str]) -> str:
-    """The longest names first: the repaired model's holds the other's."""
-    for name in sorted(short, key=len, reverse=True):
-        sentence = sentence.replace(name, short[name])
-    return sentence

@@ -6,7 +6,7 @@ from typing import Any
 from oodkit.evaluation import MEANS
 from oodkit.refitting import GAIN
 from oodkit.report.document import KIND, REPAIR, Document
-from oodkit.report.numerals import limits, number
+from oodkit.report.numerals import number, signed
 from oodkit.report.remarks import doubt_of, useful_means
 from oodkit.wording import DASH, counted
 
@@ -60,11 +60,6 @@ def by_set(changes: Iterable[Row]) -> dict[str, dict[str, Row]]:
     return {scorer: rows for scorer, rows in found.items() if any(row["changed"] for row in rows.values())}
 
 
-def as_figure(comparison: Mapping[str, float]) -> dict[str, float]:
-    """A difference as a figure with its interval."""
-    return {"value": comparison["difference"], "low": comparison["low"], "high": comparison["high"]}
-
-
 def logit_pairs(models: Sequence[Row]) -> list[tuple[Row, Row]]:
     """The maximal logit's rows before and after, set by set."""
     before, after = ({row["image_set"]: row for row in model["max_logits"]} for model in models[:2])
@@ -96,10 +91,7 @@ def has_curve(repair: Row) -> bool:
 
 def share_difference(share: Row) -> str:
     """How the maximal logit's AUROC differs from the untouched head's, with its interval; a dash for that head itself."""
-    if share["difference"] is None:
-        return DASH
-    figure = as_figure(share["difference"])
-    return f"{number(figure, sign=True)} ({limits(figure)})"
+    return DASH if share["difference"] is None else signed(share["difference"])
 
 
 def before_alone(document: Document) -> Document:
