@@ -123,7 +123,7 @@ def open_benchmark_set(
     ``data_root`` is OpenOOD's ``data`` folder or the folder that it is in. Raises ImageSetError where the list or all of its images
     are missing, UsageError where the benchmark has no such set.
     """
-    benchmark = _named(benchmark)
+    benchmark = benchmark_named(benchmark)
     if set_name not in benchmark.sets():
         raise UsageError(f"{benchmark.name} has no set {set_name!r}; it has {', '.join(benchmark.sets())}")
     listed, root = benchmark.sets()[set_name], _data_folder(Path(data_root))
@@ -170,7 +170,7 @@ def check_benchmark(name: str, data_root: str | PathLike[str], *, verify: bool =
 
     A set that is missing is a row. Raises UsageError where there is no such benchmark, ImageSetError where there is no such folder.
     """
-    benchmark = _named(name)
+    benchmark = benchmark_named(name)
     if not Path(data_root).is_dir():
         raise ImageSetError(f"no folder {data_root}; name OpenOOD's data folder with --data-root or OODKIT_DATA")
     root = _data_folder(Path(data_root))
@@ -201,7 +201,8 @@ def _unreadable(images: FileSet, indices: list[int]) -> Iterator[tuple[str, str]
             yield images.image_name(index), str(error)
 
 
-def _named(benchmark: Benchmark | str) -> Benchmark:
+def benchmark_named(benchmark: Benchmark | str) -> Benchmark:
+    """Raises UsageError where none of ``BENCHMARKS`` is called so."""
     if isinstance(benchmark, Benchmark):
         return benchmark
     if benchmark not in BENCHMARKS:

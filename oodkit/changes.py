@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from oodkit.delong import NO_DIFFERENCE, Comparison, Placements, compare_paired, weigh
-from oodkit.diagnosis import Diagnosis
+from oodkit.diagnosis import Diagnosis, groups_of
 from oodkit.evaluation import Result, best_first, mean_weights, most_general_mean, rows_planned
 from oodkit.holm import holm
 from oodkit.metrics import Estimate
@@ -81,11 +81,6 @@ def gain(before: Diagnosis, placed: Mapping[str, Mapping[str, Placements]]) -> C
     groups = groups_of(before)
     weights = mean_weights(list(groups), groups)
     return compare_paired(*(weigh([own[PRIMARY][name] for name in groups], weights) for own in (placed, before.placed)))
-
-
-def groups_of(diagnosis: Diagnosis) -> dict[str, str]:
-    """By OOD set, near or far."""
-    return {row.image_set: row.group for row in diagnosis.max_logits[1:]}
 
 
 def changes_between(before: Diagnosis, after: Diagnosis) -> tuple[Change, ...]:

@@ -117,6 +117,11 @@ def diagnose(  # noqa: PLR0913  # a parameter for each thing that is known of a 
     )
 
 
+def groups_of(diagnosis: Diagnosis) -> dict[str, str]:
+    """By OOD set, near or far."""
+    return {row.image_set: row.group for row in diagnosis.max_logits[1:]}
+
+
 def _asked(scorers: Sequence[str | Scorer], tuning: Sequence[Tuning], *, fit_given: bool) -> list[str | Scorer]:
     """The scorers that were asked for, and those that the verdict rests on."""
     asked = list(scorers) or list(dict.fromkeys(one.spec for one in tuning)) or one_pass_scorers()

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from oodkit.delong import Comparison, auroc_with_interval, compare_aurocs
-from oodkit.diagnosis import Diagnosis
+from oodkit.diagnosis import Diagnosis, groups_of
 from oodkit.evaluation import mean_weights, results
 from oodkit.max_logits import mean_with_interval
 from oodkit.metrics import Estimate, Vector
@@ -70,9 +70,8 @@ def diagnose_mixed(found: Diagnosis, mixed: Mapping[float, Outputs], baseline: M
     the model to compare with, of the same image sets.
     """
     mls = next(one for one in found.scored if one.name == "mls")
-    groups = {row.image_set: row.group for row in found.max_logits if row.group != "id"}
     scores = {lam: make_scorer("mls").score(outputs).numpy() for lam, outputs in mixed.items()}
-    return mixed_curve(mls, scores, groups, baseline)
+    return mixed_curve(mls, scores, groups_of(found), baseline)
 
 
 def mixed_curve(

@@ -6,9 +6,9 @@ from itertools import pairwise
 from typing import Literal
 
 from oodkit.accuracies import compare_accuracies
-from oodkit.changes import PRIMARY, Change, Share, changes_between, groups_of
+from oodkit.changes import PRIMARY, Change, Share, changes_between
 from oodkit.delong import NO_DIFFERENCE, Comparison
-from oodkit.diagnosis import Diagnosis
+from oodkit.diagnosis import Diagnosis, groups_of
 from oodkit.errors import UsageError
 from oodkit.evaluation import best, most_general_mean
 from oodkit.lead import MARGIN

@@ -1,6 +1,6 @@
 """Scorers fitted once, and every image set scored once, whatever fails on the way."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from copy import copy
 from dataclasses import dataclass, replace
 from typing import Any
@@ -125,6 +125,12 @@ def held_out_rows(fit: Outputs, seed: int) -> Tensor:
     return stratified_rows(fit.labels, HELD_OUT_SHARE, seed, ids=fit.indices)
 
 
+def require_free_names(names: Iterable[str], *more_used: str) -> None:
+    """Raise UsageError where an OOD set has a name that the tables use, or one of those that are used beside."""
+    if taken := USED_BY_TABLES.union(more_used).intersection(names):
+        raise UsageError(f"an OOD set can't be named {min(taken)!r}, which the tables use already; give it another name")
+
+
 def require_images(role: str, inside: Outputs, ood: Mapping[str, Outputs]) -> None:
     """Raise UsageError where the ID set, for ``role``, or an OOD set has no images, or there is no OOD set.
 
@@ -132,8 +138,7 @@ def require_images(role: str, inside: Outputs, ood: Mapping[str, Outputs]) -> No
     that the tables use.
     """
     _require(Mapping, "the OOD sets", ood, "give {name: outputs}")
-    if taken := USED_BY_TABLES & ood.keys():
-        raise UsageError(f"an OOD set can't be named {min(taken)!r}, which the tables use already; give it another name")
+    require_free_names(ood)
     for name, outputs in [(f"in-distribution {role}", inside), *ood.items()]:
         _require(Outputs, f"the {name} set", outputs)
         if len(outputs) == 0:

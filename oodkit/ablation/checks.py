@@ -10,7 +10,7 @@ from oodkit.images.base import ImageSet
 from oodkit.images.classes import align_labels
 from oodkit.processes import world_size
 from oodkit.scorers import one_pass_scorers, parse_scorer
-from oodkit.scoring import USED_BY_TABLES
+from oodkit.scoring import require_free_names
 from oodkit.training.pools import count_classes
 from oodkit.training.recipes import parse_recipe
 from oodkit.wording import printable
@@ -65,8 +65,7 @@ def _require_use(images: Images, recipes: Sequence[str]) -> None:
 
 def _require_names(images: Images) -> None:
     """What a diagnosis refuses too; there it would come after the first training."""
-    if taken := (USED_BY_TABLES | {"train"}) & images.ood.keys():
-        raise UsageError(f"an OOD set can't be named {min(taken)!r}, which the tables use already; give it another name")
+    require_free_names(images.ood, "train")
     rows_planned(list(images.ood), images.groups)
 
 

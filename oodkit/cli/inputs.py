@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from oodkit.benchmarks import BENCHMARKS, Benchmark, benchmark_for, open_benchmark_set
+from oodkit.benchmarks import BENCHMARKS, Benchmark, benchmark_for, benchmark_named, open_benchmark_set
 from oodkit.classifier import Classifier
 from oodkit.cli.known_classes import require_known_classes
 from oodkit.errors import ImageSetError, UsageError
@@ -18,7 +18,7 @@ from oodkit.images import open_images
 from oodkit.images.base import ImageSet
 from oodkit.images.classes import align_labels
 from oodkit.images.synthesis import require_finished
-from oodkit.scoring import USED_BY_TABLES
+from oodkit.scoring import require_free_names
 from oodkit.wording import printable
 
 NO_SET = "none"
@@ -213,8 +213,7 @@ def open_whole(spec: str, limit: int | None = None) -> ImageSet:
 
 def _require_own_names(names: SetNames) -> None:
     """Raise UsageError where an OOD set has a name that the tables use, or two have one."""
-    if taken := USED_BY_TABLES & {*names.near, *names.far, *names.tune}:
-        raise UsageError(f"an OOD set can't be named {min(taken)!r}, which the tables use already; give it another name")
+    require_free_names([*names.near, *names.far, *names.tune])
     uses = {"near": names.near, "far": names.far, "tune": names.tune}
     for one, other in combinations(uses, 2):
         if twice := set(uses[one]) & set(uses[other]):
@@ -222,16 +221,13 @@ def _require_own_names(names: SetNames) -> None:
 
 
 def _benchmark_name(names: SetNames, num_classes: int) -> str:
-    fitting = benchmark_for(num_classes)
-    name = names.benchmark or (fitting.name if fitting else None)
-    if name is not None and name not in BENCHMARKS:
-        raise UsageError(f"no benchmark {name!r}; choose from {', '.join(BENCHMARKS)}")
+    benchmark = benchmark_named(names.benchmark) if names.benchmark else benchmark_for(num_classes)
     if names.benchmark and names.data_root is None:
-        raise UsageError(f"no folder to look in for {name}: give --data-root DIR or set OODKIT_DATA")
-    if name is None or names.data_root is None:
+        raise UsageError(f"no folder to look in for {names.benchmark}: give --data-root DIR or set OODKIT_DATA")
+    if benchmark is None or names.data_root is None:
         ways = "name them with --id SET and --near/--far NAME=SET, or give --benchmark NAME with --data-root DIR (or OODKIT_DATA)"
         raise UsageError(f"no image sets to diagnose on: {ways}")
-    return name
+    return benchmark.name
 
 
 def _open_benchmark(names: SetNames, benchmark: Benchmark) -> Sets:
