@@ -4,6 +4,7 @@ import json
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -66,6 +67,12 @@ def _fits(value: Any, expected: "type | Callable[[Any], bool]") -> bool:
     if isinstance(expected, type):
         return isinstance(value, (int, float) if expected is float else expected)
     return expected(value)
+
+
+def begun_document(kind: str, schema: int, asked: Mapping[str, Any], before: Mapping[str, Any] | None) -> Document:
+    """How the document of an unfinished run begins. before: that of the run that is gone on with, whose time it keeps."""
+    created = datetime.now(UTC).isoformat(timespec="seconds") if before is None else before["created"]
+    return {"kind": kind, "schema": schema, "status": UNFINISHED, "created": created, "asked": asked}
 
 
 def write_document(path: Path, document: Mapping[str, Any]) -> None:

@@ -4,7 +4,6 @@ import shutil
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal
 
@@ -17,7 +16,7 @@ from oodkit.images.base import ImageSet
 from oodkit.images.folder import open_folder
 from oodkit.images.synthesis import KIND
 from oodkit.processes import rank
-from oodkit.run_folder import LOCK, UNFINISHED, Document
+from oodkit.run_folder import LOCK, Document, begun_document
 from oodkit.synth import make_generator
 from oodkit.synth.base import Generator, ImageClass
 from oodkit.synth.finishing import finish, require_readable, require_some
@@ -185,11 +184,7 @@ def _document(plan: Plan, before: Document | None) -> Document:
         notes.append(f"made in batches of {before['batch_size']} and of {batch_size}, {tells}")
     about = ("spec", "title", "licence", "size", "conditional", "seed_scope")
     return {
-        "kind": KIND,
-        "schema": SCHEMA,
-        "status": UNFINISHED,
-        "created": datetime.now(UTC).isoformat(timespec="seconds") if before is None else before["created"],
-        "asked": plan.asked,
+        **begun_document(KIND, SCHEMA, plan.asked, before),
         "generator": {**{key: getattr(generator, key) for key in about}, "facts": plan.asked["facts"]},
         "classes": [asdict(one) for one in plan.labels],
         "batch_size": batch_size,

@@ -2,14 +2,13 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext
-from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from oodkit.classifier import Classifier, load_classifier
 from oodkit.images.base import ImageSet
-from oodkit.run_folder import FINISHED, UNFINISHED, Document, no_empty_folder
+from oodkit.run_folder import FINISHED, Document, begun_document, no_empty_folder
 from oodkit.training.augment import TrainTransform, kept_generators, seeded_generators
 from oodkit.training.checkpoints import Checkpoints
 from oodkit.training.draws import draws_of
@@ -193,11 +192,7 @@ def _document(planned: Plan, before: Document | None, accelerator: "Accelerator"
 
     recipe, built = planned.recipe, planned.built
     return {
-        "kind": KIND,
-        "schema": SCHEMA,
-        "status": UNFINISHED,
-        "created": datetime.now(UTC).isoformat(timespec="seconds") if before is None else before["created"],
-        "asked": planned.asked,
+        **begun_document(KIND, SCHEMA, planned.asked, before),
         "recipe": {"spec": recipe.spec(), "title": recipe.title, "paper": recipe.paper, "facts": recipe.facts()},
         "naive_mixing": planned.naive,
         "images": {name: len(images) for name, images in planned.sets.given().items()},

@@ -3,7 +3,6 @@
 from collections.abc import Callable
 from contextlib import nullcontext
 from dataclasses import asdict
-from datetime import UTC, datetime
 from functools import partial
 from importlib.metadata import version
 from pathlib import Path
@@ -12,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from oodkit.images.base import ImageSet
-from oodkit.run_folder import FINISHED, UNFINISHED, Document, no_empty_folder
+from oodkit.run_folder import FINISHED, Document, begun_document, no_empty_folder
 from oodkit.synth.fit.denoiser import Denoiser, edm_loss
 from oodkit.synth.fit.folder import KIND, SAMPLES, SCHEMA, is_finished, read_fit, require_same_fit, write_fit
 from oodkit.synth.fit.grid import write_grid
@@ -171,11 +170,7 @@ def _feed(planned: FitPlan, accelerator: "Accelerator") -> Feed:
 
 def _document(planned: FitPlan, denoiser: Denoiser, before: Document | None, accelerator: "Accelerator") -> Document:
     return {
-        "kind": KIND,
-        "schema": SCHEMA,
-        "status": UNFINISHED,
-        "created": datetime.now(UTC).isoformat(timespec="seconds") if before is None else before["created"],
-        "asked": planned.asked,
+        **begun_document(KIND, SCHEMA, planned.asked, before),
         "paper": "arXiv:2206.00364",
         "network": asdict(planned.architecture),
         "classes": [asdict(one) for one in planned.classes],
