@@ -46,7 +46,7 @@ class Generator(ABC):
     steps, guidance, truncation, precision. batch_size: what it makes at once by default on its device.
     """
 
-    title: ClassVar[str] = ""  # what it is, for `oodkit list generators`
+    title: ClassVar[str] = ""  # what it is, for run.json and the page of generators
     spec: str
     size: int | None
     classes: tuple[ImageClass, ...] | None = None

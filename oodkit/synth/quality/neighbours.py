@@ -1,4 +1,4 @@
-"""Nearest neighbours in feature space: density, coverage, and whether images were copied."""
+"""Nearest neighbours in feature space: density and coverage, and the two nearest, by which copies are found."""
 
 import math
 from collections.abc import Iterator
