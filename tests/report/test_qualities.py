@@ -254,3 +254,8 @@ def test_what_made_a_set_is_told_with_its_licence(run):
     assert render_html(run).count("ddpm, licence apache-2.0") == 1
     unknown = run_of(made(["one"]))
     assert "made by" not in render_html(unknown)
+
+
+def test_the_page_tells_the_licence_of_the_extractor(run):
+    licensed = replace(run, document={**run.document, "model": {**run.document["model"], "license": "apache-2.0"}})
+    assert "licence apache-2.0, weights 00ff" in render_html(licensed)

@@ -61,7 +61,7 @@ def load_inception(weights: str | Path | None = None) -> Classifier:
         "mean": [128 / 255] * 3,
         "std": [128 / 255] * 3,
     }
-    about = {"architecture": "Inception-v3 of 2015-12-05", "licence": "Apache-2.0", "source": path.name}
+    about = {"architecture": "Inception-v3 of 2015-12-05", "license": "Apache-2.0", "source": path.name}
     return Classifier("inception", net.eval(), InceptionTransform(), head, (3, SIDE, SIDE), words, about=about)
 
 

@@ -56,7 +56,8 @@ def test_it_is_found_where_torch_fidelity_put_it(fidelity, weights, monkeypatch,
     monkeypatch.setattr(torch.hub, "get_dir", lambda: str(tmp_path))
     (tmp_path / "checkpoints").mkdir()
     (tmp_path / "checkpoints" / FILES[1]).symlink_to(weights)
-    assert load_inception().about["source"] == FILES[1]
+    about = load_inception().about
+    assert (about["source"], about["license"]) == (FILES[1], "Apache-2.0")
 
 
 def test_out_of_reach_is_one_line_that_says_what_to_do(fidelity, monkeypatch, tmp_path):
