@@ -10,21 +10,8 @@ import torch
 from oodkit.errors import NotApplicableError, OutputsError
 from oodkit.memo import once
 from oodkit.moments import eigenpairs_of_few, moments, unit_moments, whitening
-from oodkit.outputs import Outputs
 
-
-def outputs_of(features, labels=None, classes=4):
-    labels = torch.zeros(len(features), dtype=torch.int64) if labels is None else labels
-    return Outputs(features, labels, logits=torch.zeros(len(features), classes))
-
-
-def in_pieces(outputs, rows):
-    return Outputs.join([outputs.subset(own) for own in torch.arange(len(outputs)).split(rows)])
-
-
-def random(rows=120, width=6, seed=0):
-    generator = torch.Generator().manual_seed(seed)
-    return torch.randn(rows, width, generator=generator), torch.randint(3, (rows,), generator=generator)
+from .small_outputs import in_pieces, outputs_of, random
 
 
 @pytest.mark.parametrize("pieces", [120, 7])

@@ -12,13 +12,11 @@ from oodkit.errors import NotApplicableError, UsageError
 from oodkit.outputs import Outputs
 from oodkit.percentiles import column_percentiles, percentile, percentile_of
 
+from .small_outputs import in_pieces
+
 
 def outputs_of(features):
     return Outputs(features, logits=torch.zeros(len(features), 4))
-
-
-def in_pieces(outputs, rows):
-    return Outputs.join([outputs.subset(own) for own in torch.arange(len(outputs)).split(rows)])
 
 
 def random(rows, width, seed=0):

@@ -7,19 +7,7 @@ from oodkit.errors import NotApplicableError, OutputsError, UsageError
 from oodkit.outputs import Outputs
 from oodkit.stats import class_sums, mean_feature, require_labels, stratified_rows, unit_rows
 
-
-def outputs_of(features, labels=None, classes=4):
-    labels = torch.zeros(len(features), dtype=torch.int64) if labels is None else labels
-    return Outputs(features, labels, logits=torch.zeros(len(features), classes))
-
-
-def in_pieces(outputs, rows):
-    return Outputs.join([outputs.subset(own) for own in torch.arange(len(outputs)).split(rows)])
-
-
-def random(rows=120, width=6, seed=0):
-    generator = torch.Generator().manual_seed(seed)
-    return torch.randn(rows, width, generator=generator), torch.randint(3, (rows,), generator=generator)
+from .small_outputs import outputs_of, random
 
 
 def test_class_sums_by_hand():

@@ -15,6 +15,8 @@ from oodkit.probes import parse_probe
 from oodkit.scorers import PRESETS, SCORERS, load_scorer, make_scorer, one_pass_scorers, parse_scorer
 from oodkit.specs import spec_of
 
+from tests.small_outputs import in_pieces
+
 PROBED = [name for name in SCORERS if name not in one_pass_scorers()]
 LEARNING = [name for name, scorer in SCORERS.items() if scorer.fits_on is not None]
 
@@ -30,12 +32,6 @@ def fitted(name, toy, preset="openood"):
 def permuted(outputs, seed=0):
     order = torch.randperm(len(outputs), generator=torch.Generator().manual_seed(seed))
     return outputs.subset(order), order
-
-
-def in_pieces(outputs, rows):
-    """The same rows as several parts, so that every pass goes in other chunks."""
-    numbers = torch.arange(len(outputs)).split(rows)
-    return Outputs.join([outputs.subset(own) for own in numbers])
 
 
 @every_scorer
