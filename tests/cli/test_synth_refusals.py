@@ -1,6 +1,7 @@
 """What ``oodkit synth`` refuses, in one clear line and before an image is made; and what ends it later."""
 
 import errno
+import re
 from pathlib import Path
 
 import pytest
@@ -86,10 +87,6 @@ def test_what_can_not_be_made_is_one_line(run, words, message):
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (("--per-class", "0"), "greater than or equal to 1"),
-        (("--size", "3"), "greater than or equal to 4"),
-        (("--size", "100000"), "less than or equal to 8192"),
-        (("--min-confidence", "1.5"), "less than or equal to 1"),
         (("--save-format", "jpg"), "'jpg' is not one of 'png', 'jpeg'; did you mean jpeg?"),
         (("--batch-size", "none"), "'none' is neither auto nor a whole number above 0"),
         (("--generator-arg", "steps"), "'steps' is not K=V, such as depth=2"),
@@ -102,6 +99,24 @@ def test_values_that_are_none_of_an_option(run, words, message):
     ran = run(*NOISE, *words)
     assert ran.code == 2
     assert message in in_one_line(ran.err)
+    assert not Path("oodkit-runs").exists()
+
+
+@pytest.mark.parametrize(
+    ("words", "bound"),
+    [
+        (("--per-class", "0"), "greater than or equal to 1|x>=1"),
+        (("--size", "3"), "greater than or equal to 4|4<=x"),
+        (("--size", "100000"), "less than or equal to 8192|x<=8192"),
+        (("--min-confidence", "1.5"), "less than or equal to 1|x<=1"),
+    ],
+)
+def test_values_beyond_the_bounds_of_an_option(run, words, bound):
+    """The words are those of typer, which has others from version to version."""
+    ran = run(*NOISE, *words)
+    assert ran.code == 2
+    assert words[0] in ran.err
+    assert re.search(bound, in_one_line(ran.err))
     assert not Path("oodkit-runs").exists()
 
 

@@ -17,7 +17,9 @@ CONFIG: dict[str, Any] = {"label_names": ["n1", "n2"], "label_descriptions": {"n
 @pytest.fixture(scope="module")
 def saved(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("timm") / "saved"
-    timm.models.save_for_hf(timm.create_model("test_resnet", num_classes=2), folder, model_config=CONFIG, safe_serialization=True)
+    timm.models.save_for_hf(
+        timm.create_model("test_resnet", num_classes=2), folder, model_config=dict(CONFIG), safe_serialization=True
+    )
     return folder
 
 
