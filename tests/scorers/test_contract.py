@@ -14,7 +14,6 @@ from oodkit.outputs import CHUNK_ROWS, Outputs
 from oodkit.probes import parse_probe
 from oodkit.scorers import PRESETS, SCORERS, load_scorer, make_scorer, one_pass_scorers, parse_scorer
 from oodkit.specs import spec_of
-
 from tests.small_outputs import in_pieces
 
 PROBED = [name for name in SCORERS if name not in one_pass_scorers()]
