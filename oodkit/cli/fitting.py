@@ -13,15 +13,14 @@ from oodkit.cli.interruptions import kept_in
 from oodkit.cli.runs import require_folder, taken_up
 from oodkit.cli.several import told_once
 from oodkit.cli.training_options import given_settings
-from oodkit.cli.training_progress import duration, shown_progress
+from oodkit.cli.training_progress import before_line, duration, shown_progress
 from oodkit.cli.training_result import unreadable_lines
 from oodkit.forward import resolve_device
 from oodkit.images import open_images
 from oodkit.processes import rank
-from oodkit.run_folder import FINISHED, FIT, Document, in_words
+from oodkit.run_folder import FIT, in_words
 from oodkit.synth.fit.folder import SAMPLES, is_finished, read_fit, require_same_fit
 from oodkit.synth.fit.run import FitPlan, carry_out_fit, plan_fit
-from oodkit.training.checkpoints import Checkpoints
 from oodkit.wording import counted, printable
 
 
@@ -50,10 +49,11 @@ def carry_out_fit_job(job: FitJob, output: Path | None, *, as_json: bool, quiet:
         resolve_device(job.device)
         planned = job.planned()
         folder, before = taken_up("synth-fit", output, planned.asked, read_fit, require_same_fit)
+    done = before is not None and is_finished(folder, before)
     if not quiet:
-        for line in _before_lines(folder, before, planned):
+        for line in (before_line(folder, before, done=done), *(f"note: {note}" for note in planned.notes)):
             typer.echo(printable(line), err=True)
-    if before is None or not is_finished(folder, before):
+    if not done:
         _fit(job, planned, folder, quiet=quiet)
     document = read_fit(folder)
     assert document is not None
@@ -73,19 +73,6 @@ def _fit(job: FitJob, planned: FitPlan, folder: Path, *, quiet: bool) -> None:
             progress=progress,
             say=say,
         )
-
-
-def _before_lines(folder: Path, before: Document | None, planned: FitPlan) -> Iterator[str]:
-    step = Checkpoints(folder).step()
-    if before is not None and is_finished(folder, before):
-        yield f"{folder} is finished: nothing is trained again; another --seed or -o DIR trains anew"
-    elif before is not None and before["status"] == FINISHED:
-        yield f"{folder} is finished, but its weights are missing: making them again"
-    elif step:
-        yield f"{folder} is unfinished: going on from step {step}"
-    else:
-        yield f"training into {folder}"
-    yield from (f"note: {note}" for note in planned.notes)
 
 
 def told(folder: Path, document: Mapping[str, Any]) -> str:

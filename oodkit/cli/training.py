@@ -1,7 +1,7 @@
 """What ``oodkit train`` and ``oodkit finetune`` do once the command line is understood."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,13 +13,12 @@ from oodkit.cli.loading import Loading, load_told
 from oodkit.cli.runs import require_folder, taken_up
 from oodkit.cli.several import told_once
 from oodkit.cli.training_options import given_settings
-from oodkit.cli.training_progress import shown_progress
+from oodkit.cli.training_progress import before_line, shown_progress
 from oodkit.cli.training_result import told
 from oodkit.images import open_images
 from oodkit.images.base import ImageSet
 from oodkit.processes import rank
 from oodkit.run_folder import Document
-from oodkit.training.checkpoints import Checkpoints
 from oodkit.training.folder import LOG, is_finished, read_run, require_same
 from oodkit.training.networks import Stem
 from oodkit.training.plan import Alpha, Plan, Sets, Shape, plan
@@ -85,9 +84,10 @@ def carry_out_job(command: str, name: str, job: Job, output: Path | None, *, ten
         planned = plan(start, job.sets(), job.recipe, share, Shape() if command == "finetune" else job.shape(), job.given())
         accelerator = accelerator_for(planned, job.device)
         folder, before = taken_up(command, output, planned.asked, read_run, require_same)
-    if not quiet:
-        _say_before(folder, before, planned, tensorboard=tensorboard)
     done = before is not None and is_finished(folder, before)
+    if not quiet:
+        for line in _before_lines(folder, before, planned, done=done, tensorboard=tensorboard):
+            typer.echo(printable(line), err=True)
     if not done:
         _carry_out(planned, folder, job, accelerator, tensorboard=tensorboard, quiet=quiet)
     document = read_run(folder)
@@ -110,14 +110,8 @@ def _carry_out(planned: Plan, folder: Path, job: Job, accelerator: "Accelerator"
         )
 
 
-def _say_before(folder: Path, before: Document | None, planned: Plan, *, tensorboard: bool) -> None:
-    step = Checkpoints(folder).step()
-    if before is not None and is_finished(folder, before):
-        lines = [f"{folder} is finished: nothing is trained again; another --seed or -o DIR trains anew"]
-        lines += [f"note: nothing was written for TensorBoard; the log is {folder / LOG}"] if tensorboard else []
-    elif step:
-        lines = [f"{folder} is unfinished: going on from step {step}"]
-    else:
-        lines = [f"training into {folder}"]
-    for line in [*lines, *(f"note: {note}" for note in planned.notes)]:
-        typer.echo(printable(line), err=True)
+def _before_lines(folder: Path, before: Document | None, planned: Plan, *, done: bool, tensorboard: bool) -> Iterator[str]:
+    yield before_line(folder, before, done=done)
+    if done and tensorboard:
+        yield f"note: nothing was written for TensorBoard; the log is {folder / LOG}"
+    yield from (f"note: {note}" for note in planned.notes)

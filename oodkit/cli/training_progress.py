@@ -1,17 +1,30 @@
-"""How far a training is, on stderr: a bar on a terminal, else a line an epoch."""
+"""Where a training begins and how far it is, on stderr: a bar on a terminal, else a line an epoch."""
 
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from time import monotonic
 
 import typer
 
+from oodkit.run_folder import FINISHED, Document
+from oodkit.training.checkpoints import Checkpoints
 from oodkit.training.loop import Reached
 from oodkit.wording import counted, percent
 
 LARGE = 1e4  # from which a loss is told by its power of ten
 Show = Callable[[Reached], None]
+
+
+def before_line(folder: Path, before: Document | None, *, done: bool) -> str:
+    """What is about to happen in the folder of a training or a fit. before: its document. done: whether nothing is left to do."""
+    if done:
+        return f"{folder} is finished: nothing is trained again; another --seed or -o DIR trains anew"
+    if before is not None and before["status"] == FINISHED:
+        return f"{folder} is finished, but its weights are missing: making them again"
+    step = Checkpoints(folder).step()
+    return f"{folder} is unfinished: going on from step {step}" if step else f"training into {folder}"
 
 
 @contextmanager

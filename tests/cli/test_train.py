@@ -7,6 +7,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+import torch
+from safetensors.torch import load_file
 
 from oodkit.training import run as run_module
 from oodkit.training.log import read_log
@@ -163,6 +165,16 @@ def test_a_recipe_with_logits_of_its_own_says_so_and_what_judges_it(run):
     ran = run(*TRAIN, "--recipe", "vos", "-o", "run")
     assert any(line.startswith("its logits: ") for line in ran.out.splitlines())
     assert "its paper judges it by: ebo" in ran.out.splitlines()
+
+
+def test_weights_that_are_missing_are_told_and_made_again(run):
+    run(*TRAIN, "-o", "mine")
+    whole = load_file("mine/model.safetensors")
+    Path("mine/model.safetensors").unlink()
+    again = run(*TRAIN, "-o", "mine")
+    assert again.code == 0
+    assert again.err.splitlines()[0] == "mine is finished, but its weights are missing: making them again"
+    assert all(torch.equal(tensor, whole[name]) for name, tensor in load_file("mine/model.safetensors").items())
 
 
 def test_without_validation_images_no_accuracy_is_told(run):
