@@ -46,7 +46,9 @@ def list_lines(file: Path) -> Iterator[tuple[str, int]]:
                 if line.strip():
                     yield _path_and_label(line.strip(), f"{file}, line {number}")
     except OSError as error:
-        raise ImageSetError(f"can't read the image list {file}: {error.strerror}") from error
+        raise ImageSetError(
+            f"can't read the image list {file}: {error.strerror}; check the path, and whether it may be read"
+        ) from error
 
 
 def _path_and_label(line: str, where: str) -> tuple[str, int]:

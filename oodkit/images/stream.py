@@ -135,7 +135,7 @@ def _below(folder: str) -> Iterator[Found]:
 
 def _on_list(file: Path) -> Iterable[Found]:
     if not sum(1 for _ in list_lines(file)):  # to the end, so that a malformed line is known before any work is done
-        raise ImageSetError(f"{file} lists no image")
+        raise ImageSetError(f"{file} lists no image; give a list with a path in each line")
     names = (os.path.join(file.parent, path) for path, _ in list_lines(file))  # noqa: PTH118  (as in ``_below``)
     return ((name, name, "") for name in names)
 

@@ -58,7 +58,7 @@ def known_tag(name: str) -> tuple[str, dict[str, Any]]:
     arch, _, tag = name.partition(".")
     if arch in (old := get_deprecated_models()):
         if old[arch] is None:
-            raise ModelNotFoundError(f"timm has removed {arch} without a successor")
+            raise ModelNotFoundError(f"timm has removed {arch} without a successor; oodkit list models shows what it has")
         arch, _, renamed_tag = old[arch].partition(".")
         tag = tag or renamed_tag
     if not timm.is_model(arch):
