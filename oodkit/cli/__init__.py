@@ -2,6 +2,7 @@
 
 import errno
 import os
+import signal
 import sys
 from io import TextIOWrapper
 from pathlib import Path
@@ -28,6 +29,7 @@ from oodkit.cli import (
     train,
 )
 from oodkit.cli.choices import Commands
+from oodkit.cli.interruptions import interrupts_noted
 from oodkit.errors import OodkitError, UsageError
 from oodkit.wording import in_short, printable
 
@@ -94,20 +96,29 @@ def main() -> None:
             setattr(sys, name, Path(os.devnull).open("w", encoding="utf-8"))  # noqa: SIM115 (for as long as the program runs)
         elif isinstance(stream, TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")  # a file name may hold what the terminal's encoding lacks
-    try:
-        app()
-    except OodkitError as error:
-        if _show_traceback:
-            raise
-        typer.echo(f"error: {printable(str(error))}", err=True)
-        sys.exit(error.exit_code)
-    except Exception as error:
-        if _show_traceback:
-            raise
-        if isinstance(error, OSError) and error.errno == errno.ENAMETOOLONG:  # any option that takes a path may bring it
-            name = in_short(error.filename, 60)
-            typer.echo(f"error: no file can be named {name}…: it is too long; give a shorter name", err=True)
-            sys.exit(UsageError.exit_code)
-        text = printable(" ".join(str(error).split()))
-        typer.echo(f"error: unexpected {type(error).__name__}: {text}; oodkit --debug … shows where, please report it", err=True)
-        sys.exit(1)
+    with interrupts_noted() as interrupted:
+        try:
+            app()
+        except OodkitError as error:
+            if _show_traceback:
+                raise
+            typer.echo(f"error: {printable(str(error))}", err=True)
+            sys.exit(error.exit_code)
+        except Exception as error:
+            if _show_traceback:
+                raise
+            if interrupted:  # half-imported packages raise anything
+                sys.exit(128 + signal.SIGINT)
+            told, code = _unforeseen(error)
+            typer.echo(f"error: {told}", err=True)
+            sys.exit(code)
+
+
+def _unforeseen(error: Exception) -> tuple[str, int]:
+    """What is told of an error that no command took care of, and its exit code."""
+    if isinstance(error, OSError) and error.errno == errno.ENAMETOOLONG:  # any option that takes a path may bring it
+        return f"no file can be named {in_short(error.filename, 60)}…: it is too long; give a shorter name", UsageError.exit_code
+    if isinstance(error, OSError) and error.errno == errno.ENOSPC and error.filename is None:  # files are written with their names
+        return f"can't write to stdout: {error.strerror}; free some space there and run again", OodkitError.exit_code
+    text = printable(" ".join(str(error).split()))
+    return f"unexpected {type(error).__name__}: {text}; oodkit --debug … shows where, please report it", OodkitError.exit_code

@@ -1,5 +1,8 @@
 """What ``oodkit diagnose`` refuses, in one clear line."""
 
+import errno
+import os
+import signal
 import sys
 from textwrap import dedent
 
@@ -100,6 +103,28 @@ def test_an_unexpected_error_is_one_line_too(run, monkeypatch):
     assert ran.code == 1
     assert ran.err.startswith("error: unexpected ZeroDivisionError: division by zero; oodkit --debug")
     assert ran.err.count("\n") == 1
+
+
+def test_a_disk_that_is_full_where_stdout_goes_is_no_bug_of_oodkit(run, monkeypatch):
+    def full(*_, **__):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr("oodkit.cli.listing._cell", full)
+    ran = run("list", "scorers")
+    told = f"error: can't write to stdout: {os.strerror(errno.ENOSPC)}; free some space there and run again\n"
+    assert (ran.code, ran.err) == (1, told)
+
+
+def test_an_import_that_swallows_ctrl_c_and_breaks_is_an_interruption(run, monkeypatch):
+    def half_imported(*_, **__):
+        try:
+            signal.raise_signal(signal.SIGINT)
+        except KeyboardInterrupt:
+            raise AttributeError("module 'numpy' has no attribute 'matrix'") from None
+
+    monkeypatch.setattr("oodkit.cli.loading.load_classifier", half_imported)
+    assert run("diagnose", V1) == (130, "", "")
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
 
 
 def test_a_report_that_could_not_be_written_is_refused_before_any_work(run, monkeypatch):
