@@ -224,7 +224,7 @@ def test_the_numbers_of_features_are_those_of_the_networks():
                 net = torchvision.models.get_model(name, weights=None)
             assert [one for one in net.modules() if isinstance(one, torch.nn.Linear)][-1].in_features == features
         if timm.is_model(name):
-            with torch.device("meta"):
+            with torch.device("cpu" if name.startswith("regnet") else "meta"):  # timm 1.0.26 counts a regnet's widths by values
                 assert timm.create_model(name, pretrained=False).num_features == features
     assert {name for one in published_figures() for name in one.architecture} - set(FEATURES) == {
         "resnet18_32x32",

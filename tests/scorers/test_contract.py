@@ -14,7 +14,6 @@ from oodkit.outputs import CHUNK_ROWS, Outputs
 from oodkit.probes import parse_probe
 from oodkit.scorers import PRESETS, SCORERS, load_scorer, make_scorer, one_pass_scorers, parse_scorer
 from oodkit.specs import spec_of
-from tests.small_outputs import in_pieces
 
 PROBED = [name for name in SCORERS if name not in one_pass_scorers()]
 LEARNING = [name for name, scorer in SCORERS.items() if scorer.fits_on is not None]
@@ -31,6 +30,11 @@ def fitted(name, toy, preset="openood"):
 def permuted(outputs, seed=0):
     order = torch.randperm(len(outputs), generator=torch.Generator().manual_seed(seed))
     return outputs.subset(order), order
+
+
+def in_pieces(outputs, rows):
+    """As in ``small_outputs``, which is not at hand where this file alone is run on another's scorer."""
+    return Outputs.join([outputs.subset(own) for own in torch.arange(len(outputs)).split(rows)])
 
 
 @every_scorer
