@@ -57,7 +57,7 @@ def read_batches(
     first = list(islice(rest, workers + 1))
     workers = max(0, min(workers, len(first) - 1))
     fitting = AHEAD if most_ahead is None or not workers else most_ahead // (workers * max(map(len, first)))
-    loader: DataLoader[Any] = DataLoader(
+    loader = Loader(
         Reader(images, transform),
         batch_sampler=chain(first, rest),  # type: ignore[arg-type]  # typed as a Sampler, documented as any iterable
         num_workers=workers,
@@ -98,6 +98,13 @@ class Reader(Dataset[Item[Key]]):
 
 class _RefusedError(Exception):
     """Anything that the user's transform raises; it can't be mistaken for what the image set does."""
+
+
+class Loader(DataLoader[Any]):
+    """As many processes as were asked for, without PyTorch's warnings, two of each loader, where these are more than cores."""
+
+    def check_worker_number_rationality(self) -> None:
+        pass
 
 
 def from_workers(loader: Iterable[Loaded]) -> Iterator[Loaded]:

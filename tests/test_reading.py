@@ -1,5 +1,7 @@
 """Batches of images: which reasons end a run, and which leave out an image."""
 
+import os
+
 import pytest
 import torch
 from PIL import Image
@@ -33,3 +35,11 @@ def test_a_transform_that_refuses_a_whole_batch_ends_the_run(workers):
 def test_images_that_can_not_be_read_do_not_whatever_their_reason_reads_like():
     (batch,) = read_batches(Unreadable(), lambda image: torch.zeros(3, 4, 4), [[0, 1]], workers=0)
     assert batch[2] == [(0, "can't be transformed: its codec is unknown"), (1, "can't be transformed: its codec is unknown")]
+
+
+def test_more_processes_than_cores_were_asked_for_and_are_no_warning(monkeypatch, recwarn):
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: {0}, raising=False)
+    monkeypatch.setattr(os, "cpu_count", lambda: 1)
+    made = list(read_batches(Plain(), lambda image: torch.zeros(3, 4, 4), [[0], [1], [2]], workers=2))
+    assert [read for read, _, _ in made] == [[0], [1], [2]]
+    assert not [str(one.message) for one in recwarn if "worker processes" in str(one.message)]

@@ -2,15 +2,15 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
-from torch.utils.data import DataLoader, Dataset, default_collate
+from torch.utils.data import Dataset, default_collate
 
 from oodkit.errors import InputError, OodkitError, UnreadableImageError
 from oodkit.processes import default_workers
-from oodkit.reading import REFUSED, from_workers
+from oodkit.reading import REFUSED, Loader, from_workers
 from oodkit.training.augment import TrainTransform, seed_generators
 from oodkit.training.batch import Batch
 from oodkit.training.draws import Draws, Key, Source
@@ -46,7 +46,7 @@ class Feed:
         """
         workers = default_workers() if workers is None else workers
         workers = max(0, min(workers, stop_step - start_step - 1))
-        loader: DataLoader[Any] = DataLoader(
+        loader = Loader(
             self._reader,
             batch_sampler=map(self.draws.batch, range(start_step, stop_step)),
             num_workers=workers,
