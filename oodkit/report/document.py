@@ -140,7 +140,7 @@ class _Commands:
         elif self.repair and is_repaired:
             again = f"--frac {self.repair.shares[-1].frac:g} {self.asked.refit_flags}".rstrip()
             command, flags = "augdelete", f"{again} {flags}".rstrip()
-        return " ".join(part for part in (f"oodkit {command}", shlex.quote(name), base, flags) if part)
+        return " ".join(part for part in (f"oodkit {command}", shlex.quote(name), _kept(base, flags), flags) if part)
 
     def _with_own_images(self, flags: str) -> str:
         """With what the run learnt from in the place of SET; without validation images that was a share of the training images."""
@@ -152,6 +152,19 @@ class _Commands:
         for name, spec in given.items():
             flags = flags.replace(f"{name} SET", f"{name} {shlex.quote(spec)}")
         return flags
+
+
+def _kept(base: str, flags: str) -> str:
+    """Of the options in ``base``, each with its value, those that ``flags`` does not give anew."""
+    words, anew = shlex.split(base), set(shlex.split(flags))
+    if anew.isdisjoint(words):
+        return base
+    kept: list[str] = []
+    while words:
+        own = words[: 1 if words[0] == "--allow-pickle" else 2]
+        words = words[len(own) :]
+        kept += [] if own[0] in anew else own
+    return shlex.join(kept)
 
 
 def _model(diagnosis: Diagnosis, facts: Mapping[str, Any], commands: _Commands) -> dict[str, Any]:

@@ -51,6 +51,14 @@ def test_an_advised_detector_learns_from_what_the_scorer_learnt_from_that_was_di
     assert told == f"oodkit export net --scorer one:k=5 {named}--calibrate SET"
 
 
+def test_an_option_that_the_advice_gives_anew_stands_once():
+    base = "--id 'a b' --train none --allow-pickle --input-size 32,32 --mean 0.5,0.5,0.5 --model-arg n=2"
+    advice = Advice("", flags="--train SET --input-size SIZE --mean R,G,B")
+    told = _Commands(Asked("", {}, {}, base), None).of(advice, "net")
+    kept = "--id 'a b' --allow-pickle --model-arg n=2"
+    assert told == f"oodkit diagnose net {kept} --train SET --input-size SIZE --mean R,G,B"
+
+
 def test_a_detector_of_a_run_without_validation_images_asks_for_none():
     row = SimpleNamespace(spec="react", fits_on="val")
     assert export_flags(row, val_given=False) == "--scorer react --train SET --calibrate SET"
