@@ -50,12 +50,13 @@ def demo(
     from oodkit.cli.options import Format
     from oodkit.cli.repairing import Wanted, repair
     from oodkit.cli.request import Request
-    from oodkit.cli.runs import RUNS, require_writable
+    from oodkit.cli.runs import RUNS, require_folder, require_writable
     from oodkit.demo import MODELS
     from oodkit.report.repairs import before_alone
     from oodkit.report.runs import PAGE
 
     folder = output or RUNS / "demo"
+    require_folder(folder)  # first: it has no --report, which the next one would name
     require_writable(folder / PAGE, folder)
     form = chosen(format_, json_)
     plain, softened = MODELS

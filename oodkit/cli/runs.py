@@ -127,7 +127,7 @@ def require_writable(report: Path | None, output: Path | None) -> None:
 
     if report is not None:
         require_page(report, "--report")
-    _require_place(output or RUNS, output or RUNS, "--output FOLDER, or --report FILE,")
+    _require_place(output or RUNS, output or RUNS, "--output FOLDER")
     there = [name for name in (RESULT, SCORES, HEAD, DETECTOR) if output is not None and (output / name).is_file()]
     if output is not None and there and not _is_run(output):
         raise UsageError(f"{output} has a {there[0]} and no result of oodkit's beside it; give --output FOLDER, a new one")

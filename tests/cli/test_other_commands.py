@@ -25,6 +25,13 @@ def test_the_demo_tells_the_whole_story_offline(run, tmp_path):
     assert json.loads(ran.out)["repair"]["train"]["taken"] == 144
 
 
+def test_the_demo_where_nothing_can_be_written_names_an_option_that_it_has(run, tmp_path):
+    (tmp_path / "oodkit-runs").write_text("in the way")
+    ran = run("demo")
+    assert (ran.code, ran.out) == (2, "")
+    assert ran.err == "error: can't write to oodkit-runs/demo: Not a directory; give --output FOLDER where you can\n"
+
+
 def test_the_demo_models_bring_their_own_image_sets(run):
     assert "demo:digits-unseen" in run("diagnose", "demo:digits-v1", "--limit", "40", "--workers", "0").out
 

@@ -67,7 +67,7 @@ def test_a_place_that_cannot_be_written_says_what_to_do(here):
 @pytest.mark.skipif(not Path("/proc/self").is_dir(), reason="no /proc here")
 def test_a_place_where_nothing_can_be_made_is_found_before_any_work():
     """Root is permitted to write to /proc, and yet can't; nothing is left where it can be written."""
-    with pytest.raises(UsageError, match=r"can't write to /proc/x: .*; give --output FOLDER, or --report FILE, where you can"):
+    with pytest.raises(UsageError, match=r"can't write to /proc/x: .*; give --output FOLDER where you can"):
         require_writable(None, Path("/proc/x"))
     with pytest.raises(UsageError, match=r"can't write to /proc/x.html: .*; give --report FILE where you can"):
         require_writable(Path("/proc/x.html"), None)
