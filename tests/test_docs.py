@@ -23,6 +23,7 @@ from oodkit.benchmarks import BENCHMARKS
 from oodkit.cli import app
 from oodkit.lead import MARGIN
 from oodkit.report.rows_csv import CHANGE, COLUMNS
+from oodkit.report.sheets import comparison_sheet
 from oodkit.scorers import SCORERS
 from oodkit.synth import all_generators
 from oodkit.training.recipes import RECIPES
@@ -260,3 +261,10 @@ def test_the_page_of_the_result_names_the_columns_of_the_csv() -> None:
     section = page("results-schema.md").split("\n## CSV\n")[1].split("\n## ")[0]
     cells = [line.split("|")[1] for line in section.splitlines() if line.startswith("| `")]
     assert [name for cell in cells for name in re.findall(r"`(\w+)`", cell)] == [*COLUMNS, *CHANGE]
+
+
+def test_the_readme_titles_a_comparison_of_models_as_the_terminal_does() -> None:
+    rate = {"value": 1.0, "low": 0.9, "high": 1.0}
+    model = {"name": "", "verdict": {"code": ""}, "best": None, "accuracy": rate, "summary": "mean", "results": []}
+    sheet = comparison_sheet([model, model], intervals=False)
+    assert f"\n{sheet.title}: {sheet.caption}\n" in README.read_text("utf-8")
