@@ -16,6 +16,7 @@ from oodkit.errors import UsageError
 
 _WORDS = {"none": None, "true": True, "false": False}
 LARGEST = 2**63 - 1  # that PyTorch's whole numbers hold
+LONG = 4  # letters; a shorter part of a title may be a part of any word
 
 
 def spec_of(name: str, settings: Mapping[str, Any]) -> str:
@@ -62,7 +63,10 @@ def checked_settings(name: str, kinds: Mapping[str, type], what: str, settings: 
 
 def require_known(name: str, kinds: Mapping[str, object], what: str) -> None:
     """Raise UsageError, with the nearest names or all there are, where no kind has this name; titles are understood."""
-    meant = [own for own, kind in kinds.items() if name.casefold() in (own, str(getattr(kind, "title", own)).casefold())]
+    said = name.casefold()
+    titles = {own: str(getattr(kind, "title", own)).casefold() for own, kind in kinds.items()}
+    meant = [own for own, title in titles.items() if said in (own, title)] or get_close_matches(said, list(kinds))
+    meant = meant or [own for own, title in titles.items() if len(said) >= LONG and said in title]
     _require(name, list(kinds), what, meant)
 
 

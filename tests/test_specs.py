@@ -61,6 +61,9 @@ def test_only_what_was_changed_is_told():
     [
         ("slo", "unknown animal: 'slo'; did you mean slow?"),
         ("slow and steady", "unknown animal: 'slow and steady'; did you mean slow?"),
+        ("Steady", "unknown animal: 'Steady'; did you mean slow?"),
+        ("and", "unknown animal: 'and'; there are slow, very-fast"),
+        ("SLO", "unknown animal: 'SLO'; did you mean slow?"),
         ("VERY-FAST", "unknown animal: 'VERY-FAST'; did you mean very-fast?"),
         ("zzz", "unknown animal: 'zzz'; there are slow, very-fast"),
         ("slow:step=1", "unknown setting of slow: 'step'; did you mean steps?"),

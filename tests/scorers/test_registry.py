@@ -39,6 +39,7 @@ def test_a_spec_sets_typed_values_over_the_presets():
         ("kn", "unknown scorer: 'kn'; did you mean knn"),
         ("KNN", "did you mean knn\\?"),
         ("energy", "unknown scorer: 'energy'; did you mean ebo\\?"),
+        ("mahalanobis", "unknown scorer: 'mahalanobis'; did you mean mds, rmds, mds\\+\\+, rmds\\+\\+\\?"),
         ("ash", "unknown scorer: 'ash'; did you mean ash-"),
         ("zzz", "unknown scorer: 'zzz'; there are msp, mls"),
         ("", "unknown scorer: ''"),
