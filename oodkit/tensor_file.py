@@ -31,7 +31,10 @@ def load_stored(path: Path, what: str) -> tuple[dict[str, Tensor], dict[str, str
     """
     try:
         tensors, facts = contents(path)
-    except (OSError, SafetensorError, RuntimeError, ValueError, TypeError, KeyError) as error:
+    except SafetensorError as error:
+        why = f"it is damaged, or no safetensors file ({in_short(error)}); give one that oodkit wrote, or make it again"
+        raise OutputsError(f"can't read {what} from {path}: {why}") from error
+    except (OSError, RuntimeError, ValueError, TypeError, KeyError) as error:
         raise OutputsError(f"can't read {what} from {path}: {in_short(error)}") from error
     expected = facts.pop(CHECKSUM, None)
     if expected is not None and expected != _checksum_of_both(tensors, facts):

@@ -64,3 +64,12 @@ def test_what_others_have_written_without_a_checksum_is_read(tmp_path):
     save_file({"a": torch.ones(2)}, tmp_path / "one.safetensors", {"format": "pt"})
     tensors, words = load_stored(tmp_path / "one.safetensors", "a thing")
     assert (tensors["a"].tolist(), words) == ([1, 1], {"format": "pt"})
+
+
+def test_a_file_of_another_kind_is_told_with_what_to_do(tmp_path):
+    (tmp_path / "weights.pth").write_bytes(b"PK\x03\x04" + bytes(range(256)))
+    with pytest.raises(OutputsError) as error:
+        load_stored(tmp_path / "weights.pth", "a detector")
+    told = f"can't read a detector from {tmp_path / 'weights.pth'}: it is damaged, or no safetensors file ("
+    assert str(error.value).startswith(told)
+    assert str(error.value).endswith("); give one that oodkit wrote, or make it again")
