@@ -29,7 +29,7 @@ from oodkit.cli import (
     train,
 )
 from oodkit.cli.choices import Commands
-from oodkit.cli.interruptions import interrupts_noted
+from oodkit.cli.ctrl_c import interrupts_noted
 from oodkit.errors import OodkitError, UsageError
 from oodkit.wording import in_short, printable
 

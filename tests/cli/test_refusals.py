@@ -115,7 +115,16 @@ def test_a_disk_that_is_full_where_stdout_goes_is_no_bug_of_oodkit(run, monkeypa
     assert (ran.code, ran.err) == (1, told)
 
 
-def test_an_import_that_swallows_ctrl_c_and_breaks_is_an_interruption(run, monkeypatch):
+@pytest.fixture
+def heeded():
+    """Ctrl-C, which a process that was started in the background ignores."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    signal.signal(signal.SIGINT, before)
+
+
+def test_an_import_that_swallows_ctrl_c_and_breaks_is_an_interruption(run, monkeypatch, heeded):
     def half_imported(*_, **__):
         try:
             signal.raise_signal(signal.SIGINT)
@@ -124,7 +133,6 @@ def test_an_import_that_swallows_ctrl_c_and_breaks_is_an_interruption(run, monke
 
     monkeypatch.setattr("oodkit.cli.loading.load_classifier", half_imported)
     assert run("diagnose", V1) == (130, "", "")
-    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
 
 
 def test_a_report_that_could_not_be_written_is_refused_before_any_work(run, monkeypatch):
