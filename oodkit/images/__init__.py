@@ -26,7 +26,8 @@ def open_images(
     """An image set by its name: ``scheme:rest`` is looked up, anything else is a path, as is whatever exists by that name.
 
     Paths: a folder of class folders, a flat folder, a folder with ``images.npy`` and ``labels.npy``, an image list (``.txt``), an
-    ``.npz``, an ``.npy``. Schemes: ``demo:NAME``, ``torch:NAME[:SPLIT]``, ``hf:NAME[/CONFIG][:SPLIT]``, ``wds:PATH-OR-URL``.
+    ``.npz``, an ``.npy``; ``~`` is the home folder. Schemes: ``demo:NAME``, ``torch:NAME[:SPLIT]``, ``hf:NAME[/CONFIG][:SPLIT]``,
+    ``wds:PATH-OR-URL``.
 
     root: the folder that a list's images, a torchvision data set or ``wds`` shards are in, or Hugging Face's cache; paths do not
     need it. split: for ``torch`` and ``hf``, instead of writing it after the name. limit: so many images, evenly spread.
@@ -42,7 +43,7 @@ def open_images(
         is_scheme = re.fullmatch(r"[A-Za-z][A-Za-z0-9+-]+:.+", name, re.DOTALL) is not None and not Path(name).exists()
         if split is not None and not (is_scheme and scheme in {"torch", "hf"}):
             raise UsageError(f"{name} has no splits; split {split!r} can be chosen for torch: and hf: only")
-        images = _open_scheme(scheme, rest, folder, split) if is_scheme else _open_path(Path(name), name, folder)
+        images = _open_scheme(scheme, rest, folder, split) if is_scheme else _open_path(_at_home(name), name, folder)
     if not len(images):
         raise ImageSetError(f"{name} holds no image that can be read by its name or format; check the path")
     return images if limit is None else limited(images, limit)
@@ -81,6 +82,17 @@ def _open_scheme(scheme: str, rest: str, root: Path | None, split: str | None) -
     from oodkit.images.torch_sets import open_torch_set
 
     return open_torch_set(rest, split, root)
+
+
+def _at_home(name: str) -> Path:
+    """The path, with the home folder for ``~``: behind a = bash leaves it as it is (``--id=~/x``, ``--near my-set=~/x``)."""
+    path = Path(name)
+    if not name.startswith("~") or path.exists():
+        return path
+    try:
+        return path.expanduser()
+    except RuntimeError:  # no such user
+        return path
 
 
 def _open_path(path: Path, spec: str, root: Path | None) -> ImageSet:

@@ -22,6 +22,23 @@ def test_an_empty_name_is_not_the_folder_at_hand(tmp_path, monkeypatch, opened):
     assert len(open_images(".")) == 1
 
 
+def test_a_tilde_is_the_home_folder_where_no_shell_has_put_it_in(tmp_path, monkeypatch):
+    """As behind a =: ``--near my-pets=~/pets``."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("USERPROFILE", str(tmp_path / "home"))
+    for folder, count in (("home/pets", 2), ("~/own", 3)):
+        (tmp_path / folder).mkdir(parents=True)
+        for number in range(count):
+            Image.new("RGB", (2, 2)).save(tmp_path / folder / f"{number}.png")
+    assert len(open_images("~/pets")) == len(list(open_stream(["~/pets"]).entries)) == 2
+    assert len(open_images("~/own")) == 3, "a folder of that very name goes first"
+    with pytest.raises(ImageSetError, match=r"^no folder or file ~/pots; did you mean pets\?$"):
+        open_images("~/pots")
+    with pytest.raises(ImageSetError, match=r"^no folder or file ~nobody-at-all/x"):
+        open_images("~nobody-at-all/x")
+
+
 @pytest.mark.parametrize("opened", [open_images, lambda name: open_stream([name]), lambda name: Existing(f"dir:{name}")])
 def test_what_the_system_refuses_to_look_at_is_one_line(opened):
     """Python's pathlib raises what it says of too long a name, and of a folder in one that may not be entered."""
