@@ -18,7 +18,7 @@ from oodkit.cli.progress import progress_bar
 from oodkit.cli.runs import latest, require_writable
 from oodkit.cli.samples import Samples, without_names
 from oodkit.errors import OodkitError, UsageError
-from oodkit.images import open_images
+from oodkit.images import at_home, open_images
 from oodkit.images.base import ImageSet
 from oodkit.images.folder import images_below
 from oodkit.report.qualities import document_of_quality
@@ -202,7 +202,8 @@ def _unfinished(specs: Mapping[str, str]) -> list[str]:
 
 def _synthesis(spec: str) -> Mapping[str, Any] | None:
     """What the folder says of itself; None where it is none of oodkit's, or can't be read."""
+    folder = Path(at_home(spec))
     try:
-        return read_run(Path(spec)) if (Path(spec) / SYNTHESIS).is_file() else None
+        return read_run(folder) if (folder / SYNTHESIS).is_file() else None
     except (OodkitError, OSError):
         return None

@@ -38,12 +38,13 @@ def open_images(
     name, folder = os.fspath(spec), None if root is None else Path(root)
     if not name:  # an unset variable of a shell leaves it, and as a path it would mean here
         raise UsageError("the name of the image set is empty; write . for the folder at hand")
+    name = at_home(name)
     scheme, _, rest = name.partition(":")
     with opening(name):
         is_scheme = re.fullmatch(r"[A-Za-z][A-Za-z0-9+-]+:.+", name, re.DOTALL) is not None and not Path(name).exists()
         if split is not None and not (is_scheme and scheme in {"torch", "hf"}):
             raise UsageError(f"{name} has no splits; split {split!r} can be chosen for torch: and hf: only")
-        images = _open_scheme(scheme, rest, folder, split) if is_scheme else _open_path(_at_home(name), name, folder)
+        images = _open_scheme(scheme, rest, folder, split) if is_scheme else _open_path(Path(name), name, folder)
     if not len(images):
         raise ImageSetError(f"{name} holds no image that can be read by its name or format; check the path")
     return images if limit is None else limited(images, limit)
@@ -84,15 +85,14 @@ def _open_scheme(scheme: str, rest: str, root: Path | None, split: str | None) -
     return open_torch_set(rest, split, root)
 
 
-def _at_home(name: str) -> Path:
-    """The path, with the home folder for ``~``: behind a = bash leaves it as it is (``--id=~/x``, ``--near my-set=~/x``)."""
-    path = Path(name)
-    if not name.startswith("~") or path.exists():
-        return path
+def at_home(name: str) -> str:
+    """A set by its name, with the home folder for ``~``, which bash leaves behind a = (``--id=~/x``, ``--near my-set=~/x``)."""
+    if not name.startswith("~"):
+        return name
     try:
-        return path.expanduser()
-    except RuntimeError:  # no such user
-        return path
+        return name if Path(name).exists() else str(Path(name).expanduser())
+    except (OSError, RuntimeError):  # too long a name; no such user
+        return name
 
 
 def _open_path(path: Path, spec: str, root: Path | None) -> ImageSet:
