@@ -11,7 +11,7 @@ from oodkit.stats import require_finite, stratified_rows, unit_rows
 from oodkit.wording import gib, percent
 
 BANK_BYTES = 4 * 2**30  # what a bank may take unless its share of the images is asked for; 0.4 of ImageNet at 2048 features
-BANK_ROWS = 65536  # × 4096 queries in float32 are 1 GiB of products, of which a search on an accelerator holds one block at a time
+BANK_ROWS = 16384  # × 4096 queries in float32 are 256 MiB of products, of which a search holds one block at a time
 COLUMNS = 64  # of a bank are put in another order at a time
 
 
@@ -85,21 +85,6 @@ def nearest(queries: Tensor, bank: Tensor, k: int) -> tuple[Tensor, Tensor]:
 
     Exact and in descending order; of k > N only N. All on one device.
     """
-    k = min(k, len(bank))
-    on_cpu = queries.device.type == "cpu" and not torch.compiler.is_compiling()  # which can't look into faiss
-    return _by_faiss(queries, bank, k) if on_cpu else _by_torch(queries, bank, k)
-
-
-def _by_faiss(queries: Tensor, bank: Tensor, k: int) -> tuple[Tensor, Tensor]:
-    """``faiss.knn`` is the search of an IndexFlatIP without the index, which would be a second copy of the bank."""
-    import faiss
-
-    products, rows = faiss.knn(queries.contiguous().numpy(), bank.numpy(), k, metric=faiss.METRIC_INNER_PRODUCT)
-    return torch.from_numpy(products), torch.from_numpy(rows)
-
-
-def _by_torch(queries: Tensor, bank: Tensor, k: int) -> tuple[Tensor, Tensor]:
-    """On an accelerator, where faiss may be a build without it."""
     products, rows = queries[:, :0], torch.empty_like(queries[:, :0], dtype=torch.int64)
     start = 0
     for part in torch.split(bank, BANK_ROWS):

@@ -1,5 +1,6 @@
 """The bank of training images: which it holds, how it is made in bounded memory, and the exact search in it."""
 
+import faiss
 import pytest
 import torch
 
@@ -22,22 +23,22 @@ def indices_of(outputs, seed=0, **settings):
 
 
 @pytest.mark.parametrize("k", [1, 5, 150, 300])
-def test_both_searches_agree_with_sorting_all_products(k, monkeypatch):
+def test_the_search_agrees_with_sorting_all_products_and_with_faiss(k, monkeypatch):
     monkeypatch.setattr(bank, "BANK_ROWS", 64)
     queries, rows = random(20, 9, 0), random(300, 9, 1)
     expected = (queries @ rows.mT).sort(dim=1, descending=True)
-    for search in (bank._by_faiss, bank._by_torch):
-        products, numbers = search(queries, rows, k)
+    by_faiss = map(torch.from_numpy, faiss.knn(queries.numpy(), rows.numpy(), k, metric=faiss.METRIC_INNER_PRODUCT))
+    for products, numbers in (nearest(queries, rows, k), by_faiss):
         torch.testing.assert_close(products, expected.values[:, :k])
         assert torch.equal(numbers, expected.indices[:, :k])
 
 
-def test_a_search_on_an_accelerator_holds_one_block_of_products_and_no_second_one(made, monkeypatch):
-    """Beside 1 GiB of products neither another for merging nor 2 GiB of row numbers."""
+def test_a_search_holds_one_block_of_products_and_no_second_one(made, monkeypatch):
+    """Beside 256 MiB of products neither another for merging nor 512 MiB of row numbers."""
     monkeypatch.setattr(bank, "BANK_ROWS", 64)
     queries, rows, k = random(20, 9, 0), random(300, 9, 1), 5
     with made:
-        bank._by_torch(queries, rows, k)
+        nearest(queries, rows, k)
     assert made.of_at_least(20 * 2 * k + 1) == ["aten.mm.default"] * 5
 
 
