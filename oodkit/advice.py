@@ -10,7 +10,7 @@ from oodkit.lead import ENOUGH, MARGIN, Against, Lead, is_ahead
 from oodkit.metrics import Estimate
 from oodkit.rivals import Rival
 from oodkit.scorers import SCORERS, parse_scorer
-from oodkit.wording import decimal, percent
+from oodkit.wording import counted, decimal, percent
 
 MOST_TIMES = 100  # nobody finds more than so many times the images
 SHARE = 0.2  # of the training images, to refit the last layer on, where a class has so many:
@@ -130,7 +130,7 @@ def _images(each: int, num_classes: int) -> str:
 
 def more_images(lead: Comparison, rows: Sequence[Result]) -> Advice:
     """How many: an interval shrinks with their root. Roughly, since the lead itself moves too as images are added."""
-    counts = f"now {rows[0].n_id} ID images, and {min(row.n_ood for row in rows)} of the smallest OOD set"
+    counts = f"now {counted(rows[0].n_id, 'ID image', 'ID images')}, and {min(row.n_ood for row in rows)} of the smallest OOD set"
     if lead.difference == 0:  # as where both are perfect: that interval does not shrink with the root
         return Advice(
             f"KNN and the maximal logit tell these images apart alike: give more ({counts}), or such as are harder to tell."

@@ -51,7 +51,7 @@ def find_head(net: nn.Module, input_size: tuple[int, int, int], num_classes: int
     for count in range(2, len(fitting) + 1):
         if _makes(head := _head_of(fitting[-count:]), fitting[-count:], logits):
             return head
-    raise UnsupportedModelError(_why_none(fitting, logits.shape[1]))
+    raise UnsupportedModelError(_why_none(fitting, logits))
 
 
 def features_and_logits(net: nn.Module, head: Head, batch: Tensor) -> tuple[Tensor, Tensor]:
@@ -161,7 +161,8 @@ def _sizes(call: _Call) -> Tensor:
     return sizes if call.layer.bias is None else sizes + call.layer.bias.abs()
 
 
-def _why_none(calls: Sequence[_Call], count: int) -> str:
+def _why_none(calls: Sequence[_Call], logits: Tensor) -> str:
+    count = logits.shape[1]
     if not calls:
         return (
             f"no linear layer makes the network's {count} outputs: it has no classifier; load one that has, or add a linear probe"
@@ -171,7 +172,16 @@ def _why_none(calls: Sequence[_Call], count: int) -> str:
         scores = f"{last.name} scores each of {last.positions} positions"
         return f"{scores}, and the logits are not the mean of those scores: something non-linear lies between, so no linear head"
     if len(calls) == 1:
-        return f"{last.name} makes {count} outputs, but the logits are not W·x + b of what it reads: no linear head makes them"
+        return _after_the_last(last, logits)
     names = " and ".join(call.name for call in calls[-2:])
     others = f" (and {len(calls) - 2} layers before them)" if len(calls) > 2 else ""
     return f"{names}{others} make {count} outputs each, but the logits are neither one of these nor their mean: no linear head"
+
+
+def _after_the_last(last: _Call, logits: Tensor) -> str:
+    made = _head_of([last])(last.feature)
+    for name, of_them in (("softmax", made.softmax(1)), ("log-softmax", made.log_softmax(1))):
+        if torch.allclose(of_them, logits, rtol=1e-3, atol=1e-6):
+            return f"the network returns the {name} of what {last.name} makes; take that off, so that it returns logits"
+    count = logits.shape[1]
+    return f"{last.name} makes {count} outputs, but the logits are not W·x + b of what it reads: no linear head makes them"

@@ -168,7 +168,9 @@ WIDE = 3 * 32 * 32
     ("net", "reason"),
     [
         (nn.Sequential(nn.Conv2d(3, 7, 3), nn.AdaptiveAvgPool2d(1), nn.Flatten()), "no linear layer makes the network's 7 outputs"),
-        (Flat(nn.Linear(WIDE, 5), nn.Softmax(1)), "score makes 5 outputs, but the logits are not W·x"),
+        (Flat(nn.Linear(WIDE, 5), nn.Sigmoid()), "score makes 5 outputs, but the logits are not W·x"),
+        (Flat(nn.Linear(WIDE, 5), nn.Softmax(1)), "returns the softmax of what score makes; take that off, so"),
+        (Flat(nn.Linear(WIDE, 5), nn.LogSoftmax(1)), "returns the log-softmax of what score makes; take that off, so"),
         (Flat(Cosine(WIDE, 5)), "score makes 5 outputs, but the logits are not W·x"),
         (Flat(nn.Linear(WIDE, 5), Tupled()), r"the network returns a tuple for images \(2, 3, 32, 32\), expected logits \(2, C\)"),
         (nn.Conv2d(3, 21, 1), r"the network returns \(2, 21, 32, 32\) for images"),

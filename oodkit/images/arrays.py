@@ -117,11 +117,11 @@ def _read(file: Path, which: int) -> np.ndarray | None:
 
 
 def _checked_images(images: np.ndarray, spec: str) -> np.ndarray:
-    got = f"{images.dtype} {images.shape}"
     fits = (images.ndim == 3 or (images.ndim == 4 and images.shape[3] in {1, 3})) and 0 not in images.shape[1:]
     if not fits or not (images.dtype == np.uint8 or _is_unit_range(images)):
         wanted = "uint8, or floating-point in [0, 1], of shape (N, H, W, 3), (N, H, W, 1) or (N, H, W)"
-        raise ImageSetError(f"{spec} holds {got}; expected images {wanted}")
+        values = f" from {images.min():g} to {images.max():g}" if fits and images.dtype.kind == "f" and len(images) else ""
+        raise ImageSetError(f"{spec} holds {images.dtype} {images.shape}{values}; expected images {wanted}")
     return images
 
 

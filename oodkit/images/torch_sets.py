@@ -38,7 +38,7 @@ def open_torch_set(name: str, split: str | None, root: Path | None) -> ImageSet:
         dataset: Any = create_dataset(f"torch/{name}", root=str(folder), split=split, download=False)
     except (RuntimeError, OSError, ValueError, AssertionError) as error:
         reason = in_short(error)
-        hint = "name the folder that it was downloaded to (root= or OODKIT_DATA), or download it with torchvision.datasets"
+        hint = "set OODKIT_DATA, or in Python root=, to the folder it was downloaded to; or download it with torchvision.datasets"
         raise ImageSetError(f"{spec} is not in {folder} ({reason}); {hint}") from error
     if name in IN_MEMORY:
         labels = np.asarray(dataset.targets)
@@ -52,7 +52,7 @@ def data_folder(root: Path | None, spec: str) -> Path:
     """``root``, else ``OODKIT_DATA``. Raises ImageSetError where neither is given."""
     folder = root or os.environ.get("OODKIT_DATA")
     if not folder:
-        raise ImageSetError(f"{spec} needs the folder that the data is in: give root=, or set OODKIT_DATA")
+        raise ImageSetError(f"{spec} needs the folder that the data is in: set OODKIT_DATA, or give root= in Python")
     return Path(folder)
 
 

@@ -79,6 +79,11 @@ def test_other_images_are_refused_with_what_they_are_and_what_they_should_be(tmp
         open_images(npz(tmp_path, images=images))
 
 
+def test_numbers_of_another_range_are_told(tmp_path):
+    with pytest.raises(ImageSetError, match=r"holds float32 \(5, 4, 6, 3\) from -0\.5 to 255; expected"):
+        open_images(npz(tmp_path, images=np.linspace(-0.5, 255, 360, dtype=np.float32).reshape(5, 4, 6, 3)))
+
+
 @pytest.mark.parametrize("labels", [LABELS[:4], LABELS[:, None], LABELS.astype(float), LABELS - 1, np.array(list("abcde"))])
 def test_other_labels_are_refused(tmp_path, labels):
     with pytest.raises(ImageSetError, match=r"expected integers \(5,\), one per image"):

@@ -130,7 +130,7 @@ def test_the_root_may_come_from_the_environment(mnist, monkeypatch):
     monkeypatch.setenv("OODKIT_DATA", str(mnist))
     assert len(open_images("torch:mnist")) == 2
     monkeypatch.delenv("OODKIT_DATA")
-    with pytest.raises(ImageSetError, match=r"needs the folder that the data is in: give root=, or set OODKIT_DATA"):
+    with pytest.raises(ImageSetError, match=r"needs the folder that the data is in: set OODKIT_DATA, or give root= in Python"):
         open_images("torch:mnist")
 
 
@@ -150,7 +150,7 @@ def test_torchvision_s_failures_are_one_line_each(tmp_path):
     for spec, message in (
         ("torch:cifar11", "no torchvision data set 'cifar11' in timm's factory; it has cifar10, cifar100"),
         ("torch:mnist:tset", "torch:mnist has no split 'tset'; use train or test"),
-        ("torch:cifar10", r"torch:cifar10:validation is not in .*Dataset not found.*name the folder"),
+        ("torch:cifar10", r"torch:cifar10:validation is not in .*Dataset not found.*set OODKIT_DATA"),
         ("torch:image_folder", "is not in"),
     ):
         with pytest.raises(ImageSetError, match=message) as caught:
