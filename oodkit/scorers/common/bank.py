@@ -86,11 +86,10 @@ def nearest(queries: Tensor, bank: Tensor, k: int) -> tuple[Tensor, Tensor]:
     Exact and in descending order; of k > N only N. All on one device.
     """
     products, rows = queries[:, :0], torch.empty_like(queries[:, :0], dtype=torch.int64)
-    start = 0
-    for part in torch.split(bank, BANK_ROWS):
+    for start in range(0, len(bank), BANK_ROWS):
+        part = bank[start : start + BANK_ROWS]
         own, places = (queries @ part.mT).topk(min(k, len(part)), dim=1)
         found, numbers = torch.cat([products, own], dim=1), torch.cat([rows, places + start], dim=1)
         products, order = found.topk(min(k, found.shape[1]), dim=1)
         rows = numbers.gather(1, order)
-        start += len(part)
     return products, rows

@@ -42,6 +42,12 @@ def test_a_search_holds_one_block_of_products_and_no_second_one(made, monkeypatc
     assert made.of_at_least(20 * 2 * k + 1) == ["aten.mm.default"] * 5
 
 
+def test_a_bank_of_ever_so_many_rows_without_features_is_no_bank():
+    """A crafted file may say so in a few bytes; views of all its parts would fill the memory before the first is multiplied."""
+    with pytest.raises(RuntimeError, match="shape"):
+        nearest(random(3, 4, 0), torch.empty(2**50, 0), 5)
+
+
 def test_of_a_bank_smaller_than_k_all_are_found():
     assert nearest(random(3, 4, 0), random(10, 4, 1), 11)[0].shape == (3, 10)
 
