@@ -11,6 +11,7 @@ from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
+import PIL
 import pytest
 from PIL import Image
 
@@ -36,12 +37,19 @@ def converted(image: Image.Image) -> list:
     return pixels(image.convert("RGB"))
 
 
-@pytest.mark.parametrize("mode", ["1", "L", "LA", "P", "RGB", "RGBA", "CMYK", "LAB"])
+@pytest.mark.parametrize("mode", ["1", "L", "LA", "P", "RGB", "RGBA", "CMYK", "LAB", "YCbCr"])
 def test_every_mode_of_8_bits_equals_pillow_s_own_conversion(mode):
+    if mode == "YCbCr" and int(PIL.__version__.split(".")[0]) < 13:
+        pytest.skip(f"Pillow {PIL.__version__} can't read the YCbCr TIFF that it writes")
     image = Image.new("LAB", (2, 1), (128, 10, 250)) if mode == "LAB" else Image.new("RGB", (2, 1), RED).convert(mode)
-    file = saved(image, "TIFF" if mode in {"CMYK", "LAB"} else "PNG")
+    file = saved(image, "TIFF" if mode in {"CMYK", "LAB", "YCbCr"} else "PNG")
     assert Image.open(file).mode == mode
     assert pixels(decode(file)) == converted(Image.open(file))
+
+
+def test_a_bitmap_equals_pillow_s_own_conversion():
+    file = saved(Image.new("RGB", (2, 1), RED), "BMP")
+    assert pixels(decode(file)) == converted(Image.open(file)) == [list(RED)] * 2
 
 
 @pytest.mark.parametrize("mode", ["YCbCr", "HSV", "LAB"])
